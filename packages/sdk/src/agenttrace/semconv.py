@@ -1,0 +1,45 @@
+"""Names of attributes and of payload fields that the SDK writes and the server reads.
+
+Where OpenTelemetry has a name it is used: `service.name`, `process.pid` and the like are from
+its resource conventions, `gen_ai.*` from its GenAI conventions (v0.1.0).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Resource of a run: who recorded it.
+SERVICE_NAME: Final = "service.name"
+HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
+PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+TELEMETRY_SDK_NAME: Final = "telemetry.sdk.name"
+TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
+
+# Attributes of a span.
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+RETRY_ATTEMPT: Final = "agenttrace.retry.attempt"
+TOKEN_ESTIMATE_METHOD: Final = "agenttrace.usage.estimate_method"  # noqa: S105 -- tokens of text
+STREAM_CHUNKS: Final = "agenttrace.stream.chunks"
+
+# A decision: its input holds the options, its output what was chosen and why.
+DECISION_OPTIONS: Final = "options"
+DECISION_CHOSEN: Final = "chosen"
+DECISION_REASON: Final = "reason"
+
+# A model call: its input holds the messages when it was called with any.
+LLM_MESSAGES: Final = "messages"
+
+# A retrieval: its input holds the query, its output a list of documents or {"documents": [...]}.
+RETRIEVAL_QUERY: Final = "query"
+RETRIEVAL_DOCUMENTS: Final = "documents"
+DOCUMENT_ID: Final = "id"
+DOCUMENT_CONTENT: Final = "content"
+DOCUMENT_SCORE: Final = "score"
+
+# Names of events with a meaning of their own; every other name is the user's.
+EVENT_CHUNK: Final = "chunk"
+EVENT_STATE: Final = "state"
+EVENT_LOG: Final = "log"
+EVENT_EXCEPTION: Final = "exception"

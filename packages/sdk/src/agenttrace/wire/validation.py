@@ -1,0 +1,323 @@
+"""Validation at the boundary: one line of NDJSON in, one checked record out.
+
+The envelope is split by msgspec, which hands out the raw text of each field, so that payloads are
+kept byte for byte: a parser that builds numbers would turn 1e2 into 100.0 and round what exceeds
+64 bits. Everything else is checked by pydantic models. Nothing here is on the recording hot path.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+
+import msgspec
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from agenttrace.wire import (
+    WIRE_VERSION,
+    Effect,
+    Fidelity,
+    Outcome,
+    RunStatus,
+    SpanStatus,
+    SpanType,
+)
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+MAX_ATTRIBUTES: Final = 1024
+MAX_TAGS: Final = 64
+MAX_COST_USD: Final = Decimal(1_000_000)
+
+_MAX_INT64: Final = 2**63 - 1
+# A record's fields that are payload envelopes, and the flat objects: both are kept as text.
+_PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
+_FLAT_FIELDS: Final = frozenset({"attributes", "resource"})
+
+
+class WireError(ValueError):
+    """A line that is not a record. `code` is for programs, `message` says what and where."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def _refuse_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain U+0000")
+    return value
+
+
+def _check_cost(value: str) -> str:
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError("must be a decimal number as text, such as '0.0123'") from error
+    if not amount.is_finite() or not 0 <= amount <= MAX_COST_USD:
+        raise ValueError(f"must be from 0 to {MAX_COST_USD} US dollars")
+    return value
+
+
+def _check_times(start_ns: int, end_ns: int | None) -> None:
+    if end_ns is not None and end_ns < start_ns:
+        raise ValueError("end_ns must not be before start_ns")
+
+
+Name: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=512), AfterValidator(_refuse_nul)
+]
+ShortText: TypeAlias = Annotated[str, StringConstraints(max_length=512), AfterValidator(_refuse_nul)]
+Tag: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_refuse_nul)
+]
+CorrelationId: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=128), AfterValidator(_refuse_nul)
+]
+RunId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+SpanId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_INT64)]
+Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
+
+
+class _Model(BaseModel):
+    # Unknown fields are ignored: a newer recorder may say more than this version knows.
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class ValidPayload(_Model):
+    """A captured value. `value_json` is the value's JSON text, byte for byte as it came."""
+
+    value_json: str
+    codec: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    fidelity: Annotated[Fidelity, Field(strict=False)]
+    bytes: Counter | None = None
+    sha256: Sha256Hex | None = None
+
+
+class ValidError(_Model):
+    """An exception as the wire carries it."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    message: str
+    traceback: str | None = None
+    cause: ValidError | None = None
+    notes: list[str] = []
+
+
+class ValidUsage(_Model):
+    """Tokens of a model call; None is unknown."""
+
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
+    cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
+    reasoning_tokens: Tokens | None = None
+    source: Literal["reported", "estimated"]
+
+
+class ValidCost(_Model):
+    """Money as decimal text in US dollars."""
+
+    usd: CostUsd
+    source: Literal["reported", "price_table", "rates"]
+
+
+class ValidRun(_Model):
+    """A checked snapshot of a run. `…_json` fields hold JSON text as it came."""
+
+    type: Literal["run"]
+    run_id: RunId
+    rev: Counter
+    name: Name
+    status: Annotated[RunStatus, Field(strict=False)]
+    start_ns: Nanoseconds
+    correlation_id: CorrelationId | None = None
+    end_ns: Nanoseconds | None = None
+    duration_ns: Nanoseconds | None = None
+    input: ValidPayload | None = None
+    output: ValidPayload | None = None
+    error: ValidError | None = None
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+    attributes_json: str | None = None
+    resource_json: str | None = None
+    replayed_from: RunId | None = None
+    forked_at: Counter | None = None
+
+    @model_validator(mode="after")
+    def _check_end(self) -> Self:
+        _check_times(self.start_ns, self.end_ns)
+        return self
+
+
+class ValidSpan(_Model):
+    """A checked snapshot of a span. `…_json` fields hold JSON text as it came."""
+
+    type: Literal["span"]
+    run_id: RunId
+    span_id: SpanId
+    rev: Counter
+    name: Name
+    span_type: Annotated[SpanType, Field(strict=False)]
+    status: Annotated[SpanStatus, Field(strict=False)]
+    start_ns: Nanoseconds
+    seq: Counter
+    lane: Counter
+    effect: Annotated[Effect, Field(strict=False)]
+    parent_span_id: SpanId | None = None
+    end_ns: Nanoseconds | None = None
+    duration_ns: Nanoseconds | None = None
+    end_seq: Counter | None = None
+    outcome: Annotated[Outcome, Field(strict=False)] | None = None
+    input: ValidPayload | None = None
+    output: ValidPayload | None = None
+    error: ValidError | None = None
+    model: ShortText | None = None
+    usage: ValidUsage | None = None
+    cost: ValidCost | None = None
+    attributes_json: str | None = None
+    replay_key: ShortText | None = None
+    input_hash: Sha256Hex | None = None
+    hash_version: Counter | None = None
+    fn_hash: Sha256Hex | None = None
+
+    @model_validator(mode="after")
+    def _check_end(self) -> Self:
+        _check_times(self.start_ns, self.end_ns)
+        return self
+
+
+class ValidEvent(_Model):
+    """A checked event. Without `span_id` it belongs to the run itself."""
+
+    type: Literal["event"]
+    run_id: RunId
+    seq: Counter
+    t_ns: Nanoseconds
+    name: Name
+    span_id: SpanId | None = None
+    body: ValidPayload | None = None
+
+
+ValidRecord: TypeAlias = ValidRun | ValidSpan | ValidEvent
+
+_MODELS: Final[dict[str, type[ValidRun] | type[ValidSpan] | type[ValidEvent]]] = {
+    "run": ValidRun,
+    "span": ValidSpan,
+    "event": ValidEvent,
+}
+_split_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_value: Final = msgspec.json.Decoder().decode
+_decode_flat: Final = msgspec.json.Decoder(
+    dict[str, str | int | float | bool | list[str | int | float | bool | None] | None]
+).decode
+# msgspec's text is for Python programmers ("Expected `object`"); its position helps everyone.
+_POSITION: Final = re.compile(r"\(byte (\d+)\)")
+
+
+def parse_line(line: bytes) -> ValidRecord:
+    """Return the record that this line holds.
+
+    Raises:
+        WireError: with the code `too_large`, `invalid_utf8`, `invalid_json`, `unknown_version`,
+            `unknown_type` or `invalid_field`, and a message that names the field.
+
+    """
+    if len(line) > MAX_LINE_BYTES:
+        raise WireError("too_large", f"the line has {len(line)} bytes; at most {MAX_LINE_BYTES}")
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WireError("invalid_utf8", f"the line is not UTF-8 at byte {error.start}") from error
+    fields = _split(line, "the line")
+    version = _decode_small(fields.pop("v", None))
+    if version != WIRE_VERSION or isinstance(version, bool):
+        raise WireError("unknown_version", f"v must be {WIRE_VERSION}")
+    kind = _decode_small(fields.get("type"))
+    model = _MODELS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise WireError("unknown_type", "type must be 'run', 'span' or 'event'")
+    try:
+        return model.model_validate(_collect_values(fields, model))
+    except ValidationError as error:
+        raise WireError("invalid_field", _describe(error)) from error
+
+
+def _collect_values(fields: dict[str, msgspec.Raw], model: type[BaseModel]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, raw in fields.items():
+        text = bytes(raw)
+        if text == b"null":  # absent and null mean the same: unknown
+            continue
+        if key in _PAYLOAD_FIELDS:
+            values[key] = _read_payload(text, key)
+        elif key in _FLAT_FIELDS:
+            values[f"{key}_json"] = _read_flat(text, key)
+        elif key in model.model_fields:
+            values[key] = _decode_small(raw)
+    return values
+
+
+def _split(text: bytes, where: str) -> dict[str, msgspec.Raw]:
+    try:
+        return _split_object(text)
+    except msgspec.ValidationError as error:
+        raise WireError("invalid_json", f"{where} must be a JSON object") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WireError("invalid_json", f"{where} is not valid JSON{_locate(error)}") from error
+
+
+def _locate(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return " (nested too deeply)"
+    found = _POSITION.search(str(error))
+    return f" at byte {found[1]}" if found else ""
+
+
+def _decode_small(raw: msgspec.Raw | None) -> Any:
+    try:
+        return None if raw is None else _decode_value(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WireError("invalid_json", f"not valid JSON{_locate(error)}") from error
+
+
+def _read_payload(text: bytes, key: str) -> dict[str, Any]:
+    parts = _split(text, key)
+    if "value" not in parts:
+        raise WireError("invalid_field", f"{key}.value is missing")
+    value = bytes(parts.pop("value")).decode()
+    rest = {name: _decode_small(raw) for name, raw in parts.items()}
+    return {**rest, "value_json": value}
+
+
+def _read_flat(text: bytes, key: str) -> str:
+    try:
+        flat = _decode_flat(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WireError(
+            "invalid_field",
+            f"{key} must be a flat object of strings, numbers, booleans or lists of them",
+        ) from error
+    if len(flat) > MAX_ATTRIBUTES:
+        raise WireError("invalid_field", f"{key} has {len(flat)} keys; at most {MAX_ATTRIBUTES}")
+    return text.decode()
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the record"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{more}"
