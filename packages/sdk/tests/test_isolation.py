@@ -170,7 +170,9 @@ def test_ctrl_c_goes_through(recording: Recording, monkeypatch: pytest.MonkeyPat
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text() | st.binary() | st.builds(object),
-    lambda children: st.lists(children) | st.dictionaries(st.text(), children) | st.tuples(children),
+    lambda children: (
+        st.lists(children) | st.dictionaries(st.text(), children) | st.tuples(children)
+    ),
     max_leaves=8,
 )
 
@@ -207,4 +209,6 @@ def outcome(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any
     try:
         return [id(part) for part in function(*args, **kwargs)]
     except BaseException as error:  # noqa: BLE001 -- the point
-        return type(error), str(error) if isinstance(error, TypeError) else list(map(id, error.args))
+        return type(error), str(error) if isinstance(error, TypeError) else list(
+            map(id, error.args)
+        )

@@ -90,7 +90,10 @@ def test_openai_usage_is_read(convert: Any) -> None:
                 "source": "reported",
             },
         ),
-        ({"prompt_tokens": None, "completion_tokens": 4}, {"completion_tokens": 4, "source": "reported"}),
+        (
+            {"prompt_tokens": None, "completion_tokens": 4},
+            {"completion_tokens": 4, "source": "reported"},
+        ),
         ({"prompt_tokens": -1}, None),
         ({"prompt_tokens": True}, None),
         ({"prompt_tokens": "12"}, None),
@@ -129,7 +132,9 @@ def test_an_answer_without_usage_has_none(answer: Any) -> None:
         (1_000_000, 0, {"prompt_tokens": 2, "completion_tokens": 0}, None),
     ],
 )
-def test_cost_is_exact_or_unknown(prompt: Any, completion: Any, usage: Any, cost: str | None) -> None:
+def test_cost_is_exact_or_unknown(
+    prompt: Any, completion: Any, usage: Any, cost: str | None
+) -> None:
     """A float counts as it is written, there is no exponent, and no part of a sum is guessed."""
     assert compute_cost(usage, read_rates(prompt, completion)) == cost
 
@@ -142,7 +147,10 @@ def test_a_rate_that_cannot_be_meant_is_an_error(rate: Any, recording: Recording
 
 
 @given(
-    st.decimals(0, 1, places=12), st.decimals(0, 1, places=12), st.integers(0, 10**5), st.integers(0, 10**5)
+    st.decimals(0, 1, places=12),
+    st.decimals(0, 1, places=12),
+    st.integers(0, 10**5),
+    st.integers(0, 10**5),
 )
 def test_cost_is_the_sum_of_its_parts(p: Decimal, c: Decimal, prompt: int, completion: int) -> None:
     """Read back, the text is the exact sum, whatever the figures."""

@@ -148,7 +148,7 @@ def test_the_worst_value_takes_little_time() -> None:
 
 def test_a_huge_integer_is_kept_exactly() -> None:
     """Python refuses to write more than 4,300 digits; hexadecimal has no such limit."""
-    value = 7 ** 6_000
+    value = 7**6_000
     assert value > 10 ** sys.get_int_max_str_digits()
     encoded = encode(take_snapshot([value], max_bytes=10**6), max_bytes=10**6, with_hash=True)
     assert encoded.text == f'[{{"$int":"{value:x}"}}]'.encode()
