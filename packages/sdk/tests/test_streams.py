@@ -58,6 +58,46 @@ def test_a_consumer_that_stops_early_closes_the_span(recording: Recording) -> No
     assert "error" not in span
 
 
+def test_cleanup_after_an_early_end_is_inside_the_span(recording: Recording) -> None:
+    """What the body does when it is closed belongs to it, and ends before it."""
+    tracer = recording.tracer
+
+    @trace_tool(tracer)
+    def stream() -> Generator[int, None, None]:
+        try:
+            yield 1
+        finally:
+            with tracer.span("cleanup"):
+                pass
+
+    with tracer.run("agent"):
+        iterator = stream()
+        next(iterator)
+        iterator.close()
+    assert [span["name"] for span in recording.spans()] == ["cleanup", "stream"]
+    assert recording.span("cleanup")["parent_span_id"] == recording.span("stream")["span_id"]
+
+
+def test_an_error_in_cleanup_comes_out(recording: Recording) -> None:
+    """Closing a generator whose body fails raises what the plain one would raise."""
+    error = ValueError("cleanup")
+
+    @trace_tool(recording.tracer)
+    def stream() -> Generator[int, None, None]:
+        try:
+            yield 1
+        finally:
+            raise error
+
+    with recording.tracer.run("agent"):
+        iterator = stream()
+        next(iterator)
+        with pytest.raises(ValueError, match="cleanup") as caught:
+            iterator.close()
+    assert caught.value is error
+    assert recording.span("stream")["status"] == "ERROR"
+
+
 def test_an_async_consumer_that_stops_early_closes_the_span(recording: Recording) -> None:
     """`aclose` reaches the body, which may still await."""
     cleaned: list[str] = []
@@ -200,6 +240,33 @@ def test_a_stream_that_moves_between_contexts_ends_cleanly(recording: Recording)
         with pytest.raises(StopIteration):
             next(iterator)
     assert recording.span("stream")["outcome"] == "ok"
+    assert recording.tracer.stats().errors == {}
+
+
+def test_a_step_that_is_resumed_in_another_context_ends_cleanly(recording: Recording) -> None:
+    """Some frameworks drive one coroutine from several contexts."""
+
+    class Pause:
+        def __await__(self) -> Generator[None, None, None]:
+            yield
+
+    @trace_tool(recording.tracer)
+    async def stream() -> AsyncGenerator[int, None]:
+        await Pause()
+        yield 1
+
+    @trace_tool(recording.tracer)
+    async def call() -> int:
+        await Pause()
+        return 2
+
+    for coroutine, result in ((anext(stream()), 1), (call(), 2)):
+        step = coroutine.__await__() if result == 1 else coroutine
+        contextvars.copy_context().run(step.send, None)
+        with pytest.raises(StopIteration) as stop:
+            contextvars.copy_context().run(step.send, None)
+        assert stop.value.value == result
+    assert recording.span("call")["status"] == "COMPLETED"
     assert recording.tracer.stats().errors == {}
 
 
