@@ -80,7 +80,8 @@ def main() -> int:
     if is_agenttrace(base_url):
         print(f"An AgentTrace server is already up at {base_url}: recording there.", flush=True)
         return run_agent(base_url)
-    serve = [sys.executable, "-m", "agenttrace_server", "serve", "--port", str(arguments.port)]
+    command = str(Path(sys.executable).with_name("agenttrace"))
+    serve = [command, "serve", "--port", str(arguments.port)]
     server = subprocess.Popen(serve, cwd=ROOT)
     try:
         if (code := wait_until_ready(base_url, server)) is not None:
