@@ -25,11 +25,12 @@ _PACE_S: Final = 0.6
 
 def is_agenttrace(base_url: str) -> bool:
     """Tell whether an AgentTrace server answers there."""
+    question = {"query": "{ server { wireVersion } }"}
     try:
-        answer = httpx.get(f"{base_url}/healthz", timeout=1.0)
-    except httpx.HTTPError:
-        return False
-    return answer.is_success and "agenttrace" in answer.text.lower()
+        answer = httpx.post(f"{base_url}/graphql", json=question, timeout=1.0)
+        return "wireVersion" in answer.json()["data"]["server"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False  # nothing there, or something else
 
 
 def wait_until_ready(base_url: str, server: subprocess.Popen[bytes]) -> int | None:
