@@ -12,14 +12,24 @@ from research.search import list_words, measure_coverage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from research.search import Document
+
 MIN_SUPPORT: Final = 0.6
 """The share of a claim's words that a passage must hold to support it."""
+
+MIN_RELEVANCE: Final = 0.3
+"""The share of the question's words that a claim must hold to belong in its answer."""
 
 Finding: TypeAlias = Literal["supported", "unsupported", "off topic"]
 
 _CITATION: Final = re.compile(r"\s*\[([^\[\]\s]+#\d+)\]")
-_MIN_WORDS: Final = 6
+_CITATIONS: Final = re.compile(rf"(?:{_CITATION.pattern})+")
+_CITED_BEFORE_END: Final = re.compile(rf"((?:{_CITATION.pattern})+)(?P<end>[.!?])")
+_POINTER: Final = re.compile(
+    r"(See|For more|Additional information|Changed in|New in|Deprecated)\b"
+)
 _END: Final = re.compile(r"[.!?][\"'\u201d\u2019)*_`]*$")
+_MIN_WORDS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,50 +54,67 @@ class Verdict:
     second_source: str | None
     second_support: float
 
+    def explain(self) -> str:
+        """Say in one line what the finding rests on."""
+        second = f"{self.second_support:.0%} of them in {self.second_source or 'no other page'}"
+        return (
+            f"{self.support:.0%} of its words are in what it cites, {second}; "
+            f"it holds {self.relevance:.0%} of the question's."
+        )
 
-def list_statements(passages: Iterable[Passage]) -> list[Claim]:
-    """Return the passages' sentences that can stand alone, each citing its passage."""
+
+def split_statements(passages: Iterable[Passage]) -> list[Passage]:
+    """Return the sentences that can stand alone, as passages: `page#1.2` is the second of the first.
+
+    Leads into code, fragments, and sentences that only point elsewhere are left out.
+    """
     return [
-        Claim(sentence, (passage.id,))
+        Passage(f"{passage.id}.{n}", passage.page, sentence)
         for passage in passages
-        for sentence in split_sentences(passage.content)
+        for n, sentence in enumerate(split_sentences(passage.content), 1)
         if _END.search(sentence)
+        and not _POINTER.match(sentence)
         and len(list_words(sentence)) >= _MIN_WORDS
         and (sentence[0].isupper() or not sentence[0].isalnum())
     ]
 
 
+def cite_statement(statement: Passage) -> Claim:
+    """Return a statement of `split_statements` as a claim that cites its passage."""
+    return Claim(statement.content, (statement.id.rpartition(".")[0],))
+
+
 def parse_claims(text: str) -> list[Claim]:
-    """Read claims out of text in which `[page#n]` after a sentence cites a passage."""
+    """Read claims out of text in which `[page#1]` after a sentence cites a passage."""
+    text = _CITED_BEFORE_END.sub(r"\g<end>\1", text)
     claims: list[Claim] = []
     start = 0
-    for group in re.finditer(rf"(?:{_CITATION.pattern})+", text):
+    for group in _CITATIONS.finditer(text):
         sentences = split_sentences(text[start : group.start()])
-        cites = tuple(_CITATION.findall(group.group()))
         claims += (Claim(sentence, ()) for sentence in sentences[:-1])
+        cites = tuple(_CITATION.findall(group.group()))
         claims += (Claim(sentence, cites) for sentence in sentences[-1:])
         start = group.end()
     claims += (Claim(sentence, ()) for sentence in split_sentences(text[start:]))
     return [claim for claim in claims if list_words(claim.text)]
 
 
-def check_claim(claim: Claim, question: str, *, cited: str, others: Sequence[Passage]) -> Verdict:
+def judge_claim(claim: Claim, question: str, *, cited: str, others: Sequence[Document]) -> Verdict:
     """Judge a claim by the text it cites and by passages of other pages.
 
     `support` is the share of the claim's words that the cited text holds, `second_support` the
-    best such share among the others. A claim is kept when one of them reaches MIN_SUPPORT and it
-    shares a word with the question.
+    best such share among the others. A claim is supported when one of them reaches MIN_SUPPORT,
+    and off topic when it holds less than MIN_RELEVANCE of the question's words.
     """
     support = measure_coverage(claim.text, cited)
     relevance = measure_coverage(question, claim.text)
-    shares = [(measure_coverage(claim.text, passage.content), passage.id) for passage in others]
+    shares = [(measure_coverage(claim.text, other["content"]), other["id"]) for other in others]
     second_support, second_source = max(shares, default=(0.0, None))
+    finding: Finding = "supported"
     if max(support, second_support) < MIN_SUPPORT:
-        finding: Finding = "unsupported"
-    elif relevance == 0:
+        finding = "unsupported"
+    elif relevance < MIN_RELEVANCE:
         finding = "off topic"
-    else:
-        finding = "supported"
     return Verdict(
         claim=str(claim),
         finding=finding,

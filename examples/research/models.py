@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
+import numpy
 from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.nlp.stemmers import Stemmer
 from sumy.summarizers.lex_rank import LexRankSummarizer
@@ -26,6 +27,7 @@ MAX_ATTEMPTS: Final = 4
 MAX_WAIT_S: Final = 30.0
 
 Messages: TypeAlias = list[dict[str, str]]
+Completion: TypeAlias = dict[str, Any]  # an answer of the chat completions API: the JSON edge
 
 
 class _Words:
@@ -35,13 +37,35 @@ class _Words:
         return tuple(list_words(sentence))
 
 
-def pick_sentences(sentences: Sequence[str], *, count: int) -> list[str]:
-    """Return the `count` most central sentences by LexRank, unchanged and in their order."""
+def pick_sentences(sentences: Sequence[str], *, limit: int) -> list[str]:
+    """Return the `limit` most central sentences by LexRank, unchanged and in their order."""
     words = _Words()
     document = ObjectDocumentModel([Paragraph([Sentence(text, words) for text in sentences])])
     summariser = LexRankSummarizer(Stemmer("english"))
     summariser.stop_words = get_stop_words("english")
-    return [str(sentence) for sentence in summariser(document, count)]
+    # Sentences without a word in common have no rank (0 / 0): then the first ones are taken.
+    with numpy.errstate(invalid="ignore"):
+        return [str(sentence) for sentence in summariser(document, limit)]
+
+
+def write_messages(question: str, statements: Sequence[str], *, limit: int) -> Messages:
+    """Return the messages that ask a model for an answer from these statements alone."""
+    task = (
+        f"Answer the question in at most {limit} sentences, from the statements below and nothing "
+        "else. Each sentence must be understood alone: name what it speaks of. End each with the "
+        "bracketed sources of the statements it rests on, exactly as they are written there. "
+        "Leave out what does not help to answer."
+    )
+    lines = "\n".join(statements)
+    return [
+        {"role": "system", "content": task},
+        {"role": "user", "content": f"Question: {question}\n\nStatements:\n{lines}"},
+    ]
+
+
+def read_text(completion: Completion) -> str:
+    """Return what the model wrote; LookupError or TypeError when it is not a completion."""
+    return str(completion["choices"][0]["message"]["content"] or "")
 
 
 class ChatError(Exception):
@@ -65,15 +89,6 @@ class ChatError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatReply:
-    """What an endpoint answered; a count that it did not report is None."""
-
-    text: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ChatEndpoint:
     """An OpenAI-compatible endpoint and the model to ask there."""
 
@@ -93,8 +108,8 @@ class ChatEndpoint:
             api_key=api_key or None,
         )
 
-    async def post(self, messages: Messages) -> ChatReply:
-        """Ask once. ChatError when no usable answer came."""
+    async def post(self, messages: Messages) -> Completion:
+        """Ask once; return the answer as it came. ChatError when it is not a completion."""
         url = f"{self.base_url}/chat/completions"
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         body = {"model": self.model, "messages": messages}
@@ -109,7 +124,7 @@ class ChatEndpoint:
             raise ChatError(message, retryable=isinstance(error, httpx.TransportError)) from error
         if not response.is_success:
             raise _describe_refusal(response)
-        return _read_reply(response)
+        return _check_completion(response)
 
 
 def _describe_refusal(response: httpx.Response) -> ChatError:
@@ -137,12 +152,11 @@ def _read_retry_after(value: str | None) -> float | None:
     return max(0.0, due.timestamp() - time.time())
 
 
-def _read_reply(response: httpx.Response) -> ChatReply:
+def _check_completion(response: httpx.Response) -> Completion:
     try:
-        body = response.json()
-        text = str(body["choices"][0]["message"]["content"] or "")
-        usage = body.get("usage") or {}
-        return ChatReply(text, usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        completion: Completion = response.json()
+        read_text(completion)
+    except (ValueError, LookupError, TypeError) as error:
         message = f"{response.url} answered with something else than a completion: {error!r}"
         raise ChatError(message) from error
+    return completion

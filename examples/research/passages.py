@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-import pysbd
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its source, when Python compiles it for the first time
+    import pysbd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +31,7 @@ _SIGNATURE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a page's running text, in its own words; `id` is `page#number`."""
+    """A piece of a page's running text, in its own words; `id` is `page#1` and so on."""
 
     id: str
     page: str
@@ -42,7 +46,9 @@ def split_page(title: str, text: str) -> list[Passage]:
             contents[-1] += "\n" + paragraph
         else:
             contents.append(paragraph)
-    return [Passage(f"{title}#{n}", title, content) for n, content in enumerate(contents, 1)]
+    # A citation is written `[page#1]`, so that an id holds neither brackets nor white space.
+    page_id = re.sub(r"[\s\[\]%]", lambda found: quote(found.group()), title)
+    return [Passage(f"{page_id}#{n}", title, content) for n, content in enumerate(contents, 1)]
 
 
 def split_pages(pages: Mapping[str, str]) -> list[Passage]:

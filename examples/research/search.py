@@ -20,6 +20,10 @@ NEAREST_TITLE_CUTOFF: Final = 0.6
 """How alike two titles must be (difflib's ratio, 0 to 1) for one to stand for the other."""
 
 _WORD: Final = re.compile(r"\w+")
+# Words that make a question and say nothing of its subject.
+_QUESTION_WORDS: Final = frozenset(
+    {"difference", "explain", "happen", "happens", "mean", "means", "use", "used", "work", "works"}
+)
 _LANGUAGE: Final = "english"
 
 
@@ -60,6 +64,21 @@ class Index:
         ]
 
 
+def search_once(passages: Sequence[Passage], query: str, *, limit: int) -> list[Document]:
+    """Search passages that are searched but once; none of them gives none."""
+    return Index(passages).search(query, limit=limit) if passages else []
+
+
+def score_pages(found: Sequence[Sequence[Document]]) -> dict[str, float]:
+    """Return each page's score, best first: the sum over the searches of its best passage's."""
+    scores: dict[str, float] = {}
+    for documents in found:
+        for page in {document["page"] for document in documents}:
+            best = max(d["score"] for d in documents if d["page"] == page)
+            scores[page] = round(scores.get(page, 0.0) + best, 4)
+    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+
 def stem_words(text: str) -> list[str]:
     """Return the stems of the words that carry meaning, in order, with repeats."""
     return [_stem(word) for word in list_words(text)]
@@ -74,10 +93,10 @@ def find_phrases(text: str) -> list[str]:
     """Return the runs of words between stop words and punctuation, longest first."""
     runs: list[list[str]] = [[]]
     for token in re.findall(r"\w+|[^\w\s]", text.lower()):
-        if token in _stop_words() or not token[0].isalnum():
-            runs.append([])
-        else:
+        if _WORD.fullmatch(token) and token not in _stop_words():
             runs[-1].append(token)
+        else:
+            runs.append([])
     return [" ".join(run) for run in sorted(filter(None, runs), key=len, reverse=True)]
 
 
@@ -85,6 +104,12 @@ def measure_coverage(claim: str, text: str) -> float:
     """Return the share (0 to 1) of the claim's distinct stems that occur in `text`."""
     wanted = set(stem_words(claim))
     return len(wanted & set(stem_words(text))) / len(wanted) if wanted else 0.0
+
+
+def find_missing_words(question: str, texts: Sequence[str]) -> list[str]:
+    """Return the question's words that no text holds in any form, in order."""
+    held = {stem for text in texts for stem in stem_words(text)}
+    return [word for word in dict.fromkeys(list_words(question)) if _stem(word) not in held]
 
 
 def find_nearest_title(wanted: str, titles: Sequence[str]) -> str | None:
@@ -96,7 +121,7 @@ def find_nearest_title(wanted: str, titles: Sequence[str]) -> str | None:
 
 @cache
 def _stop_words() -> frozenset[str]:
-    return frozenset(get_stop_words(_LANGUAGE))
+    return frozenset(get_stop_words(_LANGUAGE)) | _QUESTION_WORDS
 
 
 @cache

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from research.claims import number_citations
 from research.search import list_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_QUESTION: Final = (
-    "How do context managers handle exceptions, and how can contextlib suppress them?"
-)
+    from research.claims import Claim
+
+DEFAULT_QUESTION: Final = "What happens when an exception is raised in a finally clause?"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000/api"
 DEFAULT_FILE: Final = Path("data/research_traces.jsonl")
 WIDTH: Final = 92
@@ -99,17 +100,17 @@ def say(step: str) -> None:
         print(f"  · {step}", file=sys.stderr)
 
 
-def print_answer(question: str, lines: Sequence[str], sources: Sequence[str]) -> None:
+def print_answer(question: str, claims: Sequence[Claim], *, written_by: str) -> None:
     """Print the answer's sentences and, by number, what they cite."""
     _print_wrapped(question)
+    lines, sources = number_citations(claims)
     print()
-    for line in lines:
+    for line in lines or ["The text that was read does not answer this."]:
         _print_wrapped(line, indent="  ")
-    if sources:
-        print("\nSources")
-        for number, source in enumerate(sources, 1):
-            _print_wrapped(f"[{number}] {source}", indent="  ")
-    print()
+    print("\nSources" if sources else "")
+    for number, source in enumerate(sources, 1):
+        print(f"  [{number}] {source}")
+    print(f"Written by {written_by}\n")
 
 
 def _print_wrapped(text: str, *, indent: str = "") -> None:
