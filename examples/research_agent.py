@@ -13,10 +13,9 @@ import os
 import sys
 from typing import Final, Protocol
 
+from agenttrace import Tracer, semconv
 from agenttrace.usage import ESTIMATE_METHOD, estimate_tokens
 from agenttrace.wrappers import trace, trace_agent, trace_llm, trace_retrieval, trace_tool
-
-from agenttrace import Tracer, semconv
 from research.claims import (
     Claim,
     Verdict,
@@ -127,7 +126,7 @@ class Researcher:
         return list(dict.fromkeys([question, *find_phrases(question)]))[:MAX_SEARCHES]
 
     async def search_for(self, queries: list[str]) -> list[list[Document]]:
-        """Return what each query finds. Each has a thread, and so a lane of its own in the trace."""
+        """Return what each query finds. Each has a thread, and in the trace a lane, of its own."""
         searches = (asyncio.to_thread(self.search_passages, query) for query in queries)
         return await asyncio.gather(*searches)
 
@@ -319,8 +318,7 @@ class ChatModel:
     def __init__(self, endpoint: ChatEndpoint, options: Options) -> None:
         self.label = f"{endpoint.model} at {endpoint.base_url}"
 
-        # The answer is returned as it came: the tokens that it reports and the model that it
-        # names are found in it and recorded.
+        # The answer is returned as it came: the tokens that it reports are found in it.
         @trace_llm(
             tracer,
             model=endpoint.model,

@@ -64,7 +64,7 @@ class Verdict:
 
 
 def split_statements(passages: Iterable[Passage]) -> list[Passage]:
-    """Return the sentences that can stand alone, as passages: `page#1.2` is the second of the first.
+    """Return the sentences that can stand alone; `page#1.2` is the second of passage `page#1`.
 
     Leads into code, fragments, and sentences that only point elsewhere are left out.
     """

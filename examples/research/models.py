@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
-import numpy
+import numpy as np
 from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.nlp.stemmers import Stemmer
 from sumy.summarizers.lex_rank import LexRankSummarizer
@@ -44,7 +44,7 @@ def pick_sentences(sentences: Sequence[str], *, limit: int) -> list[str]:
     summariser = LexRankSummarizer(Stemmer("english"))
     summariser.stop_words = get_stop_words("english")
     # Sentences without a word in common have no rank (0 / 0): then the first ones are taken.
-    with numpy.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):
         return [str(sentence) for sentence in summariser(document, limit)]
 
 

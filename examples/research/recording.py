@@ -7,17 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+
 from agenttrace.exporters import APIExporter, JSONLExporter
 from agenttrace.plugins import Exporter, ExportResult
-
 from research.terminal import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agenttrace.plugins import Record
-
     from agenttrace import Tracer
+    from agenttrace.plugins import Record
     from research.terminal import Options
 
 PROBE_TIMEOUT_S: Final = 1.0
@@ -31,6 +30,7 @@ class RunTotals:
     run_id: str
     spans: int = 0
     errors: int = 0
+    model_calls: int = 0
     tokens: int | None = None
     estimated: bool = False
     cost_usd: Decimal | None = None
@@ -39,6 +39,7 @@ class RunTotals:
         """Count a step that has ended."""
         self.spans += 1
         self.errors += span["status"] == "ERROR"
+        self.model_calls += span["span_type"] == "LLM_CALL"
         if usage := span.get("usage"):
             tokens = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
             self.tokens = (self.tokens or 0) + tokens
@@ -48,15 +49,17 @@ class RunTotals:
 
     def describe(self) -> str:
         """Say it in one line."""
-        tokens = "tokens unknown" if self.tokens is None else f"{self.tokens:,} tokens"
-        return ", ".join(
-            [
-                _count(self.spans, "span"),
-                _count(self.errors, "error"),
+        parts = [_count(self.spans, "span"), _count(self.errors, "error")]
+        if self.model_calls:
+            tokens = "tokens unknown" if self.tokens is None else f"{self.tokens:,} tokens"
+            parts += [
+                _count(self.model_calls, "model call"),
                 tokens + (" (estimated)" if self.estimated else ""),
-                "cost unknown" if self.cost_usd is None else f"${self.cost_usd:f} (at the rates given)",
+                "cost unknown"
+                if self.cost_usd is None
+                else f"${self.cost_usd:f} (at the rates given)",
             ]
-        )
+        return ", ".join(parts)
 
 
 class TotalsExporter(Exporter):
@@ -129,8 +132,9 @@ def _check_writable(options: Options) -> None:
 def _is_agenttrace(base_url: str) -> bool:
     try:
         answer = httpx.get(f"{base_url}/healthz", timeout=PROBE_TIMEOUT_S)
-    except httpx.InvalidURL as error:
-        raise UsageError(f"--endpoint {base_url}: {error}") from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        message = f"--endpoint {base_url}: it takes the http address of a server's /api."
+        raise UsageError(message) from error
     except httpx.HTTPError:
         return False
     return answer.is_success and "agenttrace" in answer.text.lower()

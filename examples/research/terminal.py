@@ -88,7 +88,10 @@ def _build_parser() -> _Parser:
 
 
 def _amount(text: str) -> float:
-    amount = float(text)
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
     if not 0 <= amount < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no amount; it takes 0 or more")
     return amount

@@ -62,6 +62,7 @@ class Trace:
 
     def find_run(self, name: str) -> Record:
         """Return the one run of this name."""
+        run: Record
         (run,) = [run for run in self.runs if run["name"] == name]
         return run
 
@@ -146,7 +147,7 @@ class ChatServer:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Stay silent."""
 
         return Handler

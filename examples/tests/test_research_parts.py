@@ -135,7 +135,10 @@ def test_coverage_is_a_share(claim: list[str], text: list[str]) -> None:
 
 def test_claims_are_read_out_of_a_models_text() -> None:
     """Each sentence keeps the citations that follow it; one without citation has none."""
-    text = "Wombats dig. They do so at night [wombats#1]. Herons wait [herons#1] [herons#2]. Fish fear both."
+    text = (
+        "Wombats dig. They do so at night [wombats#1]. Herons wait [herons#1] [herons#2]. "
+        "Fish fear both."
+    )
     assert parse_claims(text) == [
         Claim("Wombats dig.", ()),
         Claim("They do so at night.", ("wombats#1",)),
@@ -217,7 +220,7 @@ def test_a_question_imports_no_module_that_acts_on_import(name: str) -> None:
 
 
 def test_a_folder_holds_its_text_files(tmp_path: Path) -> None:
-    """Text below it is found, hidden folders and other files are not; a missing page is an OSError."""
+    """Text below it is found, hidden and other files are not; a missing page is an OSError."""
     (tmp_path / "sub" / ".hidden").mkdir(parents=True)
     (tmp_path / "sub" / ".hidden" / "c.md").write_text("hidden")
     (tmp_path / "sub" / "b.MD").write_text("text")
@@ -269,7 +272,7 @@ def test_the_key_is_not_printed_with_the_endpoint() -> None:
 def test_a_wait_is_what_was_asked_for_within_bounds(
     retry_after_s: float | None, attempt: int
 ) -> None:
-    """The endpoint's own figure is kept to; without one the wait doubles; both have an upper end."""
+    """The endpoint's own figure counts; without one the wait doubles; both have an upper end."""
     wait_s = ChatError("busy", retry_after_s=retry_after_s).choose_wait_s(attempt)
     wanted = 0.5 * 2 ** (attempt - 1) if retry_after_s is None else retry_after_s
     assert wait_s == min(wanted, MAX_WAIT_S)
