@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from agenttrace.wire import ErrorRecord
-
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from agenttrace.wire import ErrorRecord
 
 MAX_MESSAGE_CHARS: Final = 16_384
 MAX_CAUSES: Final = 8
