@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Final, Protocol
+from typing import Final
 
 from agenttrace import Tracer, semconv
 from agenttrace.usage import ESTIMATE_METHOD, estimate_tokens
@@ -32,6 +32,7 @@ from research.models import (
     ChatError,
     Completion,
     Messages,
+    Writer,
     pick_sentences,
     read_text,
     write_messages,
@@ -67,14 +68,6 @@ def note(key: str, value: str | int) -> None:
         span.set_attribute(key, value)
 
 
-class Writer(Protocol):
-    """Turns statements into fewer ones that answer a question."""
-
-    async def write(self, question: str, statements: list[Claim], *, limit: int) -> list[Claim]:
-        """Return about `limit` claims, each with the passages that it rests on."""
-        ...
-
-
 class Researcher:
     """Finds the pages that matter, takes notes of them, and writes an answer that cites them."""
 
@@ -98,6 +91,8 @@ class Researcher:
         notes = await self.read_pages(question, self.choose_pages(found, lead=lead))
         if more := await self.find_more_pages(question, notes):
             notes += await self.read_pages(question, more)
+        if not notes:
+            return []
         await self.step("writing")
         draft = await self.writer.write(question, notes, limit=ANSWER_SENTENCES)
         verdicts = await self.ask_fact_checker(question, draft)
@@ -177,7 +172,7 @@ class Researcher:
         """Read the pages at the same time; return the notes of all, in the order of `pages`."""
         await self.step(f"reading {', '.join(pages)}")
         notes = await asyncio.gather(*(self.read_page(question, page) for page in pages))
-        return [note for notes_of_page in notes for note in notes_of_page]
+        return [claim for claims in notes for claim in claims]
 
     @trace_agent(tracer)
     async def read_page(self, question: str, page: str) -> list[Claim]:
@@ -191,7 +186,7 @@ class Researcher:
         found = {document["id"] for document in documents}
         claims = [cite_statement(s) for s in self.statements[page] if s.id in found]
         await self.step(f"taking notes of {page}")
-        return await self.writer.write(question, claims, limit=NOTES_A_PAGE)
+        return await self.writer.write(question, claims, limit=NOTES_A_PAGE) if claims else []
 
     @trace_retrieval(tracer, effect="read")
     def find_statements(self, query: str, *, page: str) -> list[Document]:
@@ -200,17 +195,19 @@ class Researcher:
 
     async def find_more_pages(self, question: str, notes: list[Claim]) -> list[str]:
         """Decide whether the notes say enough, or which pages to read for what they lack."""
-        known = [*self.statements, *(note.text for note in notes)]
+        known = [*self.statements, *(claim.text for claim in notes)]
         missing = find_missing_words(question, known)
         found = await self.search_for([" ".join(missing)] if missing else [])
         unread = [page for page in score_pages(found) if page not in self.statements]
-        reason = f"The notes do not speak of: {', '.join(missing)}."
-        return tracer.decision(
-            "find_more_pages",
-            options=[[], *([page] for page in unread)],
-            chosen=unread[:MAX_MORE_PAGES],
-            reason=reason if missing else "The notes speak of every word of the question.",
+        more = unread[:MAX_MORE_PAGES]
+        tracer.decision(
+            "judge_evidence",
+            options=["answer now", "read more"],
+            chosen="read more" if more else "answer now",
+            reason=f"Not in the notes: {', '.join(missing) or 'no word of the question'}. "
+            f"Pages that may tell: {', '.join(more) or 'none'}.",
         )
+        return more
 
     @trace_agent(tracer)
     async def ask_fact_checker(self, question: str, draft: list[Claim]) -> list[Verdict]:
@@ -226,12 +223,13 @@ class Researcher:
     def keep_claims(self, draft: list[Claim], verdicts: list[Verdict]) -> list[Claim]:
         """Decide what the answer says: the claims that the fact checker found supported."""
         kept = [c for c, v in zip(draft, verdicts, strict=True) if v.finding == "supported"]
-        return tracer.decision(
+        tracer.decision(
             "keep_claims",
             options=verdicts,
-            chosen=kept,
+            chosen=[str(claim) for claim in kept],
             reason=f"{len(kept)} of {len(draft)} claims are supported and to the point.",
         )
+        return kept
 
     async def step(self, text: str) -> None:
         """Tell a watching person what comes next, and give them `pace_s` seconds to see it."""
@@ -364,23 +362,34 @@ async def research(options: Options, library: Library, writer: Writer) -> list[C
     return claims
 
 
-def main(arguments: list[str]) -> int:
-    """Run the program; return its exit code: 0 done, 1 the model failed, 2 a wrong command line."""
+def run(options: Options) -> int:
+    """Answer, record and report; return 0 when done and 1 when the model failed."""
+    library = Folder(options.folder) if options.folder else PythonDocs()
+    endpoint = ChatEndpoint.from_environment(os.environ)
+    writer = ChatModel(endpoint, options) if endpoint else Summariser(options)
+    recording = Recording(tracer, options)
+    code = 0
     try:
-        options = parse_options(arguments)
-        library = Folder(options.folder) if options.folder else PythonDocs()
-        recording = Recording(tracer, options)
-        endpoint = ChatEndpoint.from_environment(os.environ)
-        writer = ChatModel(endpoint, options) if endpoint else Summariser(options)
         claims = asyncio.run(research(options, library, writer))
-    except (UsageError, LibraryError, ChatError) as error:
+        print_answer(options.question, claims, written_by=writer.label)
+    except ChatError as error:
         print(f"research_agent.py: {error}", file=sys.stderr)
-        return 1 if isinstance(error, ChatError) else 2
+        code = 1
     finally:
         tracer.shutdown()
-    print_answer(options.question, claims, written_by=writer.label)
     recording.print_summary()
-    return 0
+    return code
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program; return its exit code, which is 2 for a command line that cannot be."""
+    try:
+        return run(parse_options(arguments))
+    except (UsageError, LibraryError) as error:
+        print(f"research_agent.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130  # as a shell counts it: 128 + SIGINT
 
 
 if __name__ == "__main__":

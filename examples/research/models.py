@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import httpx
 import numpy as np
@@ -19,6 +19,8 @@ from research.search import list_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from research.claims import Claim
+
 SUMMARISER_MODEL: Final = "sumy-lexrank"
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 DEFAULT_MODEL: Final = "gpt-4o-mini"
@@ -28,6 +30,14 @@ MAX_WAIT_S: Final = 30.0
 
 Messages: TypeAlias = list[dict[str, str]]
 Completion: TypeAlias = dict[str, Any]  # an answer of the chat completions API: the JSON edge
+
+
+class Writer(Protocol):
+    """Turns statements into fewer ones that answer a question."""
+
+    async def write(self, question: str, statements: list[Claim], *, limit: int) -> list[Claim]:
+        """Return about `limit` claims, each with the passages that it rests on."""
+        ...
 
 
 class _Words:

@@ -74,13 +74,17 @@ def test_searches_record_documents_with_their_scores(default_trace: Trace) -> No
 def test_the_pages_that_are_read_are_those_that_were_decided_on(default_trace: Trace) -> None:
     """The decision changes what happens next: what it chose is read, and nothing else."""
     (choice,) = default_trace.list_spans("research_agent", "choose_pages")
-    (evidence,) = default_trace.list_spans("research_agent", "find_more_pages")
+    (evidence,) = default_trace.list_spans("research_agent", "judge_evidence")
     options = get_input(choice)["options"]
     chosen, reason = get_output(choice)["chosen"], get_output(choice)["reason"]
     assert {option["page"] for option in options} > set(chosen)
     assert re.match(r"\d+ of \d+ pages score \d+\.\d\d or more", reason)
     reads = default_trace.list_spans("research_agent", "read_page")
-    assert [get_input(read)["page"] for read in reads] == chosen + get_output(evidence)["chosen"]
+    assert [get_input(read)["page"] for read in reads] == chosen
+    assert get_output(evidence) == {
+        "chosen": "answer now",
+        "reason": "Not in the notes: no word of the question. Pages that may tell: none.",
+    }
 
 
 def test_a_real_failure_is_retried_until_it_succeeds(default_trace: Trace) -> None:
@@ -158,9 +162,12 @@ def test_the_summary_says_what_the_file_holds(
     calls = [span["usage"] for span in spans if span["span_type"] == "LLM_CALL"]
     tokens = sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in calls)
     checks = default_trace.list_spans("fact_checker")
-    assert [line.split(None, 1)[1] for line in default_run.stdout.splitlines()[-3:-1]] == [
-        f"{len(spans)} spans, 1 error, {len(calls)} model calls, "
+    figures = [
+        f"{len(spans)} spans, 1 error, {len(calls)} model calls",
         f"{tokens:,} tokens (estimated), cost unknown",
+    ]
+    assert [line.split(None, 1)[1] for line in default_run.stdout.splitlines()[-3:-1]] == [
+        ", ".join(figures),
         f"{len(checks)} spans, 0 errors",
     ]
 
@@ -190,6 +197,30 @@ def test_rates_that_the_user_gives_are_applied(tmp_path: Path, closed_endpoint: 
     ]
     assert {call["cost"]["source"] for call in calls} == {"rates"}
     assert f"${sum(costs):f} (at the rates given)" in done.stdout
+
+
+def test_what_the_notes_lack_is_looked_for(tmp_path: Path, closed_endpoint: str) -> None:
+    """A word of the question that the first pages do not hold leads to a second reading."""
+    (tmp_path / "wombats.md").write_text(
+        "Wombats dig long burrows with their strong claws. Wombats dig their burrows at night.\n"
+    )
+    (tmp_path / "dormice.md").write_text(
+        "Dormice live in the hedges of the whole country and eat nuts in autumn. "
+        "From the first frost until the spring all dormice hibernate under moss and leaves.\n"
+    )
+    question = "How do wombats dig burrows, and what do wombats that hibernate dig?"
+    done = start_agent(tmp_path, closed_endpoint, question, "--folder", ".")
+    assert (done.returncode, done.stderr) == (0, "")
+    trace = Trace(tmp_path / FILE)
+    (choice,) = trace.list_spans("research_agent", "choose_pages")
+    (evidence,) = trace.list_spans("research_agent", "judge_evidence")
+    assert get_output(choice)["chosen"] == ["wombats.md"]
+    assert get_output(evidence) == {
+        "chosen": "read more",
+        "reason": "Not in the notes: hibernate. Pages that may tell: dormice.md.",
+    }
+    reads = trace.list_spans("research_agent", "read_page")
+    assert [get_input(read)["page"] for read in reads] == ["wombats.md", "dormice.md"]
 
 
 def test_a_folder_of_the_users_is_searched_and_cited(tmp_path: Path, closed_endpoint: str) -> None:
@@ -292,9 +323,10 @@ def test_an_endpoint_that_refuses_for_good_ends_the_run(
         done = start_agent(tmp_path, closed_endpoint, OPENAI_BASE_URL=server.base_url)
     finally:
         server.close()
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "/v1/chat/completions answered 401" in done.stderr
     assert "unset them to work offline" in done.stderr
+    assert done.stdout.startswith(f"Recorded in {FILE}, correlation id research-")
     trace = Trace(tmp_path / FILE)
     assert trace.find_run("research_agent")["status"] == "ERROR"
     assert trace.started == trace.ended
