@@ -57,7 +57,7 @@ class RunTotals:
                 tokens + (" (estimated)" if self.estimated else ""),
                 "cost unknown"
                 if self.cost_usd is None
-                else f"${self.cost_usd:f} (at the rates given)",
+                else f"${self.cost_usd.normalize():f} (at the rates given)",
             ]
         return ", ".join(parts)
 
@@ -92,13 +92,14 @@ class Recording:
 
     def __init__(self, tracer: Tracer, options: Options) -> None:
         """Set the tracer's exporters; UsageError when the file cannot be written."""
+        self._tracer = tracer
         self._options = options
         self._base_url = options.endpoint.removesuffix("/api")
         self._totals = TotalsExporter()
         _check_writable(options)
         tracer.set_exporter(JSONLExporter(path=options.file))
         tracer.add_exporter(self._totals)
-        self.has_server = _is_agenttrace(self._base_url)
+        self.has_server = _is_up(self._base_url)
         if self.has_server:
             tracer.add_exporter(APIExporter(endpoint=options.endpoint))
 
@@ -109,10 +110,13 @@ class Recording:
         width = max(len(run.name) for run in runs)
         for run in runs:
             print(f"  {run.name:<{width}}  {run.describe()}")
-        if self.has_server:
-            print(f"See it at {self._base_url}/runs/{runs[0].run_id}")
-        else:
+        lost = sum(sum(exporter.dropped.values()) for exporter in self._tracer.stats().exporters)
+        if not self.has_server:
             print(f"No server at {self._base_url}; `agenttrace serve` starts one.")
+        elif lost:
+            print(f"{_count(lost, 'record')} did not reach {self._base_url}.")
+        else:
+            print(f"See it at {self._base_url}/runs/{runs[0].run_id}")
 
 
 def _count(number: int, noun: str) -> str:
@@ -129,7 +133,7 @@ def _check_writable(options: Options) -> None:
         raise UsageError(f"--out {options.file}: {reason}; name a file to write.") from error
 
 
-def _is_agenttrace(base_url: str) -> bool:
+def _is_up(base_url: str) -> bool:
     try:
         answer = httpx.get(f"{base_url}/healthz", timeout=PROBE_TIMEOUT_S)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -137,4 +141,4 @@ def _is_agenttrace(base_url: str) -> bool:
         raise UsageError(message) from error
     except httpx.HTTPError:
         return False
-    return answer.is_success and "agenttrace" in answer.text.lower()
+    return answer.is_success

@@ -196,7 +196,7 @@ def test_rates_that_the_user_gives_are_applied(tmp_path: Path, closed_endpoint: 
         for call in calls
     ]
     assert {call["cost"]["source"] for call in calls} == {"rates"}
-    assert f"${sum(costs):f} (at the rates given)" in done.stdout
+    assert f"${sum(costs, Decimal(0)).normalize():f} (at the rates given)" in done.stdout
 
 
 def test_what_the_notes_lack_is_looked_for(tmp_path: Path, closed_endpoint: str) -> None:
