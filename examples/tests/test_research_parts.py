@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agenttrace.plugins import ExportResult
+from agenttrace.wire import RunRecord, SpanRecord
 from research.claims import (
     Claim,
     cite_statement,
@@ -19,6 +21,7 @@ from research.claims import (
 from research.library import Folder, LibraryError, PythonDocs
 from research.models import MAX_WAIT_S, ChatEndpoint, ChatError, pick_sentences
 from research.passages import Passage, split_page, split_pages
+from research.recording import TotalsExporter
 from research.search import (
     Document,
     Index,
@@ -266,6 +269,34 @@ def test_the_endpoint_is_what_the_environment_says(
 def test_the_key_is_not_printed_with_the_endpoint() -> None:
     """A key never gets into a log by way of a repr."""
     assert "secret" not in repr(ChatEndpoint("http://127.0.0.1/v1", "m", "secret"))
+
+
+def test_a_record_that_comes_twice_counts_once() -> None:
+    """Delivery may repeat a batch; the totals of a run stay what they are."""
+    exporter = TotalsExporter()
+    run = RunRecord(v=1, type="run", run_id="a" * 32, rev=0, name="r", status="STARTED", start_ns=1)
+    span = SpanRecord(
+        v=1,
+        type="span",
+        run_id="a" * 32,
+        span_id="b" * 16,
+        rev=1,
+        name="s",
+        span_type="LLM_CALL",
+        status="ERROR",
+        start_ns=1,
+        seq=0,
+        lane=0,
+        effect="none",
+        usage={"prompt_tokens": 7, "source": "reported"},
+        cost={"usd": "0.50", "source": "rates"},
+    )
+    for _ in range(2):
+        assert exporter.export([run, span]) == ExportResult.DELIVERED
+    (totals,) = exporter.list_runs()
+    assert totals.describe() == (
+        "1 span, 1 error, 1 model call, 7 tokens, $0.5 (at the rates given)"
+    )
 
 
 @given(st.one_of(st.none(), st.floats(0, 1e6)), st.integers(1, 50))
