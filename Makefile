@@ -32,7 +32,7 @@ test-dashboard: .stamps/node ## the dashboard's unit tests
 	cd dashboard && npm run --silent test
 
 .PHONY: test-e2e
-test-e2e: .stamps/python-dev .stamps/chromium $(STATIC)/index.html ## the dashboard in a real Chromium on a real server
+test-e2e: .stamps/python-dev .stamps/chromium ## the dashboard in a real Chromium on a real server
 	cd dashboard && npm run --silent test:e2e
 
 .PHONY: lint
@@ -83,19 +83,19 @@ $(BIN)/python: | .stamps/prerequisites
 # The dev list holds the demo list, so whoever has run the tests need not install again.
 .stamps/python-demo: requirements/demo.txt $(PACKAGES) | $(BIN)/python
 	@echo "Installing the Python dependencies …"
-	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/demo.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e packages/sdk -e packages/server
+	@$(PIP) install -qq --require-hashes --no-deps -r requirements/demo.txt
+	@$(PIP) install -qq --no-deps --no-build-isolation -e packages/sdk -e packages/server
 	@touch $@
 
 .stamps/python-dev: requirements/dev.txt $(PACKAGES) | $(BIN)/python
 	@echo "Installing the Python dependencies and test tools …"
-	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/dev.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e packages/sdk -e packages/server
+	@$(PIP) install -qq --require-hashes --no-deps -r requirements/dev.txt
+	@$(PIP) install -qq --no-deps --no-build-isolation -e packages/sdk -e packages/server
 	@touch $@ .stamps/python-demo
 
 .stamps/node: dashboard/package-lock.json | .stamps/prerequisites
 	@echo "Installing the dashboard's dependencies …"
-	@cd dashboard && npm ci --no-audit --no-fund --loglevel=error </dev/null
+	@cd dashboard && npm ci --no-audit --no-fund --loglevel=error </dev/null >/dev/null
 	@touch $@
 
 .stamps/chromium: scripts/ensure-chromium | .stamps/node

@@ -25,11 +25,12 @@ _PACE_S: Final = 0.6
 
 def is_agenttrace(base_url: str) -> bool:
     """Tell whether an AgentTrace server answers there."""
+    question = {"query": "{ server { wireVersion } }"}
     try:
-        answer = httpx.get(f"{base_url}/healthz", timeout=1.0)
-    except httpx.HTTPError:
-        return False
-    return answer.is_success and "agenttrace" in answer.text.lower()
+        answer = httpx.post(f"{base_url}/graphql", json=question, timeout=1.0)
+        return "wireVersion" in answer.json()["data"]["server"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False  # nothing there, or something else
 
 
 def wait_until_ready(base_url: str, server: subprocess.Popen[bytes]) -> int | None:
@@ -80,7 +81,8 @@ def main() -> int:
     if is_agenttrace(base_url):
         print(f"An AgentTrace server is already up at {base_url}: recording there.", flush=True)
         return run_agent(base_url)
-    serve = [sys.executable, "-m", "agenttrace_server", "serve", "--port", str(arguments.port)]
+    command = str(Path(sys.executable).with_name("agenttrace"))
+    serve = [command, "serve", "--port", str(arguments.port)]
     server = subprocess.Popen(serve, cwd=ROOT)
     try:
         if (code := wait_until_ready(base_url, server)) is not None:
