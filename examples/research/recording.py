@@ -99,7 +99,7 @@ class Recording:
         _check_writable(options)
         tracer.set_exporter(JSONLExporter(path=options.file))
         tracer.add_exporter(self._totals)
-        self.has_server = _is_up(self._base_url)
+        self.has_server = _is_agenttrace(self._base_url)
         if self.has_server:
             tracer.add_exporter(APIExporter(endpoint=options.endpoint))
 
@@ -112,7 +112,7 @@ class Recording:
             print(f"  {run.name:<{width}}  {run.describe()}")
         lost = sum(sum(exporter.dropped.values()) for exporter in self._tracer.stats().exporters)
         if not self.has_server:
-            print(f"No server at {self._base_url}; `agenttrace serve` starts one.")
+            print(f"No AgentTrace server at {self._base_url}; `agenttrace serve` starts one.")
         elif lost:
             print(f"{_count(lost, 'record')} did not reach {self._base_url}.")
         else:
@@ -133,12 +133,14 @@ def _check_writable(options: Options) -> None:
         raise UsageError(f"--out {options.file}: {reason}; name a file to write.") from error
 
 
-def _is_up(base_url: str) -> bool:
+def _is_agenttrace(base_url: str) -> bool:
+    """Ask what only an AgentTrace server knows: others get none of what is recorded."""
+    question = {"query": "{ server { wireVersion } }"}
     try:
-        answer = httpx.get(f"{base_url}/healthz", timeout=PROBE_TIMEOUT_S)
+        answer = httpx.post(f"{base_url}/graphql", json=question, timeout=PROBE_TIMEOUT_S)
+        return "wireVersion" in answer.json()["data"]["server"]
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         message = f"--endpoint {base_url}: it takes the http address of a server's /api."
         raise UsageError(message) from error
-    except httpx.HTTPError:
-        return False
-    return answer.is_success
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False  # nothing there, or something else

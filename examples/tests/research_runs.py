@@ -91,11 +91,12 @@ INVENTED = "Wombats guard the garbage collector at midnight [nowhere#1]."
 class ChatServer:
     """Answers with two of the statements that it was given and one that it made up."""
 
-    def __init__(self, *, refusals: int = 1, status: int = 429) -> None:
+    def __init__(self, *, refusals: int = 1, status: int = 429, reports: bool = True) -> None:
         self.requests: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
         self.refusals_left = refusals
         self.refusal_status = status
+        self.reports_usage = reports
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
@@ -129,7 +130,8 @@ class ChatServer:
         }
         message = {"role": "assistant", "content": text}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return 200, {"id": "chat-1", "model": "test-1", "choices": choices, "usage": usage}
+        body = {"id": "chat-1", "model": "test-1", "choices": choices}
+        return 200, body | ({"usage": usage} if self.reports_usage else {})
 
     def _make_handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

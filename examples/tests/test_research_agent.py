@@ -332,6 +332,23 @@ def test_an_endpoint_that_refuses_for_good_ends_the_run(
     assert trace.started == trace.ended
 
 
+def test_an_endpoint_that_reports_no_tokens_leaves_them_unknown(
+    tmp_path: Path, closed_endpoint: str
+) -> None:
+    """No figure is made up; a server error is asked again like a refusal."""
+    server = ChatServer(status=503, reports=False)
+    try:
+        done = start_agent(tmp_path, closed_endpoint, OPENAI_BASE_URL=server.base_url)
+    finally:
+        server.close()
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = Trace(tmp_path / FILE).list_spans("research_agent", "chat")
+    assert [call["status"] for call in calls].count("ERROR") == 1
+    assert not any("usage" in call or "cost" in call for call in calls)
+    assert f"{len(calls)} model calls, tokens unknown, cost unknown" in done.stdout
+    assert set(server.authorizations) == {None}
+
+
 def start_agent(
     folder: Path, endpoint: str, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:

@@ -104,10 +104,12 @@ def test_a_server_that_goes_away_costs_one_warning(tmp_path: Path) -> None:
     """It answered the probe and then no more: the program finishes, and the file is whole."""
 
     class AnswerOnce(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_POST(self) -> None:
+            body = b'{"data": {"server": {"wireVersion": 1}}}'
             self.send_response(200)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Stay silent."""
