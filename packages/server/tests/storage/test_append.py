@@ -164,9 +164,7 @@ def test_order_repetition_and_batching_change_nothing(
     again = recording + [r for r in recording if data.draw(st.booleans())]
     shuffler.shuffle(again)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(again)), max_size=4)))
-    batches = [
-        again[a:b] for a, b in zip([0, *cuts], [*cuts, len(again)], strict=True)
-    ]
+    batches = [again[a:b] for a, b in zip([0, *cuts], [*cuts, len(again)], strict=True)]
     assert _final_state(*batches) == expected
 
 
@@ -211,7 +209,11 @@ def test_change_log_tells_each_start_and_end_once(
         with engine.connect() as connection:
             log = connection.execute(select(CHANGE).order_by(CHANGE.c.position)).all()
     for span in state["span"]:
-        own = [row.kind for row in log if (row.run_id, row.span_id) == (span["run_id"], span["span_id"])]
+        own = [
+            row.kind
+            for row in log
+            if (row.run_id, row.span_id) == (span["run_id"], span["span_id"])
+        ]
         assert own[0] == "span_started"
         assert own.count("span_started") == 1
         assert own.count("span_ended") == int(span["status"] != "STARTED")
@@ -256,7 +258,9 @@ def test_sending_again_writes_nothing() -> None:
 
 def test_a_huge_cost_neither_wraps_nor_rounds() -> None:
     """Sums go beyond 64 bits of pico-dollars and stay exact."""
-    calls = [make_call(n, cost={"usd": "999999.999999999999", "source": "rates"}) for n in range(50)]
+    calls = [
+        make_call(n, cost={"usd": "999999.999999999999", "source": "rates"}) for n in range(50)
+    ]
     (run,) = _final_state([make_run(), *calls])["run"]
     assert run["cost_pico"] == 50 * 999999_999999999999
 

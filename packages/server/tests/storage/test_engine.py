@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ async def test_reading_connections_cannot_write(database: Database) -> None:
 def test_closing_folds_the_journal_into_the_file(tmp_path: Path) -> None:
     """After a stop there is one file to copy."""
     open_database(f"sqlite:///{tmp_path / 'x.db'}").close()
-    assert os.listdir(tmp_path) == ["x.db"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ def test_an_up_to_date_database_does_not_load_alembic(tmp_path: Path) -> None:
         "import sys; from agenttrace_server.storage.engine import open_database; "
         f"open_database({url!r}).close(); print('alembic' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 
@@ -77,7 +79,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(StartError, match="newer release wrote.*upgrade agenttrace-server"):
+    with pytest.raises(StartError, match=r"newer release wrote.*upgrade agenttrace-server"):
         open_database(f"sqlite:///{path}")
 
 
@@ -87,5 +89,5 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
-    with pytest.raises(StartError, match="another program.*'theirs'"):
+    with pytest.raises(StartError, match=r"another program.*'theirs'"):
         open_database(f"sqlite:///{path}")

@@ -6,7 +6,13 @@ import pytest
 
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
-from agenttrace_server.storage.spans import BEFORE_ALL, list_children, list_spans, read_spans, read_tree
+from agenttrace_server.storage.spans import (
+    BEFORE_ALL,
+    list_children,
+    list_spans,
+    read_spans,
+    read_tree,
+)
 
 from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
 
