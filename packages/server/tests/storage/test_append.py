@@ -6,8 +6,6 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 
 from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import (
     CHANGE,
     EVENT,
@@ -64,7 +63,11 @@ def _store(engine: Engine, batches: Sequence[Sequence[Record]]) -> None:
 
 def _read_state(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     with engine.connect() as connection:
-        return {table.name: _read_table(connection, table) for table in STATE_TABLES}
+        return _read_tables(connection)
+
+
+def _read_tables(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    return {table.name: _read_table(connection, table) for table in STATE_TABLES}
 
 
 def _read_table(connection: Connection, table: Table) -> list[dict[str, Any]]:
@@ -282,14 +285,8 @@ def test_events_of_an_unknown_span_wait_for_it() -> None:
     ]
 
 
-def test_a_file_holds_what_memory_holds() -> None:
+async def test_a_file_holds_what_memory_holds(database: Database) -> None:
     """The law's store and the real one are the same tables."""
-    from agenttrace_server.storage.engine import open_database
-
-    with TemporaryDirectory() as folder:
-        database = open_database(f"sqlite:///{Path(folder) / 'x.db'}")
-        try:
-            _store(database._writer, [[make_run(), make_call(0)]])
-            assert _read_state(database._reader) == _final_state([make_run(), make_call(0)])
-        finally:
-            database.close()
+    records = [make_run(), make_call(0)]
+    await database.write(append_records, check_records(records))
+    assert await database.read(_read_tables) == _final_state(records)

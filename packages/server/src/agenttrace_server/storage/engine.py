@@ -65,6 +65,7 @@ class Side:
             if last_statement is not None:
                 async with self._engine.connect() as connection:
                     raw = await connection.get_raw_connection()
+                    assert raw.driver_connection is not None
                     await raw.driver_connection.execute(last_statement)
             await self._engine.dispose()
 
