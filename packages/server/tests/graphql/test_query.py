@@ -35,8 +35,8 @@ def test_run_has_the_fields_of_its_record(client: Client) -> None:
         input=make_payload({"q": 1}),
         output=make_payload("done"),
     )
-    query = """query($id: ID!) { run(id: $id) { id name status correlationId tags attributes resource
-        startTime endTime durationMs input { json value codec fidelity bytes sha256 }
+    query = """query($id: ID!) { run(id: $id) { id name status correlationId tags
+        attributes resource startTime endTime durationMs input { json value codec fidelity bytes sha256 }
         output { value } error { type } replayedFrom { id } } }"""
     assert client.ask(query, id=RUN)["run"] == {
         "id": RUN,
@@ -65,7 +65,9 @@ def test_run_has_the_fields_of_its_record(client: Client) -> None:
 
 def test_payload_text_is_kept_byte_for_byte(client: Client) -> None:
     """Numbers and escapes that a parser would change come back as they were."""
-    text = '{ "n": 1e2, "big": 123456789012345678901234567890, "s": "\\u00e9\\ud83d\\ude00", "n":2 }'
+    text = (
+        '{ "n": 1e2, "big": 123456789012345678901234567890, "s": "\\u00e9\\ud83d\\ude00", "n":2 }'
+    )
     line = (
         '{"v":1,"type":"run","run_id":"' + RUN + '","rev":0,"name":"n","status":"STARTED",'
         '"start_ns":1,"input":{"codec":"json","fidelity":"exact","value":' + text + "}}"
@@ -99,7 +101,8 @@ def test_node_finds_runs_and_spans(client: Client) -> None:
     """An id alone is enough to fetch a thing again."""
     _send_run(client, make_call(3))
     span_id = f"{RUN}:{make_span_id(3)}"
-    query = "query($run: ID!, $span: ID!) { a: node(id: $run) { __typename id } b: node(id: $span) { __typename id } }"
+    query = """query($run: ID!, $span: ID!) {
+        a: node(id: $run) { __typename id } b: node(id: $span) { __typename id } }"""
     assert client.ask(query, run=RUN, span=span_id) == {
         "a": {"__typename": "Run", "id": RUN},
         "b": {"__typename": "LlmCall", "id": span_id},
@@ -123,8 +126,8 @@ def test_span_has_the_fields_of_its_record(client: Client) -> None:
         input_hash="a" * 64,
     )
     _send_run(client, make_span(1), span)
-    query = """query($id: ID!) { span(id: $id) { spanId parentSpanId name type status startTime endTime
-        offsetMs durationMs depth seq endSeq lane effect outcome model costUsd costSource replayKey
+    query = """query($id: ID!) { span(id: $id) { spanId parentSpanId name type status
+        startTime endTime offsetMs durationMs depth seq endSeq lane effect outcome model costUsd costSource replayKey
         inputHash attributes usage { promptTokens totalTokens cachedTokens source }
         error { type message traceback notes cause { type message } } run { name } parent { name }
         input { json } } }"""
@@ -284,8 +287,10 @@ def test_events_and_children_come_in_pages(client: Client) -> None:
     _send_run(client, make_span(0), *children, *events, make_event(20, span=None, name="state"))
     query = """query($id: ID!, $run: ID!, $child: String, $event: String) {
         span(id: $id) {
-            children(first: 2, after: $child) { edges { node { name } } pageInfo { hasNextPage hasPreviousPage endCursor } }
-            events(first: 2, after: $event) { edges { node { seq body { value } } } pageInfo { hasNextPage endCursor } } }
+            children(first: 2, after: $child) {
+                edges { node { name } } pageInfo { hasNextPage hasPreviousPage endCursor } }
+            events(first: 2, after: $event) {
+                edges { node { seq body { value } } } pageInfo { hasNextPage endCursor } } }
         run(id: $run) { events { edges { node { name offsetMs } } } } }"""
     ids = {"id": f"{RUN}:{make_span_id(0)}", "run": RUN}
     one = client.ask(query, **ids)

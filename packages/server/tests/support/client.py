@@ -46,7 +46,8 @@ class Client:
     def follow(self, query: str, **variables: Any) -> Iterator[Follower]:
         """Open a WebSocket and subscribe."""
         address = self.url.replace("http://", "ws://") + "/graphql"
-        with connect(address, subprotocols=[PROTOCOL], open_timeout=TIMEOUT_S) as socket:
+        limits: dict[str, Any] = {"max_size": None, "max_queue": 1}  # it reads when it is told to
+        with connect(address, subprotocols=[PROTOCOL], **limits) as socket:
             socket.send(json.dumps({"type": "connection_init"}))
             assert json.loads(socket.recv(TIMEOUT_S)) == {"type": "connection_ack"}
             payload = {"query": query, "variables": variables}

@@ -1,29 +1,30 @@
-"""The database: one writing connection on a thread of its own, and a few that only read.
+"""The database: one writing connection, and a few that only read.
 
-SQLite has one writer at a time whatever one does. Giving that writer one thread makes the queue
-in front of it visible (see `storage.writer`) and keeps "database is locked" away from clients.
-Reads see the last commit (WAL) and never wait for the writer. Work on the database runs on these
-threads, not on the event loop.
+SQLite has one writer at a time whatever one does. Giving that writer one connection makes the
+queue in front of it visible (see `storage.writer`) and keeps "database is locked" away from
+clients. Reads see the last commit (WAL) and never wait for the writer. Each side has an event loop
+on a thread of its own, so that building rows and merging snapshots never holds up the requests.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,53 +36,92 @@ CACHE_KIB: Final = 16 * 1024
 STATEMENT_CACHE: Final = 256
 
 
+class Side:
+    """An engine, and the thread whose event loop its connections belong to."""
+
+    def __init__(self, engine: AsyncEngine, *, name: str) -> None:
+        self._engine = engine
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, call: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        """Run `call(connection, …)` in a transaction; the result comes once it is committed."""
+
+        async def run() -> R:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(call, *args, **kwargs)
+
+        return self._start(run())
+
+    def close(self, *, last_statement: str | None = None) -> None:
+        """Wait for what is under way, run a last statement outside a transaction, and end."""
+
+        async def finish() -> None:
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*running, return_exceptions=True)
+            if last_statement is not None:
+                async with self._engine.connect() as connection:
+                    raw = await connection.get_raw_connection()
+                    assert raw.driver_connection is not None
+                    await raw.driver_connection.execute(last_statement)
+            await self._engine.dispose()
+
+        try:
+            self._start(finish()).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def _start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
 class Database:
     """An open store. Make it with `open_database`, end it with `close`."""
 
-    def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
+    def __init__(self, path: Path, url: URL) -> None:
         self.path = path
-        self._writer = writer
-        self._reader = reader
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="agenttrace-write")
-        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="agenttrace-read")
+        writer = _make_engine(url, begin="BEGIN IMMEDIATE", connections=1)
+        reader = _make_engine(url, begin="BEGIN", connections=READERS, query_only=True)
+        self._writer = Side(writer, name="agenttrace-write")
+        self._reader = Side(reader, name="agenttrace-read")
         self.database_id = ""
 
     async def read(
         self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Return `query(connection, …)`, run on a reading thread over one snapshot."""
-
-        def run() -> R:
-            with self._reader.connect() as connection:
-                return query(connection, *args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+        """Return `query(connection, …)`, which sees one snapshot and cannot write."""
+        return await _wait(self._reader.submit(query, *args, **kwargs))
 
     async def write(
         self, change: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Return `change(connection, …)` once its transaction is on disk."""
+        return await _wait(self._writer.submit(change, *args, **kwargs))
 
-        def run() -> R:
-            with self._writer.begin() as connection:
-                return change(connection, *args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, run)
+    def prepare(self) -> None:
+        """Make or migrate the schema; other processes that start meanwhile wait for it."""
+        self._writer.submit(prepare_schema).result()
+        self.database_id = self._reader.submit(read_database_id).result()
 
     def close(self) -> None:
         """Wait for running work, fold the journal into the file, close every connection."""
-        self._read_threads.shutdown()
-        self._reader.dispose()
-        self._write_thread.submit(self._checkpoint).result()
-        self._write_thread.shutdown()
-        self._writer.dispose()
+        self._reader.close()
+        self._writer.close(last_statement="PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _checkpoint(self) -> None:
-        with self._writer.connect() as connection:
-            connection.rollback()  # a checkpoint needs no transaction around it
-            raw = connection.connection.driver_connection
-            if isinstance(raw, sqlite3.Connection):
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def abandon(self) -> None:
+        """Close every connection and leave the file as it is."""
+        self._reader.close()
+        self._writer.close()
+
+
+async def _wait(work: Future[R]) -> R:
+    # Shielded: a client that goes away must not cut a statement short in the middle.
+    return await asyncio.shield(asyncio.wrap_future(work))
 
 
 def open_database(database_url: str) -> Database:
@@ -94,19 +134,11 @@ def open_database(database_url: str) -> Database:
     """
     path = parse_sqlite_path(database_url)
     _make_folder(path)
-    url = URL.create("sqlite+pysqlite", database=str(path))
-    writer = _make_engine(url, begin="BEGIN IMMEDIATE", connections=1)
-    reader = _make_engine(url, begin="BEGIN", connections=READERS, query_only=True)
-    database = Database(path, writer, reader)
+    database = Database(path, URL.create("sqlite+aiosqlite", database=str(path)))
     try:
-        with writer.connect() as connection:
-            connection.rollback()
-        prepare_schema(writer)
-        with reader.connect() as connection:
-            database.database_id = read_database_id(connection)
+        database.prepare()
     except BaseException as error:
-        writer.dispose()
-        reader.dispose()
+        database.abandon()
         if isinstance(error, DBAPIError):
             raise StartError(
                 f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
@@ -127,7 +159,7 @@ def parse_sqlite_path(database_url: str) -> Path:
         url = make_url(database_url)
     except ArgumentError as error:
         raise StartError(
-            f"DATABASE_URL is {database_url!r}; expected sqlite+aiosqlite:///path/to/file.db"
+            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db"
         ) from error
     backend = url.get_backend_name()
     if backend == "postgresql":
@@ -153,28 +185,32 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _make_engine(url: URL, *, begin: str, connections: int, query_only: bool = False) -> Engine:
-    engine = create_engine(
+def _make_engine(
+    url: URL, *, begin: str, connections: int, query_only: bool = False
+) -> AsyncEngine:
+    engine = create_async_engine(
         url,
-        poolclass=QueuePool,
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "cached_statements": STATEMENT_CACHE},
+        connect_args={"cached_statements": STATEMENT_CACHE},
     )
 
-    @event.listens_for(engine, "connect")
+    @event.listens_for(engine.sync_engine, "connect")
     def set_up(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
-        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        raw.execute("PRAGMA journal_mode=WAL")
-        raw.execute("PRAGMA synchronous=FULL")
-        raw.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
-        raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        raw.execute("PRAGMA temp_store=MEMORY")
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        cursor.execute("PRAGMA temp_store=MEMORY")
         if query_only:
-            raw.execute("PRAGMA query_only=ON")
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
 
-    @event.listens_for(engine, "begin")
+    @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from sqlalchemy import Connection, Engine, column, insert, inspect, select, table
+from sqlalchemy import Connection, column, insert, inspect, select, table
 from sqlalchemy.exc import OperationalError
 
 from agenttrace_server.errors import StartError
@@ -37,25 +37,27 @@ def read_revision(connection: Connection) -> str | None:
     return None
 
 
-def prepare_schema(engine: Engine) -> None:
-    """Bring the database to this release's schema. One process does it; others wait and find it.
+def prepare_schema(connection: Connection) -> None:
+    """Bring the database to this release's schema, in the transaction of this connection.
+
+    It was begun as an immediate one, so two servers that start at once take turns: the second
+    finds the work done.
 
     Raises:
         StartError: the database is another program's or was written by a newer release.
 
     """
-    with engine.begin() as connection:  # BEGIN IMMEDIATE: two servers starting take turns
-        revision = read_revision(connection)
-        if revision == HEAD_REVISION:
-            return
-        if revision is not None and revision not in _KNOWN_REVISIONS:
-            raise StartError(
-                f"the database is at schema {revision!r}, which a newer release wrote; "
-                f"this one knows up to {HEAD_REVISION!r}: upgrade agenttrace-server"
-            )
-        _migrate(connection)
-        if connection.execute(select(STORE.c.id)).first() is None:
-            connection.execute(insert(STORE), {"id": 1, "database_id": secrets.token_hex(4)})
+    revision = read_revision(connection)
+    if revision == HEAD_REVISION:
+        return
+    if revision is not None and revision not in _KNOWN_REVISIONS:
+        raise StartError(
+            f"the database is at schema {revision!r}, which a newer release wrote; "
+            f"this one knows up to {HEAD_REVISION!r}: upgrade agenttrace-server"
+        )
+    _migrate(connection)
+    if connection.execute(select(STORE.c.id)).first() is None:
+        connection.execute(insert(STORE), {"id": 1, "database_id": secrets.token_hex(4)})
 
 
 def read_database_id(connection: Connection) -> str:
