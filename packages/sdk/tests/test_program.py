@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PROGRAM = '''\
+PROGRAM = """\
 from agenttrace import Tracer, SpanType
 from agenttrace.exporters import APIExporter, JSONLExporter
 from agenttrace.wrappers import trace_tool, trace_llm
@@ -29,7 +29,7 @@ with tracer.run("research_agent", correlation_id="workflow-123"):
     summary = synthesize_findings(str(results))
 
 tracer.flush()
-'''
+"""
 
 
 def test_the_program_records_its_run(tmp_path: Path) -> None:

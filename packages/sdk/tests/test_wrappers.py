@@ -171,7 +171,11 @@ def test_methods_leave_out_their_receiver(recording: Recording) -> None:
 
     with tracer.run("agent"):
         agent = Agent()
-        assert (agent.method(1), Agent.above_class(1), Agent.below_class(1)) == (1, "Agent", "Agent")
+        assert (agent.method(1), Agent.above_class(1), Agent.below_class(1)) == (
+            1,
+            "Agent",
+            "Agent",
+        )
         assert (Agent.above_static(1), agent.below_static(1)) == (1, 1)
     assert [span["input"]["value"] for span in recording.spans()] == [{"a": 1}] * 5
 

@@ -1,9 +1,9 @@
 """For tests of programs that are recorded: time and ids that repeat, records kept in memory.
 
-    tracer, memory = make_tracer()
-    with tracer.run("agent"):
-        ...
-    assert collect(tracer, memory) == [...]
+tracer, memory = make_tracer()
+with tracer.run("agent"):
+    ...
+assert collect(tracer, memory) == [...]
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from math import isfinite
+from sys import modules
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -195,10 +196,12 @@ class _Walk:
 def _list_fields(value: object) -> list[str] | None:
     """Return the names of a dataclass's, attrs, msgspec or pydantic object's fields, else None."""
     cls = type(value)
-    for marker in ("__dataclass_fields__", "__struct_fields__"):
-        fields = _find_in_class(cls, marker)
-        if isinstance(fields, dict | tuple):
-            return [name for name in fields if type(name) is str]
+    fields = _find_in_class(cls, "__dataclass_fields__")
+    if isinstance(fields, dict):
+        return [name for name in fields if type(name) is str]
+    msgspec = modules.get("msgspec")
+    if msgspec is not None and isinstance(cls, type(msgspec.Struct)):
+        return list(cls.__struct_fields__)
     attributes = _find_in_class(cls, "__attrs_attrs__")
     if isinstance(attributes, tuple):
         return [name for name in (_read_field(a, "name") for a in attributes) if type(name) is str]
@@ -238,9 +241,10 @@ def _write_base64(data: bytes | bytearray | memoryview) -> str:
 
 
 def _read_bytes(walk: _Walk, value: Any, _depth: int) -> Tree:
-    if isinstance(value, memoryview):
-        value = value.tobytes()
-    length = bytearray.__len__(value) if isinstance(value, bytearray) else bytes.__len__(value)
+    kind = type(value)  # isinstance would ask an object for its __class__, which is user code
+    if kind is memoryview:
+        value, kind = value.tobytes(), bytes
+    length = bytearray.__len__(value) if issubclass(kind, bytearray) else bytes.__len__(value)
     walk.text_chars += length * 4 // 3
     if walk.text_chars > MAX_TEXT_CHARS:
         return walk._mark(Tag(CUT, "text"), Fidelity.TRUNCATED)  # noqa: SLF001 -- one module
@@ -260,7 +264,7 @@ def _is_text(value: object) -> bool:
 
 
 def _read_set(walk: _Walk, value: Any, depth: int) -> Tree:
-    iterate = set.__iter__ if isinstance(value, set) else frozenset.__iter__
+    iterate = set.__iter__ if issubclass(type(value), set) else frozenset.__iter__
     items = walk._read_sequence(iterate(value), depth)  # noqa: SLF001 -- one module
     return Tag("set", sorted(items, key=write_canonical))
 

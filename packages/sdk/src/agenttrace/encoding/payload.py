@@ -116,11 +116,11 @@ def _find_shape(value: Any) -> _Shape:  # noqa: C901, PLR0911, PLR0912 -- the wo
             # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
             if len(below) > _MAX_PLAIN_NODES:
                 return _Shape.TREE
-        if not below:
-            return shape
         nodes += len(below)
         if nodes > _MAX_PLAIN_NODES or chars > MAX_TEXT_CHARS:
             return _Shape.TREE
+        if not below:
+            return shape
         level = below
     return _Shape.TREE
 

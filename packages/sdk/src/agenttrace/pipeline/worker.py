@@ -101,8 +101,9 @@ class Pipeline:
             self._queue.settle(delivered=0, dropped={WORKER_DIED: self._queue.taken})
             self._last_error = _describe(error)
             self._is_running = False
-            if not isinstance(error, SystemExit | KeyboardInterrupt):
-                self._guard.note("worker", error)
+            if self._deadline is not None:  # whoever waits for the end need wait no longer
+                self._stopped.set()
+            self._guard.warn("worker", f"exporter {self.name}: its thread died", error=error)
         finally:
             self._is_running = False
 
@@ -124,7 +125,7 @@ class Pipeline:
         for item in items:
             try:
                 lines.append(write_line(item))
-            except Exception as error:  # noqa: BLE001 -- one bad record must not cost the others
+            except BaseException as error:  # noqa: BLE001 -- one bad record must not cost the others
                 failed += 1
                 self._guard.note(ENCODE_FAILED, error)
         if failed:
