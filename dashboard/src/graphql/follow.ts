@@ -1,0 +1,60 @@
+import type { AnyVariables, TypedDocumentNode } from "@urql/core";
+import type { Transport } from "./client";
+
+export interface Follow<Data, Variables extends AnyVariables> {
+  readonly document: TypedDocumentNode<Data, Variables>;
+  /** The cursor to start from; null: from the beginning. */
+  readonly after: string | null;
+  readonly variables: (after: string | null) => Variables;
+  readonly cursorOf: (data: Data) => string;
+  readonly onData: (data: Data) => void;
+  /** The server refused the subscription itself (say, its store is another one now): load anew. */
+  readonly onRefused: (message: string) => void;
+  /** Asked when the server ends the subscription: true when nothing more can come. */
+  readonly isDone: () => boolean;
+}
+
+/**
+ * Follow a subscription for as long as the page wants it. After a lost connection it resumes from the last
+ * cursor it saw, so nothing is lost and nothing comes twice. Returns what stops it.
+ */
+export function follow<Data, Variables extends AnyVariables>(
+  { client, connection }: Transport,
+  { document, after, variables, cursorOf, onData, onRefused, isDone }: Follow<Data, Variables>,
+): () => void {
+  let cursor = after;
+  let stopped = false;
+  let unsubscribe = (): void => undefined;
+
+  const again = (): void => {
+    unsubscribe();
+    if (!stopped) connection.scheduleRetry(open);
+  };
+
+  const open = (): void => {
+    if (stopped) return;
+    let ended = false;
+    const subscription = client.subscription(document, variables(cursor)).subscribe((result) => {
+      if (stopped || ended) return;
+      if (result.data !== undefined && result.data !== null) {
+        connection.markLive();
+        cursor = cursorOf(result.data);
+        onData(result.data);
+      }
+      const refusal = result.error?.graphQLErrors[0];
+      ended = result.error !== undefined || !result.hasNext;
+      if (refusal !== undefined) onRefused(refusal.message);
+      else if (result.error !== undefined) again();
+      else if (!result.hasNext && !isDone()) again();
+    });
+    unsubscribe = () => subscription.unsubscribe();
+    if (ended) unsubscribe();
+  };
+
+  open();
+  return () => {
+    stopped = true;
+    connection.cancelRetry();
+    unsubscribe();
+  };
+}
