@@ -22,7 +22,6 @@ export type JsonNode =
 /** Deeper values are shown as text only: the server refuses them, and the stack has an end. */
 const MAX_DEPTH = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SPACE = /[ \t\n\r]*/y;
 
 /** The value of a JSON text, or null when the text is not JSON (or nested too deep to draw). */
@@ -96,9 +95,21 @@ class Reader {
   }
 
   #string(): string | null {
-    const token = this.#take(STRING);
-    if (token === null) return null;
-    return token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
+    if (this.text[this.#at] !== '"') return null;
+    // By hand: a pattern that walks each character needs a stack as long as the text.
+    let close = this.text.indexOf('"', this.#at + 1);
+    while (close !== -1 && this.#isEscaped(close)) close = this.text.indexOf('"', close + 1);
+    if (close === -1) return null;
+    const token = this.text.slice(this.#at, close + 1);
+    this.#at = close + 1;
+    return token.includes("\\") ? unescapeString(token) : token.slice(1, -1);
+  }
+
+  /** True when an odd number of backslashes stands before the quote. */
+  #isEscaped(quote: number): boolean {
+    let before = quote - 1;
+    while (this.text[before] === "\\") before -= 1;
+    return (quote - before) % 2 === 0;
   }
 
   #take(pattern: RegExp): string | null {
@@ -126,6 +137,15 @@ class Reader {
     SPACE.lastIndex = this.#at;
     SPACE.exec(this.text);
     this.#at = SPACE.lastIndex;
+  }
+}
+
+function unescapeString(token: string): string | null {
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    // A wrong escape: no JSON, so the text is shown as it is.
+    return null;
   }
 }
 

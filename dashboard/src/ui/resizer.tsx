@@ -58,7 +58,6 @@ export function Resizer({
     onShare(share + step);
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a separator that moves is a widget, <hr> is not
     <div
       role="separator"
       aria-label={label}

@@ -56,7 +56,6 @@ export function Waterfall(props: Props) {
   const marks = ticks(zoom.window, Math.max(2, Math.floor(barsPx / TICK_EVERY_PX)));
   return (
     <div className="relative min-h-0 flex-1">
-      {/* biome-ignore lint/a11y/useSemanticElements: rows in a tree, virtualised: no HTML table says that */}
       <div
         ref={scrollRef}
         role="treegrid"

@@ -47,7 +47,6 @@ export function RunsTable({ feed, query, onChange }: Props) {
   return (
     <div className="relative flex min-h-0 flex-1 flex-col">
       {newAbove > 0 && <NewRuns count={newAbove} onClick={goToTop} />}
-      {/* biome-ignore lint/a11y/useSemanticElements: only the rows in sight are in the page, which a <table> cannot say */}
       <div
         ref={scrollRef}
         role="grid"

@@ -27,10 +27,10 @@ export function RunInspector({ run }: { readonly run: Run }) {
           Choose a step to inspect it
         </span>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling pane must be reachable by keyboard */}
       <div
         role="region"
         aria-label="The run"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling pane must be reachable by keyboard
         tabIndex={0}
         className="min-h-0 flex-1 overflow-auto p-4 -outline-offset-2"
       >

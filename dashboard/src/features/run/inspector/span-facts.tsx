@@ -153,7 +153,7 @@ function RecordFacts({ span, detail }: Props) {
         <Fact name="Effect" hint="What the step does to the world outside">
           {EFFECT[detail.effect]}
         </Fact>
-        <Fact name="Outcome">{outcome !== null && outcome.toLowerCase()}</Fact>
+        <Fact name="Outcome">{outcome?.toLowerCase()}</Fact>
         <Fact name="Replay key">{replayKey !== null && <Text value={replayKey} />}</Fact>
         <Fact name="Input hash" hint="SHA-256 of the canonical input">
           {inputHash !== null && <Hash text={inputHash} />}
