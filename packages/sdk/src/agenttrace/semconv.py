@@ -43,3 +43,7 @@ EVENT_CHUNK: Final = "chunk"
 EVENT_STATE: Final = "state"
 EVENT_LOG: Final = "log"
 EVENT_EXCEPTION: Final = "exception"
+
+# Attributes of a run that continues a context from another process.
+PARENT_RUN_ID: Final = "agenttrace.parent.run_id"
+PARENT_SPAN_ID: Final = "agenttrace.parent.span_id"

@@ -1,0 +1,126 @@
+"""Where a span belongs: the active node, the lane of control, and contexts from other processes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, MutableMapping
+from sys import modules
+from typing import TYPE_CHECKING, Final
+from weakref import ref
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from agenttrace.run import Run
+
+TRACEPARENT: Final = "traceparent"
+BAGGAGE: Final = "baggage"
+CORRELATION_KEY: Final = "agenttrace.correlation_id"
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+)
+_MAX_CORRELATION_CHARS: Final = 128
+_MAX_BAGGAGE_CHARS: Final = 8192  # the W3C limit
+
+
+class _Thread(threading.local):
+    # An object of each thread's own. A thread's ident would not do: it is used again by others.
+    def __init__(self) -> None:
+        self.token = object()
+
+
+_thread: Final = _Thread()
+
+
+def find_task() -> Task[object] | None:
+    """Return the asyncio task that runs here, without importing asyncio for those who do not."""
+    events = modules.get("asyncio.events")
+    if events is None:
+        return None
+    get_loop = getattr(events, "_get_running_loop", None)  # absent while asyncio is being imported
+    loop = get_loop() if get_loop is not None else None
+    if loop is None:
+        return None
+    task: Task[object] | None = modules["asyncio.tasks"].current_task(loop)
+    return task
+
+
+class Lane:
+    """A logical thread of control of one run: the task or thread that starts spans in it."""
+
+    __slots__ = ("_task", "_token", "lane_id", "run")
+
+    def __init__(self, run: Run, lane_id: int) -> None:
+        self.run = run
+        self.lane_id = lane_id
+        task = find_task()
+        # A task is held weakly: its context holds this lane. Its id() is used again by others.
+        self._task = None if task is None else ref(task)
+        self._token = _thread.token if task is None else None
+
+    def is_current(self) -> bool:
+        """Tell whether the task or thread that runs here is the one this lane was made for."""
+        task = find_task()
+        if task is None:
+            return self._token is _thread.token
+        return self._task is not None and self._task() is task
+
+
+class RemoteContext:
+    """What another process said of itself: its run, its span, and the workflow's correlation id."""
+
+    __slots__ = ("correlation_id", "run_id", "span_id")
+
+    def __init__(self, *, run_id: str | None, span_id: str | None, correlation_id: str) -> None:
+        self.run_id = run_id
+        self.span_id = span_id
+        self.correlation_id = correlation_id
+
+    def __repr__(self) -> str:
+        return (
+            f"RemoteContext(run_id={self.run_id!r}, span_id={self.span_id!r}, "
+            f"correlation_id={self.correlation_id!r})"
+        )
+
+
+def write_headers(
+    headers: MutableMapping[str, str], *, run_id: str, span_id: str, correlation_id: str
+) -> None:
+    """Set `traceparent`, and the correlation id as a member of `baggage` beside what is there."""
+    from urllib.parse import quote  # noqa: PLC0415 -- 6 ms that only distributed programs pay
+
+    headers[TRACEPARENT] = f"00-{run_id}-{span_id}-01"
+    key = next((name for name in headers if name.lower() == BAGGAGE), BAGGAGE)
+    others = [
+        member.strip()
+        for member in headers.get(key, "").split(",")
+        if member.strip() and member.split("=", 1)[0].strip() != CORRELATION_KEY
+    ]
+    mine = f"{CORRELATION_KEY}={quote(correlation_id, safe='')}"
+    headers[key] = ",".join([*others, mine])
+
+
+def read_headers(headers: Mapping[str, str]) -> RemoteContext | None:
+    """Return the context these headers carry; None when they carry none that is well-formed."""
+    found = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    parent = _TRACEPARENT.fullmatch(found.get(TRACEPARENT, "").strip())
+    correlation_id = _read_correlation(found.get(BAGGAGE, ""))
+    if parent is None and correlation_id is None:
+        return None
+    run_id, span_id = parent.groups() if parent is not None else (None, None)
+    # A sender without a correlation id is joined by its run's id: that is what the two share.
+    return RemoteContext(
+        run_id=run_id, span_id=span_id, correlation_id=correlation_id or str(run_id)
+    )
+
+
+def _read_correlation(baggage: str) -> str | None:
+    from urllib.parse import unquote  # noqa: PLC0415 -- as in write_headers
+
+    for member in baggage[:_MAX_BAGGAGE_CHARS].split(","):
+        name, _, value = member.partition("=")
+        if name.strip() == CORRELATION_KEY:
+            text = unquote(value.partition(";")[0].strip())
+            return text if 0 < len(text) <= _MAX_CORRELATION_CHARS and "\x00" not in text else None
+    return None

@@ -1,0 +1,331 @@
+"""From any object to a frozen tree, within bounds, running as little of the object's code as can be.
+
+Never calls `__repr__`, `__str__`, `__iter__`, `__len__`, `__eq__`, `__hash__`, `__bool__` or a
+`model_dump` of the user's: containers are read through the methods of the built-in type that they
+extend, objects through their `__dict__` and slots. Where user code cannot be avoided (a property
+that a dataclass names as a field) whatever it raises is contained, except KeyboardInterrupt.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable
+from math import isfinite
+from time import perf_counter
+from typing import Any, Final
+
+from agenttrace.encoding.canonical import write_canonical
+from agenttrace.encoding.tree import (
+    BYTES,
+    CUT,
+    CYCLE,
+    FLOAT,
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_SECONDS,
+    MAX_TEXT_CHARS,
+    OPAQUE,
+    TEXT,
+    Frozen,
+    Pairs,
+    Tag,
+    Tree,
+    pick_worse,
+)
+from agenttrace.wire import Fidelity
+
+_NODE_BYTES: Final = 64
+_NODES_BETWEEN_LOOKS_AT_THE_CLOCK: Final = 256
+_UNREADABLE: Final = object()
+
+
+def freeze(value: object) -> Frozen:
+    """Return a tree of `value` that shares nothing mutable with it. Total: it raises nothing."""
+    walk = _Walk()
+    try:
+        tree = walk.read(value, 0)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- whatever an object does, recording it is not its user's concern
+        return Frozen(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE, _NODE_BYTES)
+    return Frozen(tree, walk.fidelity, walk.text_chars + walk.nodes * _NODE_BYTES)
+
+
+def name_class(cls: type) -> str:
+    """Return `module.Class`; a metaclass that lies about its names gets `object`."""
+    try:
+        module, name = cls.__module__, cls.__qualname__
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a metaclass may run anything here
+        return "object"
+    if type(module) is not str or type(name) is not str:
+        return "object"
+    return _replace_surrogates(f"{module}.{name}").replace("\x00", "\ufffd")[:512]
+
+
+def _replace_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short_name(value: object) -> str:
+    return name_class(type(value)).rpartition(".")[2]
+
+
+class _Walk:
+    __slots__ = ("_deadline", "_path", "fidelity", "nodes", "text_chars")
+
+    def __init__(self) -> None:
+        self.fidelity = Fidelity.EXACT
+        self.nodes = 0
+        self.text_chars = 0
+        self._path: set[int] = set()
+        self._deadline = perf_counter() + MAX_SECONDS
+
+    def read(self, value: Any, depth: int) -> Tree:
+        self.nodes += 1
+        kind = type(value)
+        if value is None or kind is bool or kind is int:
+            return value  # type: ignore[no-any-return]  # just checked
+        if kind is str:
+            return self._read_text(value)
+        if kind is float:
+            return self._read_float(value)
+        reason = self._find_limit(depth)
+        if reason is not None:
+            return self._mark(Tag(CUT, reason), Fidelity.TRUNCATED)
+        if id(value) in self._path:
+            return self._mark(Tag(CYCLE, name_class(kind)), Fidelity.OPAQUE)
+        self._path.add(id(value))
+        try:
+            return self._read_compound(value, kind, depth + 1)
+        finally:
+            self._path.discard(id(value))
+
+    def _find_limit(self, depth: int) -> str | None:
+        if depth >= MAX_DEPTH:
+            return "depth"
+        if self.nodes > MAX_NODES:
+            return "nodes"
+        if self.text_chars > MAX_TEXT_CHARS:
+            return "text"
+        # Only compound values look at the clock, and only now and then: it costs as much as a node.
+        if self.nodes % _NODES_BETWEEN_LOOKS_AT_THE_CLOCK < 2 and perf_counter() > self._deadline:  # noqa: PLR2004 -- two nodes in a row, as one may be a scalar
+            self.nodes = MAX_NODES + 1
+            return "time"
+        return None
+
+    def _mark(self, tree: Tree, fidelity: Fidelity) -> Tree:
+        self.fidelity = pick_worse(self.fidelity, fidelity)
+        return tree
+
+    def _read_text(self, value: str) -> Tree:
+        self.text_chars += len(value)
+        if self.text_chars > MAX_TEXT_CHARS:
+            return self._mark(Tag(CUT, "text"), Fidelity.TRUNCATED)
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # a lone surrogate: JSON text in UTF-8 cannot hold it
+            kept = value.encode("utf-8", "surrogatepass")
+            return self._mark(Tag(TEXT, _write_base64(kept)), Fidelity.STRUCTURAL)
+        return value
+
+    def _read_float(self, value: float) -> Tree:
+        if isfinite(value):
+            return value
+        name = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 -- NaN is what differs from itself
+        return self._mark(Tag(FLOAT, name), Fidelity.STRUCTURAL)
+
+    def _read_compound(self, value: Any, kind: type, depth: int) -> Tree:
+        if kind is dict:
+            return self._read_items(dict.items(value), depth)
+        if kind is list:
+            return self._read_sequence(list.__iter__(value), depth)
+        self._mark(None, Fidelity.STRUCTURAL)
+        for base, read in _READERS:
+            if issubclass(kind, base):
+                return read(self, value, depth)
+        return self._read_object(value, depth)
+
+    def _read_sequence(self, values: Iterable[object], depth: int) -> list[Tree]:
+        found: list[Tree] = []
+        for value in values:
+            if self.nodes > MAX_NODES:
+                found.append(self._mark(Tag(CUT, "nodes"), Fidelity.TRUNCATED))
+                break
+            found.append(self.read(value, depth))
+        return found
+
+    def _read_items(self, items: Iterable[tuple[object, object]], depth: int) -> Tree:
+        pairs: list[tuple[Tree, Tree]] = []
+        for key, value in items:
+            if self.nodes > MAX_NODES:
+                pairs.append((f"${CUT}", self._mark("nodes", Fidelity.TRUNCATED)))
+                break
+            pairs.append((self.read(key, depth), self.read(value, depth)))
+        plain = {key: value for key, value in pairs if type(key) is str}
+        if len(plain) == len(pairs):
+            return plain
+        return self._mark(Pairs(pairs), Fidelity.STRUCTURAL)
+
+    def _read_object(self, value: object, depth: int) -> Tree:
+        names = _list_fields(value)
+        if names is None:
+            return self._mark(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE)
+        fields: dict[str, Tree] = {}
+        for name in names:
+            if self.nodes > MAX_NODES:
+                fields[f"${CUT}"] = self._mark("nodes", Fidelity.TRUNCATED)
+                break
+            field = _read_field(value, name)
+            if field is _UNREADABLE:
+                fields[name] = self._mark(Tag(OPAQUE, "unreadable"), Fidelity.OPAQUE)
+            else:
+                fields[name] = self.read(field, depth)
+        return Tag("object", fields, _short_name(value))
+
+
+def _list_fields(value: object) -> list[str] | None:
+    """Return the names of a dataclass's, attrs, msgspec or pydantic object's fields, else None."""
+    cls = type(value)
+    for marker in ("__dataclass_fields__", "__struct_fields__"):
+        fields = _find_in_class(cls, marker)
+        if isinstance(fields, dict | tuple):
+            return [name for name in fields if type(name) is str]
+    attributes = _find_in_class(cls, "__attrs_attrs__")
+    if isinstance(attributes, tuple):
+        return [name for name in (_read_field(a, "name") for a in attributes) if type(name) is str]
+    if isinstance(_find_in_class(cls, "__pydantic_fields__"), dict):
+        names = _read_field(value, "__dict__")
+        extra = _read_field(value, "__pydantic_extra__")
+        found = [*names] if isinstance(names, dict) else []
+        found += [*extra] if isinstance(extra, dict) else []
+        return [name for name in found if type(name) is str]
+    return None
+
+
+def _find_in_class(cls: type, name: str) -> object:
+    # Not getattr: a metaclass's __getattr__ (a Mock's, an ORM's) answers to every name.
+    for base in type.__dict__["__mro__"].__get__(cls):
+        found = type.__dict__["__dict__"].__get__(base).get(name)
+        if found is not None:
+            return found
+    return None
+
+
+def _read_field(value: object, name: str) -> object:
+    try:
+        try:
+            return object.__getattribute__(value, name)
+        except AttributeError:
+            extra = object.__getattribute__(value, "__pydantic_extra__")
+            return extra[name] if type(extra) is dict and name in extra else _UNREADABLE
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a property named as a field is user code
+        return _UNREADABLE
+
+
+def _write_base64(data: bytes | bytearray | memoryview) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
+
+
+def _read_bytes(walk: _Walk, value: Any, _depth: int) -> Tree:
+    if isinstance(value, memoryview):
+        value = value.tobytes()
+    length = bytearray.__len__(value) if isinstance(value, bytearray) else bytes.__len__(value)
+    walk.text_chars += length * 4 // 3
+    if walk.text_chars > MAX_TEXT_CHARS:
+        return walk._mark(Tag(CUT, "text"), Fidelity.TRUNCATED)  # noqa: SLF001 -- one module
+    return Tag(BYTES, _write_base64(value))
+
+
+def _read_tuple(walk: _Walk, value: Any, depth: int) -> Tree:
+    items = walk._read_sequence(tuple.__iter__(value), depth)  # noqa: SLF001 -- one module
+    names = _find_in_class(type(value), "_fields")
+    if isinstance(names, tuple) and len(names) == len(items) and all(map(_is_text, names)):
+        return Tag("object", dict(zip(names, items, strict=True)), _short_name(value))
+    return Tag("tuple", items, None if type(value) is tuple else _short_name(value))
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _read_set(walk: _Walk, value: Any, depth: int) -> Tree:
+    iterate = set.__iter__ if isinstance(value, set) else frozenset.__iter__
+    items = walk._read_sequence(iterate(value), depth)  # noqa: SLF001 -- one module
+    return Tag("set", sorted(items, key=write_canonical))
+
+
+def _read_enum(walk: _Walk, value: Any, depth: int) -> Tree:
+    member = object.__getattribute__(value, "__dict__")
+    inner = walk.read(member.get("_value_"), depth)
+    return Tag("enum", inner, f"{_short_name(value)}.{member.get('_name_')}")
+
+
+def _read_as(tag: str, convert: Callable[[Any], Any]) -> Callable[[_Walk, Any, int], Tree]:
+    def read(walk: _Walk, value: Any, depth: int) -> Tree:
+        name = None if type(value).__module__ in _NAMELESS else _short_name(value)
+        return Tag(tag, walk.read(convert(value), depth), name)
+
+    return read
+
+
+def _read_exception(walk: _Walk, value: Any, depth: int) -> Tree:
+    args = BaseException.__dict__["args"].__get__(value)
+    return Tag("exception", walk.read(list(args), depth), name_class(type(value)))
+
+
+_NAMELESS: Final = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib"})
+
+
+def _load_readers() -> tuple[tuple[type, Callable[[_Walk, Any, int], Tree]], ...]:
+    # Imported when the first value that is not plain is seen: 15 ms that plain data does not pay.
+    from datetime import date, datetime, time, timedelta  # noqa: PLC0415
+    from decimal import Decimal  # noqa: PLC0415
+    from enum import Enum  # noqa: PLC0415
+    from fractions import Fraction  # noqa: PLC0415
+    from pathlib import PurePath  # noqa: PLC0415
+    from types import MappingProxyType, SimpleNamespace  # noqa: PLC0415
+    from uuid import UUID  # noqa: PLC0415
+
+    # An Enum comes first, as its members may be text or numbers too; datetime before date.
+    return (
+        (Enum, _read_enum),
+        (str, _read_as("str", str.__str__)),
+        (int, _read_as("int", int.__index__)),
+        (float, _read_as("float64", float.__pos__)),
+        (tuple, _read_tuple),
+        (dict, _read_as("dict", lambda value: dict(dict.items(value)))),
+        (list, _read_as("list", lambda value: list(list.__iter__(value)))),
+        ((set | frozenset), _read_set),  # type: ignore[arg-type]  # a union serves issubclass
+        ((bytes | bytearray | memoryview), _read_bytes),  # type: ignore[arg-type]  # the same
+        (datetime, _read_as("datetime", datetime.isoformat)),
+        (date, _read_as("date", date.isoformat)),
+        (time, _read_as("time", time.isoformat)),
+        (timedelta, _read_as("timedelta", timedelta.total_seconds)),
+        (Decimal, _read_as("decimal", Decimal.__str__)),
+        (Fraction, _read_as("fraction", lambda v: [v._numerator, v._denominator])),  # noqa: SLF001 -- the properties may be overridden
+        (complex, _read_as("complex", lambda v: [v.real, v.imag])),
+        (UUID, _read_as("uuid", UUID.__str__)),
+        (PurePath, _read_as("path", PurePath.__str__)),
+        (MappingProxyType, _read_as("dict", dict)),
+        (SimpleNamespace, _read_as("namespace", lambda v: dict(v.__dict__))),
+        (BaseException, _read_exception),
+    )
+
+
+class _LazyReaders:
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: tuple[tuple[type, Callable[[_Walk, Any, int], Tree]], ...] | None = None
+
+    def __iter__(self) -> Any:
+        if self._rows is None:
+            self._rows = _load_readers()
+        return iter(self._rows)
+
+
+_READERS: Final = _LazyReaders()

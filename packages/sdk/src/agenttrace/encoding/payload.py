@@ -1,0 +1,199 @@
+"""The worker's share of encoding: JSON text, fidelity and hash, made from a snapshot."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from marshal import loads
+from typing import Any, Final
+
+import orjson
+
+from agenttrace.encoding.canonical import write_canonical
+from agenttrace.encoding.freeze import freeze
+from agenttrace.encoding.snapshot import Encoded, Snapshot
+from agenttrace.encoding.tree import (
+    MAX_DEPTH,
+    MAX_TEXT_CHARS,
+    SHOWN_TAGS,
+    Frozen,
+    Pairs,
+    Tag,
+    Tree,
+)
+from agenttrace.wire import Fidelity
+
+# What orjson writes as it stands, and what must go through the frozen tree.
+_PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
+_MAX_PLAIN_NODES: Final = 262_144
+_MAX_INT64: Final = 2**63 - 1
+# Within these bounds orjson and Python's repr write a float alike.
+_ALIKE_FLOATS: Final = (1e-4, 1e15)
+_PREVIEW_SHARE: Final = 4
+
+
+def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> Encoded:
+    """Return the payload of a snapshot; its text has at most `max_bytes` bytes."""
+    if isinstance(snapshot, Encoded):
+        return snapshot
+    if isinstance(snapshot, Frozen):
+        return _encode_tree(snapshot, max_bytes=max_bytes, with_hash=with_hash)
+    value = loads(snapshot)  # noqa: S302 -- our own bytes, made in this process a moment ago
+    shape = _Shape(value)
+    if shape.is_plain:
+        try:
+            text = orjson.dumps(value)
+            canonical = _sort_keys(value, text, shape) if with_hash else None
+        except TypeError:  # a lone surrogate in a text
+            shape.is_plain = False
+        else:
+            return _finish(text, Fidelity.EXACT, canonical, max_bytes=max_bytes, value=value)
+    return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
+
+
+def _encode_tree(frozen: Frozen, *, max_bytes: int, with_hash: bool) -> Encoded:
+    value = show(frozen.tree)
+    text = write_json(value)
+    canonical = write_canonical(frozen.tree).encode() if with_hash else None
+    return _finish(text, frozen.fidelity, canonical, max_bytes=max_bytes, value=value)
+
+
+def _finish(
+    text: bytes, fidelity: Fidelity, canonical: bytes | None, *, max_bytes: int, value: Any
+) -> Encoded:
+    input_hash = None if canonical is None else sha256(canonical).hexdigest()
+    if len(text) <= max_bytes:
+        return Encoded(text, fidelity.value, input_hash=input_hash)
+    whole = value.encode() if type(value) is str else text
+    preview = whole[: max_bytes // _PREVIEW_SHARE].decode("utf-8", "ignore")
+    shown = orjson.dumps(preview)
+    while len(shown) > max_bytes:  # control characters grow sixfold when they are escaped
+        preview = preview[: len(preview) // 2]
+        shown = orjson.dumps(preview)
+    return Encoded(
+        shown,
+        Fidelity.TRUNCATED.value,
+        total_bytes=len(text),
+        sha256=sha256(text).hexdigest(),
+        input_hash=input_hash,
+    )
+
+
+class _Shape:
+    """What a value is made of, found level by level with the loops in C where they can be."""
+
+    __slots__ = ("has_dollar_key", "has_odd_float", "is_plain")
+
+    def __init__(self, value: Any) -> None:
+        self.is_plain = True
+        self.has_odd_float = False
+        self.has_dollar_key = False
+        level = [value]
+        seen = chars = 0
+        for _ in range(MAX_DEPTH):
+            kinds = set(map(type, level))
+            if not kinds <= _PLAIN or not self._check_scalars(level, kinds):
+                break
+            if str in kinds:
+                chars += sum(len(item) for item in level if type(item) is str)
+            level = self._open_containers(level) if list in kinds or dict in kinds else []
+            seen += len(level)
+            if not level and self.is_plain:
+                return
+            if seen > _MAX_PLAIN_NODES or chars > MAX_TEXT_CHARS or not self.is_plain:
+                break
+        self.is_plain = False
+
+    def _check_scalars(self, level: list[Any], kinds: set[type]) -> bool:
+        if int in kinds and not all(
+            -_MAX_INT64 <= item <= _MAX_INT64 for item in level if type(item) is int
+        ):
+            return False
+        if float in kinds:
+            low, high = _ALIKE_FLOATS
+            for item in level:
+                if type(item) is float and (item.is_integer() or not low <= abs(item) < high):
+                    if item - item != 0.0:  # NaN or infinite
+                        return False
+                    self.has_odd_float = True
+        return True
+
+    def _open_containers(self, level: list[Any]) -> list[Any]:
+        opened: list[Any] = []
+        for item in level:
+            if type(item) is list:
+                opened += item
+            elif type(item) is dict:
+                self._check_keys(item)
+                opened += item.values()
+            # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
+            if len(opened) > _MAX_PLAIN_NODES:
+                self.is_plain = False
+                break
+        return opened
+
+    def _check_keys(self, item: dict[Any, Any]) -> None:
+        for key in item:
+            if type(key) is not str:
+                self.is_plain = False
+            elif key[:1] == "$":
+                self.has_dollar_key = True
+
+
+def _sort_keys(value: Any, text: bytes, shape: _Shape) -> bytes:
+    """Return the canonical text of plain data: orjson's own where it writes the same."""
+    if shape.has_odd_float or shape.has_dollar_key:
+        return write_canonical(value).encode()
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if b"{" in text else text
+
+
+def show(tree: Tree) -> Any:
+    """Return what a payload shows of a tree: its content, with tags only where JSON has none."""
+    if isinstance(tree, list):
+        return [show(item) for item in tree]
+    if isinstance(tree, dict):
+        return {key: show(item) for key, item in tree.items()}
+    if isinstance(tree, Tag):
+        value = show(tree.value)
+        return {f"${tree.tag}": value} if tree.tag in SHOWN_TAGS else value
+    if isinstance(tree, Pairs):
+        return _show_pairs(tree)
+    return tree
+
+
+def _show_pairs(pairs: Pairs) -> Any:
+    shown = [(show(key), show(value)) for key, value in pairs.items]
+    keys = {_show_key(key) for key, _ in shown}
+    if len(keys) == len(shown) and None not in keys:
+        return {str(_show_key(key)): value for key, value in shown}
+    return [[key, value] for key, value in shown]
+
+
+def _show_key(key: Any) -> str | None:
+    if isinstance(key, str):
+        return key
+    if key is None or isinstance(key, bool | int | float):
+        return json.dumps(key)
+    return None
+
+
+def write_json(value: Any) -> bytes:
+    """Return JSON text in UTF-8 with integers exact at any length."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits
+        pass
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except ValueError:  # an integer of more digits than Python writes
+        return json.dumps(_shorten_ints(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _shorten_ints(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shorten_ints(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _shorten_ints(item) for key, item in value.items()}
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _MAX_INT64:
+        return {"$int": f"{value:x}"}
+    return value

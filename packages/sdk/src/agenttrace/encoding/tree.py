@@ -1,0 +1,74 @@
+"""A frozen value: plain containers and scalars, with a tag where a type would otherwise be lost.
+
+The two texts that are made from it differ in what they do with tags: a payload shows the content
+(`encoding.payload`), the canonical form keeps the tag, so that distinct values stay distinct
+(`encoding.canonical`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from agenttrace.wire import Fidelity
+
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 10_000
+MAX_TEXT_CHARS: Final = 32 * 1024 * 1024
+MAX_SECONDS: Final = 0.05
+
+FLOAT: Final = "float"
+BYTES: Final = "bytes"
+TEXT: Final = "text"
+OPAQUE: Final = "opaque"
+CYCLE: Final = "cycle"
+CUT: Final = "cut"
+SHOWN_TAGS: Final = frozenset({FLOAT, BYTES, TEXT, OPAQUE, CYCLE, CUT})
+"""Tags that JSON has no content for without them: a payload shows these as `{"$tag": value}`."""
+
+
+class Tag:
+    """A value whose type JSON does not have: `tag` says which, `name` which class, if any."""
+
+    __slots__ = ("name", "tag", "value")
+
+    def __init__(self, tag: str, value: Tree, name: str | None = None) -> None:
+        self.tag = tag
+        self.value = value
+        self.name = name
+
+
+class Pairs:
+    """A dict whose keys are not all text: its items in their order."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[tuple[Tree, Tree]]) -> None:
+        self.items = items
+
+
+Tree: TypeAlias = (
+    "None | bool | int | float | str | list[Tree] | dict[str, Tree] | Tag | Pairs"
+)
+
+_RANK: Final = {
+    Fidelity.EXACT: 0,
+    Fidelity.STRUCTURAL: 1,
+    Fidelity.OPAQUE: 2,
+    Fidelity.TRUNCATED: 3,
+}
+
+
+def pick_worse(one: Fidelity, other: Fidelity) -> Fidelity:
+    """Return the fidelity of a whole whose parts have these two."""
+    return one if _RANK[one] >= _RANK[other] else other
+
+
+class Frozen:
+    """A tree, its fidelity, and about how many bytes of memory it takes."""
+
+    __slots__ = ("fidelity", "size", "tree")
+
+    def __init__(self, tree: Tree, fidelity: Fidelity, size: int) -> None:
+        self.tree = tree
+        self.fidelity = fidelity
+        self.size = size

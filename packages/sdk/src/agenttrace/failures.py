@@ -1,0 +1,119 @@
+"""An exception as a record: read on the caller's thread without I/O, written on the worker's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from agenttrace.wire import ErrorRecord
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_MESSAGE_CHARS: Final = 16_384
+MAX_CAUSES: Final = 8
+MAX_FRAMES: Final = 64
+MAX_NOTES: Final = 32
+_PACKAGE: Final = __name__.rpartition(".")[0]
+
+Frame: TypeAlias = tuple[str, int, str]
+"""A line of a traceback: file name, line number, function name."""
+
+
+class Failure:
+    """What is kept of an exception: names and texts, no reference to it or to its frames."""
+
+    __slots__ = ("cause", "frames", "message", "notes", "skipped_frames", "type")
+
+    def __init__(self, error: BaseException, causes_left: int = MAX_CAUSES) -> None:
+        # Only an error needs the walker: a run without one never imports it.
+        from agenttrace.encoding.freeze import name_class  # noqa: PLC0415
+
+        self.type = name_class(type(error))
+        self.message = _read_message(error)
+        self.frames, self.skipped_frames = _read_frames(error.__traceback__)
+        self.notes = _read_notes(error)
+        cause = error.__cause__
+        if cause is None and not error.__suppress_context__:
+            cause = error.__context__
+        self.cause: Failure | None = None
+        if cause is not None and causes_left > 0:
+            self.cause = Failure(cause, causes_left - 1)
+
+    def size(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        mine = len(self.message) + 64 * len(self.frames) + sum(map(len, self.notes)) + 256
+        return mine + (self.cause.size() if self.cause is not None else 0)
+
+
+def _read_message(error: BaseException) -> str:
+    try:
+        return _clean(str(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:  # noqa: BLE001 -- a __str__ is user code
+        return f"(its text could not be read: {type(second).__name__})"
+
+
+def _clean(text: str) -> str:
+    if len(text) > MAX_MESSAGE_CHARS:
+        text = f"{text[:MAX_MESSAGE_CHARS]}… ({len(text)} characters)"
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _read_notes(error: BaseException) -> list[str]:
+    notes = getattr(error, "__notes__", None)
+    if not isinstance(notes, list):
+        return []
+    return [_clean(note) for note in notes[:MAX_NOTES] if type(note) is str]
+
+
+def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
+    """Return the frames of the user's code, the first and the last of them when there are many."""
+    frames: list[Frame] = []
+    while traceback is not None:
+        module = traceback.tb_frame.f_globals.get("__name__")
+        if not _is_own(module):
+            code = traceback.tb_frame.f_code
+            frames.append((code.co_filename, traceback.tb_lineno, code.co_qualname))
+        traceback = traceback.tb_next
+    skipped = max(0, len(frames) - MAX_FRAMES)
+    if skipped:
+        half = MAX_FRAMES // 2
+        frames = frames[:half] + frames[-half:]
+    return frames, skipped
+
+
+def _is_own(module: object) -> bool:
+    return isinstance(module, str) and (
+        module == _PACKAGE or module.startswith((f"{_PACKAGE}.tracer", f"{_PACKAGE}.wrappers"))
+    )
+
+
+def write_failure(failure: Failure) -> ErrorRecord:
+    """Return the record of a failure; reads source lines, so it is the worker that calls this."""
+    record: ErrorRecord = {"type": failure.type, "message": failure.message}
+    if failure.frames:
+        record["traceback"] = _write_traceback(failure)
+    if failure.cause is not None:
+        record["cause"] = write_failure(failure.cause)
+    if failure.notes:
+        record["notes"] = failure.notes
+    return record
+
+
+def _write_traceback(failure: Failure) -> str:
+    from linecache import getline  # noqa: PLC0415 -- only an error needs it
+
+    lines = ["Traceback (most recent call last):"]
+    for index, (path, number, name) in enumerate(failure.frames):
+        if failure.skipped_frames and index == MAX_FRAMES // 2:
+            lines.append(f"  … {failure.skipped_frames} frames left out …")
+        lines.append(f'  File "{path}", line {number}, in {name}')
+        source = getline(path, number).strip()
+        if source:
+            lines.append(f"    {source}")
+    return _replace_odd("\n".join(lines))
+
+
+def _replace_odd(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,51 @@
+"""The boundary: what goes wrong inside the recorder is counted and logged, never raised."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOGGER_NAME: Final = "agenttrace"
+
+
+class Guard:
+    """Counts internal errors by kind and logs the first of each kind as a warning.
+
+    Safe on any thread. A `KeyboardInterrupt` is the user's and is never contained.
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def note(self, kind: str, error: BaseException) -> None:
+        """Count `error` under `kind`; log the first of the kind; raise KeyboardInterrupt again."""
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self.warn(kind, f"{kind}: {type(error).__module__}.{type(error).__qualname__}", error=error)
+
+    def warn(self, kind: str, message: str, *, error: BaseException | None = None) -> None:
+        """Count `kind` and log `message` the first time it happens."""
+        count = self._counts.get(kind, 0) + 1
+        self._counts[kind] = count
+        if count == 1:
+            log_warning(message, error=error)
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each kind happened."""
+        return dict(self._counts)
+
+
+def log_warning(message: str, *, error: BaseException | None = None) -> None:
+    """Log one warning; whatever a handler of the host raises stays here."""
+    try:
+        # logging costs 10 ms to import; most programs have it loaded, and most runs warn of nothing.
+        import logging  # noqa: PLC0415
+
+        logger = logging.getLogger(LOGGER_NAME)
+        details = None if error is None else (type(error), error, error.__traceback__)
+        logger.warning("%s", message, exc_info=details)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001, S110 -- a logging handler is user code, and there is no one left to tell
+        pass

@@ -1,0 +1,87 @@
+"""What an exporter is, and what it answers. `agenttrace.plugins` is where authors import it from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, Literal, Self
+
+from agenttrace.wire import Record
+
+_KINDS: Final = ("delivered", "retry", "rejected")
+
+
+class ExportResult:
+    """What became of a batch: `ExportResult.DELIVERED`, `.RETRY(after_s)` or `.REJECTED(reasons)`.
+
+    ExportResult.DELIVERED                              every record arrived
+    ExportResult.RETRY()                                none counts as arrived; try again later
+    ExportResult.RETRY(after_s=2.0)                     … not before 2 s from now
+    ExportResult.REJECTED({3: "too_large: 17 MiB"})     record 3 never will; all others arrived
+    """
+
+    __slots__ = ("after_s", "kind", "reasons")
+
+    DELIVERED: ClassVar[ExportResult]
+
+    def __init__(
+        self,
+        kind: Literal["delivered", "retry", "rejected"],
+        *,
+        after_s: float | None = None,
+        reasons: Mapping[int, str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.after_s = after_s
+        self.reasons = dict(reasons or {})
+
+    @classmethod
+    def RETRY(cls, after_s: float | None = None) -> Self:  # noqa: N802 -- the three answers read as constants
+        """Ask for the same batch again: after `after_s` seconds (at most 60), else with backoff."""
+        return cls("retry", after_s=after_s)
+
+    @classmethod
+    def REJECTED(cls, reasons: Mapping[int, str]) -> Self:  # noqa: N802 -- as RETRY
+        """Refuse for good the records at these positions of the batch, each with its reason."""
+        return cls("rejected", reasons=reasons)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ExportResult):
+            return NotImplemented
+        return (self.kind, self.after_s, self.reasons) == (other.kind, other.after_s, other.reasons)
+
+    __hash__ = None  # type: ignore[assignment]  # holds a dict
+
+    def __repr__(self) -> str:
+        details = {"retry": self.after_s, "rejected": self.reasons}.get(self.kind)
+        return f"ExportResult.{self.kind.upper()}" + ("" if details is None else f"({details!r})")
+
+
+ExportResult.DELIVERED = ExportResult("delivered")
+
+
+class Exporter(ABC):
+    """Takes records to where they are kept. One object serves one tracer.
+
+    The pipeline calls every method on this exporter's own worker thread and never two at once, so
+    an exporter needs no locks. In the child of a fork the same object is called by a new thread:
+    open connections and files per process (compare `os.getpid()`).
+    """
+
+    @abstractmethod
+    def export(self, records: Sequence[Record]) -> ExportResult:
+        """Take a batch of wire records (dicts), oldest first, and say what became of it.
+
+        May block; no other exporter and no caller waits for it. Raising counts the whole batch as
+        `export_failed`. Records may come again after RETRY or a crash: they are idempotent.
+        `agenttrace.plugins.encode_records(records)` gives their NDJSON lines without encoding anew.
+        """
+
+    def flush(self, *, timeout_s: float) -> bool:
+        """Make durable what `export` took, within `timeout_s`; False when that did not succeed."""
+        del timeout_s
+        return True
+
+    def shutdown(self, *, timeout_s: float) -> None:
+        """Release everything, within `timeout_s`. Called once, after the last `export`."""
+        del timeout_s

@@ -1,0 +1,31 @@
+"""What a plugin's author needs. `docs/plugins.md` shows complete plugins.
+
+Hooks: `agenttrace_exporters` and `agenttrace_cli`, found through entry points of the group
+`agenttrace`.
+"""
+
+from __future__ import annotations
+
+from agenttrace.errors import ConfigurationError
+from agenttrace.pipeline.batch import encode_records
+from agenttrace.pipeline.export import Exporter, ExportResult
+from agenttrace.plugins.markers import PLUGIN_API_VERSION, hookimpl
+from agenttrace.plugins.specs import CommandSpec, ExporterSpec, PluginFailure, PluginInfo
+from agenttrace.wire import EventRecord, Record, RunRecord, SpanRecord
+
+__all__ = [
+    "PLUGIN_API_VERSION",
+    "CommandSpec",
+    "ConfigurationError",
+    "EventRecord",
+    "ExportResult",
+    "Exporter",
+    "ExporterSpec",
+    "PluginFailure",
+    "PluginInfo",
+    "Record",
+    "RunRecord",
+    "SpanRecord",
+    "encode_records",
+    "hookimpl",
+]

@@ -1,0 +1,81 @@
+"""The exporters and commands of this package, registered through the same hooks as anyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agenttrace.errors import ConfigurationError
+from agenttrace.plugins.markers import hookimpl
+from agenttrace.plugins.specs import CommandSpec, ExporterSpec
+from agenttrace.pipeline.export import Exporter
+
+
+@hookimpl
+def agenttrace_exporters() -> Iterable[ExporterSpec]:
+    """Return JSONL, HTTP, console and memory."""
+    return (
+        ExporterSpec(
+            name="jsonl",
+            summary="appends to a file: jsonl:./traces.jsonl",
+            factory=_make_jsonl,
+        ),
+        ExporterSpec(
+            name="http",
+            summary="sends to a server's API: http://localhost:8000/api",
+            factory=_make_http,
+            schemes=("http", "https"),
+        ),
+        ExporterSpec(
+            name="console",
+            summary="prints a line for each span that ends, on standard error",
+            factory=_make_console,
+        ),
+        ExporterSpec(
+            name="memory",
+            summary="keeps records in memory, for tests and notebooks",
+            factory=_make_memory,
+        ),
+    )
+
+
+@hookimpl
+def agenttrace_cli() -> Iterable[CommandSpec]:
+    """Return `plugins`."""
+    return (
+        CommandSpec(
+            name="plugins",
+            summary="List the plugins that were found, and what failed and why.",
+            target="agenttrace.cli.plugins:list_plugins",
+        ),
+    )
+
+
+def _make_jsonl(target: str, **_options: object) -> Exporter:
+    from agenttrace.exporters.jsonl import JSONLExporter  # noqa: PLC0415 -- when it is picked
+
+    if not target:
+        raise ConfigurationError("the exporter jsonl needs a path: jsonl:./traces.jsonl")
+    return JSONLExporter(path=target)
+
+
+def _make_http(target: str, **options: object) -> Exporter:
+    from agenttrace.exporters.http import APIExporter  # noqa: PLC0415 -- 100 ms, when it is picked
+
+    api_key = options.get("api_key")
+    return APIExporter(target, api_key=api_key if isinstance(api_key, str) else None)
+
+
+def _make_console(target: str, **_options: object) -> Exporter:
+    from agenttrace.exporters.console import ConsoleExporter  # noqa: PLC0415 -- when it is picked
+
+    if target:
+        raise ConfigurationError(f"the exporter console takes no target, but was given {target!r}")
+    return ConsoleExporter()
+
+
+def _make_memory(target: str, **_options: object) -> Exporter:
+    from agenttrace.exporters.memory import MemoryExporter  # noqa: PLC0415 -- when it is picked
+
+    if target:
+        raise ConfigurationError(f"the exporter memory takes no target, but was given {target!r}")
+    return MemoryExporter()

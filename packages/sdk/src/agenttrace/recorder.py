@@ -1,0 +1,360 @@
+"""The hot path: opening and closing spans and runs. Nothing here raises into the program.
+
+Each public method is a boundary of its own. What is done on the caller's thread is one copy of the
+data, two reads of the clocks, and one append to each exporter's queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from sys import modules
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from agenttrace.attributes import clean_name
+from agenttrace.context import Lane
+from agenttrace.encoding.snapshot import Snapshot, take_snapshot
+from agenttrace.failures import Failure
+from agenttrace.guard import Guard
+from agenttrace.pipeline.hub import Hub
+from agenttrace.run import Run, RunSnapshot
+from agenttrace.span import Event, Span, SpanStart, Spec
+from agenttrace.usage import find_model, find_usage
+from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from agenttrace.clock import Clock
+    from agenttrace.ids import IdGenerator
+    from agenttrace.pipeline.queue import Item
+    from agenttrace.settings import Settings
+
+Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
+Node: TypeAlias = Span | Run
+
+
+class Boundary:
+    """A `with` block out of which nothing comes but KeyboardInterrupt."""
+
+    __slots__ = ("_guard", "_kind")
+
+    def __init__(self, guard: Guard, kind: str) -> None:
+        self._guard = guard
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            self._guard.note(self._kind, error)
+        return True
+
+
+class Recorder:
+    """What a tracer's runs and spans share. Safe on any thread and in any task."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ids: IdGenerator,
+        settings: Settings,
+        resource: Mapping[str, str | int] | None,
+    ) -> None:
+        self.guard = Guard()
+        self.hub = Hub(guard=self.guard, settings=settings)
+        self.settings = settings
+        self.max_payload_bytes: Final = settings.payload_max_bytes
+        self.ids = ids
+        self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
+        self._lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
+        self._time_ns = clock.time_ns
+        self._monotonic_ns = clock.monotonic_ns
+        self._new_span_id = ids.new_span_id
+        self._resource = None if resource is None else dict(resource)
+        self._resolve: Callable[[], None] | None = None
+
+    def resolve_with(self, resolve: Callable[[], None]) -> None:
+        """Call `resolve` once, before the first record, unless exporters are there by then."""
+        self._resolve = resolve
+
+    def is_recording(self) -> bool:
+        """Tell whether there is any exporter; finds the one that the environment names."""
+        if not self.hub.sinks and self._resolve is not None:
+            resolve, self._resolve = self._resolve, None
+            resolve()
+        return bool(self.hub.sinks)
+
+    def boundary(self, kind: str) -> Boundary:
+        """Return a `with` block that contains and counts under `kind` whatever goes wrong."""
+        return Boundary(self.guard, kind)
+
+    def take(self, value: object) -> Snapshot:
+        """Return a copy of `value` as it is now."""
+        return take_snapshot(value, max_bytes=self.max_payload_bytes)
+
+    def describe_resource(self) -> Mapping[str, str | int]:
+        """Return who records here. Found out once, on a worker thread, and anew after a fork."""
+        if self._resource is None:
+            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
+            from agenttrace.pipeline.records import read_resource  # noqa: PLC0415 -- as the worker
+
+            self._resource = dict(read_resource(self.settings.service_name, __version__))
+        return self._resource
+
+    def emit(self, item: Item) -> None:
+        """Offer one item to every exporter's queue."""
+        for sink in self.hub.sinks:
+            sink.put(item)
+
+    def emit_event(
+        self, run: Run, span_id: str | None, name: str, body: Snapshot | Failure | None
+    ) -> None:
+        """Record an event at this moment."""
+        self.emit(
+            Event(
+                run,
+                span_id=span_id,
+                seq=next(run.seqs),
+                t_ns=self._time_ns(),
+                name=name,
+                body=body,
+            )
+        )
+
+    # Runs
+
+    def enter_run(self, run: Run) -> None:
+        """Start a run and make it the current one of this context."""
+        try:
+            if run._start_mono >= 0:  # noqa: SLF001 -- a run is this module's to drive
+                self.guard.warn("reentered", f"run {run.name!r} was entered twice")
+                return
+            run.start_ns = self._time_ns()
+            run._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
+            if run.recording:
+                self.emit(RunSnapshot(run, 0))
+            run._lane_token = self._lane.set(Lane(run, 0))  # noqa: SLF001 -- as above
+            run._token = self.node.set(run)  # noqa: SLF001 -- as above
+        except BaseException as error:  # noqa: BLE001 -- the boundary
+            self.guard.note("enter_run", error)
+
+    def exit_run(self, run: Run, error: BaseException | None) -> None:
+        """End a run; the context is what it was before."""
+        try:
+            if run.status is not RunStatus.STARTED or run._start_mono < 0:  # noqa: SLF001 -- as above
+                return
+            status = RunStatus.ERROR if run._failed else judge_run(error)  # noqa: SLF001 -- as above
+            if error is not None and status is not RunStatus.COMPLETED:
+                run.error = Failure(error)
+            self._end_run(run, status)
+        except BaseException as second:  # noqa: BLE001 -- the boundary
+            self.guard.note("exit_run", second)
+
+    def _end_run(self, run: Run, status: RunStatus) -> None:
+        run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
+        self._leave_run(run)
+        run.status = status
+        if run.recording and run.owns_end:
+            self.emit(RunSnapshot(run, 1))
+
+    def _leave_run(self, run: Run) -> None:
+        for variable, token in ((self.node, run._token), (self._lane, run._lane_token)):  # noqa: SLF001 -- as above
+            if token is not None:
+                try:
+                    variable.reset(token)  # type: ignore[arg-type]  # each token is its variable's
+                except ValueError:  # left in another context than it was entered in
+                    continue
+
+    def make_implicit_run(self, name: str) -> Run:
+        """Return the run that a span outside a run opens and closes; it bears the span's name."""
+        run = Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
+        run.is_implicit = True
+        return run
+
+    # Spans
+
+    def open_call(
+        self,
+        spec: Spec,
+        bind: Bind,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        activate: bool = True,
+    ) -> Span | None:
+        """Start a span for a call, its input as it is now; None when nothing is recorded."""
+        try:
+            if not self.hub.sinks and not self.is_recording():
+                return None
+            node = self.node.get()
+            if node is not None and not node.run.recording:
+                return None
+            snapshot = None
+            if spec.capture_input:
+                snapshot = take_snapshot(bind(args, kwargs), max_bytes=self.max_payload_bytes)
+            if node is None:
+                node = self.make_implicit_run(spec.name)
+                node.input = snapshot
+                self.enter_run(node)
+            span = Span(node.run, spec, snapshot)
+            if spec.replay_key is not None:
+                span.replay_key = self._find_replay_key(spec, args, kwargs)
+            self._start(span, node, activate=activate)
+        except BaseException as error:  # noqa: BLE001 -- the boundary
+            self.guard.note("open_span", error)
+            return None
+        return span
+
+    def _find_replay_key(
+        self, spec: Spec, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> str | None:
+        key = spec.replay_key
+        if callable(key):
+            with self.boundary("replay_key"):
+                found: object = key(*args, **kwargs)
+                return clean_name(found) if isinstance(found, str) else None
+            return None
+        return None if key is None else clean_name(key)
+
+    def _start(self, span: Span, node: Node, *, activate: bool) -> None:
+        run = span.run
+        lane = self._lane.get()
+        if lane is None or lane.run is not run or not lane.is_current():
+            lane = Lane(run, next(run.lanes))
+            self._lane.set(lane)
+        span.lane_id = lane.lane_id
+        span.parent_span_id = None if node is run else node.span_id  # type: ignore[union-attr]  # a node is its run or a span
+        span._id = self._new_span_id()  # noqa: SLF001 -- a span is this module's to drive
+        span.seq = next(run.seqs)
+        span.start_ns = self._time_ns()
+        span._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
+        self.emit(SpanStart(span))
+        if activate:
+            span._token = self.node.set(span)  # noqa: SLF001 -- as above
+
+    def enter_span(self, span: Span) -> None:
+        """Start a span that `tracer.span()` made and make it the current one."""
+        try:
+            if span.seq >= 0 or not span.run.recording:
+                return
+            node = self.node.get()
+            if node is None or node.run is not span.run:
+                node = span.run
+            if node.run._start_mono < 0:  # noqa: SLF001 -- the implicit run of this span
+                node.run.input = span.input
+                self.enter_run(node.run)
+            self._start(span, node, activate=True)
+        except BaseException as error:  # noqa: BLE001 -- the boundary
+            self.guard.note("enter_span", error)
+
+    def close_call(self, span: Span, result: object) -> None:
+        """End a span whose call returned `result`, which is recorded as it is now."""
+        spec = span.spec
+        try:
+            if spec.capture_output and span.output is None:
+                span.output = take_snapshot(result, max_bytes=self.max_payload_bytes)
+            self.read_answer(span, result)
+        except BaseException as error:  # noqa: BLE001 -- the boundary
+            self.guard.note("close_span", error)
+        self.end_span(span)
+
+    def read_answer(self, span: Span, answer: object) -> None:
+        """Take usage and model from what a model call returned, unless the user gave them."""
+        if span.spec.span_type is not SpanType.LLM_CALL:
+            return
+        if span.usage is None:
+            span.usage = find_usage(answer)
+        if span.model is None:
+            model = find_model(answer)
+            span.model = None if model is None else clean_name(model)
+
+    def end_span(
+        self,
+        span: Span,
+        *,
+        status: SpanStatus = SpanStatus.COMPLETED,
+        outcome: Outcome = Outcome.OK,
+    ) -> None:
+        """End a span; the context is what it was before. A second end is ignored."""
+        try:
+            if span.status is not SpanStatus.STARTED or span.seq < 0:
+                return
+            run = span.run
+            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
+            token = span._token  # noqa: SLF001 -- as above
+            if token is not None:
+                try:
+                    self.node.reset(token)
+                except ValueError:  # ended in another context than it was started in
+                    span._token = None  # noqa: SLF001 -- as above
+            if span._failed:  # noqa: SLF001 -- as above
+                status, outcome = SpanStatus.ERROR, Outcome.ERROR
+            span.status = status
+            span.outcome = outcome
+            span.end_seq = next(run.seqs)
+            self.emit(span)
+            if run.is_implicit and span.parent_span_id is None:
+                self._exit_implicit_run(run, span)
+        except BaseException as error:  # noqa: BLE001 -- the boundary
+            self.guard.note("end_span", error)
+
+    def end_span_by(self, span: Span, error: BaseException) -> None:
+        """End a span whose body raised `error`, which stays as it is."""
+        try:
+            status, outcome = judge_span(error)
+            if outcome is not Outcome.CLOSED and span.error is None:
+                span.error = Failure(error)
+        except BaseException as second:  # noqa: BLE001 -- the boundary
+            self.guard.note("end_span", second)
+            status, outcome = SpanStatus.ERROR, Outcome.ERROR
+        self.end_span(span, status=status, outcome=outcome)
+
+    def _exit_implicit_run(self, run: Run, span: Span) -> None:
+        run.output = span.output
+        run.error = span.error
+        status = {
+            SpanStatus.ERROR: RunStatus.ERROR,
+            SpanStatus.CANCELLED: RunStatus.INTERRUPTED,
+            SpanStatus.INTERRUPTED: RunStatus.INTERRUPTED,
+        }.get(span.status, RunStatus.COMPLETED)
+        self._end_run(run, status)
+
+
+def judge_span(error: BaseException) -> tuple[SpanStatus, Outcome]:
+    """Return how a span ends out of which `error` came."""
+    if isinstance(error, Exception):
+        return SpanStatus.ERROR, Outcome.ERROR
+    if isinstance(error, GeneratorExit):
+        return SpanStatus.COMPLETED, Outcome.CLOSED
+    if is_cancellation(error):
+        return SpanStatus.CANCELLED, Outcome.CANCELLED
+    if isinstance(error, KeyboardInterrupt):
+        return SpanStatus.INTERRUPTED, Outcome.ERROR
+    return SpanStatus.ERROR, Outcome.ERROR
+
+
+def judge_run(error: BaseException | None) -> RunStatus:
+    """Return how a run ends out of which `error` came; `sys.exit(0)` is an orderly end."""
+    if error is None or isinstance(error, GeneratorExit):
+        return RunStatus.COMPLETED
+    if isinstance(error, KeyboardInterrupt) or is_cancellation(error):
+        return RunStatus.INTERRUPTED
+    if isinstance(error, SystemExit) and error.code in {None, 0}:
+        return RunStatus.COMPLETED
+    return RunStatus.ERROR
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether this is asyncio's or trio's cancellation, without importing either."""
+    for module, name in (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")):
+        kind = getattr(modules.get(module), name, None)
+        if isinstance(kind, type) and isinstance(error, kind):
+            return True
+    return False

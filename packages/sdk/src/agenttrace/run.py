@@ -1,0 +1,207 @@
+"""A run: one execution of an agent, and the root of its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from agenttrace.attributes import (
+    MAX_ATTRIBUTES,
+    MAX_CORRELATION_CHARS,
+    clean_attributes,
+    clean_name,
+    clean_tags,
+    clean_text,
+    flatten,
+)
+from agenttrace.encoding.snapshot import Snapshot, measure
+from agenttrace.wire import RunStatus
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from agenttrace.attributes import Flat
+    from agenttrace.context import Lane
+    from agenttrace.failures import Failure
+    from agenttrace.span import Span
+    from agenttrace.recorder import Recorder
+
+_HEAD_BYTES: Final = 1024
+
+
+class RunSnapshot:
+    """A run as it was at one moment, as it goes into the queue."""
+
+    __slots__ = (
+        "attributes",
+        "correlation_id",
+        "duration_ns",
+        "error",
+        "input",
+        "line",
+        "output",
+        "rev",
+        "run",
+        "size",
+        "status",
+        "tags",
+    )
+
+    def __init__(self, run: Run, rev: int) -> None:
+        self.run = run
+        self.rev = rev
+        self.status = run.status
+        self.correlation_id = run.correlation_id
+        self.tags = list(run.tags)
+        self.attributes = dict(run.attributes)
+        self.input = run.input
+        self.output = run.output
+        self.error = run.error
+        self.duration_ns = run.duration_ns
+        self.size = _HEAD_BYTES + measure(run.input) + measure(run.output)
+        self.line: bytes | None = None
+
+
+class Run:
+    """One execution of an agent. Made by `tracer.run()`; use it as `with` or `async with`.
+
+    None of its methods raises. What comes after its end is ignored and counted under `after_end`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_failed",
+        "_lane_token",
+        "_start_mono",
+        "_token",
+        "attributes",
+        "correlation_id",
+        "duration_ns",
+        "error",
+        "input",
+        "is_implicit",
+        "lanes",
+        "name",
+        "output",
+        "owns_end",
+        "recording",
+        "run_id",
+        "seqs",
+        "start_ns",
+        "status",
+        "tags",
+        "recorder",
+    )
+
+    def __init__(
+        self, recorder: Recorder, name: str, run_id: str, *, recording: bool = True
+    ) -> None:
+        self.recorder = recorder
+        self.name = clean_name(name)
+        self.run_id = run_id
+        self.correlation_id: str | None = None
+        self.tags: list[str] = []
+        self.attributes: dict[str, Flat] = {}
+        self.input: Snapshot | None = None
+        self.output: Snapshot | None = None
+        self.error: Failure | None = None
+        self.status = RunStatus.STARTED
+        self.recording = recording
+        self.owns_end = True  # False in the child of a fork: the parent ends it
+        self.is_implicit = False
+        self.start_ns = self.duration_ns = 0
+        self.seqs = count()
+        self.lanes = count(1)
+        self._failed = False
+        self._start_mono = -1  # not yet started
+        self._token: Token[Span | Run | None] | None = None
+        self._lane_token: Token[Lane | None] | None = None
+
+    @property
+    def run(self) -> Run:
+        """Itself: a run and a span answer alike to "which run is this in"."""
+        return self
+
+    def describe(
+        self,
+        *,
+        correlation_id: str | None,
+        tags: Iterable[str],
+        attributes: Mapping[str, object],
+    ) -> None:
+        """Set what a run is opened with; called before its start."""
+        self.correlation_id = clean_correlation(correlation_id)
+        self.tags = clean_tags(tags)
+        self.attributes = clean_attributes(attributes)
+
+    def set_output(self, value: object) -> None:
+        """Record what the run answers, as it is now."""
+        with self.recorder.boundary("run.set_output"):
+            if self._is_open():
+                self.output = self.recorder.take(value)
+
+    def set_attribute(self, key: str, value: object) -> None:
+        """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
+        with self.recorder.boundary("run.set_attribute"):
+            if self._is_open() and (
+                len(self.attributes) < MAX_ATTRIBUTES or key in self.attributes
+            ):
+                self.attributes[clean_name(key)] = flatten(value)
+
+    def add_tags(self, *tags: str) -> None:
+        """Add tags, each once, up to 64."""
+        with self.recorder.boundary("run.add_tags"):
+            if self._is_open():
+                self.tags = clean_tags([*self.tags, *tags])
+
+    def fail(self, error: BaseException) -> None:
+        """Let the run end with status ERROR and this error, though nothing is raised out of it."""
+        from agenttrace.failures import Failure  # noqa: PLC0415 -- only an error needs it
+
+        with self.recorder.boundary("run.fail"):
+            if self._is_open():
+                self.error = Failure(error)
+                self._failed = True
+
+    def share_correlation(self) -> str:
+        """Return the correlation id; a run without one takes its own id, to be joined by."""
+        if self.correlation_id is None:
+            self.correlation_id = self.run_id
+        return self.correlation_id
+
+    def __enter__(self) -> Self:
+        self.recorder.enter_run(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.recorder.exit_run(self, error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *details: Any) -> None:
+        self.__exit__(*details)
+
+    def _is_open(self) -> bool:
+        if not self.recording:
+            return False
+        if self.status is not RunStatus.STARTED:
+            self.recorder.guard.warn(
+                "after_end", f"run {self.name!r} was changed after its end; that is not recorded"
+            )
+            return False
+        return True
+
+
+def clean_correlation(value: str | None) -> str | None:
+    """Return a correlation id of 1 to 128 characters, or None for none."""
+    if not isinstance(value, str):
+        return None
+    return clean_text(value, MAX_CORRELATION_CHARS) or None

@@ -1,0 +1,190 @@
+"""The SDK's settings: one table, read once by each `Tracer` into a frozen object.
+
+A value that cannot be meant is answered with one warning that names the variable, what it should
+be, and the default that is used instead: a recorder must not stop the program that it records.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from agenttrace.guard import log_warning
+
+Value: TypeAlias = str | int | float | bool | tuple[str, ...] | None
+
+
+class Setting(NamedTuple):
+    """A row of the table: the variable, its type and unit, its default, and what it means."""
+
+    name: str
+    kind: str
+    unit: str
+    default: str
+    meaning: str
+    field: str
+
+
+class Settings(NamedTuple):
+    """What the environment says, as values. Bytes and seconds, as the names say."""
+
+    exporter: str | None = None
+    api_key: str | None = None
+    service_name: str | None = None
+    disabled: bool = False
+    plugins: tuple[str, ...] | None = None
+    strict_plugins: bool = False
+    queue_max_records: int = 20_000
+    queue_max_bytes: int = 64 * 1024 * 1024
+    payload_max_bytes: int = 1024 * 1024
+    shutdown_timeout_s: float = 5.0
+
+
+TABLE: Final = (
+    Setting(
+        "AGENTTRACE_EXPORTER",
+        "text",
+        "",
+        "none",
+        "where records go when the program sets no exporter: `jsonl:PATH`, `console`, or the "
+        "URL of a server's `/api`",
+        "exporter",
+    ),
+    Setting(
+        "AGENTTRACE_API_KEY",
+        "text",
+        "",
+        "none",
+        "the key that is sent to the server, unless the program gives one",
+        "api_key",
+    ),
+    Setting(
+        "AGENTTRACE_SERVICE_NAME",
+        "text",
+        "",
+        "the program's file name",
+        "`service.name` in each run's resource",
+        "service_name",
+    ),
+    Setting(
+        "AGENTTRACE_DISABLED",
+        "boolean",
+        "",
+        "0",
+        "`1` records nothing, whatever the program sets up",
+        "disabled",
+    ),
+    Setting(
+        "AGENTTRACE_PLUGINS",
+        "list",
+        "names, comma-separated",
+        "all",
+        "the installed plugins that may load; an empty value loads none but the built-in one",
+        "plugins",
+    ),
+    Setting(
+        "AGENTTRACE_STRICT_PLUGINS",
+        "boolean",
+        "",
+        "0",
+        "`1` raises when a plugin cannot be loaded, instead of listing it as failed",
+        "strict_plugins",
+    ),
+    Setting(
+        "AGENTTRACE_QUEUE_MAX_RECORDS",
+        "integer 1 to 10000000",
+        "records",
+        "20000",
+        "how many records wait for one exporter; more are dropped and counted as `queue_full`",
+        "queue_max_records",
+    ),
+    Setting(
+        "AGENTTRACE_QUEUE_MAX_BYTES",
+        "integer 1024 to 68719476736",
+        "bytes",
+        "67108864",
+        "how much memory the records that wait for one exporter may take",
+        "queue_max_bytes",
+    ),
+    Setting(
+        "AGENTTRACE_PAYLOAD_MAX_BYTES",
+        "integer 1024 to 4194304",
+        "bytes",
+        "1048576",
+        "how long an input's, an output's or an event's JSON text may be; a longer one is cut "
+        "and marked `truncated`",
+        "payload_max_bytes",
+    ),
+    Setting(
+        "AGENTTRACE_SHUTDOWN_TIMEOUT_S",
+        "number 0 to 3600",
+        "seconds",
+        "5",
+        "how long the end of the program may wait for records to be delivered",
+        "shutdown_timeout_s",
+    ),
+)
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this environment (the process's own by default)."""
+    source = os.environ if environ is None else environ
+    values: dict[str, Value] = {}
+    for row in TABLE:
+        text = source.get(row.name)
+        if text is None:
+            continue
+        try:
+            values[row.field] = _READERS[row.kind.split()[0]](text.strip(), row.kind)
+        except ValueError as error:
+            log_warning(f"{row.name} is {text!r}; expected {error}. Using {row.default}.")
+    return Settings()._replace(**values)
+
+
+def _read_text(text: str, _kind: str) -> str | None:
+    return text or None
+
+
+def _read_boolean(text: str, _kind: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError("1 or 0")
+
+
+def _read_list(text: str, _kind: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _read_integer(text: str, kind: str) -> int:
+    _, low, _, high = kind.split()
+    if text.isascii() and text.isdigit() and len(text) <= len(high):
+        value = int(text)
+        if int(low) <= value <= int(high):
+            return value
+    raise ValueError(f"an integer from {low} to {high}")
+
+
+def _read_number(text: str, kind: str) -> float:
+    _, low, _, high = kind.split()
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not float(low) <= value <= float(high):
+        raise ValueError(f"a number from {low} to {high}")
+    return value
+
+
+_READERS: Final[dict[str, Callable[[str, str], Value]]] = {
+    "text": _read_text,
+    "boolean": _read_boolean,
+    "list": _read_list,
+    "integer": _read_integer,
+    "number": _read_number,
+}

@@ -1,0 +1,313 @@
+"""A span and the things that go into the queue for it: its start, its events, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten
+from agenttrace.encoding.snapshot import Snapshot, measure
+from agenttrace.errors import ConfigurationError
+from agenttrace.failures import Failure
+from agenttrace.semconv import EVENT_EXCEPTION
+from agenttrace.usage import clean_usage
+from agenttrace.wire import Effect, Outcome, SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from contextvars import Token
+    from decimal import Decimal
+
+    from agenttrace.attributes import Flat
+    from agenttrace.run import Run
+    from agenttrace.usage import Rates
+    from agenttrace.wire import UsageRecord
+
+_HEAD_BYTES: Final = 512
+
+_DEFAULT_EFFECTS: Final = {
+    SpanType.LLM_CALL: Effect.READ,
+    SpanType.RETRIEVAL: Effect.READ,
+    SpanType.DECISION: Effect.NONE,
+}
+
+
+class Spec:
+    """What all spans of one wrapped function, or one `tracer.span()` call, have in common."""
+
+    __slots__ = (
+        "capture_input",
+        "capture_output",
+        "effect",
+        "fn_hash",
+        "function",
+        "model",
+        "name",
+        "rates",
+        "replay_key",
+        "span_type",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        span_type: SpanType,
+        *,
+        effect: str | None = None,
+        model: str | None = None,
+        rates: Rates | None = None,
+        replay_key: str | Callable[..., str] | None = None,
+        capture_input: bool = True,
+        capture_output: bool = True,
+        function: Callable[..., object] | None = None,
+    ) -> None:
+        self.name = clean_name(name)
+        self.span_type = span_type
+        default = _DEFAULT_EFFECTS.get(span_type, Effect.UNKNOWN)
+        self.effect = (default if effect is None else read_effect(effect)).value
+        self.model = None if model is None else clean_name(model)
+        self.rates = rates
+        self.replay_key = replay_key
+        self.capture_input = capture_input
+        self.capture_output = capture_output
+        self.function = function
+        self.fn_hash: str | None = None  # the worker fills it in: reading source is I/O
+
+
+def read_effect(value: str) -> Effect:
+    """Return the effect of this name.
+
+    Raises:
+        ConfigurationError: when there is none.
+
+    """
+    try:
+        return Effect(value)
+    except ValueError as error:
+        names = ", ".join(Effect)
+        raise ConfigurationError(f"effect {value!r}; expected one of {names}") from error
+
+
+class SpanStart:
+    """The snapshot of a span at its start: what may change later is copied."""
+
+    __slots__ = ("attributes", "line", "model", "size", "span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.attributes = None if span.attributes is None else dict(span.attributes)
+        self.model = span.model
+        self.size = measure(span.input) + _HEAD_BYTES
+        self.line: bytes | None = None
+
+
+class Event:
+    """Something that happened, as it goes into the queue."""
+
+    __slots__ = ("body", "line", "name", "run", "seq", "size", "span_id", "t_ns")
+
+    def __init__(
+        self, run: Run, *, span_id: str | None, seq: int, t_ns: int, name: str, body: Snapshot | Failure | None
+    ) -> None:
+        self.run = run
+        self.span_id = span_id
+        self.seq = seq
+        self.t_ns = t_ns
+        self.name = name
+        self.body = body
+        self.size = _HEAD_BYTES + (body.size() if isinstance(body, Failure) else measure(body))
+        self.line: bytes | None = None
+
+
+class Span:
+    """One step of a run. Made by `tracer.span()` and by the wrappers; use it as `with … as span`.
+
+    Every method may be called on any thread while the span is open, and none of them raises. What
+    comes after its end is ignored, and counted under `after_end` in `Tracer.stats()`.
+    """
+
+    __slots__ = (
+        "_failed",
+        "_id",
+        "_start_mono",
+        "_token",
+        "attributes",
+        "cost",
+        "duration_ns",
+        "end_seq",
+        "error",
+        "input",
+        "lane_id",
+        "line",
+        "model",
+        "outcome",
+        "output",
+        "parent_span_id",
+        "replay_key",
+        "run",
+        "seq",
+        "spec",
+        "start_ns",
+        "status",
+        "usage",
+    )
+
+    def __init__(self, run: Run, spec: Spec, snapshot: Snapshot | None) -> None:
+        self.run = run
+        self.spec = spec
+        self.input = snapshot
+        self.output: Snapshot | None = None
+        self.status = SpanStatus.STARTED
+        self.outcome: Outcome | None = None
+        self.model = spec.model
+        self.attributes: dict[str, Flat] | None = None
+        self.error: Failure | None = None
+        self.usage: UsageRecord | None = None
+        self.cost: tuple[str, str] | None = None
+        self.replay_key: str | None = None
+        self.line: bytes | None = None
+        self.end_seq = self.duration_ns = 0
+        self.seq = -1  # not yet started
+        self._failed = False
+        self._token: Token[Span | Run | None] | None = None
+
+    @property
+    def span_id(self) -> str:
+        """16 hexadecimal digits; valid from the span's start on."""
+        return f"{self._id:016x}"
+
+    @property
+    def name(self) -> str:
+        """The span's name."""
+        return self.spec.name
+
+    @property
+    def span_type(self) -> SpanType:
+        """What kind of step this is."""
+        return self.spec.span_type
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the end record takes in a queue."""
+        size = _HEAD_BYTES + measure(self.input) + measure(self.output)
+        return size if self.error is None else size + self.error.size()
+
+    def set_attribute(self, key: str, value: object) -> None:
+        """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
+        with self.run.recorder.boundary("set_attribute"):
+            if self._is_open():
+                if self.attributes is None:
+                    self.attributes = {}
+                if len(self.attributes) < MAX_ATTRIBUTES or key in self.attributes:
+                    self.attributes[clean_name(key)] = flatten(value)
+
+    def set_attributes(self, attributes: Mapping[str, object]) -> None:
+        """Set several attributes at once."""
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def set_output(self, value: object) -> None:
+        """Record the output as it is now; later changes to `value` are not seen."""
+        with self.run.recorder.boundary("set_output"):
+            if self._is_open():
+                self.output = self.run.recorder.take(value)
+
+    def set_model(self, model: str) -> None:
+        """Name the model that answered."""
+        with self.run.recorder.boundary("set_model"):
+            if self._is_open():
+                self.model = clean_name(model)
+
+    def set_usage(  # noqa: PLR0913 -- the fields of the wire format, each by its name
+        self,
+        *,
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+        total_tokens: int | None = None,
+        cached_tokens: int | None = None,
+        cache_write_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        source: Literal["reported", "estimated"] = "reported",
+    ) -> None:
+        """Record the tokens of this call. None is unknown, and stays absent."""
+        figures = {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": total_tokens,
+            "cached_tokens": cached_tokens,
+            "cache_write_tokens": cache_write_tokens,
+            "reasoning_tokens": reasoning_tokens,
+        }
+        with self.run.recorder.boundary("set_usage"):
+            if self._is_open():
+                self.usage = clean_usage(figures, source)
+
+    def set_cost(
+        self,
+        usd: str | float | Decimal,
+        *,
+        source: Literal["reported", "price_table", "rates"] = "reported",
+    ) -> None:
+        """Record what this call cost, in US dollars; a float counts as it is written."""
+        from decimal import Decimal  # noqa: PLC0415 -- 2 ms that only priced calls pay
+
+        from agenttrace.usage import write_money  # noqa: PLC0415 -- the same
+
+        with self.run.recorder.boundary("set_cost"):
+            if self._is_open():
+                text = write_money(Decimal(str(usd)))
+                if text is not None:
+                    self.cost = (text, source)
+
+    def add_event(self, name: str, body: object = None) -> None:
+        """Record something that happened within this span, at this moment."""
+        with self.run.recorder.boundary("add_event"):
+            if self._is_open():
+                snapshot = None if body is None else self.run.recorder.take(body)
+                self.run.recorder.emit_event(self.run, self.span_id, clean_name(name), snapshot)
+
+    def record_exception(self, error: BaseException) -> None:
+        """Record an exception that was handled, as an event; the span does not fail by it."""
+        with self.run.recorder.boundary("record_exception"):
+            if self._is_open():
+                self.run.recorder.emit_event(
+                    self.run, self.span_id, EVENT_EXCEPTION, Failure(error)
+                )
+
+    def fail(self, error: BaseException) -> None:
+        """Let the span end with status ERROR and this error, though nothing is raised out of it."""
+        with self.run.recorder.boundary("fail"):
+            if self._is_open():
+                self.error = Failure(error)
+                self._failed = True
+
+    def __enter__(self) -> Self:
+        self.run.recorder.enter_span(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.run.recorder.end_span(self)
+        else:
+            self.run.recorder.end_span_by(self, error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *details: Any) -> None:
+        self.__exit__(*details)
+
+    def _is_open(self) -> bool:
+        if not self.run.recording:
+            return False
+        if self.status is not SpanStatus.STARTED:
+            self.run.recorder.guard.warn(
+                "after_end", f"span {self.name!r} was changed after its end; that is not recorded"
+            )
+            return False
+        return True

@@ -1,0 +1,319 @@
+"""The tracer: what a program configures once and records with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from agenttrace.clock import Clock, SystemClock
+from agenttrace.context import RemoteContext, read_headers, write_headers
+from agenttrace.errors import ConfigurationError
+from agenttrace.guard import log_warning
+from agenttrace.ids import IdGenerator, RandomIds
+from agenttrace.recorder import Recorder
+from agenttrace.run import Run
+from agenttrace.semconv import (
+    DECISION_CHOSEN,
+    DECISION_OPTIONS,
+    DECISION_REASON,
+    EVENT_STATE,
+    PARENT_RUN_ID,
+    PARENT_SPAN_ID,
+)
+from agenttrace.settings import Settings, read_settings
+from agenttrace.span import Span, Spec
+from agenttrace.wire import SpanType
+
+if TYPE_CHECKING:
+    from agenttrace.pipeline.export import Exporter
+    from agenttrace.pipeline.stats import FlushResult, Stats
+    from agenttrace.plugins.manager import PluginManager
+
+_Chosen = TypeVar("_Chosen")
+
+
+class Tracer:
+    """Records runs and their spans, and hands them to exporters.
+
+    Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
+    `ConfigurationError` for what cannot be meant; recording never raises.
+
+        tracer = Tracer()
+        tracer.set_exporter("jsonl:./traces.jsonl")
+        with tracer.run("research_agent", correlation_id="workflow-123"):
+            ...
+        tracer.flush()
+    """
+
+    def __init__(
+        self,
+        *,
+        exporter: Exporter | str | None = None,
+        clock: Clock | None = None,
+        id_generator: IdGenerator | None = None,
+        resource: Mapping[str, str | int] | None = None,
+        settings: Settings | None = None,
+        plugins: PluginManager | None = None,
+    ) -> None:
+        self._settings = read_settings() if settings is None else settings
+        self._plugins = plugins
+        self._recorder = Recorder(
+            clock=SystemClock() if clock is None else clock,
+            ids=RandomIds() if id_generator is None else id_generator,
+            settings=self._settings,
+            resource=resource,
+        )
+        if exporter is not None:
+            self.set_exporter(exporter)
+        else:
+            self._recorder.resolve_with(self._set_exporter_of_environment)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What wrappers drive; not for programs."""
+        return self._recorder
+
+    # Exporters
+
+    def set_exporter(self, exporter: Exporter | str) -> None:
+        """Send everything from now on to this exporter alone; those before it are shut down.
+
+        A text names one: `"jsonl:./t.jsonl"`, `"console"`, a server's `"http://host:8000/api"`, or
+        `"name:target"` of any installed plugin.
+
+        Raises:
+            ConfigurationError: when no plugin has an exporter of that name, or it cannot be made.
+
+        """
+        name, found = self._find_exporter(exporter)
+        self._recorder.hub.clear(timeout_s=self._settings.shutdown_timeout_s)
+        self._add(name, found)
+
+    def add_exporter(self, exporter: Exporter | str) -> None:
+        """Send everything from now on to this exporter too; each has a queue and a thread of its own.
+
+        Raises:
+            ConfigurationError: as `set_exporter`.
+
+        """
+        self._add(*self._find_exporter(exporter))
+
+    def _add(self, name: str, exporter: Exporter) -> None:
+        self._recorder.resolve_with(lambda: None)
+        if not self._settings.disabled:
+            self._recorder.hub.add(exporter, name=name)
+
+    def _find_exporter(self, exporter: Exporter | str) -> tuple[str, Exporter]:
+        if isinstance(exporter, str):
+            return self.plugins.make_exporter(exporter)
+        if not callable(getattr(exporter, "export", None)):
+            raise ConfigurationError(
+                f"an exporter is a text or an object with an export() method, not "
+                f"{type(exporter).__name__}; see agenttrace.plugins.Exporter"
+            )
+        return type(exporter).__name__, exporter
+
+    def _set_exporter_of_environment(self) -> None:
+        named = self._settings.exporter
+        if named is None:
+            return
+        try:
+            self.set_exporter(named)
+        except ConfigurationError as error:
+            log_warning(f"AGENTTRACE_EXPORTER: {error} Nothing is recorded.")
+
+    @property
+    def plugins(self) -> PluginManager:
+        """The plugins of this tracer; loaded when an exporter is first named by a text."""
+        if self._plugins is None:
+            # pluggy and importlib.metadata: 30 ms that only programs which name a plugin pay.
+            from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415
+
+            self._plugins = PluginManager(settings=self._settings)
+        return self._plugins
+
+    # Recording
+
+    def run(  # noqa: PLR0913 -- what a run is opened with, each by its name
+        self,
+        name: str,
+        *,
+        correlation_id: str | None = None,
+        tags: Iterable[str] = (),
+        attributes: Mapping[str, object] | None = None,
+        input: object = None,  # noqa: A002 -- the wire format's word, given by keyword only
+        parent: RemoteContext | None = None,
+    ) -> Run:
+        """Return a run to be entered with `with` or `async with`.
+
+        A run within another shares its correlation id unless it is given one of its own; so does a
+        run with a `parent` from `extract()`, which also keeps the parent's ids as attributes. `input`
+        is recorded as it is now; None is no input.
+        """
+        recorder = self._recorder
+        run = Run(recorder, name, recorder.ids.new_run_id(), recording=recorder.is_recording())
+        with recorder.boundary("run"):
+            run.describe(
+                correlation_id=correlation_id or self._find_correlation(parent),
+                tags=tags,
+                attributes={**_describe_parent(parent), **(attributes or {})},
+            )
+            if input is not None and run.recording:
+                run.input = recorder.take(input)
+        return run
+
+    def _find_correlation(self, parent: RemoteContext | None) -> str | None:
+        if parent is not None:
+            return parent.correlation_id
+        outer = self.current_run()
+        return None if outer is None else outer.share_correlation()
+
+    def span(  # noqa: PLR0913 -- what a span is opened with, each by its name
+        self,
+        name: str,
+        span_type: SpanType | str = SpanType.CUSTOM,
+        *,
+        input: object = None,  # noqa: A002 -- the wire format's word, given by keyword only
+        attributes: Mapping[str, object] | None = None,
+        model: str | None = None,
+        effect: str | None = None,
+        replay_key: str | None = None,
+    ) -> Span:
+        """Return a span to be entered with `with` or `async with`; outside a run it opens its own.
+
+        `input` is recorded as it is now; None is no input. `effect` is `none`, `read`, `write` or
+        `unknown`: what the body does to the world.
+
+        Raises:
+            ConfigurationError: for a span type or an effect that does not exist.
+
+        """
+        spec = Spec(name, read_span_type(span_type), model=model, effect=effect, replay_key=replay_key)
+        recorder = self._recorder
+        node = recorder.node.get()
+        run = recorder.make_implicit_run(spec.name) if node is None else node.run
+        span = Span(run, spec, None)
+        if run.recording:
+            with recorder.boundary("span"):
+                span.replay_key = replay_key
+                span.input = None if input is None else recorder.take(input)
+                if attributes:
+                    span.set_attributes(attributes)
+        return span
+
+    def decision(
+        self,
+        name: str,
+        *,
+        options: Sequence[object] = (),
+        chosen: _Chosen,
+        reason: str | None = None,
+    ) -> _Chosen:
+        """Record a decision: what there was to choose from, what was chosen, and why.
+
+        Returns:
+            `chosen`, so that a decision reads as an assignment.
+
+        """
+        with self._recorder.boundary("decision"):
+            span = self.span(name, SpanType.DECISION, input={DECISION_OPTIONS: options})
+            output: dict[str, object] = {DECISION_CHOSEN: chosen}
+            if reason is not None:
+                output[DECISION_REASON] = reason
+            with span:
+                span.set_output(output)
+        return chosen
+
+    def state(self, key: str, value: object) -> None:
+        """Record what the agent's state `key` is from now on; outside a run it is only counted."""
+        recorder = self._recorder
+        with recorder.boundary("state"):
+            node = recorder.node.get()
+            if node is None:
+                if recorder.is_recording():
+                    recorder.guard.warn(
+                        "state_outside_run", f"state {key!r} was set outside a run: not recorded"
+                    )
+                return
+            if node.run.recording:
+                span_id = None if node is node.run else node.span_id  # type: ignore[union-attr]  # a node is its run or a span
+                body = recorder.take({"key": key, "value": value})
+                recorder.emit_event(node.run, span_id, EVENT_STATE, body)
+
+    def current_run(self) -> Run | None:
+        """Return the run that this context is in, if any."""
+        node = self._recorder.node.get()
+        return None if node is None else node.run
+
+    def current_span(self) -> Span | None:
+        """Return the innermost open span of this context; None outside one, and without exporter."""
+        node = self._recorder.node.get()
+        return node if isinstance(node, Span) else None
+
+    # Across processes
+
+    def inject(self, headers: MutableMapping[str, str]) -> None:
+        """Add the current run's `traceparent` and correlation id to the headers of a request.
+
+        A run without a correlation id takes its own id as one, so that both sides share it.
+        Outside a run the headers stay as they are.
+        """
+        with self._recorder.boundary("inject"):
+            node = self._recorder.node.get()
+            if node is not None:
+                run = node.run
+                # W3C wants a parent id that is not 0: without a span, the run's own last 64 bits.
+                span_id = node.span_id if isinstance(node, Span) else run.run_id[16:]
+                write_headers(
+                    headers,
+                    run_id=run.run_id,
+                    span_id=span_id,
+                    correlation_id=run.share_correlation(),
+                )
+
+    def extract(self, headers: Mapping[str, str]) -> RemoteContext | None:
+        """Return the context that a request's headers carry, for `tracer.run(…, parent=…)`.
+
+        None when they carry none that is well-formed. Header names may be in any case.
+        """
+        with self._recorder.boundary("extract"):
+            return read_headers(headers)
+        return None
+
+    # Delivery
+
+    def flush(self, *, timeout_s: float = 10.0) -> FlushResult:
+        """Wait until what was recorded so far is delivered or dropped, at most `timeout_s`."""
+        return self._recorder.hub.flush(timeout_s=timeout_s)
+
+    def shutdown(self, *, timeout_s: float | None = None) -> FlushResult:
+        """Deliver what can be delivered within `timeout_s` and stop; what comes later is dropped.
+
+        None means `AGENTTRACE_SHUTDOWN_TIMEOUT_S`. The end of the program calls this by itself.
+        """
+        limit = self._settings.shutdown_timeout_s if timeout_s is None else timeout_s
+        return self._recorder.hub.shutdown(timeout_s=limit)
+
+    def stats(self) -> Stats:
+        """Return what became of every record, and what went wrong, at this moment."""
+        return self._recorder.hub.stats()
+
+
+def read_span_type(value: SpanType | str) -> SpanType:
+    """Return the span type of this name.
+
+    Raises:
+        ConfigurationError: when there is none.
+
+    """
+    try:
+        return SpanType(value)
+    except ValueError as error:
+        names = ", ".join(SpanType)
+        raise ConfigurationError(f"span type {value!r}; expected one of {names}") from error
+
+
+def _describe_parent(parent: RemoteContext | None) -> dict[str, object]:
+    if parent is None or parent.run_id is None:
+        return {}
+    return {PARENT_RUN_ID: parent.run_id, PARENT_SPAN_ID: parent.span_id}
