@@ -2,6 +2,8 @@
 export type ConnectionState =
   | { readonly phase: "connecting" }
   | { readonly phase: "live" }
+  /** Nothing is followed: what is shown has ended. */
+  | { readonly phase: "idle" }
   | { readonly phase: "waiting"; readonly attempt: number; readonly retryAtMs: number };
 
 const FIRST_DELAY_MS = 250;
@@ -36,6 +38,12 @@ export class Connection {
   readonly markLive = (): void => {
     this.#attempt = 0;
     if (this.#state.phase !== "live") this.#set({ phase: "live" });
+  };
+
+  /** Nothing more is expected of the server. */
+  readonly markIdle = (): void => {
+    this.#attempt = 0;
+    this.#set({ phase: "idle" });
   };
 
   /** Run `retry` after the next pause, or at once when the reader asks; a later call takes its place. */

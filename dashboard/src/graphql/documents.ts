@@ -67,8 +67,12 @@ export const RunChangesDocument = graphql(/* GraphQL */ `
   subscription RunChanges($filter: RunFilter, $after: String) {
     runChanges(filter: $filter, after: $after) {
       cursor
+      gap {
+        to
+      }
       changes {
         kind
+        matches
         run {
           ...RunRow
         }

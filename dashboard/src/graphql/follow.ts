@@ -10,9 +10,14 @@ export interface Follow<Data, Variables extends AnyVariables> {
   readonly onData: (data: Data) => void;
   /** The server refused the subscription itself (say, its store is another one now): load anew. */
   readonly onRefused: (message: string) => void;
-  /** Asked when the server ends the subscription: true when nothing more can come. */
+  /** Asked when the server ends the subscription: true when all has been told. */
   readonly isDone: () => boolean;
+  /** True when the data tells of more than the end itself. */
+  readonly isNews: (data: Data) => boolean;
 }
+
+/** Records may arrive after the end of their run: look again so long after, until nothing new has come. */
+const LATE_MS = 2_000;
 
 /**
  * Follow a subscription for as long as the page wants it. After a lost connection it resumes from the last
@@ -20,10 +25,21 @@ export interface Follow<Data, Variables extends AnyVariables> {
  */
 export function follow<Data, Variables extends AnyVariables>(
   { client, connection }: Transport,
-  { document, after, variables, cursorOf, onData, onRefused, isDone }: Follow<Data, Variables>,
+  {
+    document,
+    after,
+    variables,
+    cursorOf,
+    onData,
+    onRefused,
+    isDone,
+    isNews,
+  }: Follow<Data, Variables>,
 ): () => void {
   let cursor = after;
   let stopped = false;
+  let hasNews = false;
+  let lateTimer: ReturnType<typeof setTimeout> | undefined;
   let unsubscribe = (): void => undefined;
 
   const again = (): void => {
@@ -31,21 +47,29 @@ export function follow<Data, Variables extends AnyVariables>(
     if (!stopped) connection.scheduleRetry(open);
   };
 
+  const finish = (): void => {
+    if (hasNews) lateTimer = setTimeout(open, LATE_MS);
+    else connection.markIdle();
+  };
+
   const open = (): void => {
     if (stopped) return;
+    hasNews = false;
     let ended = false;
     const subscription = client.subscription(document, variables(cursor)).subscribe((result) => {
       if (stopped || ended) return;
       if (result.data !== undefined && result.data !== null) {
         connection.markLive();
         cursor = cursorOf(result.data);
+        hasNews ||= isNews(result.data);
         onData(result.data);
+        if (stopped) return;
       }
       const refusal = result.error?.graphQLErrors[0];
       ended = result.error !== undefined || !result.hasNext;
       if (refusal !== undefined) onRefused(refusal.message);
       else if (result.error !== undefined) again();
-      else if (!result.hasNext && !isDone()) again();
+      else if (!result.hasNext) isDone() ? finish() : again();
     });
     unsubscribe = () => subscription.unsubscribe();
     if (ended) unsubscribe();
@@ -54,6 +78,7 @@ export function follow<Data, Variables extends AnyVariables>(
   open();
   return () => {
     stopped = true;
+    clearTimeout(lateTimer);
     connection.cancelRetry();
     unsubscribe();
   };

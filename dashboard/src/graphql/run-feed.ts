@@ -104,6 +104,8 @@ export class RunFeed extends Store {
       cursorOf: ({ runEvents }) => runEvents.cursor,
       onData: ({ runEvents }) => this.#receive(runEvents),
       onRefused: (message) => this.#fail({ kind: "graphql", message }),
+      isNews: ({ runEvents }) =>
+        runEvents.events.some(({ __typename }) => __typename !== "RunEnded"),
       isDone: () => this.timeline.run !== null && this.timeline.run.status !== "STARTED",
     });
   }

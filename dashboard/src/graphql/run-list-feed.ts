@@ -1,4 +1,4 @@
-import { matchesRun, RunList, type RunListQuery } from "@/model/run-list";
+import { RunList, type RunListQuery } from "@/model/run-list";
 import type { Transport } from "./client";
 import { RunChangesDocument, RunsDocument } from "./documents";
 import { type Failure, failureOf } from "./failure";
@@ -58,7 +58,7 @@ export class RunListFeed extends Store {
   #fetchPage(after: string | null) {
     return this.#transport.client
       .query(RunsDocument, {
-        filter: { ...lastingFilter(this.query), ...statusFilter(this.query) },
+        filter: toFilter(this.query),
         orderBy: this.query.order,
         first: PAGE_SIZE,
         after,
@@ -100,40 +100,38 @@ export class RunListFeed extends Store {
     this.#stopFollowing = follow(this.#transport, {
       document: RunChangesDocument,
       after,
-      variables: (cursor) => ({ filter: lastingFilter(this.query), after: cursor }),
+      variables: (cursor) => ({ filter: toFilter(this.query), after: cursor }),
       cursorOf: ({ runChanges }) => runChanges.cursor,
       onData: ({ runChanges }) => this.#receive(runChanges),
       onRefused: (message) => this.#fail({ kind: "graphql", message }),
+      isNews: ({ runChanges }) => runChanges.changes.length > 0,
       isDone: () => false,
     });
   }
 
   #receive(batch: Batch): void {
-    const runs = batch.changes.map(({ run }) => toRun(run));
-    const created = batch.changes.filter(
-      ({ kind }, index) => kind === "CREATED" && this.#isNews(runs[index]),
-    );
-    this.totalCount += created.length;
-    this.list.change(runs);
-    if (runs.length > 0) this.changed();
-  }
-
-  #isNews(run: ReturnType<typeof toRun> | undefined): boolean {
-    return run !== undefined && this.list.get(run.id) === undefined && matchesRun(run, this.query);
+    if (batch.gap !== null && batch.gap !== undefined) {
+      this.#load();
+      return;
+    }
+    if (batch.changes.length === 0) return;
+    for (const { kind, run, matches } of batch.changes) {
+      const isKnown = this.list.get(run.id) !== undefined;
+      if (isKnown && !matches) this.totalCount -= 1;
+      if (!isKnown && matches && kind === "CREATED") this.totalCount += 1;
+    }
+    this.list.change(batch.changes.map(({ run, matches }) => ({ run: toRun(run), matches })));
+    this.changed();
   }
 }
 
-/** The part of the filter that a run passes for its whole life; a status is judged here, when it changes. */
-function lastingFilter({ text, correlationId, tag }: RunListQuery): RunFilter {
+function toFilter({ text, statuses, correlationId, tag }: RunListQuery): RunFilter {
   return {
     ...(text.trim() === "" ? {} : { text: text.trim() }),
+    ...(statuses.length === 0 ? {} : { status: [...statuses] }),
     ...(correlationId === null ? {} : { correlationId: [correlationId] }),
     ...(tag === null ? {} : { tags: [tag] }),
   };
-}
-
-function statusFilter({ statuses }: RunListQuery): RunFilter {
-  return statuses.length === 0 ? {} : { status: [...statuses] };
 }
 
 function toPage(runs: {

@@ -19,43 +19,27 @@ export interface RunListQuery {
   readonly order: RunOrder;
 }
 
-/** True when the list may show the run: the same rule as the server's filter. */
-export function matchesRun(run: Run, query: RunListQuery): boolean {
-  if (query.statuses.length > 0 && !query.statuses.includes(run.status)) return false;
-  if (query.correlationId !== null && run.correlationId !== query.correlationId) return false;
-  if (query.tag !== null && !run.tags.includes(query.tag)) return false;
-  const needle = query.text.trim().toLowerCase();
-  if (needle === "") return true;
-  return [run.name, run.id, run.correlationId ?? ""].some((text) =>
-    text.toLowerCase().includes(needle),
-  );
-}
-
-/** The order of the list; runs whose figure is unknown come last, and equal ones by id, newest first. */
+/** The server's order, so that a change finds its place among loaded pages: unknown figures lowest, ties by id. */
 export function compareRuns(order: RunOrder): (left: Run, right: Run) => number {
   const sign = order.direction === "ASC" ? 1 : -1;
   return (left, right) => {
     const a = orderKey(left, order.field);
     const b = orderKey(right, order.field);
-    if (a === null || b === null) {
-      if (a !== b) return a === null ? 1 : -1;
-    } else if (a !== b) {
-      return a < b ? -sign : sign;
-    }
+    if (a !== b) return a < b ? -sign : sign;
     return left.id === right.id ? 0 : left.id < right.id ? -sign : sign;
   };
 }
 
-function orderKey(run: Run, field: OrderField): number | string | null {
+function orderKey(run: Run, field: OrderField): number | string {
   switch (field) {
     case "START_TIME":
       return run.startMs;
     case "DURATION":
-      return run.durationMs;
+      return run.durationMs ?? -1;
     case "COST":
-      return run.totals.costUsd === null ? null : Number(run.totals.costUsd);
+      return Number(run.totals.costUsd ?? 0);
     case "TOKENS":
-      return run.totals.totalTokens;
+      return run.totals.totalTokens ?? 0;
     case "NAME":
       return run.name;
   }
@@ -65,6 +49,12 @@ export interface RunPage {
   readonly runs: readonly Run[];
   readonly endCursor: string | null;
   readonly hasNextPage: boolean;
+}
+
+/** A run that changed; one that the filter lets in no more leaves the list. */
+export interface RunChange {
+  readonly run: Run;
+  readonly matches: boolean;
 }
 
 /** The loaded part of the list: pages as they came, and changes put in their place. */
@@ -92,17 +82,19 @@ export class RunList {
     this.#sort();
   }
 
-  /** Put runs that changed in their place; a run that no longer matches leaves. */
-  change(runs: Iterable<Run>): void {
+  /** Put runs that changed in their place. */
+  change(changes: Iterable<RunChange>): void {
     const last = this.rows.at(-1);
     const compare = compareRuns(this.#query.order);
-    for (const run of runs) {
+    for (const { run, matches } of changes) {
+      if (!matches) {
+        this.#byId.delete(run.id);
+        continue;
+      }
       // A run that belongs below the loaded part comes with its page.
       const isBelow = this.hasNextPage && last !== undefined && compare(run, last) > 0;
       if (isBelow && !this.#byId.has(run.id)) continue;
       this.#merge(run);
-      const merged = this.#byId.get(run.id);
-      if (merged !== undefined && !matchesRun(merged, this.#query)) this.#byId.delete(run.id);
     }
     this.#sort();
   }

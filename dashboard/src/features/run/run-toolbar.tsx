@@ -32,10 +32,10 @@ export function RunToolbar(props: Props) {
       <SearchField
         value={filter.text}
         label="Search steps"
-        placeholder="Name, model, type or span id"
+        placeholder="Search steps"
         inputRef={searchRef}
         onSearch={(text) => onFilter({ text })}
-        className="w-52"
+        className="w-48"
       />
       <TypeChoice types={filter.types} onFilter={onFilter} />
       <Button

@@ -4,6 +4,7 @@ import type { RunFeed } from "@/graphql/run-feed";
 import type { SpanFilter } from "@/model/filter";
 import { type Run, runDurationMs } from "@/model/run";
 import { readSpanFilter, writeSpanFilter } from "@/model/search";
+import { totalsOf } from "@/model/totals";
 import { useNow } from "@/ui/clock";
 import { Resizer, useShare } from "@/ui/resizer";
 import { useMedia } from "@/ui/size";
@@ -49,7 +50,12 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   });
   return (
     <div className="flex h-full flex-col">
-      <RunHeader run={run} durationMs={durationMs} nowMs={nowMs} onShowRun={() => select(null)} />
+      <RunHeader
+        run={useLiveRun(timeline, run)}
+        durationMs={durationMs}
+        nowMs={nowMs}
+        onShowRun={() => select(null)}
+      />
       <RunToolbar
         filter={filter}
         rows={rows}
@@ -83,6 +89,16 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
         />
       </Panes>
     </div>
+  );
+}
+
+/** While a run goes on its figures are those of the steps on screen; once it has ended, the server's. */
+function useLiveRun(timeline: RunFeed["timeline"], run: Run): Run {
+  const { version, spans } = timeline;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the spans change in place; the version says when
+  return useMemo(
+    () => (run.status === "STARTED" ? { ...run, totals: totalsOf(spans.values()) } : run),
+    [run, spans, version],
   );
 }
 

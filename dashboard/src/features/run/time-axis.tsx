@@ -30,12 +30,12 @@ export function TimeAxis({
           role="columnheader"
           tabIndex={-1}
           aria-label="Time"
-          className="relative h-full flex-1 overflow-hidden"
+          className="relative mx-2 h-full flex-1"
         >
           {marks.map(({ atMs, label }) => (
             <span
               key={atMs}
-              className="absolute inset-y-0 flex items-center border-line border-l pl-1 whitespace-nowrap"
+              className="absolute inset-y-0 flex items-center whitespace-nowrap border-line border-l pl-1"
               style={{ left: `${fraction(zoom.window, atMs) * 100}%` }}
             >
               {label}

@@ -76,7 +76,9 @@ export function WaterfallRow(props: Props) {
         </span>
       </div>
       <div role="gridcell" tabIndex={-1} className="relative min-w-0 flex-1 overflow-hidden">
-        <SpanBar span={span} zoom={zoom} marks={marks} />
+        <div className="absolute inset-x-2 inset-y-0">
+          <SpanBar span={span} zoom={zoom} marks={marks} />
+        </div>
       </div>
     </div>
   );

@@ -15,11 +15,12 @@ export const ROW_GRID =
   "grid items-center gap-x-4 px-4 " +
   "grid-cols-[minmax(0,1fr)_80px] " +
   "sm:grid-cols-[minmax(0,1fr)_88px_76px_52px_76px] " +
-  "md:grid-cols-[minmax(0,1fr)_96px_80px_60px_56px_84px_76px] " +
-  "lg:grid-cols-[minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)] " +
-  "xl:grid-cols-[minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)_minmax(0,1fr)]";
+  "md:grid-cols-[100px_minmax(0,1fr)_96px_80px_60px_56px_84px_76px] " +
+  "lg:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)] " +
+  "xl:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)_minmax(0,1fr)]";
 
 export const COLUMNS: readonly Column[] = [
+  { key: "status", label: "Status", field: null, className: "max-md:hidden" },
   { key: "name", label: "Name", field: "NAME", className: "" },
   { key: "started", label: "Started", field: "START_TIME", className: "max-sm:hidden" },
   { key: "duration", label: "Duration", field: "DURATION", className: NUMBER },

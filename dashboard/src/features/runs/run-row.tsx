@@ -12,7 +12,7 @@ import type { RunListQuery } from "@/model/run-list";
 import { plainMarks } from "@/ui/marks";
 import { Text } from "@/ui/text";
 import { Cost, Tokens } from "../parts/figures";
-import { StatusMark } from "../parts/status";
+import { StatusBadge, StatusMark } from "../parts/status";
 import { columnClass, ROW_GRID } from "./columns";
 
 interface Props {
@@ -48,9 +48,14 @@ export const RunRow = memo(function RunRow(props: Props) {
       className={`${ROW_GRID} absolute inset-x-0 h-9 overflow-hidden border-line border-b [contain:strict] ${isActive ? "bg-selected" : "hover:bg-hover"}`}
       style={{ transform: `translateY(${top}px)` }}
     >
+      <Cell column="status">
+        <StatusBadge status={run.status} />
+      </Cell>
       <Cell column="name">
         <span className="flex min-w-0 items-center gap-2">
-          <StatusMark status={run.status} />
+          <span className="inline-flex md:hidden">
+            <StatusMark status={run.status} />
+          </span>
           <Link
             to="/runs/$runId"
             params={{ runId: run.id }}

@@ -8,6 +8,7 @@ const UNREACHABLE_AFTER = 4;
 export function ConnectionMark() {
   const { state, retryNow } = useConnection();
   const nowMs = useNow(state.phase === "waiting", 250);
+  if (state.phase === "idle") return <span data-testid="connection" />;
   if (state.phase !== "waiting") {
     const isLive = state.phase === "live";
     return (

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 /** A list of names and values in two columns. */
 export function Facts({ children }: { readonly children: ReactNode }) {
   return (
-    <dl className="grid grid-cols-[max-content_minmax(0,1fr)] items-baseline gap-x-6 gap-y-1">
+    <dl className="grid grid-cols-[minmax(92px,max-content)_minmax(0,1fr)] items-baseline gap-x-6 gap-y-1">
       {children}
     </dl>
   );

@@ -68,7 +68,7 @@ function Row({
       style={{ paddingLeft: depth * INDENT_PX }}
     >
       {expanded === null ? (
-        <span className="w-4 shrink-0" />
+        depth > 0 && <span className="w-4 shrink-0" />
       ) : (
         <button
           type="button"
@@ -144,11 +144,24 @@ function Summary({
   );
 }
 
+function Quote() {
+  return <span className="text-faint">"</span>;
+}
+
 function StringValue({ value }: { readonly value: string }) {
   const [isOpen, setOpen] = useState(false);
   if (value === "") return <span className="text-faint">""</span>;
-  if (value.length <= LONG_TEXT || isOpen) {
+  if (isOpen || (value.length <= LONG_TEXT && value.includes("\n"))) {
     return <TextBlock value={value} />;
+  }
+  if (value.length <= LONG_TEXT) {
+    return (
+      <>
+        <Quote />
+        <Text value={value} />
+        <Quote />
+      </>
+    );
   }
   return (
     <span>
