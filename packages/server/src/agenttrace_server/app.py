@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,9 +27,13 @@ from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
-from agenttrace_server.settings import Settings
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from agenttrace_server.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from agenttrace_server.records import Event, ModelUsage, Page, Payload, Run, Span
+from agenttrace_server.records import Event, Page, Span
 from agenttrace_server.services.runs import RunService, SpanKey
 
 PayloadKey: TypeAlias = tuple[str, str, str]

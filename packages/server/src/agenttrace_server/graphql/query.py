@@ -66,7 +66,7 @@ class Query:
         "Runs, newest first unless ordered otherwise; 50 a page unless `first` or "
         "`last` says otherwise, at most 200."
     )
-    async def runs(  # noqa: PLR0913 -- Relay's arguments
+    async def runs(  # noqa: PLR0913, PLR0917 -- Relay's arguments, by name only
         self,
         info: Info,
         filter: RunFilterInput | None = None,  # noqa: A002 -- the schema's name

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
-from agenttrace_server.services.budget import Account
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agenttrace_server.services.budget import Account
 
 MAX_WIRE_BYTES: Final = 16 * 1024 * 1024
 MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024

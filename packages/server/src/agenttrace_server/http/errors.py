@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Send
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive, Send
 
 _log = logging.getLogger(__name__)
 

@@ -8,14 +8,18 @@ refused, for WebSockets too: CORS does not cover them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agenttrace_server.http.errors import make_error, refuse_websocket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -71,14 +75,7 @@ class HostGuard:
         if scope["type"] in ("http", "websocket"):
             given = Headers(scope=scope).getlist("host")
             if len(given) != 1 or _strip_port(given[0]) not in self._hosts:
-                await _refuse(
-                    scope,
-                    receive,
-                    send,
-                    status=421,
-                    code="host_not_allowed",
-                    message="this server does not answer to that Host; add it to ALLOWED_HOSTS",
-                )
+                await _refuse(scope, receive, send, answer=_make_host_error())
                 return
         await self._app(scope, receive, send)
 
@@ -95,14 +92,7 @@ class OriginGuard:
         if scope["type"] == "websocket" or scope.get("method") not in _SAFE_METHODS | {None}:
             headers = Headers(scope=scope)
             if not self._is_allowed(headers):
-                await _refuse(
-                    scope,
-                    receive,
-                    send,
-                    status=403,
-                    code="origin_not_allowed",
-                    message="a page of another origin may not do this; add it to CORS_ORIGINS",
-                )
+                await _refuse(scope, receive, send, answer=_make_origin_error())
                 return
         await self._app(scope, receive, send)
 
@@ -119,6 +109,16 @@ class OriginGuard:
         )
 
 
+def _make_host_error() -> Response:
+    message = "this server does not answer to that Host; add it to ALLOWED_HOSTS"
+    return make_error(421, "host_not_allowed", message)
+
+
+def _make_origin_error() -> Response:
+    message = "a page of another origin may not do this; add it to CORS_ORIGINS"
+    return make_error(403, "origin_not_allowed", message)
+
+
 def _strip_port(host: str) -> str:
     name = host.lower()
     if name.startswith("["):
@@ -126,10 +126,8 @@ def _strip_port(host: str) -> str:
     return name.partition(":")[0]
 
 
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, *, status: int, code: str, message: str
-) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, *, answer: Response) -> None:
     if scope["type"] == "websocket":
         await refuse_websocket(receive, send)
-        return
-    await make_error(status, code, message)(scope, receive, send)
+    else:
+        await answer(scope, receive, send)

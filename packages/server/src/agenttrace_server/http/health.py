@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from typing import TYPE_CHECKING
+
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agenttrace_server.services.health import HealthService
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agenttrace_server.services.health import HealthService
 
 
 class HealthRoutes:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agenttrace_server.errors import OverloadedError, TooLargeError
 from agenttrace_server.http.bodies import read_body
 from agenttrace_server.http.errors import make_error
-from agenttrace_server.services.budget import ByteBudget
-from agenttrace_server.services.ingest import IngestResult, IngestService
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agenttrace_server.services.budget import ByteBudget
+    from agenttrace_server.services.ingest import IngestResult, IngestService
 
 CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
 

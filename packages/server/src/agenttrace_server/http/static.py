@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
 
@@ -53,7 +56,9 @@ class Dashboard:
             return _cache(await self._files.get_response(path, request.scope), path)
         except HTTPException as error:
             # A file that is gone (an old build's) must not turn into a page with status 200.
-            if error.status_code != 404 or "." in path.rpartition("/")[2].strip("."):
+            if error.status_code != HTTPStatus.NOT_FOUND or "." in path.rpartition("/")[2].strip(
+                "."
+            ):
                 raise
         return _cache(await self._files.get_response("index.html", request.scope), "index.html")
 

@@ -7,9 +7,11 @@ its bell before it reads: a commit between the reading and the waiting rings it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 EVERY_RUN: Final = ""
 """The topic of those who follow all runs."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from agenttrace_server.errors import OverloadedError
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class ByteBudget:

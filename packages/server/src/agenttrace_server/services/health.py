@@ -1,12 +1,16 @@
-"""Can the server do its work?"""
+"""Whether the server can do its work."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy.exc import SQLAlchemyError
 
-from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.positions import read_end
-from agenttrace_server.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from agenttrace_server.storage.engine import Database
+    from agenttrace_server.storage.writer import Writer
 
 
 class HealthService:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan, WireError, parse_line
 from agenttrace_server.errors import TooLargeError
-from agenttrace_server.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from agenttrace_server.storage.writer import Writer
 
 MAX_RECORDS: Final = 10_000
 MAX_LISTED_ERRORS: Final = 100

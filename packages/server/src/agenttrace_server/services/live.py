@@ -7,18 +7,21 @@ memory for a slow follower: it is behind in the log, and gets the rest when it a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agenttrace.wire import is_terminal
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.live.bus import EVERY_RUN, Bus
-from agenttrace_server.records import ChangedRuns, RunChanges
 from agenttrace_server.services.runs import RunFilter, parse_run_id
 from agenttrace_server.storage import changes
-from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.positions import Cursor, parse_cursor, read_end
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from agenttrace_server.records import ChangedRuns, RunChanges
+    from agenttrace_server.storage.engine import Database
 
 MAX_BATCH_CHANGES: Final = 1_000
 LIST_INTERVAL_S: Final = 0.05

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.records import Event, ModelUsage, Page, Payload, Run, Span
 from agenttrace_server.storage import events, payloads, positions, runs, spans
-from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.runs import RunFilter, RunSlice, RunSort, read_sort_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace_server.records import Event, ModelUsage, Page, Payload, Run, Span
+    from agenttrace_server.storage.engine import Database
 
 __all__ = [
     "MAX_PAGE",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Table
 from sqlalchemy.dialects.sqlite import insert
 
 from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan
@@ -30,6 +28,11 @@ from agenttrace_server.storage.tables import (
     RUN_OWNER,
     SPAN,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Select, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,10 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
         stored_events=set(_read_stored_events(connection, event_keys)),
     )
     known = set()
-    for row in connection.execute(select_by_ids(RUN, sorted(run_ids), "run_id")).mappings():
+    for row in _read_rows(connection, select_by_ids(RUN, sorted(run_ids), "run_id")):
         known.add(row["run_id"])
         batch.runs[row["run_id"]] = RunWork(
-            load_run_state(row), dict(row), row["start_ns"], announced=True
+            load_run_state(row), row, row["start_ns"], announced=True
         )
     # A run that is new has no spans: its keys need no look.
     keys = [key for key in span_keys if key[0] in known]
@@ -114,9 +117,7 @@ def _dump_models(
     if not deltas:
         return
     query = select_by_keys(MODEL_USAGE, list(deltas), "run_id", "model")
-    stored: dict[SpanKey, Mapping[str, Any]] = {
-        (row["run_id"], row["model"]): dict(row) for row in connection.execute(query).mappings()
-    }
+    stored = {(row["run_id"], row["model"]): row for row in _read_rows(connection, query)}
     for (run_id, model), delta in deltas.items():
         sums = apply_sums(stored.get((run_id, model)), delta, MODEL_SUMS)
         yield {"run_id": run_id, "model": model, **sums}
@@ -131,10 +132,14 @@ def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
 
-def _read_spans(connection: Connection, keys: list[SpanKey]) -> Sequence[RowMapping]:
+def _read_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- the documented name
+
+
+def _read_spans(connection: Connection, keys: list[SpanKey]) -> list[dict[str, Any]]:
     if not keys:
         return []
-    return connection.execute(select_by_keys(SPAN, keys, "run_id", "span_id")).mappings().all()
+    return _read_rows(connection, select_by_keys(SPAN, keys, "run_id", "span_id"))
 
 
 def _read_stored_events(connection: Connection, keys: list[EventKey]) -> Iterator[EventKey]:

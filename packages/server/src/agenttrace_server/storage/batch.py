@@ -71,11 +71,12 @@ class Batch:
         if not run.state.apply(rank_of(record.status, record.rev), read_run_fields(record)):
             return
         run.changed = True
-        if run.announced:
-            self._log(ChangeKind.RUN_UPDATED, record.run_id)
+        was_announced = run.announced
         self._announce(record.run_id, run)
         if _has_ended(run.state) and not ended_before:
             self._log(ChangeKind.RUN_ENDED, record.run_id)
+        elif was_announced:
+            self._log(ChangeKind.RUN_UPDATED, record.run_id)
 
     def _apply_span(self, record: ValidSpan) -> None:
         key = (record.run_id, record.span_id)

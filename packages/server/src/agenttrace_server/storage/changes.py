@@ -6,8 +6,7 @@ spans and events they name, and the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, and_, select, true
 
@@ -24,6 +23,9 @@ from agenttrace_server.storage.runs import (
 )
 from agenttrace_server.storage.spans import read_spans
 from agenttrace_server.storage.tables import CHANGE, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def read_run_changes(connection: Connection, run_id: str, *, after: int, limit: int) -> RunChanges:
@@ -77,7 +79,7 @@ def _read_changed(
     ]
 
 
-def _merge_kinds(rows: Sequence[Row[Any]]) -> dict[str, ChangeKind]:
+def _merge_kinds(rows: Iterable[Any]) -> dict[str, ChangeKind]:
     """Return one kind a run: created if it was, else ended if it did, else updated."""
     kinds: dict[str, ChangeKind] = {}
     for row in rows:

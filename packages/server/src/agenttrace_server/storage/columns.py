@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import String
-from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect
 
 _DIGITS: Final = 30
 
@@ -21,10 +23,10 @@ class PicoUsd(TypeDecorator[int]):
     impl = String(_DIGITS)
     cache_ok = True
 
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str:
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str:  # noqa: ARG002 -- SQLAlchemy's
         """Write the number as text; unknown as the empty text."""
         return "" if value is None else f"{value:0{_DIGITS}d}"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 -- SQLAlchemy's
         """Read what `process_bind_param` wrote."""
         return int(value) if value else None

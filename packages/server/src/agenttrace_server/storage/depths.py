@@ -5,14 +5,16 @@ A tree knows the depths anyway (`storage.trees`); this is for pages, single span
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sqlalchemy import Connection, and_, func, literal, select
 
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import SPAN
 from agenttrace_server.storage.trees import Node, order_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SpanKey: TypeAlias = tuple[str, str]
 

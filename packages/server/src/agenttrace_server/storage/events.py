@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
@@ -11,6 +10,9 @@ from agenttrace_server.records import Event, Page
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.payloads import make_payload
 from agenttrace_server.storage.tables import EVENT, RUN, RUN_OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OwnerKey: TypeAlias = tuple[str, str]
 """Run id and span id (`RUN_OWNER` for events of the run itself)."""

@@ -6,12 +6,15 @@ each key. (A list of placeholders makes a new statement for each length, and end
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Select, Table, and_, func, select
-from sqlalchemy.sql import ColumnElement, FromClause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.sql import ColumnElement, FromClause
 
 
 def select_by_ids(table: Table, ids: Sequence[str], column: str) -> Select[Any]:

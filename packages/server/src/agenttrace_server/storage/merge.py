@@ -7,13 +7,15 @@ state's own rank, and the few that an older snapshot gave are listed in `older`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from agenttrace.wire import RunStatus, SpanStatus, rank_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NEVER_SEEN: Final = -1
 """The rank of a state that no snapshot has reached yet."""

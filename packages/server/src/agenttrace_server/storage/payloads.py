@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
-
-from sqlalchemy import Connection, Row
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agenttrace_server.records import Payload
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import PAYLOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
 
 PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""

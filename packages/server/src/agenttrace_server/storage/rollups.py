@@ -6,22 +6,45 @@ since what they report is by convention the sum of the calls within them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace_server.storage.merge import State
 from agenttrace_server.money import parse_pico
 
-RUN_SUMS: Final = (
-    "spans llm_calls tool_calls errors prompt_tokens prompt_known completion_tokens "
-    "completion_known cached_tokens cached_known total_tokens total_known estimated cost_pico "
-    "cost_known"
-).split()
-MODEL_SUMS: Final = (
-    "calls prompt_tokens prompt_known completion_tokens completion_known total_tokens total_known "
-    "estimated cost_pico cost_known"
-).split()
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agenttrace_server.storage.merge import State
+
+RUN_SUMS: Final = [
+    "spans",
+    "llm_calls",
+    "tool_calls",
+    "errors",
+    "prompt_tokens",
+    "prompt_known",
+    "completion_tokens",
+    "completion_known",
+    "cached_tokens",
+    "cached_known",
+    "total_tokens",
+    "total_known",
+    "estimated",
+    "cost_pico",
+    "cost_known",
+]
+MODEL_SUMS: Final = [
+    "calls",
+    "prompt_tokens",
+    "prompt_known",
+    "completion_tokens",
+    "completion_known",
+    "total_tokens",
+    "total_known",
+    "estimated",
+    "cost_pico",
+    "cost_known",
+]
 
 Sums = dict[str, int]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
-from sqlalchemy.sql import ColumnElement
 
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
 from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.sql import ColumnElement
 
 
 class RunSort(StrEnum):

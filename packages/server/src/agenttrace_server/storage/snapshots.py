@@ -6,15 +6,18 @@ whole) and several columns; a payload is one field, a bit in `payloads`, and a r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from agenttrace.wire.validation import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
+from agenttrace_server.money import format_pico, parse_pico
 from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
 from agenttrace_server.storage.merge import State, dump_older, load_older
-from agenttrace_server.money import format_pico, parse_pico
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agenttrace.wire.validation import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
 
 STORED: Final = object()
 """Stands for a payload that is in the store already and was not read."""
@@ -22,16 +25,43 @@ STORED: Final = object()
 # By plain text: reading an enum member's value is slow on Python 3.11.
 PAYLOAD_BITS: Final = {kind.value: 1 << bit for bit, kind in enumerate(PayloadKind)}
 
-SPAN_COLUMNS: Final = (
-    "parent_span_id name span_type status start_ns end_ns duration_ns seq end_seq lane effect "
-    "outcome model replay_key input_hash hash_version fn_hash"
-).split()
-USAGE_COLUMNS: Final = (
-    "prompt_tokens completion_tokens total_tokens cached_tokens cache_write_tokens reasoning_tokens"
-).split()
-RUN_COLUMNS: Final = (
-    "name status correlation_id start_ns end_ns duration_ns replayed_from forked_at"
-).split()
+SPAN_COLUMNS: Final = [
+    "parent_span_id",
+    "name",
+    "span_type",
+    "status",
+    "start_ns",
+    "end_ns",
+    "duration_ns",
+    "seq",
+    "end_seq",
+    "lane",
+    "effect",
+    "outcome",
+    "model",
+    "replay_key",
+    "input_hash",
+    "hash_version",
+    "fn_hash",
+]
+USAGE_COLUMNS: Final = [
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+]
+RUN_COLUMNS: Final = [
+    "name",
+    "status",
+    "correlation_id",
+    "start_ns",
+    "end_ns",
+    "duration_ns",
+    "replayed_from",
+    "forked_at",
+]
 
 # Longer text than any real price: kept rounded to 10^-12, so that a hot row stays small.
 _MAX_COST_TEXT: Final = 64

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_
 
 from agenttrace_server.records import Page, Span, Usage
+from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import RUN, SPAN
-from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.trees import Node, order_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SpanKey: TypeAlias = tuple[str, str]
 SpanPosition: TypeAlias = tuple[int, str]

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
-from agenttrace.wire.validation import ValidRecord
 from agenttrace_server.errors import OverloadedError
 from agenttrace_server.storage.append import Appended, append_records
-from agenttrace_server.storage.engine import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agenttrace.wire.validation import ValidRecord
+    from agenttrace_server.storage.engine import Database
 
 MAX_GROUP_RECORDS: Final = 20_000
 """A commit takes no more than this many records (or one job), so that none waits for long."""
@@ -113,9 +116,5 @@ class Writer:
 def _fail(job: _Job, error: Exception) -> None:
     _log.error("a batch of %d records was not stored", len(job.records), exc_info=error)
     if not job.done.done():
-        cause = type(error.orig).__name__ if _is_driver_error(error) else type(error).__name__
+        cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
         job.done.set_exception(OverloadedError(f"the store could not be written ({cause})"))
-
-
-def _is_driver_error(error: Exception) -> bool:
-    return isinstance(error, SQLAlchemyError) and getattr(error, "orig", None) is not None

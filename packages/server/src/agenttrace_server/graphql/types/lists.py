@@ -149,7 +149,7 @@ def read_slice(order: RunOrder | None, page: PageArguments) -> RunSlice:
 
 
 async def list_runs(service: RunService, run_filter: RunFilter, part: RunSlice) -> RunConnection:
-    """Return a page of runs. Its change cursor is read before the runs, so nothing falls between."""
+    """Return a page of runs. Its change cursor is read first, so that nothing falls between."""
     cursor = await service.get_cursor()
     page = await service.list_runs(run_filter, part)
     edges = [_make_edge(run, part.sort) for run in page.items]

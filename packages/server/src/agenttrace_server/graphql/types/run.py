@@ -93,7 +93,7 @@ class Run(Node):
 
     @resolver(
         "All of its spans: flat, in pre-order, siblings by `seq`. A span whose parent "
-        "never arrived is at the top. Cheap as long as no input, output or attributes are asked for."
+        "never arrived is at the top. Cheap while no input, output or attributes are asked for."
     )
     async def span_tree(self, info: Info) -> list[Span]:
         """See the description, which is public."""

@@ -14,6 +14,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make every table."""
     _create_change()
     _create_event()
     _create_model_usage()
