@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { WireRecord } from "./records";
 
-const START_WITHIN_MS = 20_000;
+const START_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 10_000;
+const ANSWER_WITHIN_MS = 1_000;
 const POLL_MS = 50;
 
 /** The real server over a database of its own, on a free port of this machine. */
@@ -50,6 +51,10 @@ export class TestServer {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     this.#process = child;
+    // A test that ran out of time never reaches its `finally`; its worker's end must not leave the server behind.
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
     await this.#waitUntilReady(child);
   }
 
@@ -57,7 +62,9 @@ export class TestServer {
     const deadline = Date.now() + START_WITHIN_MS;
     while (Date.now() < deadline) {
       if (child.exitCode !== null) break;
-      const answer = await fetch(`${this.url}/readyz`).catch(() => null);
+      const answer = await fetch(`${this.url}/readyz`, {
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      }).catch(() => null);
       if (answer?.ok === true) return;
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
@@ -96,11 +103,13 @@ export class TestServer {
   }
 }
 
-/** `agenttrace` beside the Python that is named, or that of the checkout. */
+/** `agenttrace-server` beside the Python that is named, or that of the checkout. */
 function findProgram(): string {
   const python =
     process.env.AGENTTRACE_PYTHON ?? resolve(import.meta.dirname, "../../.venv/bin/python");
-  const program = python.includes("/") ? join(dirname(python), "agenttrace") : "agenttrace";
+  const program = python.includes("/")
+    ? join(dirname(python), "agenttrace-server")
+    : "agenttrace-server";
   if (program.includes("/") && !existsSync(program)) {
     throw new Error(
       `There is no ${program}. Set up the checkout, or name a Python that has agenttrace and ` +

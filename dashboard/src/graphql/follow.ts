@@ -16,8 +16,8 @@ export interface Follow<Data, Variables extends AnyVariables> {
   readonly isNews: (data: Data) => boolean;
 }
 
-/** Records may arrive after the end of their run: look again so long after, until nothing new has come. */
-const LATE_MS = 2_000;
+/** Records may arrive after the end of their run: look again after these pauses, anew when something has come. */
+const LATE_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
 /**
  * Follow a subscription for as long as the page wants it. After a lost connection it resumes from the last
@@ -39,6 +39,7 @@ export function follow<Data, Variables extends AnyVariables>(
   let cursor = after;
   let stopped = false;
   let hasNews = false;
+  let looks = 0;
   let lateTimer: ReturnType<typeof setTimeout> | undefined;
   let unsubscribe = (): void => undefined;
 
@@ -48,8 +49,11 @@ export function follow<Data, Variables extends AnyVariables>(
   };
 
   const finish = (): void => {
-    if (hasNews) lateTimer = setTimeout(open, LATE_MS);
-    else connection.markIdle();
+    if (hasNews) looks = 0;
+    const pauseMs = LATE_PAUSES_MS[looks];
+    looks += 1;
+    if (pauseMs === undefined) connection.markIdle();
+    else lateTimer = setTimeout(open, pauseMs);
   };
 
   const open = (): void => {

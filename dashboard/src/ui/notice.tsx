@@ -6,18 +6,24 @@ export function Notice({
   children,
   action,
   tone = "plain",
+  level = 2,
 }: {
   readonly title: string;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
   readonly tone?: "plain" | "bad";
+  /** Of the heading: 1 when the notice is the whole page. */
+  readonly level?: 1 | 2;
 }) {
+  const Heading = `h${level}` as const;
   return (
     <div
       role={tone === "bad" ? "alert" : "status"}
       className="mx-auto flex max-w-xl flex-col gap-3 px-6 py-16"
     >
-      <h2 className={`font-semibold text-lg ${tone === "bad" ? "text-bad" : ""}`}>{title}</h2>
+      <Heading className={`font-semibold text-lg ${tone === "bad" ? "text-bad" : ""}`}>
+        {title}
+      </Heading>
       <div className="flex flex-col gap-2 text-dim">{children}</div>
       {action !== undefined && <div className="mt-1 flex gap-2">{action}</div>}
     </div>

@@ -19,13 +19,13 @@ function KnownShape({ runId }: { readonly runId: string }) {
   usePageTitle(run?.name ?? "Run");
   if (run !== null) return <RunView feed={feed} run={run} />;
   if (feed.phase === "failed" && feed.failure !== null)
-    return <FailurePage failure={feed.failure} />;
+    return <FailurePage failure={feed.failure} level={1} />;
   return feed.phase === "absent" ? <AbsentRun runId={runId} /> : <div aria-busy="true" />;
 }
 
 function AbsentRun({ runId }: { readonly runId: string }) {
   return (
-    <Notice title="Waiting for this run">
+    <Notice title="Waiting for this run" level={1}>
       <p>
         The server knows no run <code className="font-mono text-ink text-sm">{runId}</code>. If its
         agent is about to start, leave this page open: the run appears with its first step.
@@ -39,7 +39,7 @@ function AbsentRun({ runId }: { readonly runId: string }) {
 function NoSuchRun() {
   usePageTitle("No such run");
   return (
-    <Notice title="There is no such run">
+    <Notice title="There is no such run" level={1}>
       <p>
         The address does not hold a run id: that is 32 digits from 0 to 9 and a to f. It may have
         been cut when it was copied.

@@ -7,12 +7,18 @@ import { Text } from "@/ui/text";
 import { usePageTitle } from "./page-title";
 
 /** What a page shows when its data did not come: what happened, and the way out. */
-export function FailurePage({ failure }: { readonly failure: Failure }) {
+export function FailurePage({
+  failure,
+  level = 2,
+}: {
+  readonly failure: Failure;
+  readonly level?: 1 | 2;
+}) {
   const { retryNow } = useConnection();
   const action = <Button onClick={retryNow}>Try again now</Button>;
   if (failure.kind === "unreachable") {
     return (
-      <Notice title="The server does not answer" tone="bad" action={action}>
+      <Notice title="The server does not answer" tone="bad" level={level} action={action}>
         <p>
           Nothing answered at <code className="font-mono">{location.origin}</code>. Recording goes
           on without it: agents keep their traces and send them when it is back.
@@ -25,7 +31,7 @@ export function FailurePage({ failure }: { readonly failure: Failure }) {
     );
   }
   return (
-    <Notice title="The server refused the request" tone="bad" action={action}>
+    <Notice title="The server refused the request" tone="bad" level={level} action={action}>
       <p>
         It said: <Text value={failure.message} className="font-mono text-ink" />
       </p>
@@ -44,6 +50,7 @@ export function CrashPage({ error }: { readonly error: unknown }) {
   return (
     <Notice
       title="This page could not be drawn"
+      level={1}
       tone="bad"
       action={<Button onClick={() => location.reload()}>Reload the page</Button>}
     >
@@ -63,7 +70,7 @@ export function CrashPage({ error }: { readonly error: unknown }) {
 export function LostPage() {
   usePageTitle("Not found");
   return (
-    <Notice title="There is no page at this address">
+    <Notice title="There is no page at this address" level={1}>
       <p>
         <Link to="/" className="text-accent hover:underline">
           Back to the runs
