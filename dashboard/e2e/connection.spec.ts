@@ -68,7 +68,9 @@ test.describe("when the server goes and comes back", () => {
   });
 });
 
-test("an answer that is refused is told with the server's words, and asked for again", async ({ page }) => {
+test("an answer that is refused is told with the server's words, and asked for again", async ({
+  page,
+}) => {
   await page.route("**/graphql", (route) =>
     route.fulfill({ json: { data: null, errors: [{ message: "Internal error 7f3a" }] } }),
   );

@@ -43,8 +43,13 @@ export function follow<Data, Variables extends AnyVariables>(
   let lateTimer: ReturnType<typeof setTimeout> | undefined;
   let unsubscribe = (): void => undefined;
 
-  const again = (): void => {
+  const close = (): void => {
     unsubscribe();
+    unsubscribe = () => undefined;
+  };
+
+  const again = (): void => {
+    close();
     if (!stopped) connection.scheduleRetry(open);
   };
 
@@ -76,7 +81,7 @@ export function follow<Data, Variables extends AnyVariables>(
       else if (!result.hasNext) isDone() ? finish() : again();
     });
     unsubscribe = () => subscription.unsubscribe();
-    if (ended) unsubscribe();
+    if (ended) close();
   };
 
   open();
@@ -84,6 +89,6 @@ export function follow<Data, Variables extends AnyVariables>(
     stopped = true;
     clearTimeout(lateTimer);
     connection.cancelRetry();
-    unsubscribe();
+    close();
   };
 }

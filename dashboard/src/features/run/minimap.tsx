@@ -36,9 +36,14 @@ export function Minimap({
   const { version } = timeline;
   // biome-ignore lint/correctness/useExhaustiveDependencies: version and theme say when to draw anew
   useEffect(() => {
-    const canvas = canvasRef.current;
-    if (canvas !== null && width > 0)
-      draw(canvas, { timeline, tree, width, bounds: { startMs: bounds.startMs, endMs } });
+    if (width === 0) return;
+    // In a task of its own: with 50,000 steps tree and picture together would stop the page.
+    const task = setTimeout(() => {
+      const { current } = canvasRef;
+      const shown = { startMs: bounds.startMs, endMs };
+      if (current !== null) draw(current, { timeline, tree, width, bounds: shown });
+    });
+    return () => clearTimeout(task);
   }, [timeline, tree, width, version, theme, bounds.startMs, endMs]);
   const brush = useBrush(zoom);
   const chosen = brush.draft ?? (zoom.isWhole ? null : zoom.window);

@@ -1,34 +1,23 @@
 import { formatDuration, formatElapsed, formatTokens } from "@/model/format";
-import { type Span, spanEndMs } from "@/model/span";
-import { fraction, type Tick } from "@/model/time-scale";
+import type { Span } from "@/model/span";
+import { fraction, type TimeWindow } from "@/model/time-scale";
 import { spanColor } from "../parts/span-type";
-import type { Zoom } from "./use-time-window";
 
 /** A step's stretch on the axis, with what it took beside it. */
 export function SpanBar({
   span,
-  zoom,
-  marks,
+  window,
+  endMs,
 }: {
   readonly span: Span;
-  readonly zoom: Zoom;
-  readonly marks: readonly Tick[];
+  readonly window: TimeWindow;
+  readonly endMs: number;
 }) {
-  const { window, bounds } = zoom;
-  const endMs = spanEndMs(span, bounds.endMs);
   const start = fraction(window, span.offsetMs);
   const end = fraction(window, endMs);
   const isInSight = end >= 0 && start <= 1;
   return (
     <>
-      {marks.map(({ atMs }) => (
-        <span
-          key={atMs}
-          aria-hidden="true"
-          className="absolute inset-y-0 border-line border-l opacity-60"
-          style={{ left: `${fraction(window, atMs) * 100}%` }}
-        />
-      ))}
       {isInSight ? (
         <>
           {span.type === "DECISION" ? (

@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { isFiltering, matchTree, type SpanFilter } from "@/model/filter";
 import type { Run } from "@/model/run";
 import type { Timeline } from "@/model/timeline";
@@ -39,13 +39,14 @@ export function useRows(timeline: Timeline<Run>, filter: SpanFilter): Rows {
     [tree, matches, collapsed],
   );
   const matchCount = useMemo(() => matches?.reduce((sum, one) => sum + one, 0) ?? 0, [matches]);
+  const toggle = useCallback((spanId: string) => setCollapsed((old) => toggled(old, spanId)), []);
   return {
     tree,
     rows,
     matches,
     matchCount,
     collapsed,
-    toggle: (spanId) => setCollapsed((old) => toggled(old, spanId)),
+    toggle,
     reveal: (spanId) => setCollapsed((old) => without(old, ancestorIds(tree, spanId))),
     collapseAll: () => setCollapsed(new Set(parentIds(tree))),
     expandAll: () => setCollapsed(NONE),

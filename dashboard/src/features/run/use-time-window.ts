@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { clampWindow, panWindow, type TimeWindow, zoomWindow } from "@/model/time-scale";
 
 export interface Zoom {
@@ -12,9 +12,13 @@ export interface Zoom {
 }
 
 /** The stretch of time that is on screen; until the reader chooses one, all of it, growing while the run runs. */
-export function useTimeWindow(bounds: TimeWindow): Zoom {
+export function useTimeWindow({ startMs, endMs }: TimeWindow): Zoom {
   const [chosen, setChosen] = useState<TimeWindow | null>(null);
-  const window = chosen === null ? bounds : clampWindow(chosen, bounds);
+  const bounds = useMemo(() => ({ startMs, endMs }), [startMs, endMs]);
+  const window = useMemo(
+    () => (chosen === null ? bounds : clampWindow(chosen, bounds)),
+    [chosen, bounds],
+  );
   const show = (next: TimeWindow) => {
     const coversAll = next.startMs <= bounds.startMs && next.endMs >= bounds.endMs;
     setChosen(coversAll ? null : next);

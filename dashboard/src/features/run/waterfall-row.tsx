@@ -1,15 +1,12 @@
-import type { Run } from "@/model/run";
+import { memo } from "react";
 import type { Span } from "@/model/span";
-import type { Tick } from "@/model/time-scale";
-import type { Timeline } from "@/model/timeline";
+import type { TimeWindow } from "@/model/time-scale";
 import { FLAG_CYCLE, FLAG_ORPHAN, type Tree } from "@/model/tree";
 import { Icon } from "@/ui/icons";
 import { Text } from "@/ui/text";
 import { SpanTypeIcon } from "../parts/span-type";
 import { StatusMark } from "../parts/status";
 import { SpanBar } from "./span-bar";
-import type { Rows } from "./use-rows";
-import type { Zoom } from "./use-time-window";
 
 const INDENT_PX = 14;
 /** Deeper steps stand no further in: the name needs the room. */
@@ -21,12 +18,15 @@ interface Props {
   readonly rowIndex: number;
   readonly top: number;
   readonly treeShare: number;
-  readonly marks: readonly Tick[];
-  readonly timeline: Timeline<Run>;
-  readonly rows: Rows;
-  readonly zoom: Zoom;
+  readonly tree: Tree;
+  readonly window: TimeWindow;
+  /** Where the span ends on the axis; a running one ends now. */
+  readonly endMs: number;
+  readonly isCollapsed: boolean;
+  readonly isDimmed: boolean;
   readonly isSelected: boolean;
   readonly onSelect: (spanId: string) => void;
+  readonly onToggle: (spanId: string) => void;
 }
 
 /** The element id of a step's row. */
@@ -34,12 +34,10 @@ export function rowId(spanId: string): string {
   return `span-${spanId}`;
 }
 
-/** One step: its place in the tree and its stretch of time. */
-export function WaterfallRow(props: Props) {
-  const { span, node, rowIndex, top, treeShare, marks, rows, zoom, isSelected, onSelect } = props;
-  const { tree, collapsed, matches } = rows;
+/** One step: its place in the tree and its stretch of time. Drawn anew only when something of it changes. */
+export const WaterfallRow = memo(function WaterfallRow(props: Props) {
+  const { span, node, rowIndex, top, treeShare, tree, isCollapsed, isDimmed, isSelected } = props;
   const hasChildren = (tree.size[node] ?? 1) > 1;
-  const isDimmed = matches !== null && matches[node] !== 1;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the arrow keys are handled for the whole tree
     <div
@@ -49,10 +47,10 @@ export function WaterfallRow(props: Props) {
       data-status={span.status}
       aria-rowindex={rowIndex}
       aria-level={(tree.depth[node] ?? 0) + 1}
-      aria-expanded={hasChildren ? !collapsed.has(span.spanId) : undefined}
+      aria-expanded={hasChildren ? !isCollapsed : undefined}
       aria-selected={isSelected}
       tabIndex={-1}
-      onClick={() => onSelect(span.spanId)}
+      onClick={() => props.onSelect(span.spanId)}
       className={`absolute inset-x-0 flex h-7 overflow-hidden [contain:strict] ${isSelected ? "bg-selected" : "hover:bg-hover"} ${isDimmed ? "opacity-55" : ""}`}
       style={{ transform: `translateY(${top}px)` }}
     >
@@ -63,10 +61,14 @@ export function WaterfallRow(props: Props) {
         style={{ flex: `0 0 ${treeShare}%` }}
       >
         <Guides tree={tree} node={node} />
-        <Fold span={span} rows={rows} hasChildren={hasChildren} />
+        {hasChildren ? (
+          <Fold isOpen={!isCollapsed} onToggle={() => props.onToggle(span.spanId)} />
+        ) : (
+          <span className="w-4 shrink-0" />
+        )}
         <SpanTypeIcon type={span.type} />
         <Label span={span} flag={tree.flag[node] ?? 0} />
-        {hasChildren && collapsed.has(span.spanId) && (
+        {hasChildren && isCollapsed && (
           <span className="shrink-0 rounded bg-sunken px-1 text-faint text-xs">
             {(tree.size[node] ?? 1) - 1}
           </span>
@@ -76,13 +78,13 @@ export function WaterfallRow(props: Props) {
         </span>
       </div>
       <div role="gridcell" tabIndex={-1} className="relative min-w-0 flex-1 overflow-hidden">
-        <div className="absolute inset-x-2 inset-y-0">
-          <SpanBar span={span} zoom={zoom} marks={marks} />
+        <div className="grid-lines absolute inset-x-2 inset-y-0">
+          <SpanBar span={span} window={props.window} endMs={props.endMs} />
         </div>
       </div>
     </div>
   );
-}
+});
 
 function Label({ span, flag }: { readonly span: Span; readonly flag: number }) {
   return (
@@ -107,17 +109,7 @@ function FlagMark({ text }: { readonly text: string }) {
   return <span className="shrink-0 rounded bg-warn-soft px-1 text-warn text-xs">{text}</span>;
 }
 
-function Fold({
-  span,
-  rows,
-  hasChildren,
-}: {
-  readonly span: Span;
-  readonly rows: Rows;
-  readonly hasChildren: boolean;
-}) {
-  if (!hasChildren) return <span className="w-4 shrink-0" />;
-  const isOpen = !rows.collapsed.has(span.spanId);
+function Fold({ isOpen, onToggle }: { readonly isOpen: boolean; readonly onToggle: () => void }) {
   return (
     <button
       type="button"
@@ -125,7 +117,7 @@ function Fold({
       aria-label={isOpen ? "Collapse" : "Expand"}
       onClick={(event) => {
         event.stopPropagation();
-        rows.toggle(span.spanId);
+        onToggle();
       }}
       className="inline-flex size-4 shrink-0 items-center justify-center rounded text-faint hover:bg-line hover:text-ink"
     >

@@ -1,7 +1,15 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
+import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import {
+  type CSSProperties,
+  type Ref,
+  useEffect,
+  useImperativeHandle,
+  useMemo,
+  useRef,
+} from "react";
 import type { Run } from "@/model/run";
-import { ticks } from "@/model/time-scale";
+import { spanEndMs } from "@/model/span";
+import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale";
 import type { Timeline } from "@/model/timeline";
 import { Resizer, useShare } from "@/ui/resizer";
 import { useWidth } from "@/ui/size";
@@ -14,6 +22,8 @@ import { rowId, WaterfallRow } from "./waterfall-row";
 const ROW_HEIGHT = 28;
 const AXIS_HEIGHT = 28;
 const TICK_EVERY_PX = 110;
+/** Room on both sides of the bars, so that what stands at an end is seen whole. */
+const BARS_MARGIN_PX = 8;
 
 export interface WaterfallHandle {
   readonly scrollTo: (spanId: string) => void;
@@ -34,7 +44,7 @@ interface Props {
 
 /** The tree of steps on the left, their time on the right; only the rows in sight are in the page. */
 export function Waterfall(props: Props) {
-  const { ref, timeline, rows, zoom, selected, onLeaveTail } = props;
+  const { ref, rows, zoom, selected, onLeaveTail } = props;
   const scrollRef = useRef<HTMLDivElement>(null);
   const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const barsPx = Math.max(0, useWidth(scrollRef) * (1 - treeShare / 100));
@@ -43,7 +53,7 @@ export function Waterfall(props: Props) {
     getScrollElement: () => scrollRef.current,
     estimateSize: () => ROW_HEIGHT,
     scrollPaddingStart: AXIS_HEIGHT,
-    overscan: 12,
+    overscan: 8,
   });
   const scrollTo = (spanId: string) => {
     const index = rows.rows.indexOf(rows.tree.indexOf.get(spanId) ?? -1);
@@ -53,7 +63,10 @@ export function Waterfall(props: Props) {
   useTail(props, scrollTo);
   useFirstSight(props, scrollTo);
   useWheelZoom(scrollRef, treeShare, zoom);
-  const marks = ticks(zoom.window, Math.max(2, Math.floor(barsPx / TICK_EVERY_PX)));
+  const marks = useMemo(
+    () => ticks(zoom.window, Math.max(2, Math.floor(barsPx / TICK_EVERY_PX))),
+    [zoom.window, barsPx],
+  );
   return (
     <div className="relative min-h-0 flex-1">
       <div
@@ -67,25 +80,15 @@ export function Waterfall(props: Props) {
         className="h-full overflow-y-scroll overflow-x-hidden -outline-offset-2"
       >
         <TimeAxis treeShare={treeShare} zoom={zoom} marks={marks} />
-        <div role="rowgroup" className="relative" style={{ height: virtualizer.getTotalSize() }}>
-          {virtualizer.getVirtualItems().map(({ index, start }) => {
-            const node = rows.rows[index] ?? -1;
-            const span = timeline.spans.get(rows.tree.ids[node] ?? "");
-            if (span === undefined) return null;
-            return (
-              <WaterfallRow
-                key={span.spanId}
-                span={span}
-                node={node}
-                rowIndex={index + 1}
-                top={start}
-                treeShare={treeShare}
-                marks={marks}
-                isSelected={span.spanId === selected}
-                {...props}
-              />
-            );
-          })}
+        <div
+          role="rowgroup"
+          className="relative"
+          style={{
+            height: virtualizer.getTotalSize(),
+            ...gridLines(marks, zoom.window, barsPx - 2 * BARS_MARGIN_PX),
+          }}
+        >
+          <Body {...props} items={virtualizer.getVirtualItems()} treeShare={treeShare} />
         </div>
         {rows.rows.length === 0 && <EmptyTree isFiltered={rows.matches !== null} />}
       </div>
@@ -101,6 +104,50 @@ export function Waterfall(props: Props) {
       </div>
     </div>
   );
+}
+
+/** The rows in sight. */
+function Body({
+  timeline,
+  rows,
+  zoom,
+  selected,
+  onSelect,
+  items,
+  treeShare,
+}: Props & { readonly items: readonly VirtualItem[]; readonly treeShare: number }) {
+  return items.map(({ index, start }) => {
+    const node = rows.rows[index] ?? -1;
+    const span = timeline.spans.get(rows.tree.ids[node] ?? "");
+    if (span === undefined) return null;
+    return (
+      <WaterfallRow
+        key={span.spanId}
+        span={span}
+        node={node}
+        rowIndex={index + 1}
+        top={start}
+        treeShare={treeShare}
+        tree={rows.tree}
+        window={zoom.window}
+        endMs={spanEndMs(span, zoom.bounds.endMs)}
+        isCollapsed={rows.collapsed.has(span.spanId)}
+        isDimmed={rows.matches !== null && rows.matches[node] !== 1}
+        isSelected={span.spanId === selected}
+        onSelect={onSelect}
+        onToggle={rows.toggle}
+      />
+    );
+  });
+}
+
+/** The ticks as a background that every row repeats: an element for each would be most of the page. */
+function gridLines(marks: readonly Tick[], window: TimeWindow, widthPx: number) {
+  const [first, second] = marks.map(({ atMs }) => fraction(window, atMs) * widthPx);
+  return {
+    "--grid-at": `${first ?? 0}px`,
+    "--grid-step": first === undefined || second === undefined ? "100%" : `${second - first}px`,
+  } as CSSProperties;
 }
 
 function EmptyTree({ isFiltered }: { readonly isFiltered: boolean }) {
