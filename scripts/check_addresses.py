@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Spelled in pieces: this file is checked as well.
 _HOSTS: Final = (
@@ -21,8 +23,10 @@ _HOSTS: Final = (
     ("deb.deb", "ian.org"),
 )
 _HOST: Final = re.compile("|".join(re.escape("".join(parts)) for parts in _HOSTS), re.IGNORECASE)
-# A home folder or a checkout's absolute path; `/home/you` and the like in prose have no file behind.
-_MACHINE_PATH: Final = re.compile(r"(?<![\w./~-])/(?:root|work|farm|home/[a-z][\w-]*|Users/[A-Za-z][\w-]*)/[\w.-]+")
+# A file in a home folder or in a checkout of this one machine.
+_MACHINE_PATH: Final = re.compile(
+    r"(?<![\w./~-])/(?:root|work|farm|home/[a-z][\w-]*|Users/[A-Za-z][\w-]*)/[\w.-]+"
+)
 
 
 def list_tracked(root: Path) -> list[Path]:
@@ -55,7 +59,8 @@ def main(root: Path) -> int:
     for path in list_tracked(root):
         for number, what in find_addresses(path):
             found = True
-            print(f"{path.relative_to(root)}:{number}: {what} must not be committed", file=sys.stderr)
+            where = f"{path.relative_to(root)}:{number}"
+            print(f"{where}: {what} must not be committed", file=sys.stderr)
     return int(found)
 
 

@@ -40,7 +40,8 @@ def wait_until_ready(base_url: str, server: subprocess.Popen[bytes]) -> int | No
         if (code := server.poll()) is not None:
             return code
         if time.monotonic() > deadline:
-            print(f"The server did not answer at {base_url} in {_START_TIMEOUT_S:.0f} s.", file=sys.stderr)
+            problem = f"The server did not answer at {base_url} in {_START_TIMEOUT_S:.0f} s."
+            print(problem, file=sys.stderr)
             return 1
         time.sleep(_POLL_INTERVAL_S)
     return None

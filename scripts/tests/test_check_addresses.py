@@ -24,9 +24,7 @@ def checkout(tmp_path: Path) -> Path:
     ],
     ids=["wheel", "npm lock", "index, other case", "root's path", "a home folder"],
 )
-def test_refuses_an_address(
-    checkout: Path, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refuses_an_address(checkout: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A registry's host or a machine's path fails the check, with file and line."""
     (checkout / "lock.txt").write_text(f"first\n{line}\n")
     assert main(checkout) == 1

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -102,6 +102,14 @@ class Database:
     ) -> R:
         """Return `change(connection, …)` once its transaction is on disk."""
         return await _wait(self._writer.submit(change, *args, **kwargs))
+
+    async def find_problem(self) -> str | None:
+        """Return why the store cannot be read; None when it can."""
+        try:
+            await self.read(read_database_id)
+        except SQLAlchemyError as error:
+            return f"the store cannot be read ({type(error).__name__})"
+        return None
 
     def prepare(self) -> None:
         """Make or migrate the schema; other processes that start meanwhile wait for it."""
