@@ -65,6 +65,7 @@ lock: .stamps/python-dev ## resolve the dependencies anew (needs uv), with hashe
 bench: .stamps/python-dev ## the benchmarks: tables, never tests
 	$(BIN)/python packages/sdk/benchmarks/capture.py
 	$(BIN)/python packages/server/benchmarks/ingest.py
+	cd dashboard && npm run --silent bench
 
 .PHONY: clean
 clean: ## what make made (recorded data stays)
