@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.graphql.schema import make_schema
-from agenttrace_server.graphql.view import MAX_BODY_BYTES, GraphQLView
+from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.errors import answer_http_error, answer_unexpected
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 from agenttrace_server.http.health import HealthRoutes
@@ -43,6 +43,7 @@ class Application:
     asgi: Starlette
     database: Database
     graphql: GraphQLView
+    bus: Bus
 
 
 def create_app(settings: Settings) -> Application:
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> Application:
     app = Starlette(
         routes=[
             ingest.make_route(),
-            Route("/graphql", graphql, max_body_size=MAX_BODY_BYTES),
+            Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *HealthRoutes(HealthService(database, writer)).make_routes(),
             Mount("/", Dashboard()),
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> Application:
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
         lifespan=lifespan,
     )
-    return Application(app, database, graphql)
+    return Application(app, database, graphql, bus)
 
 
 def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:

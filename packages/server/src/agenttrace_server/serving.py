@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -66,6 +67,9 @@ class GracefulServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take the signals as a wish to end, which is not an error."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals belong to the main thread; whoever runs this one sets `should_exit`
+            return
         before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
         try:
             yield

@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from agenttrace_server.graphql.errors import HideUnexpectedErrors
+from agenttrace_server.graphql.execution import FlatListExecutor
 from agenttrace_server.graphql.query import Query
 from agenttrace_server.graphql.subscription import Subscription
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS
@@ -31,12 +32,13 @@ def make_schema() -> Schema:
     return Schema(
         query=Query,
         subscription=Subscription,
-        types=list(SPAN_KINDS),
+        types=list(SPAN_KINDS.values()),
         extensions=[
             HideUnexpectedErrors,
             lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
         ],
+        execution_context_class=FlatListExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -11,7 +11,7 @@ import orjson
 from cross_web import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
@@ -161,10 +161,24 @@ class GraphQLView(GraphQL[Context, None]):
         response = _refuse(request)
         if response is None:
             try:
-                response = await self.run(request)
+                response = await self.run(await _read_whole(request))
             except HTTPException as error:
                 response = _make_error(error.status_code, error.reason)
         await response(request.scope, request.receive, send)
+
+
+async def _read_whole(request: Request) -> Request:
+    """Return the request with its body read, which no longer waits for the client."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return Request(request.scope, receive)
 
 
 def _refuse(request: Request) -> Response | None:

@@ -127,7 +127,7 @@ def parse_sqlite_path(database_url: str) -> Path:
         url = make_url(database_url)
     except ArgumentError as error:
         raise StartError(
-            f"DATABASE_URL is {database_url!r}; expected sqlite+aiosqlite:///path/to/file.db"
+            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db"
         ) from error
     backend = url.get_backend_name()
     if backend == "postgresql":

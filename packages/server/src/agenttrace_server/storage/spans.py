@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_
 
-from agenttrace_server.records import Page, Span, Usage
+from agenttrace_server.records import Page, Span
 from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import RUN, SPAN
@@ -21,9 +21,8 @@ SpanPosition: TypeAlias = tuple[int, str]
 
 BEFORE_ALL: Final[SpanPosition] = (-1, "")
 
-_COLUMNS: Final = [
-    column for column in SPAN.c if column.name not in {"rank", "older", "payloads", "fn_hash"}
-]
+# In the order of the record's fields: a row and its depth make a record as they are.
+_COLUMNS: Final = [SPAN.c[name] for name in Span._fields[:-2]]
 
 
 def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
@@ -32,10 +31,11 @@ def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
     No span is lost: one whose parent is not in the run is at the top, and so is the earliest one
     of a circle.
     """
-    query = _select_spans().select_from(SPAN.join(RUN, RUN.c.run_id == SPAN.c.run_id))
-    rows = connection.execute(query.where(SPAN.c.run_id == run_id)).all()
-    nodes = [Node(row.span_id, row.parent_span_id, row.seq) for row in rows]
-    return tuple(_make_span(rows[index], depth) for index, depth in order_tree(nodes))
+    start_ns = select(RUN.c.start_ns).where(RUN.c.run_id == run_id).scalar_subquery()
+    query = select(*_COLUMNS, start_ns).where(SPAN.c.run_id == run_id)
+    rows = connection.execute(query).all()
+    order = order_tree([Node(row[1], row[2], row[9]) for row in rows])
+    return tuple(Span._make((*rows[index], depth)) for index, depth in order)
 
 
 def read_spans(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey, Span]:
@@ -83,46 +83,7 @@ def list_children(
 
 def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:
     depths = read_depths(connection, [(row.run_id, row.span_id) for row in rows])
-    return [_make_span(row, depths[row.run_id, row.span_id]) for row in rows]
-
-
-def _make_span(row: Row[Any], depth: int) -> Span:
-    return Span(
-        row.run_id,
-        row.span_id,
-        row.parent_span_id,
-        row.name,
-        row.span_type,
-        row.status,
-        row.start_ns,
-        row.end_ns,
-        row.duration_ns,
-        row.seq,
-        row.end_seq,
-        row.lane,
-        row.effect,
-        row.outcome,
-        row.model,
-        _make_usage(row) if row.usage_source is not None else None,
-        row.cost_usd,
-        row.cost_source,
-        row.replay_key,
-        row.input_hash,
-        row.run_start_ns,
-        depth,
-    )
-
-
-def _make_usage(row: Row[Any]) -> Usage:
-    return Usage(
-        prompt_tokens=row.prompt_tokens,
-        completion_tokens=row.completion_tokens,
-        total_tokens=row.total_tokens,
-        cached_tokens=row.cached_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        reasoning_tokens=row.reasoning_tokens,
-        source=row.usage_source,
-    )
+    return [Span._make((*row, depths[row.run_id, row.span_id])) for row in rows]
 
 
 def _select_spans() -> Select[Any]:

@@ -1,209 +1,199 @@
 """The tables. Hot columns apart from texts: a list or a tree never reads a payload.
 
-Sums are kept beside the run, in the commit that changes them. A sum is NULL while none of its
-parts is known; the `…_known` columns count the spans that know a part, so that a figure which
-is taken back can make the sum unknown again.
+Sums are kept beside the run, in the commit that changes them. A sum counts as unknown while none
+of its parts is known; the `…_known` columns count the spans that know a part, so that a figure
+which is taken back can make the sum unknown again.
+
+These are SQLAlchemy Core's tables: rows are tuples and dicts, and nothing maps them to objects.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 from agenttrace_server.storage.columns import PicoUsd
 
-RUN_OWNER = ""
+RUN_OWNER: Final = ""
 """The `span_id` of payloads and events that belong to the run itself."""
 
-
-class StoreRow(SQLModel, table=True):
-    """What this database is: one row."""
-
-    __tablename__ = "store"
-
-    id: int = Field(primary_key=True)
-    database_id: str
-    """Random; part of every cursor, so that one of another database is told apart."""
+metadata: Final = MetaData()
 
 
-class RunRow(SQLModel, table=True):
-    """A run and what it adds up to."""
-
-    __tablename__ = "run"
-    __table_args__: ClassVar = (
-        Index("run_by_start", "start_ns", "run_id"),
-        Index("run_by_correlation", "correlation_id"),
-    )
-
-    run_id: str = Field(primary_key=True)
-    rank: int = Field(sa_type=BigInteger)
-    """Of the best snapshot seen: -1 until the run's own record arrives."""
-    older: str | None = Field(sa_type=Text)
-    """JSON: the rank of each field that came from a lower snapshot than `rank`."""
-    payloads: int
-    """Which payloads are stored: a bit for each kind."""
-    name: str
-    status: str
-    correlation_id: str | None
-    tags: str | None = Field(sa_type=Text)
-    start_ns: int = Field(sa_type=BigInteger)
-    end_ns: int | None = Field(sa_type=BigInteger)
-    duration_ns: int | None = Field(sa_type=BigInteger)
-    replayed_from: str | None
-    forked_at: int | None = Field(sa_type=BigInteger)
-    spans: int
-    llm_calls: int
-    tool_calls: int
-    errors: int
-    prompt_tokens: int = Field(sa_type=BigInteger)
-    prompt_known: int
-    completion_tokens: int = Field(sa_type=BigInteger)
-    completion_known: int
-    cached_tokens: int = Field(sa_type=BigInteger)
-    cached_known: int
-    total_tokens: int = Field(sa_type=BigInteger)
-    total_known: int
-    estimated: int
-    cost_pico: int = Field(sa_type=PicoUsd)
-    cost_known: int
+def _text(name: str, *, optional: bool = False) -> Column[Any]:
+    return Column(name, String, nullable=optional)
 
 
-class ModelUsageRow(SQLModel, table=True):
-    """What the calls of one model in one run add up to."""
-
-    __tablename__ = "model_usage"
-    __table_args__: ClassVar = (
-        Index("model_usage_by_model", "model"),
-        {"sqlite_with_rowid": False},
-    )
-
-    run_id: str = Field(primary_key=True)
-    model: str = Field(primary_key=True)
-    calls: int
-    prompt_tokens: int = Field(sa_type=BigInteger)
-    prompt_known: int
-    completion_tokens: int = Field(sa_type=BigInteger)
-    completion_known: int
-    total_tokens: int = Field(sa_type=BigInteger)
-    total_known: int
-    estimated: int
-    cost_pico: int = Field(sa_type=PicoUsd)
-    cost_known: int
+def _number(name: str, *, optional: bool = False) -> Column[Any]:
+    return Column(name, Integer, nullable=optional)
 
 
-class SpanRow(SQLModel, table=True):
-    """A span without its texts. Clustered by run: a run's tree is one stretch of the file."""
-
-    __tablename__ = "span"
-    __table_args__: ClassVar = (
-        Index("span_by_seq", "run_id", "seq", "span_id"),
-        Index("span_by_parent", "run_id", "parent_span_id", "seq", "span_id"),
-        {"sqlite_with_rowid": False},
-    )
-
-    run_id: str = Field(primary_key=True)
-    span_id: str = Field(primary_key=True)
-    rank: int = Field(sa_type=BigInteger)
-    older: str | None = Field(sa_type=Text)
-    payloads: int
-    parent_span_id: str | None
-    name: str
-    span_type: str
-    status: str
-    start_ns: int = Field(sa_type=BigInteger)
-    end_ns: int | None = Field(sa_type=BigInteger)
-    duration_ns: int | None = Field(sa_type=BigInteger)
-    seq: int
-    end_seq: int | None
-    lane: int
-    effect: str
-    outcome: str | None
-    model: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    total_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    usage_source: str | None
-    cost_usd: str | None
-    cost_source: str | None
-    replay_key: str | None
-    input_hash: str | None
-    hash_version: int | None = Field(sa_type=BigInteger)
-    fn_hash: str | None
+def _big(name: str, *, optional: bool = False) -> Column[Any]:
+    return Column(name, BigInteger, nullable=optional)
 
 
-class PayloadRow(SQLModel, table=True):
-    """A text of a run (`span_id` empty) or of a span, byte for byte."""
-
-    __tablename__ = "payload"
-
-    run_id: str = Field(primary_key=True)
-    span_id: str = Field(primary_key=True)
-    kind: str = Field(primary_key=True)
-    value_json: str = Field(sa_type=Text)
-    codec: str
-    fidelity: str
-    whole_bytes: int | None = Field(sa_type=BigInteger)
-    sha256: str | None
+def _list_merge_columns() -> list[Column[Any]]:
+    return [
+        # Of the best snapshot seen; of a run -1 until its own record arrives.
+        _big("rank"),
+        # JSON: the rank of each field that came from a lower snapshot than `rank`.
+        Column("older", Text),
+        # Which payloads are stored: a bit for each kind.
+        _number("payloads"),
+    ]
 
 
-class EventRow(SQLModel, table=True):
-    """Something that happened within a span, or within the run (`span_id` empty)."""
-
-    __tablename__ = "event"
-    __table_args__: ClassVar = (
-        PrimaryKeyConstraint("run_id", "seq"),
-        Index("event_by_span", "run_id", "span_id", "seq"),
-    )
-
-    run_id: str
-    seq: int
-    span_id: str
-    t_ns: int = Field(sa_type=BigInteger)
-    name: str
-    value_json: str | None = Field(sa_type=Text)
-    codec: str | None
-    fidelity: str | None
-    whole_bytes: int | None = Field(sa_type=BigInteger)
-    sha256: str | None
+def _list_payload_columns(*, optional: bool) -> list[Column[Any]]:
+    return [
+        Column("value_json", Text, nullable=optional),
+        _text("codec", optional=optional),
+        _text("fidelity", optional=optional),
+        _big("whole_bytes", optional=True),
+        _text("sha256", optional=True),
+    ]
 
 
-class ChangeRow(SQLModel, table=True):
-    """The change log, in commit order: what subscriptions read by cursor."""
-
-    __tablename__ = "change"
-    __table_args__: ClassVar = (
-        Index("change_by_run", "run_id", "position"),
-        {"sqlite_autoincrement": True},
-    )
-
-    position: int = Field(
-        sa_column=Column(
-            BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-        )
-    )
-    run_id: str
-    kind: str
-    span_id: str | None
-    event_seq: int | None
+def _list_sums(*names: str) -> list[Column[Any]]:
+    sums: list[Column[Any]] = []
+    for name in names:
+        sums += [_big(f"{name}_tokens"), _number(f"{name}_known")]
+    return [
+        *sums,
+        _number("estimated"),
+        Column("cost_pico", PicoUsd, nullable=False),
+        _number("cost_known"),
+    ]
 
 
-def _table_of(model: type[SQLModel]) -> Table:
-    table = model.metadata.tables[str(model.__tablename__)]
-    assert isinstance(table, Table)
-    return table
+# What this database is: one row. The random id is part of every cursor, so that a cursor of
+# another database is told apart.
+STORE: Final = Table(
+    "store", metadata, Column("id", Integer, primary_key=True), _text("database_id")
+)
 
+# A run and what it adds up to.
+RUN: Final = Table(
+    "run",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    *_list_merge_columns(),
+    _text("name"),
+    _text("status"),
+    _text("correlation_id", optional=True),
+    Column("tags", Text),
+    _big("start_ns"),
+    _big("end_ns", optional=True),
+    _big("duration_ns", optional=True),
+    _text("replayed_from", optional=True),
+    _big("forked_at", optional=True),
+    _number("spans"),
+    _number("llm_calls"),
+    _number("tool_calls"),
+    _number("errors"),
+    *_list_sums("prompt", "completion", "cached", "total"),
+    Index("run_by_start", "start_ns", "run_id"),
+    Index("run_by_correlation", "correlation_id"),
+)
 
-# Statements are Core's, over these: a row is a tuple or a dict, never an object of the models.
-STORE = _table_of(StoreRow)
-RUN = _table_of(RunRow)
-MODEL_USAGE = _table_of(ModelUsageRow)
-SPAN = _table_of(SpanRow)
-PAYLOAD = _table_of(PayloadRow)
-EVENT = _table_of(EventRow)
-CHANGE = _table_of(ChangeRow)
-metadata = SQLModel.metadata
+# What the calls of one model in one run add up to.
+MODEL_USAGE: Final = Table(
+    "model_usage",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    _number("calls"),
+    *_list_sums("prompt", "completion", "total"),
+    Index("model_usage_by_model", "model"),
+    sqlite_with_rowid=False,
+)
+
+# A span without its texts. Clustered by run: a run's tree is one stretch of the file.
+SPAN: Final = Table(
+    "span",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("span_id", String, primary_key=True),
+    *_list_merge_columns(),
+    _text("parent_span_id", optional=True),
+    _text("name"),
+    _text("span_type"),
+    _text("status"),
+    _big("start_ns"),
+    _big("end_ns", optional=True),
+    _big("duration_ns", optional=True),
+    _number("seq"),
+    _number("end_seq", optional=True),
+    _number("lane"),
+    _text("effect"),
+    _text("outcome", optional=True),
+    _text("model", optional=True),
+    _number("prompt_tokens", optional=True),
+    _number("completion_tokens", optional=True),
+    _number("total_tokens", optional=True),
+    _number("cached_tokens", optional=True),
+    _number("cache_write_tokens", optional=True),
+    _number("reasoning_tokens", optional=True),
+    _text("usage_source", optional=True),
+    _text("cost_usd", optional=True),
+    _text("cost_source", optional=True),
+    _text("replay_key", optional=True),
+    _text("input_hash", optional=True),
+    _big("hash_version", optional=True),
+    _text("fn_hash", optional=True),
+    Index("span_by_seq", "run_id", "seq", "span_id"),
+    Index("span_by_parent", "run_id", "parent_span_id", "seq", "span_id"),
+    sqlite_with_rowid=False,
+)
+
+# A text of a run (`span_id` empty) or of a span, byte for byte.
+PAYLOAD: Final = Table(
+    "payload",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("span_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    *_list_payload_columns(optional=False),
+)
+
+# Something that happened within a span, or within the run (`span_id` empty).
+EVENT: Final = Table(
+    "event",
+    metadata,
+    _text("run_id"),
+    _number("seq"),
+    _text("span_id"),
+    _big("t_ns"),
+    _text("name"),
+    *_list_payload_columns(optional=True),
+    PrimaryKeyConstraint("run_id", "seq"),
+    Index("event_by_span", "run_id", "span_id", "seq"),
+)
+
+# The change log, in commit order: what subscriptions read by cursor.
+CHANGE: Final = Table(
+    "change",
+    metadata,
+    Column(
+        "position",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    _text("run_id"),
+    _text("kind"),
+    _text("span_id", optional=True),
+    _number("event_seq", optional=True),
+    Index("change_by_run", "run_id", "position"),
+    sqlite_autoincrement=True,
+)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+
+Children: TypeAlias = dict[str | None, list[int]]
+"""The indices of nodes by the id of their parent."""
 
 
 class Node(NamedTuple):
@@ -16,72 +19,56 @@ class Node(NamedTuple):
     seq: int
 
 
-def order_tree(nodes: Sequence[Node]) -> Iterator[tuple[int, int]]:
-    """Yield index and depth of every node, in pre-order, siblings by `seq` and then by id.
+def order_tree(nodes: Sequence[Node]) -> list[tuple[int, int]]:
+    """Return index and depth of every node, in pre-order, siblings by `seq` and then by id.
 
     A node whose parent is not among the nodes is at the top. So is, of a circle of nodes that are
     each other's ancestors, the one with the lowest `seq`; its place among the tops is by `seq` too.
     """
-    order = sorted(range(len(nodes)), key=lambda i: (nodes[i].seq, nodes[i].span_id))
+    order = _sort(nodes, range(len(nodes)))
     ids = {node.span_id for node in nodes}
-    children: dict[str | None, list[int]] = {}
-    for i in order:
-        parent = nodes[i].parent_span_id
-        children.setdefault(parent if parent in ids else None, []).append(i)
+    children: Children = {}
+    for index in order:
+        parent = nodes[index].parent_span_id
+        children.setdefault(parent if parent in ids else None, []).append(index)
     tops = children.pop(None, [])
-    circles = _find_circle_tops(nodes, order, children, tops)
-    if circles:
-        tops = sorted((*tops, *circles), key=lambda i: (nodes[i].seq, nodes[i].span_id))
-    seen = [False] * len(nodes)
-    yield from _walk(nodes, children, tops, seen)
-
-
-def _find_circle_tops(
-    nodes: Sequence[Node],
-    order: Sequence[int],
-    children: dict[str | None, list[int]],
-    tops: list[int],
-) -> list[int]:
-    seen = [False] * len(nodes)
-    reached = sum(1 for _ in _walk(nodes, children, tops, seen))
-    found: list[int] = []
-    if reached == len(nodes):
+    found = _walk(nodes, children, tops)
+    if len(found) == len(nodes):
         return found
-    parents = {node.span_id: i for i, node in enumerate(nodes)}
+    reached = {index for index, _ in found}
     for start in order:
-        if seen[start]:
-            continue
-        top = min(
-            _list_circle(nodes, parents, start), key=lambda i: (nodes[i].seq, nodes[i].span_id)
-        )
-        found.append(top)
-        for _ in _walk(nodes, children, [top], seen):
-            pass
-    return found
+        if start not in reached:
+            top = _break_circle(nodes, children, start)
+            tops.append(top)
+            reached.update(index for index, _ in _walk(nodes, children, [top]))
+    return _walk(nodes, children, _sort(nodes, tops))
 
 
-def _list_circle(nodes: Sequence[Node], parents: dict[str, int], start: int) -> list[int]:
-    """Return the circle that one gets into by going up from a node that no top reaches."""
+def _sort(nodes: Sequence[Node], indices: Iterable[int]) -> list[int]:
+    return sorted(indices, key=lambda index: (nodes[index].seq, nodes[index].span_id))
+
+
+def _break_circle(nodes: Sequence[Node], children: Children, start: int) -> int:
+    """Cut the circle that one gets into by going up from a node; return its new top."""
+    indices = {node.span_id: index for index, node in enumerate(nodes)}
     passed: dict[int, int] = {}
     index = start
     while index not in passed:
         passed[index] = len(passed)
-        index = parents[nodes[index].parent_span_id or ""]
-    return list(passed)[passed[index] :]
+        index = indices[nodes[index].parent_span_id or ""]
+    top = _sort(nodes, list(passed)[passed[index] :])[0]
+    children[nodes[top].parent_span_id].remove(top)
+    return top
 
 
-def _walk(
-    nodes: Sequence[Node],
-    children: dict[str | None, list[int]],
-    tops: Sequence[int],
-    seen: list[bool],
-) -> Iterator[tuple[int, int]]:
+def _walk(nodes: Sequence[Node], children: Children, tops: Sequence[int]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
     stack = [(index, 0) for index in reversed(tops)]
     while stack:
-        index, depth = stack.pop()
-        if seen[index]:
-            continue
-        seen[index] = True
-        yield index, depth
-        below = children.get(nodes[index].span_id, ())
-        stack.extend((child, depth + 1) for child in reversed(below))
+        item = stack.pop()
+        found.append(item)
+        below = children.get(nodes[item[0]].span_id)
+        if below:
+            depth = item[1] + 1
+            stack.extend([(child, depth) for child in reversed(below)])
+    return found

@@ -131,7 +131,7 @@ class CustomSpan(Span):
     """See the description, which is public."""
 
 
-_KINDS: Final[dict[str, type[Span]]] = {
+SPAN_KINDS: Final[dict[str, type[Span]]] = {
     "LLM_CALL": LlmCall,
     "TOOL_CALL": ToolCall,
     "DECISION": Decision,
@@ -139,12 +139,11 @@ _KINDS: Final[dict[str, type[Span]]] = {
     "AGENT": AgentSpan,
     "CUSTOM": CustomSpan,
 }
-SPAN_KINDS: Final = tuple(_KINDS.values())
 
 
 def make_span(record: records.Span) -> Span:
     """Return the GraphQL object of a span, of its kind."""
-    return _KINDS[record.span_type](
+    return SPAN_KINDS[record.span_type](
         record=record,
         id=strawberry.ID(f"{record.run_id}:{record.span_id}"),
         span_id=record.span_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NewType
 
 import orjson
@@ -34,10 +35,15 @@ def to_usd(pico: int | None) -> Decimal | None:
     return None if pico is None else Decimal(format_pico(pico))
 
 
-def _write_time(value: Any) -> str:
+def write_time(value: Any) -> str:
+    """Return nanoseconds since the Unix epoch as ISO 8601 text, cut to microseconds."""
     seconds, nanoseconds = divmod(int(value), 10**9)
-    moment = datetime.fromtimestamp(seconds, tz=UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06d}Z"
+    return f"{_write_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)  # the spans of a run share few seconds
+def _write_second(seconds: int) -> str:
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
 
 
 def _read_time(value: Any) -> DateTime:
@@ -62,7 +68,7 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     DateTime: strawberry.scalar(
         name="DateTime",
         description="A moment: ISO 8601 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`.",
-        serialize=_write_time,
+        serialize=write_time,
         parse_value=_read_time,
     ),
     Decimal: strawberry.scalar(
