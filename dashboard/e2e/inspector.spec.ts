@@ -153,3 +153,14 @@ test("follows the step that is open: its output comes when it ends", async ({ pa
   await server.ingest([step.end]);
   await expect(page.getByText("done at last")).toBeVisible();
 });
+
+test("shows what happens within a step as it happens", async ({ page, server }) => {
+  const recorder = new Recorder("streaming_agent");
+  const step = recorder.span({ name: "stream", type: "LLM_CALL", atMs: 0 });
+  await server.ingest([recorder.start(), step.start, recorder.event(step.id, "chunk", "Once", 10)]);
+  await page.goto(`/runs/${recorder.runId}?span=${step.id}&view=events`);
+  const events = page.getByTestId("events").getByRole("listitem");
+  await expect(events).toHaveText(["10.0 mschunkOnce"]);
+  await server.ingest([recorder.event(step.id, "chunk", " upon a time", 25)]);
+  await expect(events).toHaveText(["10.0 mschunkOnce", "25.0 mschunk upon a time"]);
+});

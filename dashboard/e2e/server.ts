@@ -68,7 +68,7 @@ export class TestServer {
       if (answer?.ok === true) return;
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
-    throw new Error(`agenttrace serve did not become ready:\n${this.#log}`);
+    throw new Error(`agenttrace-server serve did not become ready:\n${this.#log}`);
   }
 
   /** Stop the process; the database stays. */

@@ -109,6 +109,9 @@ export const RunEventsDocument = graphql(/* GraphQL */ `
           span {
             ...SpanRow
           }
+          chunk {
+            seq
+          }
         }
         ... on SpanEnded {
           span {

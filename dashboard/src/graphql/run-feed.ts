@@ -131,8 +131,18 @@ type SnapshotRest = {
 
 function toTimelineEvent(event: Batch["events"][number]): TimelineEvent<Run>[] {
   switch (event.__typename) {
+    case "SpanUpdated": {
+      const span = toSpan(event.span);
+      const { chunk = null } = event;
+      const { spanId } = span;
+      return chunk === null
+        ? [{ kind: "span", span }]
+        : [
+            { kind: "span", span },
+            { kind: "happening", spanId, seq: chunk.seq },
+          ];
+    }
     case "SpanStarted":
-    case "SpanUpdated":
     case "SpanEnded":
       return [{ kind: "span", span: toSpan(event.span) }];
     case "RunUpdated":

@@ -8,13 +8,19 @@ import { Timeline, type TimelineEvent } from "./timeline";
 
 const spanEvent = arbitrarySpan.map((span): TimelineEvent<Run> => ({ kind: "span", span }));
 const runEvent = arbitraryRun.map((run): TimelineEvent<Run> => ({ kind: "run", run }));
-const events = fc.array(fc.oneof(spanEvent, runEvent), { maxLength: 40 });
+const happening = fc.record({
+  kind: fc.constant("happening" as const),
+  spanId: fc.constantFrom("0000000000000001", "0000000000000002"),
+  seq: fc.nat(40),
+});
+const events = fc.array(fc.oneof(spanEvent, runEvent, happening), { maxLength: 40 });
 
 function reduce(list: readonly TimelineEvent<Run>[]) {
   const timeline = new Timeline<Run>();
   timeline.apply(list);
   const spans = [...timeline.spans.values()].sort((a, b) => (a.spanId < b.spanId ? -1 : 1));
-  return { run: timeline.run, spans };
+  const happenings = [...timeline.happenings].sort();
+  return { run: timeline.run, spans, happenings };
 }
 
 describe("merging snapshots", () => {

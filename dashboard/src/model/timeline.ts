@@ -4,7 +4,9 @@ import { type Span, spanEndMs } from "./span";
 
 export type TimelineEvent<R extends Run> =
   | { readonly kind: "span"; readonly span: Span }
-  | { readonly kind: "run"; readonly run: R };
+  | { readonly kind: "run"; readonly run: R }
+  /** Something happened within a span: a piece of a stream, a log line. What it was is fetched when looked at. */
+  | { readonly kind: "happening"; readonly spanId: string; readonly seq: number };
 
 /**
  * One run and its spans, kept by id. It is changed in place, since a copy of 50,000 spans an event would
@@ -12,6 +14,8 @@ export type TimelineEvent<R extends Run> =
  */
 export class Timeline<R extends Run> {
   readonly spans = new Map<string, Span>();
+  /** The `seq` of the latest happening within each span that has had one since the page was loaded. */
+  readonly happenings = new Map<string, number>();
   run: R | null = null;
   version = 0;
   structure = 0;
@@ -26,11 +30,24 @@ export class Timeline<R extends Run> {
   apply(events: Iterable<TimelineEvent<R>>): boolean {
     let changed = false;
     for (const event of events) {
-      const news = event.kind === "span" ? this.#takeSpan(event.span) : this.#takeRun(event.run);
-      changed = news || changed;
+      changed = this.#take(event) || changed;
     }
     if (changed) this.version += 1;
     return changed;
+  }
+
+  #take(event: TimelineEvent<R>): boolean {
+    switch (event.kind) {
+      case "span":
+        return this.#takeSpan(event.span);
+      case "run":
+        return this.#takeRun(event.run);
+      case "happening": {
+        const isNews = event.seq > (this.happenings.get(event.spanId) ?? -1);
+        if (isNews) this.happenings.set(event.spanId, event.seq);
+        return isNews;
+      }
+    }
   }
 
   #takeSpan(span: Span): boolean {

@@ -73,7 +73,7 @@ export const WaterfallRow = memo(function WaterfallRow(props: Props) {
             {(tree.size[node] ?? 1) - 1}
           </span>
         )}
-        <span className="ml-auto shrink-0">
+        <span className="ml-auto flex shrink-0 items-center">
           {span.status !== "COMPLETED" && <StatusMark status={span.status} />}
         </span>
       </div>

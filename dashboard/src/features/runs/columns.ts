@@ -13,7 +13,7 @@ const NUMBER = "text-right";
 /** One grid for the heads and every row; columns give way as the window narrows, the least needed first. */
 export const ROW_GRID =
   "grid items-center gap-x-4 px-4 " +
-  "grid-cols-[minmax(0,1fr)_80px] " +
+  "grid-cols-[minmax(0,1fr)_84px_72px_64px] " +
   "sm:grid-cols-[minmax(0,1fr)_88px_76px_52px_76px] " +
   "md:grid-cols-[100px_minmax(0,1fr)_96px_80px_60px_56px_84px_76px] " +
   "lg:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)] " +
@@ -22,12 +22,12 @@ export const ROW_GRID =
 export const COLUMNS: readonly Column[] = [
   { key: "status", label: "Status", field: null, className: "max-md:hidden" },
   { key: "name", label: "Name", field: "NAME", className: "" },
-  { key: "started", label: "Started", field: "START_TIME", className: "max-sm:hidden" },
+  { key: "started", label: "Started", field: "START_TIME", className: "" },
   { key: "duration", label: "Duration", field: "DURATION", className: NUMBER },
   { key: "spans", label: "Spans", field: null, className: `${NUMBER} max-md:hidden` },
   { key: "errors", label: "Errors", field: null, className: `${NUMBER} max-sm:hidden` },
   { key: "tokens", label: "Tokens", field: "TOKENS", className: `${NUMBER} max-md:hidden` },
-  { key: "cost", label: "Cost", field: "COST", className: `${NUMBER} max-sm:hidden` },
+  { key: "cost", label: "Cost", field: "COST", className: NUMBER },
   { key: "correlation", label: "Correlation id", field: null, className: "max-lg:hidden" },
   { key: "tags", label: "Tags", field: null, className: "max-xl:hidden" },
 ];

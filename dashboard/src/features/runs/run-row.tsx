@@ -49,7 +49,9 @@ export const RunRow = memo(function RunRow(props: Props) {
       style={{ transform: `translateY(${top}px)` }}
     >
       <Cell column="status">
-        <StatusBadge status={run.status} />
+        <span className="flex">
+          <StatusBadge status={run.status} />
+        </span>
       </Cell>
       <Cell column="name">
         <span className="flex min-w-0 items-center gap-2">

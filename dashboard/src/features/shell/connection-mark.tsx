@@ -4,22 +4,31 @@ import { useNow } from "@/ui/clock";
 /** After this many tries in vain the server is called unreachable. */
 const UNREACHABLE_AFTER = 4;
 
+const LOOK = {
+  live: { label: "Live", meaning: "Changes show as they happen.", color: "text-good" },
+  idle: {
+    label: "Up to date",
+    meaning: "The run has ended; nothing more comes.",
+    color: "text-faint",
+  },
+  connecting: { label: "Connecting", meaning: "Connecting to the server.", color: "text-faint" },
+} as const;
+
 /** How the page stands to the server, always in sight. */
 export function ConnectionMark() {
   const { state, retryNow } = useConnection();
   const nowMs = useNow(state.phase === "waiting", 250);
-  if (state.phase === "idle") return <span data-testid="connection" />;
   if (state.phase !== "waiting") {
-    const isLive = state.phase === "live";
+    const { label, meaning, color } = LOOK[state.phase];
     return (
       <span
         role="status"
         data-testid="connection"
-        title={isLive ? "Changes show as they happen." : "Connecting to the server."}
-        className={`mr-1 flex items-center gap-1.5 text-sm ${isLive ? "text-good" : "text-faint"}`}
+        title={meaning}
+        className={`mr-1 flex items-center gap-1.5 text-sm ${color}`}
       >
         <span className="size-1.5 rounded-full bg-current" />
-        {isLive ? "Live" : "Connecting"}
+        {label}
       </span>
     );
   }

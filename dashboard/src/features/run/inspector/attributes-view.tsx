@@ -4,16 +4,10 @@ import { Fact, Facts } from "./facts";
 import { NodeView } from "./node-view";
 
 /** A flat object of the user's own names and values. */
-export function AttributesView({
-  value,
-  empty = "No attributes were recorded.",
-}: {
-  readonly value: unknown;
-  readonly empty?: string;
-}) {
+export function AttributesView({ value }: { readonly value: unknown }) {
   const node = parseJson(JSON.stringify(value) ?? "null");
   if (node?.kind !== "object" || node.entries.length === 0) {
-    return <p className="text-faint">{empty}</p>;
+    return <p className="text-faint">No attributes were recorded.</p>;
   }
   return (
     <Facts>

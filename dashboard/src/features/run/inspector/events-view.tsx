@@ -7,6 +7,9 @@ import { Text, TextBlock } from "@/ui/text";
 import { InlineFailure } from "./inline-failure";
 import { JsonView } from "./json-view";
 
+/** A stream says a word every few milliseconds; it is read a few times a second. */
+const REFRESH_MS = 250;
+
 /** What happened within the step, in order: pieces of a stream, states, logs, the user's own. */
 export function EventsView({ id, revision }: { readonly id: string; readonly revision: string }) {
   const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
@@ -43,8 +46,11 @@ function EventPage({
   const seen = useRef(revision);
   useEffect(() => {
     if (seen.current === revision) return;
-    seen.current = revision;
-    again();
+    const timer = setTimeout(() => {
+      seen.current = revision;
+      again();
+    }, REFRESH_MS);
+    return () => clearTimeout(timer);
   }, [revision, again]);
   if (failure !== null) return <InlineFailure failure={failure} onRetry={again} />;
   if (data === null) return <li className="text-faint">Loading…</li>;

@@ -11,7 +11,7 @@ import { Icon } from "@/ui/icons";
 import { Text, TextBlock } from "@/ui/text";
 
 const OPEN_DEPTH = 3;
-/** A longer text starts closed to one line. */
+/** Of a longer text the beginning is shown. */
 const LONG_TEXT = 400;
 const INDENT_PX = 16;
 
@@ -164,15 +164,11 @@ function StringValue({ value }: { readonly value: string }) {
     );
   }
   return (
-    <span>
-      <Text value={value.slice(0, LONG_TEXT)} />
-      <button
-        type="button"
-        onClick={() => setOpen(true)}
-        className="ml-1 text-accent hover:underline"
-      >
+    <>
+      <TextBlock value={value.slice(0, LONG_TEXT)} />
+      <button type="button" onClick={() => setOpen(true)} className="text-accent hover:underline">
         … {(value.length - LONG_TEXT).toLocaleString("en-US")} more characters
       </button>
-    </span>
+    </>
   );
 }

@@ -161,12 +161,18 @@ function RunFacts({ run, detail }: { readonly run: Run; readonly detail: RunDeta
           </Fact>
         </Facts>
       </Part>
-      <Part title="Attributes">
-        <AttributesView value={detail.attributes} />
-      </Part>
-      <Part title="Recorded by">
-        <AttributesView value={detail.resource} empty="The recorder did not say." />
-      </Part>
+      <Named title="Attributes" value={detail.attributes} />
+      <Named title="Recorded by" value={detail.resource} />
     </>
+  );
+}
+
+/** A flat object under its heading; nothing when it is empty. */
+function Named({ title, value }: { readonly title: string; readonly value: unknown }) {
+  if (typeof value !== "object" || value === null || Object.keys(value).length === 0) return null;
+  return (
+    <Part title={title}>
+      <AttributesView value={value} />
+    </Part>
   );
 }

@@ -33,7 +33,8 @@ interface Props {
 
 /** Everything that is known of one step; payloads are fetched when they are looked at. */
 export function SpanInspector(props: Props) {
-  const { run, span, onClose } = props;
+  const { run, span, timeline, onClose } = props;
+  const happening = timeline.happenings.get(span.spanId) ?? "none";
   const id = `${run.id}:${span.spanId}`;
   const detail = useSpanDetail(id);
   const payloads = useSpanPayloadState(id, detail.data);
@@ -59,7 +60,7 @@ export function SpanInspector(props: Props) {
             {view === "input" && <PayloadView slot={payloads.input} name="input" />}
             {view === "output" && <PayloadView slot={payloads.output} name="output" />}
             {view === "attributes" && <AttributesView value={detail.data.attributes} />}
-            {view === "events" && <EventsView id={id} revision={span.status} />}
+            {view === "events" && <EventsView id={id} revision={`${span.status} ${happening}`} />}
           </div>
         )}
       </Tabs>
