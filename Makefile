@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATIC := packages/server/src/agenttrace_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f -not -path '*/generated/*' 2>/dev/null) \
-	$(wildcard dashboard/*.json dashboard/*.ts dashboard/*.html) schema.graphql
+	$(wildcard dashboard/*.json dashboard/*.jsonc dashboard/*.ts dashboard/*.html) schema.graphql
 PACKAGES := packages/sdk/pyproject.toml packages/server/pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 

@@ -78,7 +78,9 @@ function waitForRow(spanId: string): Promise<number> {
 function report(latencies: readonly number[]): void {
   const sorted = [...latencies].sort((left, right) => left - right);
   const at = (share: number) =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(1);
+    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(
+      1,
+    );
   console.log(
     `\nspan start → row on the screen, ${sorted.length} spans: ` +
       `min ${at(0)} ms, p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms`,

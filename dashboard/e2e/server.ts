@@ -68,7 +68,7 @@ export class TestServer {
       if (answer?.ok === true) return;
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
-    throw new Error(`agenttrace-server serve did not become ready:\n${this.#log}`);
+    throw new Error(`agenttrace serve did not become ready:\n${this.#log}`);
   }
 
   /** Stop the process; the database stays. */
@@ -103,13 +103,11 @@ export class TestServer {
   }
 }
 
-/** `agenttrace-server` beside the Python that is named, or that of the checkout. */
+/** `agenttrace` beside the Python that is named, or that of the checkout. */
 function findProgram(): string {
   const python =
     process.env.AGENTTRACE_PYTHON ?? resolve(import.meta.dirname, "../../.venv/bin/python");
-  const program = python.includes("/")
-    ? join(dirname(python), "agenttrace-server")
-    : "agenttrace-server";
+  const program = python.includes("/") ? join(dirname(python), "agenttrace") : "agenttrace";
   if (program.includes("/") && !existsSync(program)) {
     throw new Error(
       `There is no ${program}. Set up the checkout, or name a Python that has agenttrace and ` +
