@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, cast
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import hypothesis
 import pytest
 
-from agenttrace import Tracer
 from agenttrace.testing import MemoryExporter, collect, make_tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agenttrace import Tracer
+
+# A machine that builds something else at the same time is slow now and then: that is no failure.
+hypothesis.settings.register_profile("agenttrace", deadline=None)
+hypothesis.settings.load_profile("agenttrace")
 
 
 class Recording(NamedTuple):
@@ -23,8 +32,7 @@ class Recording(NamedTuple):
 
     def spans(self) -> list[dict[str, Any]]:
         """Return the last snapshot of each span, in the order of their ends."""
-        ended = [r for r in self.records() if r["type"] == "span" and r["status"] != "STARTED"]
-        return ended
+        return [r for r in self.records() if r["type"] == "span" and r["status"] != "STARTED"]
 
     def span(self, name: str) -> dict[str, Any]:
         """Return the last snapshot of the only span of this name."""
@@ -42,7 +50,7 @@ class Recording(NamedTuple):
 
 @pytest.fixture
 def recording() -> Iterator[Recording]:
-    """A tracer whose clock and ids repeat, and what it recorded."""
+    """Give a tracer whose clock and ids repeat, and what it recorded."""
     tracer, memory = make_tracer()
     yield Recording(tracer, memory)
     tracer.shutdown(timeout_s=5)
@@ -51,7 +59,6 @@ def recording() -> Iterator[Recording]:
 @pytest.fixture
 def drop_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Remove every AGENTTRACE_ variable of the machine that runs the tests."""
-    import os
 
     def drop() -> None:
         for name in list(os.environ):

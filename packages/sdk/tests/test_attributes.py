@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agenttrace.attributes import clean_attributes, clean_name, clean_tags, flatten
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from .conftest import Recording
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,8 @@ from agenttrace.context import read_headers, write_headers
 from agenttrace.settings import Settings
 from agenttrace.testing import MemoryExporter, collect
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from .conftest import Recording
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from types import ModuleType
 
 import pytest
@@ -89,6 +90,4 @@ def test_import_starts_no_thread_and_opens_no_file() -> None:
 
 def test_the_version_is_the_distribution_s() -> None:
     """`agenttrace.__version__` is what pip shows."""
-    from importlib.metadata import version
-
     assert agenttrace.__version__ == version("agenttrace")

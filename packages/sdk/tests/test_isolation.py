@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +15,10 @@ from agenttrace.exporters import MemoryExporter
 from agenttrace.settings import Settings
 from agenttrace.wrappers import trace_llm, trace_tool
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Recording
 
 INTERNALS = [
     "agenttrace.recorder.take_snapshot",
@@ -132,7 +134,11 @@ def test_a_fault_is_logged_once_and_counted(
         raise ValueError("inside")
 
     monkeypatch.setattr("agenttrace.recorder.Span", fault)
-    tool = trace_tool(recording.tracer)(lambda: 1)
+
+    @trace_tool(recording.tracer)
+    def tool() -> int:
+        return 1
+
     with caplog.at_level(logging.WARNING, "agenttrace"):
         assert [tool() for _ in range(5)] == [1] * 5
     assert recording.tracer.stats().errors == {"open_span": 5}

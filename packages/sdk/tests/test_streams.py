@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from collections.abc import AsyncGenerator, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agenttrace.wrappers import trace_llm, trace_tool
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from .conftest import Recording
 
 
 def test_a_generator_is_one_span_and_its_chunks_are_events(recording: Recording) -> None:
@@ -89,16 +91,20 @@ def test_an_error_in_a_stream_comes_at_its_place(recording: Recording) -> None:
         yield 1
         raise error
 
-    async def work() -> list[int]:
-        got = []
+    got: list[int] = []
+
+    async def consume() -> None:
+        async for item in stream():
+            got.append(item)  # noqa: PERF401 -- a comprehension would lose what came
+
+    async def work() -> None:
         async with recording.tracer.run("agent"):
             with pytest.raises(ValueError, match="broken") as caught:
-                async for item in stream():
-                    got.append(item)  # noqa: PERF401 -- a comprehension would lose what came
+                await consume()
             assert caught.value is error
-        return got
 
-    assert asyncio.run(work()) == [1]
+    asyncio.run(work())
+    assert got == [1]
     span = recording.span("stream")
     assert (span["status"], span["attributes"]) == ("ERROR", {"agenttrace.stream.chunks": 1})
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +13,11 @@ from agenttrace.exporters import MemoryExporter
 from agenttrace.settings import Settings
 from agenttrace.testing import START_NS, STEP_NS, collect
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Recording
 
 
 def test_a_run_is_sent_at_its_start_and_at_its_end(recording: Recording) -> None:
@@ -255,7 +258,7 @@ def test_an_exporter_that_cannot_be_meant_is_an_error(text: str) -> None:
 
 def test_an_object_that_is_no_exporter_is_an_error() -> None:
     """It is told at once, not at the first record."""
-    with pytest.raises(ConfigurationError, match="not int; see agenttrace.plugins.Exporter"):
+    with pytest.raises(ConfigurationError, match=r"not int; see agenttrace\.plugins\.Exporter"):
         Tracer(settings=Settings()).set_exporter(3)  # type: ignore[arg-type]  # the point
 
 

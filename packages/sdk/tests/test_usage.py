@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,8 @@ from agenttrace import ConfigurationError, SpanType
 from agenttrace.usage import compute_cost, estimate_tokens, find_usage, read_rates, write_money
 from agenttrace.wrappers import trace_llm
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from .conftest import Recording
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +20,8 @@ from agenttrace.wrappers import (
     trace_tool,
 )
 
-from .conftest import Recording
+if TYPE_CHECKING:
+    from .conftest import Recording
 
 
 def test_the_result_is_the_same_object(recording: Recording) -> None:
@@ -186,17 +188,17 @@ def test_partials_and_callables_are_named(recording: Recording) -> None:
     def add(a: int, b: int) -> int:
         return a + b
 
-    class Callable_:
+    class Adder:
         def __call__(self, a: int) -> int:
             return a
 
     with recording.tracer.run("agent"):
         assert trace_tool(recording.tracer)(functools.partial(add, 1))(2) == 3
-        assert trace_tool(recording.tracer)(Callable_())(4) == 4
+        assert trace_tool(recording.tracer)(Adder())(4) == 4
         assert trace_tool(recording.tracer)(len)("abc") == 3
     assert [(s["name"], s["input"]["value"]) for s in recording.spans()] == [
         ("add", {"b": 2}),
-        ("Callable_", {"a": 4}),
+        ("Adder", {"a": 4}),
         ("len", {"obj": "abc"}),
     ]
 
@@ -340,7 +342,6 @@ def test_a_wrong_effect_or_type_is_told_where_it_is_written(recording: Recording
 
 def test_the_source_is_hashed(recording: Recording) -> None:
     """fn_hash is the SHA-256 of the source text; a builtin has none."""
-    from hashlib import sha256
 
     def tool() -> int:
         return 1

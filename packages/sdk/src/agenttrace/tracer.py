@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
 from agenttrace.context import RemoteContext, read_headers, write_headers
 from agenttrace.errors import ConfigurationError
@@ -198,7 +199,7 @@ class Tracer:
         span = Span(run, spec, None)
         if run.recording:
             with recorder.boundary("span"):
-                span.replay_key = replay_key
+                span.replay_key = None if replay_key is None else clean_name(replay_key)
                 span.input = None if input is None else recorder.take(input)
                 if attributes:
                     span.set_attributes(attributes)

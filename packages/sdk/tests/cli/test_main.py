@@ -7,12 +7,14 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 import agenttrace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT_ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith("AGENTTRACE_")
@@ -44,7 +46,7 @@ def run(*args: str, site: Path | None = None, **variables: str) -> Done:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder with an installed plugin of two commands, one of them broken."""
+    """Return a folder with an installed plugin of four commands, two of them broken."""
     (tmp_path / "greet_hooks.py").write_text(
         "from agenttrace.plugins import CommandSpec, hookimpl\n"
         "@hookimpl\n"
@@ -120,9 +122,7 @@ def test_a_command_that_comes_from_elsewhere_is_named() -> None:
 @pytest.mark.parametrize(
     ("command", "reason"), [("broken", "AttributeError"), ("absent", "ModuleNotFoundError")]
 )
-def test_a_command_whose_code_is_missing_is_one_line(
-    site: Path, command: str, reason: str
-) -> None:
+def test_a_command_whose_code_is_missing_is_one_line(site: Path, command: str, reason: str) -> None:
     """Exit code 2, no traceback."""
     done = run(command, site=site)
     assert done.code == 2
@@ -133,7 +133,7 @@ def test_a_command_whose_code_is_missing_is_one_line(
 
 
 def test_plugins_as_json(site: Path) -> None:
-    """Names, distributions, versions, hooks, exporters, commands; nothing else on standard output."""
+    """Names, distributions, versions, hooks, exporters, commands, and nothing else."""
     done = run("plugins", "--json", site=site, AGENTTRACE_PLUGINS="greet")
     report = json.loads(done.out)
     assert (done.code, done.err) == (0, "")

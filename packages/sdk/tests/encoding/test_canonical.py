@@ -83,7 +83,7 @@ RICH = st.recursive(
 
 @given(PLAIN)
 def test_the_fast_way_writes_what_the_slow_way_writes(value: Any) -> None:
-    """orjson sorts and writes as the canonical writer does, wherever it is used."""
+    """Orjson sorts and writes as the canonical writer does, wherever it is used."""
     assert hash_value(value) == sha256(write(value).encode()).hexdigest()
 
 
@@ -95,13 +95,13 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, Any], chance: Any) -
     assert hash_value(dict(items)) == hash_value(value)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:  # noqa: PLR0911 -- one return a rule
     """Tell whether two values are the same to the canonical form: by type and content."""
     if isinstance(one, int | float) and isinstance(other, int | float):
         if isinstance(one, bool) or isinstance(other, bool):
             return one is other
-        if isinstance(one, float) and isinstance(other, float) and one != one:
-            return other != other
+        if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+            return math.isnan(other)
         if type(one) is not type(other):
             return one == other and abs(one) < 2**53
         return one == other

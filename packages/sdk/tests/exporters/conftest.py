@@ -79,7 +79,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A server that takes everything unless it is told otherwise."""
+    """Give a server that takes everything unless it is told otherwise."""
     server = Server()
     yield server
     server.close()

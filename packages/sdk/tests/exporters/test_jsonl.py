@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from pathlib import Path
-from typing import Any, cast
-
-import pytest
+from typing import TYPE_CHECKING, Any, cast
 
 from agenttrace import Tracer
 from agenttrace.exporters import JSONLExporter
 from agenttrace.plugins import ExportResult, Record
 from agenttrace.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 RECORDS = [cast("Record", {"n": n}) for n in range(3)]
 

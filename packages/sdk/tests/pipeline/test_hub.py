@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRELUDE = """
 import multiprocessing, os, sys, threading

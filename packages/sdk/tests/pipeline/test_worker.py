@@ -5,9 +5,8 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +14,13 @@ from agenttrace import Tracer
 from agenttrace.exporters import MemoryExporter
 from agenttrace.pipeline import worker
 from agenttrace.pipeline.batch import RecordBatch, encode_records
+from agenttrace.pipeline.records import write_line
 from agenttrace.plugins import Exporter, ExportResult, Record
 from agenttrace.settings import Settings
 from agenttrace.testing import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Scripted(Exporter):
@@ -76,7 +79,8 @@ def record(tracer: Tracer, count: int = 1) -> None:
 def assert_balanced(tracer: Tracer) -> None:
     """Check the equation, for the tracer and for each exporter."""
     stats = tracer.stats()
-    for each in (stats, *stats.exporters):
+    assert stats.attempted == stats.delivered + stats.queued + sum(stats.dropped.values())
+    for each in stats.exporters:
         assert each.attempted == each.delivered + each.queued + sum(each.dropped.values())
 
 
@@ -341,7 +345,7 @@ def test_a_record_that_cannot_be_made_costs_no_other(monkeypatch: pytest.MonkeyP
     """It is counted as encode_failed."""
     memory = MemoryExporter()
     tracer = make(memory)
-    real = worker.write_line
+    real = write_line
 
     def write(item: Any) -> bytes:
         if getattr(item, "name", "") == "bad":

@@ -6,9 +6,8 @@ import logging
 import sys
 import types
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, PathDistribution
-from pathlib import Path
-from typing import Any
+from importlib.metadata import EntryPoint, PathDistribution, entry_points
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +16,9 @@ from agenttrace.exporters import MemoryExporter
 from agenttrace.plugins import CommandSpec, ExporterSpec, PluginFailure, PluginInfo, hookimpl
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Install = Callable[..., EntryPoint]
 
@@ -29,7 +31,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def write(name: str, code: str, *, distribution: str = "", version: str = "1.0") -> EntryPoint:
         module = f"plugin_{len(list(tmp_path.glob('*.py')))}_{name.replace('-', '_')}"
         (tmp_path / f"{module}.py").write_text(
-            "from agenttrace.plugins import *\nfrom agenttrace.exporters import MemoryExporter\n" + code
+            "from agenttrace.plugins import *\nfrom agenttrace.exporters import MemoryExporter\n"
+            + code
         )
         monkeypatch.delitem(sys.modules, module, raising=False)
         title = distribution or f"dist-{name}"
@@ -51,7 +54,8 @@ def manage(*points: EntryPoint, **settings: Any) -> PluginManager:
 GOOD = """
 @hookimpl
 def agenttrace_exporters():
-    return [ExporterSpec(name="NAME", summary="s", schemes=("NAME+x",), factory=lambda t, **o: MemoryExporter())]
+    factory = lambda t, **o: MemoryExporter()
+    return [ExporterSpec(name="NAME", summary="s", schemes=("NAME+x",), factory=factory)]
 """
 
 
@@ -96,11 +100,14 @@ class Seen(MemoryExporter):
         super().__init__(); self.given = given
 @hookimpl
 def agenttrace_exporters():
-    return [ExporterSpec(name="db", summary="s", schemes=("dbs",), factory=lambda t, **o: Seen(t, o))]
+    factory = lambda t, **o: Seen(t, o)
+    return [ExporterSpec(name="db", summary="s", schemes=("dbs",), factory=factory)]
 """
     manager = manage(install("db", code), api_key="k")
-    found = [getattr(manager.make_exporter(text)[1], "given") for text in ("db", "db:a:b", "DBS://x")]  # noqa: B009 -- a plugin's own attribute
-    assert found == [("", {"api_key": "k"}), ("a:b", {"api_key": "k"}), ("DBS://x", {"api_key": "k"})]
+    texts = ("db", "db:a:b", "DBS://x")
+    found = [vars(manager.make_exporter(text)[1])["given"] for text in texts]
+    options = {"api_key": "k"}
+    assert found == [("", options), ("a:b", options), ("DBS://x", options)]
 
 
 @pytest.mark.parametrize(
@@ -119,15 +126,21 @@ def agenttrace_exporters():
         ),
         (
             "@hookimpl(wrapper=True)\ndef agenttrace_exporters():\n    return (yield)",
-            "registration failed: PluginError: agenttrace_exporters is a hook wrapper; wrappers are",
+            "registration failed: PluginError: agenttrace_exporters is a hook wrapper;",
         ),
-        (good("db") + "AGENTTRACE_PLUGIN_API = 99", "it needs plugin API 99, this agenttrace has 1:"),
+        (
+            good("db") + "AGENTTRACE_PLUGIN_API = 99",
+            "it needs plugin API 99, this agenttrace has 1:",
+        ),
         ("@hookimpl\ndef agenttrace_exporters(): raise ValueError('x')", "failed: ValueError: x"),
         ("@hookimpl\ndef agenttrace_exporters(): raise SystemExit", "failed: SystemExit: "),
         ("@hookimpl\ndef agenttrace_exporters(): return None", "failed: TypeError: 'NoneType'"),
         ("@hookimpl\ndef agenttrace_exporters(): return ['db']", "it returned a str; expected Exp"),
         ("@hookimpl\nasync def agenttrace_exporters(): return []", "it is async; hooks are plain"),
-        ("@hookimpl\ndef agenttrace_cli(): yield 3", "agenttrace_cli failed: TypeError: it returned"),
+        (
+            "@hookimpl\ndef agenttrace_cli(): yield 3",
+            "agenttrace_cli failed: TypeError: it returned",
+        ),
     ],
     ids=[
         "missing import",
@@ -159,7 +172,7 @@ def test_a_broken_plugin_is_out_of_use_and_harms_no_other(
 
 
 def test_a_typo_is_told_with_the_hooks_that_exist(install: Install) -> None:
-    """pluggy alone would accept it in silence."""
+    """Pluggy alone would accept it in silence."""
     manager = manage(install("bad", "@hookimpl\ndef agenttrace_exporter(): return []"))
     (failure,) = manager.failures()
     assert "The hooks are: agenttrace_cli, agenttrace_exporters." in failure.error
@@ -334,8 +347,6 @@ def test_the_distribution_s_own_entry_point_is_the_built_in_plugin() -> None:
     assert [info.name for info in manager.plugins()] == ["builtin"]
     (builtin,) = manager.plugins()
     assert builtin.hooks == ("agenttrace_cli", "agenttrace_exporters")
-    from importlib.metadata import entry_points
-
     found = {point.value for point in entry_points(group="agenttrace", name="builtin")}
     assert found == {"agenttrace.plugins.builtin"}
 

@@ -1,0 +1,108 @@
+"""The documentation's programs, run as they stand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agenttrace.plugins import hookspecs
+
+ROOT = Path(__file__).parents[3]
+GUIDE = ROOT / "docs" / "plugins.md"
+README = ROOT / "packages" / "sdk" / "README.md"
+
+
+def find_blocks(path: Path, language: str) -> list[str]:
+    """Return the fenced blocks of one language, in their order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(*arguments: str, folder: Path) -> str:
+    """Run Python in `folder`, with what lies there importable, and return what it prints."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(folder), "AGENTTRACE_PLUGINS": "acme"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Install the guide's plugin: its modules, and its entry points as pip writes them."""
+    for block in find_blocks(GUIDE, "python"):
+        name = block.splitlines()[0].removeprefix("# ")
+        (tmp_path / name).write_text(block)
+    (project,) = [tomllib.loads(block) for block in find_blocks(GUIDE, "toml")]
+    about = project["project"]
+    info = tmp_path / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {about['name']}\nVersion: {about['version']}\n")
+    points = about["entry-points"]["agenttrace"].items()
+    lines = "\n".join(f"{name} = {module}" for name, module in points)
+    (info / "entry_points.txt").write_text(f"[agenttrace]\n{lines}\n")
+    return tmp_path
+
+
+def test_the_guide_s_plugin_is_found(installed: Path) -> None:
+    """With its hooks, its exporter and its command, and without failures."""
+    report = json.loads(run("-m", "agenttrace", "plugins", "--json", folder=installed))
+    assert report["failures"] == []
+    assert report["plugins"][0] == {
+        "name": "acme",
+        "distribution": "acme-agenttrace",
+        "version": "1.0.0",
+        "hooks": ["agenttrace_cli", "agenttrace_exporters"],
+    }
+
+
+@pytest.mark.parametrize("text", ["acme:./runs.db", "acme+sqlite://runs.db"])
+def test_the_guide_s_exporter_and_command_work(installed: Path, text: str) -> None:
+    """A run goes into the file, and the command counts it."""
+    program = (
+        "from agenttrace import Tracer\n"
+        f"tracer = Tracer(exporter={text!r})\n"
+        "with tracer.run('agent'), tracer.span('step'): pass\n"
+        "assert tracer.shutdown()\n"
+        "assert tracer.stats().delivered == 4\n"
+    )
+    run("-c", program, folder=installed)
+    assert run("-m", "agenttrace", "acme-count", "runs.db", folder=installed) == (
+        "2 records of kind span\n"
+    )
+
+
+def test_the_guide_s_test_passes(installed: Path) -> None:
+    """What it advises plugin authors to write."""
+    run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme.py", folder=installed)
+
+
+def test_the_guide_names_every_hook() -> None:
+    """A hook that nobody can read about is none."""
+    hooks = {name for name in vars(hookspecs) if name.startswith("agenttrace_")}
+    documented = set(re.findall(r"^\| `(agenttrace_\w+)\(\)`", GUIDE.read_text(), re.MULTILINE))
+    assert documented == hooks
+
+
+def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
+    """It leaves a file, and its printed accounts balance."""
+    first, second = find_blocks(README, "python")
+    assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
+    names = [
+        json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
+    ]
+    assert names.count("research_agent") == 2
+    assert {"search", "pick", "summarise", "answer", "state"} < set(names)
+    assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
