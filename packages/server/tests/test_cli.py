@@ -49,7 +49,7 @@ def test_serve_says_where_it_is_and_how_to_stop_it(server_process: ServerProcess
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_stop_is_graceful(server_process: ServerProcess, number: signal.Signals) -> None:
-    """What was acknowledged is in one file, WebSockets hear 1001, the exit code is 0, in silence."""
+    """All that was acknowledged is in one file, WebSockets hear 1001, and the exit code is 0."""
     with Client(server_process.url) as client:
         client.send([make_run()])
         with client.follow(FOLLOW) as follower:

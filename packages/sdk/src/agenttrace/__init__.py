@@ -1,4 +1,4 @@
-"""The flight recorder for AI agents: record every step of a run, follow it live, replay it, diff it."""
+"""The flight recorder for AI agents: record every step, follow it live, replay it, diff it."""
 
 from __future__ import annotations
 

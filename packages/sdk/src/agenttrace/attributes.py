@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 MAX_ATTRIBUTES: Final = 1024
 MAX_TEXT_CHARS: Final = 65_536
@@ -68,6 +70,6 @@ def clean_attributes(attributes: Mapping[str, object]) -> dict[str, Flat]:
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
     """Return at most 64 tags in their order, each once; what is no text or empty is left out."""
-    source = [tags] if isinstance(tags, str) else list(tags)
+    source: list[object] = [tags] if isinstance(tags, str) else list(tags)
     cleaned = (clean_text(tag, MAX_TAG_CHARS) for tag in source if isinstance(tag, str))
     return list(dict.fromkeys(tag for tag in cleaned if tag))[:MAX_TAGS]

@@ -1,4 +1,4 @@
-"""Where time comes from. A recording takes the wall clock once a span and measures with the other."""
+"""Where time comes from: spans are placed by the wall clock and measured by the other one."""
 
 from __future__ import annotations
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, MutableMapping
 from sys import modules
 from typing import TYPE_CHECKING, Final
 from weakref import ref
 
 if TYPE_CHECKING:
     from asyncio import Task
+    from collections.abc import Mapping, MutableMapping
 
     from agenttrace.run import Run
 
@@ -31,6 +31,11 @@ class _Thread(threading.local):
 
 
 _thread: Final = _Thread()
+
+
+def renew_thread() -> None:
+    """Make this thread another one than it was: the child of a fork is no lane of its parent's."""
+    _thread.token = object()
 
 
 def find_task() -> Task[object] | None:
@@ -103,7 +108,7 @@ def write_headers(
 
 def read_headers(headers: Mapping[str, str]) -> RemoteContext | None:
     """Return the context these headers carry; None when they carry none that is well-formed."""
-    found = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    found = {name.lower(): value for name, value in headers.items()}
     parent = _TRACEPARENT.fullmatch(found.get(TRACEPARENT, "").strip())
     correlation_id = _read_correlation(found.get(BAGGAGE, ""))
     if parent is None and correlation_id is None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from agenttrace.wire import ErrorRecord
-
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from agenttrace.wire import ErrorRecord
 
 MAX_MESSAGE_CHARS: Final = 16_384
 MAX_CAUSES: Final = 8
 MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
-_PACKAGE: Final = __name__.rpartition(".")[0]
+# Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
+_OWN_MODULES: Final = frozenset({"agenttrace.streams", "agenttrace.recorder"})
 
 Frame: TypeAlias = tuple[str, int, str]
 """A line of a traceback: file name, line number, function name."""
@@ -72,7 +73,7 @@ def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
     frames: list[Frame] = []
     while traceback is not None:
         module = traceback.tb_frame.f_globals.get("__name__")
-        if not _is_own(module):
+        if module not in _OWN_MODULES:
             code = traceback.tb_frame.f_code
             frames.append((code.co_filename, traceback.tb_lineno, code.co_qualname))
         traceback = traceback.tb_next
@@ -81,12 +82,6 @@ def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
         half = MAX_FRAMES // 2
         frames = frames[:half] + frames[-half:]
     return frames, skipped
-
-
-def _is_own(module: object) -> bool:
-    return isinstance(module, str) and (
-        module == _PACKAGE or module.startswith((f"{_PACKAGE}.tracer", f"{_PACKAGE}.wrappers"))
-    )
 
 
 def write_failure(failure: Failure) -> ErrorRecord:

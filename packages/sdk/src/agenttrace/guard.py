@@ -39,7 +39,7 @@ class Guard:
 def log_warning(message: str, *, error: BaseException | None = None) -> None:
     """Log one warning; whatever a handler of the host raises stays here."""
     try:
-        # logging costs 10 ms to import; most programs have it loaded, and most runs warn of nothing.
+        # logging takes 10 ms to import; most runs warn of nothing.
         import logging  # noqa: PLC0415
 
         logger = logging.getLogger(LOGGER_NAME)
@@ -47,5 +47,5 @@ def log_warning(message: str, *, error: BaseException | None = None) -> None:
         logger.warning("%s", message, exc_info=details)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001, S110 -- a logging handler is user code, and there is no one left to tell
+    except BaseException:  # noqa: BLE001, S110 -- a handler is user code; no one is left to tell
         pass

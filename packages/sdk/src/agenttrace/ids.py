@@ -28,7 +28,7 @@ class RandomIds:
     __slots__ = ("_random",)
 
     def __init__(self) -> None:
-        self._random = Random(os.urandom(32))
+        self._random = Random(os.urandom(32))  # noqa: S311 -- ids, not secrets
 
     def new_run_id(self) -> str:
         """Return a UUIDv7 as 32 hexadecimal digits: 48 bits of milliseconds, 74 of chance."""

@@ -6,14 +6,15 @@ data, two reads of the clocks, and one append to each exporter's queue.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from sys import modules
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeAlias
+from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
-from agenttrace.context import Lane
+from agenttrace.context import Lane, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure
 from agenttrace.guard import Guard
@@ -24,6 +25,8 @@ from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
@@ -68,7 +71,13 @@ class Recorder:
         resource: Mapping[str, str | int] | None,
     ) -> None:
         self.guard = Guard()
-        self.hub = Hub(guard=self.guard, settings=settings)
+        self.hub = Hub(
+            guard=self.guard,
+            settings=settings,
+            on_shutdown=self._interrupt_open,
+            on_fork=self._continue_in_child,
+        )
+        self._open_runs: WeakSet[Run] = WeakSet()
         self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
@@ -78,6 +87,7 @@ class Recorder:
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
         self._resource = None if resource is None else dict(resource)
+        self._is_resource_found = False
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -105,6 +115,7 @@ class Recorder:
             from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
             from agenttrace.pipeline.records import read_resource  # noqa: PLC0415 -- as the worker
 
+            self._is_resource_found = True
             self._resource = dict(read_resource(self.settings.service_name, __version__))
         return self._resource
 
@@ -128,6 +139,24 @@ class Recorder:
             )
         )
 
+    def _interrupt_open(self) -> None:
+        """Send the last snapshot of what will never end now."""
+        for run in list(self._open_runs):
+            for span in list(run.open_spans.values()):
+                self.end_span(span, status=SpanStatus.INTERRUPTED, outcome=Outcome.UNFINISHED)
+            with self.boundary("interrupt"):
+                self._end_run(run, RunStatus.INTERRUPTED)
+
+    def _continue_in_child(self) -> None:
+        renew_thread()
+        reseed = getattr(self.ids, "reseed", None)
+        if callable(reseed):
+            reseed()
+        if self._is_resource_found:
+            self._resource = None  # it holds the process id
+        for run in list(self._open_runs):
+            run.leave_to_parent(os.getpid())
+
     # Runs
 
     def enter_run(self, run: Run) -> None:
@@ -139,6 +168,7 @@ class Recorder:
             run.start_ns = self._time_ns()
             run._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
             if run.recording:
+                self._open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
             run._lane_token = self._lane.set(Lane(run, 0))  # noqa: SLF001 -- as above
             run._token = self.node.set(run)  # noqa: SLF001 -- as above
@@ -161,6 +191,7 @@ class Recorder:
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
         self._leave_run(run)
         run.status = status
+        self._open_runs.discard(run)
         if run.recording and run.owns_end:
             self.emit(RunSnapshot(run, 1))
 
@@ -235,6 +266,7 @@ class Recorder:
         span.seq = next(run.seqs)
         span.start_ns = self._time_ns()
         span._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
+        run.open_spans[span._id] = span  # noqa: SLF001 -- as above
         self.emit(SpanStart(span))
         if activate:
             span._token = self.node.set(span)  # noqa: SLF001 -- as above
@@ -299,6 +331,7 @@ class Recorder:
             span.status = status
             span.outcome = outcome
             span.end_seq = next(run.seqs)
+            run.open_spans.pop(span._id, None)  # noqa: SLF001 -- as above
             self.emit(span)
             if run.is_implicit and span.parent_span_id is None:
                 self._exit_implicit_run(run, span)

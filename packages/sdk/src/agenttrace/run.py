@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import count
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from agenttrace.attributes import (
     MAX_ATTRIBUTES,
@@ -20,15 +18,19 @@ from agenttrace.encoding.snapshot import Snapshot, measure
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from contextvars import Token
+    from types import TracebackType
 
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
     from agenttrace.failures import Failure
-    from agenttrace.span import Span
     from agenttrace.recorder import Recorder
+    from agenttrace.span import Span
 
 _HEAD_BYTES: Final = 1024
+_SEQ_BITS_PER_PROCESS: Final = 30
+_LANE_BITS_PER_PROCESS: Final = 16
 
 
 class RunSnapshot:
@@ -84,15 +86,16 @@ class Run:
         "is_implicit",
         "lanes",
         "name",
+        "open_spans",
         "output",
         "owns_end",
+        "recorder",
         "recording",
         "run_id",
         "seqs",
         "start_ns",
         "status",
         "tags",
-        "recorder",
     )
 
     def __init__(
@@ -113,6 +116,7 @@ class Run:
         self.is_implicit = False
         self.start_ns = self.duration_ns = 0
         self.seqs = count()
+        self.open_spans: dict[int, Span] = {}
         self.lanes = count(1)
         self._failed = False
         self._start_mono = -1  # not yet started
@@ -165,6 +169,14 @@ class Run:
                 self.error = Failure(error)
                 self._failed = True
 
+    def leave_to_parent(self, process_id: int) -> None:
+        """Go on in the child of a fork: the parent ends the run, and both count on their own."""
+        self.owns_end = False
+        self.open_spans = {}
+        # Far apart, as the two cannot agree; below 2**53 with process ids of up to 22 bits.
+        self.seqs = count(next(self.seqs) + (process_id << _SEQ_BITS_PER_PROCESS))
+        self.lanes = count(process_id << _LANE_BITS_PER_PROCESS)
+
     def share_correlation(self) -> str:
         """Return the correlation id; a run without one takes its own id, to be joined by."""
         if self.correlation_id is None:
@@ -186,8 +198,13 @@ class Run:
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
-    async def __aexit__(self, *details: Any) -> None:
-        self.__exit__(*details)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
 
     def _is_open(self) -> bool:
         if not self.recording:

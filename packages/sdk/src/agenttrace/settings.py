@@ -7,10 +7,12 @@ be, and the default that is used instead: a recorder must not stop the program t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agenttrace.guard import log_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Value: TypeAlias = str | int | float | bool | tuple[str, ...] | None
 
@@ -142,7 +144,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             values[row.field] = _READERS[row.kind.split()[0]](text.strip(), row.kind)
         except ValueError as error:
             log_warning(f"{row.name} is {text!r}; expected {error}. Using {row.default}.")
-    return Settings()._replace(**values)
+    return Settings()._replace(**values)  # type: ignore[arg-type]  # each reader returns its field's type
 
 
 def _read_text(text: str, _kind: str) -> str | None:

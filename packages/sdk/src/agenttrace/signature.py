@@ -20,7 +20,7 @@ _BY_NAME: Final = (
 
 
 def make_bind(function: Callable[..., object], *, drop_first: bool = False) -> Bind:
-    """Return what binds calls of `function`: `f("a")` and `f(q="a")` bind alike, defaults filled in.
+    """Return what binds a call of `function`: `f("a")` and `f(q="a")` alike, with defaults.
 
     A first parameter named `self` or `cls` is left out, as is any first one with `drop_first`. A
     call that does not fit binds as far as it goes: the function itself will raise for it.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten
 from agenttrace.encoding.snapshot import Snapshot, measure
@@ -15,8 +13,10 @@ from agenttrace.usage import clean_usage
 from agenttrace.wire import Effect, Outcome, SpanStatus, SpanType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from contextvars import Token
     from decimal import Decimal
+    from types import TracebackType
 
     from agenttrace.attributes import Flat
     from agenttrace.run import Run
@@ -48,7 +48,7 @@ class Spec:
         "span_type",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
         self,
         name: str,
         span_type: SpanType,
@@ -106,8 +106,15 @@ class Event:
 
     __slots__ = ("body", "line", "name", "run", "seq", "size", "span_id", "t_ns")
 
-    def __init__(
-        self, run: Run, *, span_id: str | None, seq: int, t_ns: int, name: str, body: Snapshot | Failure | None
+    def __init__(  # noqa: PLR0913 -- the fields of an event, each by its name
+        self,
+        run: Run,
+        *,
+        span_id: str | None,
+        seq: int,
+        t_ns: int,
+        name: str,
+        body: Snapshot | Failure | None,
     ) -> None:
         self.run = run
         self.span_id = span_id
@@ -166,8 +173,10 @@ class Span:
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
-        self.end_seq = self.duration_ns = 0
+        self.parent_span_id: str | None = None
+        self.lane_id = self.start_ns = self.end_seq = self.duration_ns = 0
         self.seq = -1  # not yet started
+        self._id = self._start_mono = 0
         self._failed = False
         self._token: Token[Span | Run | None] | None = None
 
@@ -299,8 +308,13 @@ class Span:
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
-    async def __aexit__(self, *details: Any) -> None:
-        self.__exit__(*details)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
 
     def _is_open(self) -> bool:
         if not self.run.recording:

@@ -5,8 +5,6 @@ What the wrapped function returns, yields, raises and is sent goes through untou
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextvars import Token
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,9 @@ from agenttrace.semconv import EVENT_CHUNK, STREAM_CHUNKS
 from agenttrace.wire import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from contextvars import Token
+
     from agenttrace.recorder import Bind, Node, Recorder
     from agenttrace.span import Span, Spec
 

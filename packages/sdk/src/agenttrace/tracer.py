@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from agenttrace.clock import Clock, SystemClock
@@ -25,6 +24,8 @@ from agenttrace.span import Span, Spec
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.stats import FlushResult, Stats
     from agenttrace.plugins.manager import PluginManager
@@ -45,7 +46,7 @@ class Tracer:
         tracer.flush()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the parts a test replaces, each by its name
         self,
         *,
         exporter: Exporter | str | None = None,
@@ -90,7 +91,7 @@ class Tracer:
         self._add(name, found)
 
     def add_exporter(self, exporter: Exporter | str) -> None:
-        """Send everything from now on to this exporter too; each has a queue and a thread of its own.
+        """Send everything from now on to this exporter too, by a queue and thread of its own.
 
         Raises:
             ConfigurationError: as `set_exporter`.
@@ -147,8 +148,8 @@ class Tracer:
         """Return a run to be entered with `with` or `async with`.
 
         A run within another shares its correlation id unless it is given one of its own; so does a
-        run with a `parent` from `extract()`, which also keeps the parent's ids as attributes. `input`
-        is recorded as it is now; None is no input.
+        run with a `parent` from `extract()`, which keeps the parent's ids as attributes too.
+        `input` is recorded as it is now; None is no input.
         """
         recorder = self._recorder
         run = Run(recorder, name, recorder.ids.new_run_id(), recording=recorder.is_recording())
@@ -188,7 +189,9 @@ class Tracer:
             ConfigurationError: for a span type or an effect that does not exist.
 
         """
-        spec = Spec(name, read_span_type(span_type), model=model, effect=effect, replay_key=replay_key)
+        spec = Spec(
+            name, read_span_type(span_type), model=model, effect=effect, replay_key=replay_key
+        )
         recorder = self._recorder
         node = recorder.node.get()
         run = recorder.make_implicit_run(spec.name) if node is None else node.run
@@ -246,7 +249,7 @@ class Tracer:
         return None if node is None else node.run
 
     def current_span(self) -> Span | None:
-        """Return the innermost open span of this context; None outside one, and without exporter."""
+        """Return the innermost open span of this context; None without one, or without exporter."""
         node = self._recorder.node.get()
         return node if isinstance(node, Span) else None
 

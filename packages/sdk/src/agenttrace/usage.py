@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from agenttrace.errors import ConfigurationError
 
@@ -78,7 +78,9 @@ def _count_bytes(value: Any) -> int:
     return total
 
 
-def read_rates(prompt: float | str | Decimal | None, completion: float | str | Decimal | None) -> Rates:
+def read_rates(
+    prompt: float | str | Decimal | None, completion: float | str | Decimal | None
+) -> Rates:
     """Return exact rates; a float counts as the decimal number that it is written as.
 
     Raises:
@@ -143,7 +145,9 @@ def clean_usage(figures: Mapping[str, object], source: str) -> UsageRecord | Non
     }
     if not found:
         return None
-    return {**found, "source": "estimated" if source == "estimated" else "reported"}  # type: ignore[typeddict-item]  # FIELDS are its keys
+    record: UsageRecord = {"source": "estimated" if source == "estimated" else "reported"}
+    record.update(cast("UsageRecord", found))
+    return record
 
 
 def find_usage(result: object) -> UsageRecord | None:

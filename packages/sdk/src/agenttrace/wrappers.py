@@ -8,8 +8,7 @@ are. A call outside a run opens a run of its own, named after the function.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from agenttrace.signature import make_bind
 from agenttrace.span import Spec
@@ -19,6 +18,7 @@ from agenttrace.usage import read_rates
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from agenttrace.tracer import Tracer
@@ -33,8 +33,6 @@ __all__ = [
     "trace_tool",
 ]
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 _F = TypeVar("_F")
 
 

@@ -48,11 +48,12 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"), [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10)], ids=["list", "run", "heavy"]
 )
-@pytest.mark.parametrize(("runs", "spans"), [(2, 10), (150, 1_000)], ids=["few", "many"])
+@pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])
 def test_statements_do_not_grow_with_the_page(
-    client: Client, server: ServerThread, query: str, expected: int, runs: int, spans: int
+    client: Client, server: ServerThread, query: str, expected: int, size: tuple[int, int]
 ) -> None:
     """What the items of a list ask for is read at once, however many they are."""
+    runs, spans = size
     _fill(client, runs=runs, spans=spans)
     variables = {} if query is LIST else {"id": make_run_id(0)}
     with _count_statements(server.app.database._reader) as statements:

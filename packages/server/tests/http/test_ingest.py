@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -168,10 +169,9 @@ def test_a_body_over_the_limit_is_refused(client: Client, declared: bool) -> Non
     """Over 16 MiB on the wire is 413, whether the length was declared or not."""
     chunk = b" " * 1024 * 1024
     body = chunk * 17 if declared else _stream(chunk, 17)
-    try:
+    # The server may have answered and closed while the rest was on its way.
+    with contextlib.suppress(httpx.WriteError):
         assert _post(client, body).status_code == 413
-    except httpx.WriteError:
-        pass  # the server had answered and closed while the rest was on its way
     assert _count(client) == 0
 
 

@@ -16,7 +16,7 @@ from agenttrace.encoding.tree import Pairs, Tag, Tree
 EXACT_FLOAT_LIMIT: Final = 2.0**53
 
 
-def write_canonical(tree: Tree) -> str:
+def write_canonical(tree: Tree) -> str:  # noqa: PLR0911 -- one return a kind of node
     """Return the canonical JSON of `tree`."""
     kind = type(tree)
     if kind is str:

@@ -1,4 +1,4 @@
-"""From any object to a frozen tree, within bounds, running as little of the object's code as can be.
+"""From any object to a frozen tree, within bounds, running next to none of the object's code.
 
 Never calls `__repr__`, `__str__`, `__iter__`, `__len__`, `__eq__`, `__hash__`, `__bool__` or a
 `model_dump` of the user's: containers are read through the methods of the built-in type that they
@@ -9,10 +9,10 @@ that a dataclass names as a field) whatever it raises is contained, except Keybo
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable
 from math import isfinite
+from sys import modules
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.tree import (
@@ -33,6 +33,9 @@ from agenttrace.encoding.tree import (
     pick_worse,
 )
 from agenttrace.wire import Fidelity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 _NODE_BYTES: Final = 64
 _NODES_BETWEEN_LOOKS_AT_THE_CLOCK: Final = 256
@@ -72,6 +75,10 @@ def _short_name(value: object) -> str:
     return name_class(type(value)).rpartition(".")[2]
 
 
+_Reader: TypeAlias = "Callable[[_Walk, Any, int], Tree]"
+_Row: TypeAlias = "tuple[type | tuple[type, ...], _Reader]"
+
+
 class _Walk:
     __slots__ = ("_deadline", "_path", "fidelity", "nodes", "text_chars")
 
@@ -86,7 +93,8 @@ class _Walk:
         self.nodes += 1
         kind = type(value)
         if value is None or kind is bool or kind is int:
-            return value  # type: ignore[no-any-return]  # just checked
+            scalar: bool | int | None = value
+            return scalar
         if kind is str:
             return self._read_text(value)
         if kind is float:
@@ -188,10 +196,12 @@ class _Walk:
 def _list_fields(value: object) -> list[str] | None:
     """Return the names of a dataclass's, attrs, msgspec or pydantic object's fields, else None."""
     cls = type(value)
-    for marker in ("__dataclass_fields__", "__struct_fields__"):
-        fields = _find_in_class(cls, marker)
-        if isinstance(fields, dict | tuple):
-            return [name for name in fields if type(name) is str]
+    fields = _find_in_class(cls, "__dataclass_fields__")
+    if isinstance(fields, dict):
+        return [name for name in fields if type(name) is str]
+    msgspec = modules.get("msgspec")
+    if msgspec is not None and isinstance(cls, type(msgspec.Struct)):
+        return list(cls.__struct_fields__)
     attributes = _find_in_class(cls, "__attrs_attrs__")
     if isinstance(attributes, tuple):
         return [name for name in (_read_field(a, "name") for a in attributes) if type(name) is str]
@@ -231,9 +241,10 @@ def _write_base64(data: bytes | bytearray | memoryview) -> str:
 
 
 def _read_bytes(walk: _Walk, value: Any, _depth: int) -> Tree:
-    if isinstance(value, memoryview):
-        value = value.tobytes()
-    length = bytearray.__len__(value) if isinstance(value, bytearray) else bytes.__len__(value)
+    kind = type(value)  # isinstance would ask an object for its __class__, which is user code
+    if kind is memoryview:
+        value, kind = value.tobytes(), bytes
+    length = bytearray.__len__(value) if issubclass(kind, bytearray) else bytes.__len__(value)
     walk.text_chars += length * 4 // 3
     if walk.text_chars > MAX_TEXT_CHARS:
         return walk._mark(Tag(CUT, "text"), Fidelity.TRUNCATED)  # noqa: SLF001 -- one module
@@ -253,7 +264,7 @@ def _is_text(value: object) -> bool:
 
 
 def _read_set(walk: _Walk, value: Any, depth: int) -> Tree:
-    iterate = set.__iter__ if isinstance(value, set) else frozenset.__iter__
+    iterate = set.__iter__ if issubclass(type(value), set) else frozenset.__iter__
     items = walk._read_sequence(iterate(value), depth)  # noqa: SLF001 -- one module
     return Tag("set", sorted(items, key=write_canonical))
 
@@ -264,7 +275,7 @@ def _read_enum(walk: _Walk, value: Any, depth: int) -> Tree:
     return Tag("enum", inner, f"{_short_name(value)}.{member.get('_name_')}")
 
 
-def _read_as(tag: str, convert: Callable[[Any], Any]) -> Callable[[_Walk, Any, int], Tree]:
+def _read_as(tag: str, convert: Callable[[Any], Any]) -> _Reader:
     def read(walk: _Walk, value: Any, depth: int) -> Tree:
         name = None if type(value).__module__ in _NAMELESS else _short_name(value)
         return Tag(tag, walk.read(convert(value), depth), name)
@@ -280,7 +291,7 @@ def _read_exception(walk: _Walk, value: Any, depth: int) -> Tree:
 _NAMELESS: Final = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib"})
 
 
-def _load_readers() -> tuple[tuple[type, Callable[[_Walk, Any, int], Tree]], ...]:
+def _load_readers() -> tuple[_Row, ...]:
     # Imported when the first value that is not plain is seen: 15 ms that plain data does not pay.
     from datetime import date, datetime, time, timedelta  # noqa: PLC0415
     from decimal import Decimal  # noqa: PLC0415
@@ -299,8 +310,8 @@ def _load_readers() -> tuple[tuple[type, Callable[[_Walk, Any, int], Tree]], ...
         (tuple, _read_tuple),
         (dict, _read_as("dict", lambda value: dict(dict.items(value)))),
         (list, _read_as("list", lambda value: list(list.__iter__(value)))),
-        ((set | frozenset), _read_set),  # type: ignore[arg-type]  # a union serves issubclass
-        ((bytes | bytearray | memoryview), _read_bytes),  # type: ignore[arg-type]  # the same
+        ((set, frozenset), _read_set),
+        ((bytes, bytearray, memoryview), _read_bytes),
         (datetime, _read_as("datetime", datetime.isoformat)),
         (date, _read_as("date", date.isoformat)),
         (time, _read_as("time", time.isoformat)),
@@ -320,9 +331,9 @@ class _LazyReaders:
     __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._rows: tuple[tuple[type, Callable[[_Walk, Any, int], Tree]], ...] | None = None
+        self._rows: tuple[_Row, ...] | None = None
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[_Row]:
         if self._rows is None:
             self._rows = _load_readers()
         return iter(self._rows)

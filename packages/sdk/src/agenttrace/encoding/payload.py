@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from hashlib import sha256
 from marshal import loads
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -23,13 +25,19 @@ from agenttrace.encoding.tree import (
 )
 from agenttrace.wire import Fidelity
 
-# What orjson writes as it stands, and what must go through the frozen tree.
-_PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
 _MAX_PLAIN_NODES: Final = 262_144
 _MAX_INT64: Final = 2**63 - 1
 # Within these bounds orjson and Python's repr write a float alike.
 _ALIKE_FLOATS: Final = (1e-4, 1e15)
 _PREVIEW_SHARE: Final = 4
+
+
+class _Shape(Enum):
+    """How a value can be written."""
+
+    PLAIN = "orjson writes the payload and the canonical text"
+    ODD_FLOAT = "orjson writes the payload"
+    TREE = "both are written from the frozen tree"
 
 
 def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> Encoded:
@@ -39,15 +47,14 @@ def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> En
     if isinstance(snapshot, Frozen):
         return _encode_tree(snapshot, max_bytes=max_bytes, with_hash=with_hash)
     value = loads(snapshot)  # noqa: S302 -- our own bytes, made in this process a moment ago
-    shape = _Shape(value)
-    if shape.is_plain:
+    shape = _find_shape(value)
+    if shape is not _Shape.TREE:
         try:
             text = orjson.dumps(value)
-            canonical = _sort_keys(value, text, shape) if with_hash else None
         except TypeError:  # a lone surrogate in a text
-            shape.is_plain = False
-        else:
-            return _finish(text, Fidelity.EXACT, canonical, max_bytes=max_bytes, value=value)
+            return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
+        canonical = _sort_keys(value, text, shape) if with_hash else None
+        return _finish(text, Fidelity.EXACT, canonical, max_bytes=max_bytes, value=value)
     return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
 
 
@@ -79,70 +86,62 @@ def _finish(
     )
 
 
-class _Shape:
-    """What a value is made of, found level by level with the loops in C where they can be."""
-
-    __slots__ = ("has_dollar_key", "has_odd_float", "is_plain")
-
-    def __init__(self, value: Any) -> None:
-        self.is_plain = True
-        self.has_odd_float = False
-        self.has_dollar_key = False
-        level = [value]
-        seen = chars = 0
-        for _ in range(MAX_DEPTH):
-            kinds = set(map(type, level))
-            if not kinds <= _PLAIN or not self._check_scalars(level, kinds):
-                break
-            if str in kinds:
-                chars += sum(len(item) for item in level if type(item) is str)
-            level = self._open_containers(level) if list in kinds or dict in kinds else []
-            seen += len(level)
-            if not level and self.is_plain:
-                return
-            if seen > _MAX_PLAIN_NODES or chars > MAX_TEXT_CHARS or not self.is_plain:
-                break
-        self.is_plain = False
-
-    def _check_scalars(self, level: list[Any], kinds: set[type]) -> bool:
-        if int in kinds and not all(
-            -_MAX_INT64 <= item <= _MAX_INT64 for item in level if type(item) is int
-        ):
-            return False
-        if float in kinds:
-            low, high = _ALIKE_FLOATS
-            for item in level:
-                if type(item) is float and (item.is_integer() or not low <= abs(item) < high):
-                    if item - item != 0.0:  # NaN or infinite
-                        return False
-                    self.has_odd_float = True
-        return True
-
-    def _open_containers(self, level: list[Any]) -> list[Any]:
-        opened: list[Any] = []
+def _find_shape(value: Any) -> _Shape:  # noqa: C901, PLR0911, PLR0912 -- the worker's hottest loop: calls would double it
+    """Tell how a value can be written: read level by level, as no deeper than the tree goes."""
+    shape = _Shape.PLAIN
+    level = [value]
+    nodes = chars = 0
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
         for item in level:
-            if type(item) is list:
-                opened += item
-            elif type(item) is dict:
-                self._check_keys(item)
-                opened += item.values()
+            kind = type(item)
+            if kind is str:
+                chars += len(item)
+            elif kind is dict:
+                if not _has_text_keys(item):
+                    return _Shape.TREE
+                below += item.values()
+            elif kind is list:
+                below += item
+            elif kind is int:
+                if not -_MAX_INT64 <= item <= _MAX_INT64:
+                    return _Shape.TREE
+            elif kind is float:
+                if not _is_alike(item):
+                    if not isfinite(item):
+                        return _Shape.TREE
+                    shape = _Shape.ODD_FLOAT
+            elif item is not None and kind is not bool:
+                return _Shape.TREE
             # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
-            if len(opened) > _MAX_PLAIN_NODES:
-                self.is_plain = False
-                break
-        return opened
+            if len(below) > _MAX_PLAIN_NODES:
+                return _Shape.TREE
+        nodes += len(below)
+        if nodes > _MAX_PLAIN_NODES or chars > MAX_TEXT_CHARS:
+            return _Shape.TREE
+        if not below:
+            return shape
+        level = below
+    return _Shape.TREE
 
-    def _check_keys(self, item: dict[Any, Any]) -> None:
-        for key in item:
-            if type(key) is not str:
-                self.is_plain = False
-            elif key[:1] == "$":
-                self.has_dollar_key = True
+
+def _has_text_keys(item: dict[Any, Any]) -> bool:
+    try:
+        "".join(item)  # refuses whatever is no text, at a fifth of the price of a loop
+    except TypeError:
+        return False
+    return True
+
+
+def _is_alike(value: float) -> bool:
+    low, high = _ALIKE_FLOATS
+    return low <= abs(value) < high and not value.is_integer()
 
 
 def _sort_keys(value: Any, text: bytes, shape: _Shape) -> bytes:
     """Return the canonical text of plain data: orjson's own where it writes the same."""
-    if shape.has_odd_float or shape.has_dollar_key:
+    # A text that begins with $ looks like such a key; the slow way writes it the same.
+    if shape is _Shape.ODD_FLOAT or b'"$' in text:
         return write_canonical(value).encode()
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if b"{" in text else text
 

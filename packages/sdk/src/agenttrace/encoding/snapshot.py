@@ -46,7 +46,7 @@ def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
     """Return a copy of `value` that later changes to it do not reach. Total: it raises nothing."""
     try:
         # Version 4 writes shared parts once, so a small value can never grow into a large copy.
-        data = dumps(value, 4)
+        data = dumps(value, 4)  # type: ignore[arg-type]  # what it does not take raises ValueError
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 -- ValueError for what is not plain; a __buffer__ may raise anything

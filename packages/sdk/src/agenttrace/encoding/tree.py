@@ -46,9 +46,7 @@ class Pairs:
         self.items = items
 
 
-Tree: TypeAlias = (
-    "None | bool | int | float | str | list[Tree] | dict[str, Tree] | Tag | Pairs"
-)
+Tree: TypeAlias = "bool | int | float | str | list[Tree] | dict[str, Tree] | Tag | Pairs | None"
 
 _RANK: Final = {
     Fidelity.EXACT: 0,

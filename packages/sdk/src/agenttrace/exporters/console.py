@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from agenttrace.pipeline.export import Exporter, ExportResult
-from agenttrace.wire import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agenttrace.wire import Record
 
 _NS_PER_MS: Final = 1_000_000
 _COLORS: Final = {"COMPLETED": "32", "ERROR": "31", "CANCELLED": "33", "INTERRUPTED": "33"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +16,11 @@ from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
-from agenttrace.wire import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace.wire import Record
 
 CONNECT_TIMEOUT_S: Final = 3.0
 TOTAL_TIMEOUT_S: Final = 10.0
@@ -32,9 +35,10 @@ class APIExporter(Exporter):
 
     A batch is delivered when the server answers 2xx, which it does after its commit; lines that it
     refuses are counted as `rejected`. While the server cannot be reached, or answers 408, 429, 502,
-    503 or 504, the batch stays and is sent again with growing pauses; `Retry-After` is honoured. Any other status
-    refuses the batch for good. While the server is away there is one warning, not one a batch.
-    Guarantee: at least once while the program runs; what still waits at its end is dropped and counted.
+    503 or 504, the batch stays and is sent again with growing pauses; `Retry-After` is honoured.
+    Any other status refuses the batch for good. While the server is away there is one warning.
+
+    Guarantee: at least once while the program runs; what waits at its end is dropped and counted.
     """
 
     def __init__(self, endpoint: str, *, api_key: str | None = None) -> None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agenttrace.guard import log_warning
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
-from agenttrace.wire import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace.wire import Record
 
 
 class JSONLExporter(Exporter):
     """Appends records to a file, one JSON object a line.
 
     The folder is made when the first batch comes. A batch is one write, so that processes which
-    share a file do not cut each other's lines. When the file cannot be written there is one warning,
-    and the batches are counted as `rejected` until it can be again. Guarantee: what `flush` confirmed is on
-    the disk; a program that dies loses what it recorded in its last milliseconds.
+    share a file do not cut each other's lines. When the file cannot be written there is one
+    warning, and batches are counted as `rejected` until it can be again.
+
+    Guarantee: what `flush` confirmed is on the disk; a program that dies loses what it recorded in
+    its last milliseconds.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

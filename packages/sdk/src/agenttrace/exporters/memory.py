@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agenttrace.pipeline.export import Exporter, ExportResult
-from agenttrace.wire import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace.wire import Record
 
 
 class MemoryExporter(Exporter):

@@ -41,7 +41,7 @@ class RecordBatch(Sequence[Record]):
 
 
 def encode_records(records: Sequence[Record]) -> list[bytes]:
-    """Return the NDJSON line of each record, without newline; free for a batch as it was handed out."""
+    """Return the NDJSON line of each record, no newline; free for a batch as handed out."""
     if isinstance(records, RecordBatch):
         return records.lines
     return [write_json(record) for record in records]

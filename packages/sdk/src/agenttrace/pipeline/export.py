@@ -1,12 +1,14 @@
-"""What an exporter is, and what it answers. `agenttrace.plugins` is where authors import it from."""
+"""What an exporter is and what it answers. Authors import it from `agenttrace.plugins`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
-from agenttrace.wire import Record
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agenttrace.wire import Record
 
 _KINDS: Final = ("delivered", "retry", "rejected")
 

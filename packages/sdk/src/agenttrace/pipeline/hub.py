@@ -1,9 +1,10 @@
-"""All pipelines of one tracer: fan-out, deadlines that they share, and the sum of their accounts."""
+"""All pipelines of one tracer: fan-out, the deadline they share, and the sum of their accounts."""
 
 from __future__ import annotations
 
 import atexit
 import os
+import sys
 from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from weakref import WeakSet
 from agenttrace.pipeline.stats import ExporterStats, FlushResult, Stats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agenttrace.guard import Guard
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.worker import Pipeline
@@ -21,7 +24,16 @@ if TYPE_CHECKING:
 class Hub:
     """Owns the pipelines. `sinks` is what the hot path iterates; it is replaced, never changed."""
 
-    def __init__(self, *, guard: Guard, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        settings: Settings,
+        on_shutdown: Callable[[], None],
+        on_fork: Callable[[], None],
+    ) -> None:
+        self._on_shutdown = on_shutdown
+        self._on_fork = on_fork
         self._guard = guard
         self._settings = settings
         self._retired: tuple[ExporterStats, ...] = ()
@@ -63,13 +75,19 @@ class Hub:
         )
 
     def shutdown(self, *, timeout_s: float) -> FlushResult:
-        """Make a last attempt for everything that waits, at most `timeout_s`; then drop the rest."""
+        """Make a last attempt for what waits, at most `timeout_s`; then drop the rest."""
+        self.begin_shutdown()
         sinks = self.sinks
         pending = _shut_down(sinks, timeout_s=timeout_s)
         stats = tuple(pipeline.stats() for pipeline in sinks)
         return FlushResult(
             complete=pending == 0, pending=pending, dropped=_sum_drops(stats), exporters=stats
         )
+
+    def begin_shutdown(self) -> None:
+        """Let the recorder say its last word, while the queues still take it."""
+        if self.sinks:
+            self._on_shutdown()
 
     def stats(self) -> Stats:
         """Return the accounts of all pipelines, those that were replaced included."""
@@ -92,6 +110,7 @@ class Hub:
         """Begin anew in the child of a fork: empty queues, fresh locks, no threads."""
         for pipeline in self.sinks:
             pipeline.reset_after_fork()
+        self._on_fork()
 
 
 def _shut_down(pipelines: tuple[Pipeline, ...], *, timeout_s: float) -> int:
@@ -115,6 +134,7 @@ def _register(hub: Hub) -> None:
     if not _hooks.are_set:
         _hooks.are_set = True
         atexit.register(_shut_down_all)
+        _finish_with_multiprocessing()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_reset_all)
     _hubs.add(hub)
@@ -131,6 +151,8 @@ _hooks = _Hooks()
 
 def _shut_down_all() -> None:
     hubs = list(_hubs)
+    for hub in hubs:
+        hub.begin_shutdown()
     pipelines = tuple(pipeline for hub in hubs for pipeline in hub.sinks)
     # All begin before any is waited for, and share one deadline: it is the process that ends.
     _shut_down(pipelines, timeout_s=max((hub.exit_timeout_s for hub in hubs), default=0.0))
@@ -139,3 +161,14 @@ def _shut_down_all() -> None:
 def _reset_all() -> None:
     for hub in list(_hubs):
         hub.reset_after_fork()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # A forked child forgets its finalizers after this; what is registered here runs then.
+        util.register_after_fork(_hooks, lambda _: _finish_with_multiprocessing())
+
+
+def _finish_with_multiprocessing() -> None:
+    # Processes that multiprocessing forked end by os._exit, which skips atexit but not these.
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _shut_down_all, exitpriority=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from time import monotonic
 from typing import Final, Protocol
 
 QUEUE_FULL: Final = "queue_full"
@@ -47,7 +46,6 @@ class Queue:
     def reset(self) -> None:
         """Begin anew, empty and with fresh locks: at the start, and in the child of a fork."""
         self._lock = threading.Lock()
-        self._settled_some = threading.Condition(self._lock)
         # A lock as the bell: released is ringing. An Event would cost the producer 1 µs a ring.
         self._bell = threading.Lock()
         self._bell.acquire()
@@ -120,7 +118,6 @@ class Queue:
             for reason, number in dropped.items():
                 if number:
                     self._dropped[reason] = self._dropped.get(reason, 0) + number
-            self._settled_some.notify_all()
 
     def close(self) -> None:
         """Take nothing more; what comes is dropped as `shutdown`."""
@@ -137,18 +134,7 @@ class Queue:
             self._settled += count
             if count:
                 self._dropped[reason] = self._dropped.get(reason, 0) + count
-            self._settled_some.notify_all()
         return count
-
-    def wait_settled(self, target: int, *, deadline: float) -> bool:
-        """Wait until `target` accepted records are settled; False when `deadline` came first."""
-        with self._lock:
-            while self._settled < target:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return False
-                self._settled_some.wait(left)
-        return True
 
     @property
     def accepted(self) -> int:

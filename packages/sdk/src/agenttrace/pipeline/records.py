@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from agenttrace import semconv
 from agenttrace.encoding.payload import encode
-from agenttrace.encoding.snapshot import Encoded, Snapshot
 from agenttrace.failures import Failure, write_failure
-from agenttrace.pipeline.queue import Item
 from agenttrace.run import RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import (
@@ -32,6 +29,12 @@ from agenttrace.wire import (
     SpanStatus,
     UsageRecord,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agenttrace.encoding.snapshot import Encoded, Snapshot
+    from agenttrace.pipeline.queue import Item
 
 _JSON: Final = "json"
 

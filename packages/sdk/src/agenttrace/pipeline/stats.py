@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ExporterStats(NamedTuple):
@@ -11,8 +13,9 @@ class ExporterStats(NamedTuple):
 
     `dropped` counts by reason: `queue_full` (the queue had no room), `shutdown` (too late, or not
     delivered by the deadline), `export_failed` (the exporter raised), `rejected` (refused for
-    good), `encode_failed` (no record could be made). `retries` counts batches that were sent again,
-    `restarts` worker threads that died and were replaced. `last_error` is the newest failure's text.
+    good), `encode_failed` (no record could be made), `worker_died`. `retries` counts batches that
+    were sent again, `restarts` worker threads that died and were replaced. `last_error` is the
+    newest failure's text.
     """
 
     name: str

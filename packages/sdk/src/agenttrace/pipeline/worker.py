@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import threading
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agenttrace.guard import Guard
 from agenttrace.pipeline.batch import RecordBatch
 from agenttrace.pipeline.export import Exporter, ExportResult
 from agenttrace.pipeline.queue import SHUTDOWN, Item, Queue
 from agenttrace.pipeline.records import write_line
 from agenttrace.pipeline.stats import ExporterStats
+
+if TYPE_CHECKING:
+    from agenttrace.guard import Guard
 
 EXPORT_FAILED: Final = "export_failed"
 ENCODE_FAILED: Final = "encode_failed"
@@ -77,9 +79,7 @@ class Pipeline:
                 return
             if self._thread is not None:
                 self._restarts += 1
-            thread = threading.Thread(
-                target=self._run, name=f"agenttrace-{self.name}", daemon=True
-            )
+            thread = threading.Thread(target=self._run, name=f"agenttrace-{self.name}", daemon=True)
             self._thread = thread
             self._is_running = True
             try:
@@ -101,8 +101,9 @@ class Pipeline:
             self._queue.settle(delivered=0, dropped={WORKER_DIED: self._queue.taken})
             self._last_error = _describe(error)
             self._is_running = False
-            if not isinstance(error, SystemExit | KeyboardInterrupt):
-                self._guard.note("worker", error)
+            if self._deadline is not None:  # whoever waits for the end need wait no longer
+                self._stopped.set()
+            self._guard.warn("worker", f"exporter {self.name}: its thread died", error=error)
         finally:
             self._is_running = False
 
@@ -124,7 +125,7 @@ class Pipeline:
         for item in items:
             try:
                 lines.append(write_line(item))
-            except Exception as error:  # noqa: BLE001 -- one bad record must not cost the others
+            except BaseException as error:  # noqa: BLE001 -- one bad record must not cost the others
                 failed += 1
                 self._guard.note(ENCODE_FAILED, error)
         if failed:
@@ -172,7 +173,9 @@ class Pipeline:
         if isinstance(result, ExportResult):
             return result
         self._last_error = f"export() returned {type(result).__name__}; expected an ExportResult"
-        self._guard.warn(f"{EXPORT_FAILED}:{self.name}", f"exporter {self.name}: {self._last_error}")
+        self._guard.warn(
+            f"{EXPORT_FAILED}:{self.name}", f"exporter {self.name}: {self._last_error}"
+        )
         return None
 
     def _pause(self, after_s: float | None) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins.markers import hookimpl
 from agenttrace.plugins.specs import CommandSpec, ExporterSpec
-from agenttrace.pipeline.export import Exporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agenttrace.pipeline.export import Exporter
 
 
 @hookimpl

@@ -7,12 +7,13 @@ Hook wrappers are not supported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agenttrace.plugins.markers import hookspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agenttrace.plugins.specs import CommandSpec, ExporterSpec
 
 

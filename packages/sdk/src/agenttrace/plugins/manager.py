@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pluggy
 
 from agenttrace.errors import ConfigurationError, PluginError
 from agenttrace.guard import log_warning
-from agenttrace.pipeline.export import Exporter
 from agenttrace.plugins import builtin, hookspecs
 from agenttrace.plugins.markers import PLUGIN_API_VERSION, PROJECT
 from agenttrace.plugins.specs import CommandSpec, ExporterSpec, PluginFailure, PluginInfo
-from agenttrace.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agenttrace.pipeline.export import Exporter
+    from agenttrace.settings import Settings
 
 BUILTIN: Final = "builtin"
 API_ATTRIBUTE: Final = "AGENTTRACE_PLUGIN_API"
@@ -69,7 +72,9 @@ class PluginManager:
                 name=name,
                 distribution=self._sources[name][0],
                 version=self._sources[name][1],
-                hooks=tuple(sorted(hook.name for hook in self._manager.get_hookcallers(plugin) or [])),
+                hooks=tuple(
+                    sorted(hook.name for hook in self._manager.get_hookcallers(plugin) or [])
+                ),
             )
             for name, plugin in self._manager.list_name_plugin()
             if plugin is not None
@@ -119,7 +124,9 @@ class PluginManager:
         message = f"there is no exporter for {text!r}; there are: {'; '.join(names)}."
         failed = sorted({failure.name for failure in self._failures})
         if failed:
-            message += f" These plugins failed to load: {', '.join(failed)} (see agenttrace plugins)."
+            message += (
+                f" These plugins failed to load: {', '.join(failed)} (see agenttrace plugins)."
+            )
         return message
 
     # Loading
@@ -251,7 +258,7 @@ class PluginManager:
         if len(owners) == 1:
             return owners[0][1]
         own = next((spec for plugin, spec in owners if plugin == BUILTIN), None)
-        noun = "exporter" if kind is ExporterSpec else "command"
+        noun = kind.__name__.removesuffix("Spec").lower()
         names = " and ".join(sorted(self._name_owner(plugin) for plugin, _ in owners))
         fate = "the built-in one is kept" if own else "it belongs to none of them"
         for plugin, _ in owners:

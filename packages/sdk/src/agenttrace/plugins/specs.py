@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from agenttrace.pipeline.export import Exporter
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agenttrace.pipeline.export import Exporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class CommandSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PluginInfo:
-    """A plugin that loaded: its entry point's name, its distribution, and the hooks it implements."""
+    """A plugin in use: its entry point's name, its distribution, and its hooks."""
 
     name: str
     distribution: str
@@ -49,7 +52,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class PluginFailure:
-    """A plugin, or a part of one, that is not in use, and why. `distribution` may be unknown (empty)."""
+    """A plugin, or a part of one, that is not in use, and why; unknown texts are empty."""
 
     name: str
     distribution: str

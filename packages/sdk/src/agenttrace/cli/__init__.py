@@ -1,0 +1,1 @@
+"""The `agenttrace` command. One module a subcommand; `main` puts them together."""

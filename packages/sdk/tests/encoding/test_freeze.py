@@ -1,0 +1,155 @@
+"""Hostile objects: what they do when they are looked at stays with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from typing import Any, NoReturn
+
+import pytest
+
+from agenttrace.encoding.freeze import freeze, name_class
+from agenttrace.encoding.payload import encode
+from agenttrace.encoding.snapshot import take_snapshot
+
+
+def blow(*_args: object, **_kwargs: object) -> NoReturn:
+    """Do what no recorder should ever cause."""
+    raise SystemExit("user code ran")
+
+
+ALL_MAGIC = (
+    "__repr__ __str__ __iter__ __len__ __eq__ __bool__ __getattr__ __getattribute__ __contains__ "
+    "__getitem__ __format__ __reduce__ __reduce_ex__ __copy__ __deepcopy__ __dir__ __sizeof__ "
+    "model_dump dict keys items values __hash__"
+).split()
+
+
+def make_hostile(base: type) -> type:
+    """Return a subclass whose every method ends the program."""
+    return type("Hostile", (base,), dict.fromkeys(ALL_MAGIC, blow))
+
+
+@pytest.mark.parametrize(
+    ("base", "args", "expected"),
+    [
+        (object, (), {"$opaque": "tests.Hostile"}),
+        (dict, ({"a": 1},), {"a": 1}),
+        (list, ([1],), [1]),
+        (tuple, ([1],), [1]),
+        (set, ([1],), [1]),
+        (frozenset, ([1],), [1]),
+        (str, ("s",), "s"),
+        (int, (7,), 7),
+        (float, (1.5,), 1.5),
+        (bytes, (b"a",), {"$bytes": "YQ=="}),
+        (bytearray, (b"a",), {"$bytes": "YQ=="}),
+        (ValueError, ("v",), ["v"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_hostile_subclass_is_read_without_running_it(
+    base: type, args: tuple[Any, ...], expected: Any
+) -> None:
+    """Containers are read through the built-in type's own methods."""
+    hostile = make_hostile(base)
+    hostile.__module__ = "tests"
+    value = hostile(*args)
+    encoded = encode(take_snapshot(value, max_bytes=9999), max_bytes=9999)
+    import json
+
+    assert json.loads(encoded.text) == expected
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, SystemExit, GeneratorExit, MemoryError, RecursionError, BaseException]
+)
+def test_a_property_that_raises_is_unreadable(error: type[BaseException]) -> None:
+    """A dataclass whose field is a property runs user code; what it raises is contained."""
+
+    @dataclasses.dataclass
+    class Odd:
+        good: int = 1
+        bad: int = 2
+
+    def read(self: object) -> NoReturn:
+        raise error
+
+    Odd.bad = property(read, lambda self, value: None)  # type: ignore[assignment,method-assign]  # the point
+    frozen = freeze(Odd())
+    assert frozen.fidelity == "opaque"
+    encoded = encode(frozen, max_bytes=9999)
+    assert encoded.text == b'{"good":1,"bad":{"$opaque":"unreadable"}}'
+
+
+def test_ctrl_c_is_the_user_s() -> None:
+    """A KeyboardInterrupt that comes while a value is read goes on to the program."""
+
+    @dataclasses.dataclass
+    class Odd:
+        bad: int = 2
+
+    def read(self: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    Odd.bad = property(read, lambda self, value: None)  # type: ignore[assignment,method-assign]  # the point
+    with pytest.raises(KeyboardInterrupt):
+        freeze(Odd())
+
+
+def test_a_lying_metaclass_is_named_object() -> None:
+    """Names come from the class, and a class may run anything when it is asked for them."""
+
+    class Meta(type):
+        @property
+        def __module__(cls) -> str:  # type: ignore[override]  # the point
+            raise SystemExit
+
+    class Odd(metaclass=Meta):
+        pass
+
+    assert name_class(Odd) == "object"
+
+
+def test_a_mock_has_no_fields() -> None:
+    """An object that answers to every name is not taken for a pydantic model."""
+    from unittest.mock import MagicMock
+
+    assert freeze(MagicMock()).fidelity == "opaque"
+
+
+def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """50 ms a value: a walk that takes longer ends, and says so."""
+
+    @dataclasses.dataclass
+    class Slow:
+        value: int = 0
+
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] += 0.02
+        return now[0]
+
+    monkeypatch.setattr("agenttrace.encoding.freeze.perf_counter", tick)
+    frozen = freeze([Slow() for _ in range(5_000)])
+    assert frozen.fidelity == "truncated"
+    assert b'"$cut":"time"' in encode(frozen, max_bytes=10**7).text
+
+
+def test_the_worst_value_takes_little_time() -> None:
+    """The bounds hold the walk itself below a tenth of a second, by a wide margin."""
+    value: Any = [{f"k{n}": (n, {n})} for n in range(200_000)]
+    started = time.perf_counter()
+    freeze(value)
+    assert time.perf_counter() - started < 2  # 0.03 s when the machine is idle
+
+
+def test_a_huge_integer_is_kept_exactly() -> None:
+    """Python refuses to write more than 4,300 digits; hexadecimal has no such limit."""
+    value = 7**6_000
+    assert value > 10 ** sys.get_int_max_str_digits()
+    encoded = encode(take_snapshot([value], max_bytes=10**6), max_bytes=10**6, with_hash=True)
+    assert encoded.text == f'[{{"$int":"{value:x}"}}]'.encode()
+    assert encoded.hash is not None

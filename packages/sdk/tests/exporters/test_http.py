@@ -1,0 +1,262 @@
+"""The HTTP exporter against a real server: each status, each way of being away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from agenttrace import ConfigurationError, Tracer
+from agenttrace.exporters import APIExporter
+from agenttrace.exporters import http as module
+from agenttrace.exporters.http import read_retry_after
+from agenttrace.plugins import ExportResult, Record
+from agenttrace.settings import Settings
+
+from .conftest import Answer, Connect, Request, Server
+
+
+def make_records(count: int, *, size: int = 1) -> list[Record]:
+    """Return records that are told apart by their number."""
+    return [cast("Record", {"n": n, "x": "x" * size}) for n in range(count)]
+
+
+def report(*errors: tuple[int, str], accepted: int = 0, rejected: int | None = None) -> bytes:
+    """Return the body of an ingest answer."""
+    listed = [{"line": line, "code": code, "message": "why"} for line, code in errors]
+    total = len(errors) if rejected is None else rejected
+    return json.dumps({"accepted": accepted, "rejected": total, "errors": listed}).encode()
+
+
+def test_a_batch_is_one_request_of_lines(connect: Connect, server: Server) -> None:
+    """POST to {endpoint}/ingest as NDJSON, with the key as a bearer token."""
+    exporter = connect(server.endpoint + "/", api_key="secret")
+    assert exporter.export(make_records(2)) == ExportResult.DELIVERED
+    (request,) = server.requests
+    assert request.path == "/api/ingest"
+    assert request.headers["content-type"] == "application/x-ndjson"
+    assert request.headers["authorization"] == "Bearer secret"
+    assert "content-encoding" not in request.headers
+    assert request.lines == [b'{"n":0,"x":"x"}', b'{"n":1,"x":"x"}']
+
+
+def test_a_large_batch_is_compressed(connect: Connect, server: Server) -> None:
+    """From 32 KiB on."""
+    exporter = connect(server.endpoint)
+    assert exporter.export(make_records(100, size=1000)) == ExportResult.DELIVERED
+    (request,) = server.requests
+    assert request.headers["content-encoding"] == "gzip"
+    assert int(request.headers["content-length"]) < 5_000
+    assert len(request.lines) == 100
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+def test_a_server_that_is_busy_is_tried_again(
+    connect: Connect, server: Server, status: int
+) -> None:
+    """With the pause that it asks for."""
+    server.script(Answer(status, b"busy", (("retry-after", "7"),)), Answer(status, b""))
+    exporter = connect(server.endpoint)
+    assert exporter.export(make_records(1)) == ExportResult.RETRY(after_s=7.0)
+    assert exporter.export(make_records(1)) == ExportResult.RETRY()
+    assert exporter.export(make_records(1)) == ExportResult.DELIVERED
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 415, 422, 500, 501])
+def test_any_other_status_refuses_the_batch(
+    connect: Connect, server: Server, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For good, with one warning that says what to look at; redirects are not followed."""
+    server.answer = lambda _: Answer(status, b"<html>", (("location", server.endpoint + "/x"),))
+    exporter = connect(server.endpoint)
+    with caplog.at_level(logging.WARNING, "agenttrace"):
+        for _ in range(2):
+            expected = ExportResult.REJECTED({0: f"status {status}", 1: f"status {status}"})
+            assert exporter.export(make_records(2)) == expected
+    assert [request.path for request in server.requests] == ["/api/ingest"] * 2
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert f"with status {status}: " in warning
+
+
+def test_a_200_of_something_else_is_no_delivery(connect: Connect, server: Server) -> None:
+    """A wrong endpoint often answers 200 with a page."""
+    server.answer = lambda _: Answer(200, b"<html>welcome</html>")
+    result = connect(server.endpoint).export(make_records(1))
+    assert result == ExportResult.REJECTED({0: "status 200"})
+
+
+def test_lines_that_the_server_refuses_are_rejected_by_index(
+    connect: Connect, server: Server
+) -> None:
+    """The others arrived; lines count from 1, and one that is not in the batch is ignored."""
+    errors = [(2, "invalid_field"), (9, "odd"), (0, "odd")]
+    server.script(Answer(200, report(*errors, accepted=2, rejected=1)))
+    result = connect(server.endpoint).export(make_records(3))
+    assert result == ExportResult.REJECTED({1: "invalid_field: why"})
+
+
+def test_a_capped_list_of_errors_is_filled_up(connect: Connect, server: Server) -> None:
+    """What the server rejected without naming it is counted too."""
+    server.script(Answer(200, report((1, "a"), accepted=1, rejected=3)))
+    unnamed = "not named in the server's answer"
+    result = connect(server.endpoint).export(make_records(4))
+    assert result == ExportResult.REJECTED({0: "a: why", 1: unnamed, 2: unnamed})
+
+
+def test_a_400_with_a_report_refuses_every_line(connect: Connect, server: Server) -> None:
+    """None could be taken, and the reasons are the server's."""
+    server.script(Answer(400, report((1, "invalid_json"), (2, "invalid_json"))))
+    result = connect(server.endpoint).export(make_records(2))
+    assert result == ExportResult.REJECTED(dict.fromkeys(range(2), "invalid_json: why"))
+
+
+def test_a_batch_that_is_too_large_is_halved(connect: Connect, server: Server) -> None:
+    """Until it fits; a single record that does not fit is rejected."""
+
+    def answer(request: Request) -> Answer:
+        size = sum(map(len, request.lines))
+        return Answer() if size < 250 else Answer(413, b"")
+
+    server.answer = answer
+    records = make_records(10, size=60)
+    records[6] = cast("Record", {"x": "x" * 300})
+    result = connect(server.endpoint).export(records)
+    assert result == ExportResult.REJECTED({6: "status 413"})
+    taken = [line for r in server.requests if sum(map(len, r.lines)) < 250 for line in r.lines]
+    assert [json.loads(line)["n"] for line in taken] == [0, 1, 2, 3, 4, 5, 7, 8, 9]
+
+
+def test_a_half_that_must_wait_makes_the_batch_wait(connect: Connect, server: Server) -> None:
+    """Records are idempotent: the half that arrived may come again."""
+    server.script(Answer(413, b""), Answer(), Answer(503, b""))
+    assert connect(server.endpoint).export(make_records(2)) == ExportResult.RETRY()
+
+
+def test_refused_connections_are_one_warning(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What, where, and what happens to the records; not a line for each batch."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    exporter = connect(f"http://127.0.0.1:{port}/api")
+    with caplog.at_level(logging.WARNING, "agenttrace"):
+        assert [exporter.export(make_records(1)) for _ in range(3)] == [ExportResult.RETRY()] * 3
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.startswith(
+        f"cannot reach http://127.0.0.1:{port}/api/ingest: connection refused. The program goes on;"
+    )
+
+
+def test_a_server_that_never_answers_is_left(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for an answer is bounded."""
+    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        exporter = connect(f"http://127.0.0.1:{silent.getsockname()[1]}/api")
+        assert exporter.export(make_records(1)) == ExportResult.RETRY()
+
+
+def test_a_trickling_answer_is_left(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps each read alive, but not the request."""
+    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.3)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+                while not stop.wait(0.05):
+                    try:
+                        connection.sendall(b" ")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        exporter = connect(f"http://127.0.0.1:{listener.getsockname()[1]}/api")
+        assert exporter.export(make_records(1)) == ExportResult.RETRY()
+        stop.set()
+        thread.join()
+
+
+def test_an_endless_answer_is_read_to_64_kib(connect: Connect, server: Server) -> None:
+    """A hostile server cannot fill the memory of the programs that it records."""
+    body = b'{"accepted":1,' + b" " * 10_000_000 + b'"errors":[]}'
+    server.answer = lambda _: Answer(200, body)
+    assert connect(server.endpoint).export(make_records(1)).kind == "rejected"
+
+
+def test_after_the_server_returns_a_new_outage_is_a_new_warning(
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning for each time it is away."""
+    server.script(Answer(503, b""), Answer(), Answer(503, b""))
+    exporter = connect(server.endpoint)
+    with caplog.at_level(logging.WARNING, "agenttrace"):
+        kinds = [exporter.export(make_records(1)).kind for _ in range(3)]
+    assert kinds == ["retry", "delivered", "retry"]
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("5", 5.0),
+        (" 0 ", 0.0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("5.5", None),
+    ],
+)
+def test_retry_after_is_read(value: str | None, seconds: float | None) -> None:
+    """Whole seconds; what is neither a number nor a date asks for nothing."""
+    assert read_retry_after(value) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """In the past it is now."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    found = read_retry_after(soon)
+    assert found is not None
+    assert 25 < found <= 30
+    assert read_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+
+
+@pytest.mark.parametrize("endpoint", ["", "localhost:8000", "ftp://x/api", "http://", "/api"])
+def test_an_endpoint_that_is_no_url_is_an_error(endpoint: str) -> None:
+    """It is told when it is configured."""
+    with pytest.raises(ConfigurationError, match="expected one such as http://localhost:8000/api"):
+        APIExporter(endpoint=endpoint)
+
+
+def test_a_run_reaches_the_server_while_it_runs(server: Server) -> None:
+    """Through the whole pipeline, by the text that names it, with the key of the settings."""
+    arrived = threading.Event()
+
+    def answer(request: Request) -> Answer:
+        arrived.set()
+        return Answer(200, report(accepted=len(request.lines)))
+
+    server.answer = answer
+    tracer = Tracer(settings=Settings(api_key="k"))
+    tracer.set_exporter(server.endpoint)
+    with tracer.run("agent"):
+        assert arrived.wait(10)
+    assert tracer.shutdown(timeout_s=10)
+    lines: list[dict[str, Any]] = [json.loads(line) for r in server.requests for line in r.lines]
+    assert [line["status"] for line in lines] == ["STARTED", "COMPLETED"]
+    assert server.requests[0].headers["authorization"] == "Bearer k"
+    stats = tracer.stats()
+    assert (stats.attempted, stats.delivered, stats.dropped) == (2, 2, {})

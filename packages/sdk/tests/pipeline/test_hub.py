@@ -1,0 +1,200 @@
+"""The ends of a program: normal, forked, killed by its own exception, and with a server away."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+PRELUDE = """
+import multiprocessing, os, sys, threading
+from agenttrace import Tracer
+from agenttrace.exporters import JSONLExporter
+from agenttrace.wrappers import trace_tool
+tracer = Tracer(exporter=JSONLExporter("t.jsonl"))
+@trace_tool(tracer)
+def work(number):
+    return number
+"""
+
+
+def run(tmp_path: Path, code: str, *, returncode: int = 0) -> list[dict[str, Any]]:
+    """Run a program that records to t.jsonl, and return what it left there."""
+    path = tmp_path / "program.py"
+    path.write_text(PRELUDE + textwrap.dedent(code))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={key: value for key, value in os.environ.items() if not key.startswith("AGENTTRACE_")},
+    )
+    assert (done.returncode, done.stderr) == (returncode, ""), done.stderr
+    return [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+
+
+def ended(records: list[dict[str, Any]]) -> list[tuple[str, str, int | None]]:
+    """Return type, status and output of each terminal snapshot."""
+    return [
+        (r["type"], r["status"], r.get("output", {}).get("value"))
+        for r in records
+        if r["status"] != "STARTED"
+    ]
+
+
+def test_a_program_that_just_ends_delivers_everything(tmp_path: Path) -> None:
+    """Nobody has to call flush."""
+    records = run(tmp_path, "work(1)")
+    assert ended(records) == [("span", "COMPLETED", 1), ("run", "COMPLETED", 1)]
+
+
+def test_sys_exit_within_a_run_delivers_everything(tmp_path: Path) -> None:
+    """The exit code is the program's own."""
+    records = run(
+        tmp_path,
+        """
+        with tracer.run("agent"):
+            work(1)
+            sys.exit(7)
+        """,
+        returncode=7,
+    )
+    assert ended(records) == [("span", "COMPLETED", 1), ("run", "ERROR", None)]
+
+
+def test_a_run_that_is_open_at_the_end_is_interrupted(tmp_path: Path) -> None:
+    """A daemon thread that the end of the program stops leaves no span that seems to run."""
+    records = run(
+        tmp_path,
+        """
+        started = threading.Event()
+        def agent():
+            with tracer.run("agent"), tracer.span("stuck"):
+                started.set()
+                threading.Event().wait()
+        threading.Thread(target=agent, daemon=True).start()
+        started.wait()
+        """,
+    )
+    assert ended(records) == [("span", "INTERRUPTED", None), ("run", "INTERRUPTED", None)]
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@needs_fork
+def test_forked_processes_deliver_their_own_and_nothing_twice(tmp_path: Path) -> None:
+    """Children of multiprocessing skip atexit; their records arrive all the same."""
+    records = run(
+        tmp_path,
+        """
+        def child(number):
+            for index in range(10):
+                work(number * 100 + index)
+        with tracer.run("agent"):
+            work(-1)
+            context = multiprocessing.get_context("fork")
+            children = [context.Process(target=child, args=(n,)) for n in range(3)]
+            [each.start() for each in children]
+            [each.join() for each in children]
+            work(-2)
+        """,
+    )
+    spans = [r for r in records if r["type"] == "span" and r["status"] == "COMPLETED"]
+    values = sorted(span["output"]["value"] for span in spans)
+    assert values == sorted([-1, -2, *(n * 100 + i for n in range(3) for i in range(10))])
+    assert len({r["span_id"] for r in spans}) == 32
+    assert len({seq for r in spans for seq in (r["seq"], r["end_seq"])}) == 64
+    assert max(r["end_seq"] for r in spans) < 2**53
+    assert len({r["lane"] for r in spans}) == 4
+    assert [r["status"] for r in records if r["type"] == "run"] == ["STARTED", "COMPLETED"]
+
+
+@needs_fork
+def test_a_fork_while_every_lock_is_held_does_not_hang_the_child(tmp_path: Path) -> None:
+    """Locks that another thread held at the fork are never released in the child: they are new."""
+    records = run(
+        tmp_path,
+        """
+        work(0)
+        tracer.flush()
+        (pipeline,) = tracer.recorder.hub.sinks
+        held = threading.Event()
+        release = threading.Event()
+        def hold():
+            with pipeline._queue._lock, pipeline._start_lock:
+                held.set()
+                release.wait()
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        pid = os.fork()
+        if pid == 0:
+            work(1)
+            complete = tracer.shutdown(timeout_s=5).complete
+            os._exit(0 if complete else 1)
+        _, status = os.waitpid(pid, 0)
+        release.set()
+        holder.join()
+        sys.exit(os.waitstatus_to_exitcode(status))
+        """,
+    )
+    assert [r["output"]["value"] for r in records if r["type"] == "span" and r["rev"]] == [0, 1]
+
+
+@needs_fork
+def test_a_child_starts_with_an_empty_queue(tmp_path: Path) -> None:
+    """What waits in the parent is the parent's to deliver."""
+    records = run(
+        tmp_path,
+        """
+        class Gate(JSONLExporter):
+            go = threading.Event()
+            def export(self, records):
+                self.go.wait()
+                return super().export(records)
+        tracer.set_exporter(Gate("t.jsonl"))
+        work(0)
+        pid = os.fork()
+        if pid == 0:
+            Gate.go = threading.Event()
+            Gate.go.set()
+            assert tracer.stats().attempted == 0
+            work(1)
+            tracer.shutdown(timeout_s=5)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        Gate.go.set()
+        """,
+    )
+    assert [r["output"]["value"] for r in records if r["type"] == "span" and r["rev"]] == [1, 0]
+
+
+def test_a_server_that_is_away_costs_the_end_of_a_program_nothing(tmp_path: Path) -> None:
+    """Refused means gone: one last attempt, one warning, and the file is whole."""
+    (tmp_path / "program.py").write_text(
+        PRELUDE + 'tracer.add_exporter("http://127.0.0.1:1/api")\nfor n in range(100): work(n)\n'
+    )
+    started = monotonic()
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert monotonic() - started < 10  # below 1 s when the machine is idle
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("cannot reach http://127.0.0.1:1/api/ingest: connection refused.")
+    assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 400

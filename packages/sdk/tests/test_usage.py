@@ -1,0 +1,253 @@
+"""Tokens and money: what is reported, what is estimated, and exact sums."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agenttrace import ConfigurationError, SpanType
+from agenttrace.usage import compute_cost, estimate_tokens, find_usage, read_rates, write_money
+from agenttrace.wrappers import trace_llm
+
+from .conftest import Recording
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [
+        ("", 0),
+        ("a", 1),
+        ("abcd", 1),
+        ("abcde", 2),
+        ("é", 1),
+        ("日本語", 3),
+        ({"role": "user", "content": "abcd", "n": 7}, 2),
+        ([{"role": "user", "content": ["abcd", None]}, "abcd"], 3),
+        (None, 0),
+        (12345, 0),
+    ],
+    ids=repr,
+)
+def test_tokens_are_estimated_from_the_bytes_of_all_texts(value: Any, tokens: int) -> None:
+    """A token for every four bytes of UTF-8, rounded up; keys and numbers do not count."""
+    assert estimate_tokens(value) == tokens
+
+
+OPENAI = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "prompt_tokens_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+REPORTED = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "cached_tokens": 4,
+    "reasoning_tokens": 2,
+    "source": "reported",
+}
+
+
+def to_object(value: Any) -> Any:
+    """Return the same with attributes instead of keys, as clients have it."""
+    if isinstance(value, dict):
+        return SimpleNamespace(**{key: to_object(item) for key, item in value.items()})
+    return value
+
+
+@pytest.mark.parametrize("convert", [dict, to_object], ids=["dict", "object"])
+def test_openai_usage_is_read(convert: Any) -> None:
+    """Chat completions, as JSON and as the client's objects."""
+    assert find_usage(convert({"usage": convert(OPENAI)})) == REPORTED
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (
+            {"input_tokens": 3, "output_tokens": 4},
+            {"prompt_tokens": 3, "completion_tokens": 4, "source": "reported"},
+        ),
+        (
+            {
+                "input_tokens": 3,
+                "output_tokens": 4,
+                "cache_read_input_tokens": 10,
+                "cache_creation_input_tokens": 20,
+            },
+            {
+                "prompt_tokens": 33,
+                "completion_tokens": 4,
+                "cached_tokens": 10,
+                "cache_write_tokens": 20,
+                "source": "reported",
+            },
+        ),
+        (
+            {"prompt_tokens": None, "completion_tokens": 4},
+            {"completion_tokens": 4, "source": "reported"},
+        ),
+        ({"prompt_tokens": -1}, None),
+        ({"prompt_tokens": True}, None),
+        ({"prompt_tokens": "12"}, None),
+        ({"prompt_tokens": 2**31}, None),
+        ({}, None),
+        (None, None),
+        ("12", None),
+    ],
+    ids=repr,
+)
+def test_other_shapes_are_read_as_far_as_they_are_known(usage: Any, expected: Any) -> None:
+    """Anthropic counts its cache beside the input; what is no count of tokens stays unknown."""
+    assert find_usage({"usage": usage}) == expected
+
+
+@pytest.mark.parametrize("answer", ["text", 5, None, [], {"usage": 0}, object()], ids=repr)
+def test_an_answer_without_usage_has_none(answer: Any) -> None:
+    """Unknown stays absent."""
+    assert find_usage(answer) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "usage", "cost"),
+    [
+        (0.00003, 0.00006, {"prompt_tokens": 5, "completion_tokens": 6}, "0.00051"),
+        ("0.00003", Decimal("0.00006"), {"prompt_tokens": 5, "completion_tokens": 6}, "0.00051"),
+        (1e-9, 0, {"prompt_tokens": 3, "completion_tokens": 9}, "0.000000003"),
+        (2, 3, {"prompt_tokens": 5, "completion_tokens": 10}, "40"),
+        (0, 0, {"prompt_tokens": 5, "completion_tokens": 10}, "0"),
+        (0.1, None, {"prompt_tokens": 3}, "0.3"),
+        (0.1, None, {"prompt_tokens": 3, "completion_tokens": 0}, "0.3"),
+        (0.1, None, {"prompt_tokens": 3, "completion_tokens": 1}, None),
+        (None, 0.1, {"prompt_tokens": 3, "completion_tokens": 1}, None),
+        (0.1, 0.1, {"prompt_tokens": 3}, None),
+        (0.1, 0.1, {"total_tokens": 3}, None),
+        (1_000_000, 0, {"prompt_tokens": 2, "completion_tokens": 0}, None),
+    ],
+)
+def test_cost_is_exact_or_unknown(
+    prompt: Any, completion: Any, usage: Any, cost: str | None
+) -> None:
+    """A float counts as it is written, there is no exponent, and no part of a sum is guessed."""
+    assert compute_cost(usage, read_rates(prompt, completion)) == cost
+
+
+@pytest.mark.parametrize("rate", [-0.1, "x", float("nan"), float("inf"), 2_000_000])
+def test_a_rate_that_cannot_be_meant_is_an_error(rate: Any, recording: Recording) -> None:
+    """It is told when the function is decorated."""
+    with pytest.raises(ConfigurationError, match="cost_per_completion_token is"):
+        trace_llm(recording.tracer, cost_per_completion_token=rate)
+
+
+@given(
+    st.decimals(0, 1, places=12),
+    st.decimals(0, 1, places=12),
+    st.integers(0, 10**5),
+    st.integers(0, 10**5),
+)
+def test_cost_is_the_sum_of_its_parts(p: Decimal, c: Decimal, prompt: int, completion: int) -> None:
+    """Read back, the text is the exact sum, whatever the figures."""
+    text = compute_cost(
+        {"prompt_tokens": prompt, "completion_tokens": completion, "source": "reported"},
+        read_rates(p, c),
+    )
+    assert text is not None
+    assert Decimal(text) == p * prompt + c * completion
+    assert "E" not in text
+
+
+@given(st.decimals(0, 10**6, allow_nan=False))
+def test_money_is_written_without_exponent(amount: Decimal) -> None:
+    """And without needless zeros."""
+    text = write_money(amount)
+    assert text is not None
+    assert Decimal(text) == amount
+    assert set(text) <= set("0123456789.")
+    assert not ("." in text and text.endswith(("0", ".")))
+
+
+def test_reported_usage_is_priced(recording: Recording) -> None:
+    """What the provider says wins over an estimate."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token="0.001", cost_per_completion_token="0.002")
+    def ask(messages: list[dict[str, str]]) -> dict[str, Any]:
+        return {"model": "gpt-x", "usage": OPENAI}
+
+    with recording.tracer.run("agent"):
+        ask([{"role": "user", "content": "hi"}])
+    span = recording.span("ask")
+    assert (span["usage"], span["model"]) == (REPORTED, "gpt-x")
+    assert span["cost"] == {"usd": "0.02", "source": "rates"}
+    assert "attributes" not in span
+
+
+def test_without_rates_nothing_is_estimated(recording: Recording) -> None:
+    """Unknown is absent: a token count that nobody asked for would only look like knowledge."""
+
+    @trace_llm(recording.tracer, model="m")
+    def ask(prompt: str) -> str:
+        return prompt
+
+    with recording.tracer.run("agent"):
+        ask("abcd")
+    assert not {"usage", "cost"} & recording.span("ask").keys()
+
+
+def test_a_failed_call_has_no_estimate(recording: Recording) -> None:
+    """Nothing came back, so nothing is known of its price."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1)
+    def ask(prompt: str) -> str:
+        raise TimeoutError
+
+    with recording.tracer.run("agent"), pytest.raises(TimeoutError):
+        ask("abcd")
+    assert not {"usage", "cost"} & recording.span("ask").keys()
+
+
+def test_users_set_usage_and_cost_themselves(recording: Recording) -> None:
+    """With the source that they name; what is impossible is left out."""
+    with recording.tracer.run("agent"):
+        with recording.tracer.span("one", SpanType.LLM_CALL, model="m") as span:
+            span.set_usage(prompt_tokens=1, reasoning_tokens=2, source="estimated")
+            span.set_cost("0.10", source="price_table")
+        with recording.tracer.span("two", SpanType.LLM_CALL) as span:
+            span.set_usage(prompt_tokens=-1)
+            span.set_cost("-1")
+            span.set_cost(0.1)
+            span.set_model("m2")
+    one, two = recording.spans()
+    assert one["usage"] == {"prompt_tokens": 1, "reasoning_tokens": 2, "source": "estimated"}
+    assert (one["cost"], one["model"]) == ({"usd": "0.1", "source": "price_table"}, "m")
+    assert ("usage" in two, two["cost"], two["model"]) == (
+        False,
+        {"usd": "0.1", "source": "reported"},
+        "m2",
+    )
+
+
+def test_an_answer_whose_usage_raises_does_no_harm(recording: Recording) -> None:
+    """The answer goes to the caller, the span ends, and the failure is counted."""
+
+    class Answer:
+        @property
+        def usage(self) -> None:
+            raise SystemExit
+
+    answer = Answer()
+
+    @trace_llm(recording.tracer)
+    def ask() -> Answer:
+        return answer
+
+    with recording.tracer.run("agent"):
+        assert ask() is answer
+    assert recording.span("ask")["status"] == "COMPLETED"
+    assert recording.tracer.stats().errors == {"close_span": 1}
