@@ -48,9 +48,8 @@ def server(tmp_path: Path) -> Iterator[ServerThread]:
 @pytest.fixture
 def client(server: ServerThread) -> Iterator[Client]:
     """A client of `server`."""
-    made = Client(server.url)
-    yield made
-    made.http.close()
+    with Client(server.url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ class Application:
     database: Database
     graphql: GraphQLView
     bus: Bus
+    budget: ByteBudget
 
 
 def create_app(settings: Settings) -> Application:
@@ -57,7 +58,8 @@ def create_app(settings: Settings) -> Application:
     bus = Bus()
     writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
     graphql = _make_graphql(settings, database, bus)
-    ingest = IngestRoute(IngestService(writer), ByteBudget(settings.buffer_size))
+    budget = ByteBudget(settings.buffer_size)
+    ingest = IngestRoute(IngestService(writer), budget)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -78,7 +80,7 @@ def create_app(settings: Settings) -> Application:
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
         lifespan=lifespan,
     )
-    return Application(app, database, graphql, bus)
+    return Application(app, database, graphql, bus, budget)
 
 
 def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
@@ -94,7 +96,7 @@ def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLVi
 def _list_middleware(settings: Settings) -> list[Middleware]:
     middleware = [
         Middleware(SecurityHeaders),
-        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.server_host, *settings.allowed_hosts)),
+        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
         Middleware(OriginGuard, origins=settings.cors_origins),
     ]
     if settings.cors_origins:

@@ -87,8 +87,7 @@ def _run(*, host: str | None, port: int | None, database_url: str | None) -> Non
 def _print_start(settings: Settings, port: int, database: Path) -> None:
     from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
 
-    host = settings.server_host
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = f"http://{settings.shown_host}:{port}"
     lines = [
         _paint(f"AgentTrace {__version__}", bold=True),
         f"  Dashboard  {_paint(address, colour='cyan')}",

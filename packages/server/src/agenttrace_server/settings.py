@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def shown_host(self) -> str:
+        """Return the host as a URL has it; for "every address", the one of this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.server_host, self.server_host)  # noqa: S104 -- compared, not bound
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def is_local(self) -> bool:
         """Tell whether only this machine can reach the server."""
         if self.server_host.lower() == "localhost":

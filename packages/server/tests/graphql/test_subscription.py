@@ -219,13 +219,12 @@ def test_nothing_is_lost_or_doubled_while_reconnecting_under_load(
     count = 150
 
     def write() -> None:
-        writer = Client(server.url)
-        writer.send([make_run()])
-        for n in range(count):
-            writer.send([make_span(2 * n, status="STARTED", rev=0)])
-            writer.send([make_event(10_000 + n, span=2 * n), make_span(2 * n)])
-        writer.send([make_run(status="COMPLETED", rev=1)])
-        writer.http.close()
+        with Client(server.url) as writer:
+            writer.send([make_run()])
+            for n in range(count):
+                writer.send([make_span(2 * n, status="STARTED", rev=0)])
+                writer.send([make_event(10_000 + n, span=2 * n), make_span(2 * n)])
+            writer.send([make_run(status="COMPLETED", rev=1)])
 
     thread = threading.Thread(target=write)
     thread.start()

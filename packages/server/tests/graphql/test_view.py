@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_NESTING, MAX_TOKENS
 
@@ -166,8 +166,9 @@ def test_a_malformed_message_closes_the_socket(
     assert not caplog.records
 
 
-def _open(server: ServerThread, **options: Any) -> int | None:
-    with connect(server.websocket_url, **options) as opened:
+def _open(server: ServerThread, *protocols: str) -> int | None:
+    offered = [Subprotocol(protocol) for protocol in protocols] or None
+    with connect(server.websocket_url, subprotocols=offered) as opened:
         with pytest.raises(ConnectionClosed):
             opened.recv(TIMEOUT_S)
         return opened.close_code
@@ -175,7 +176,7 @@ def _open(server: ServerThread, **options: Any) -> int | None:
 
 def test_only_the_one_protocol_is_spoken(server: ServerThread) -> None:
     """The old protocol of nearly the same name, and none at all, are refused."""
-    assert _open(server, subprotocols=["graphql-ws"]) == 4406
+    assert _open(server, "graphql-ws") == 4406
     assert _open(server) == 4406
 
 
@@ -212,17 +213,15 @@ def test_a_socket_from_another_page_is_refused(
 ) -> None:
     """CORS does not guard WebSockets, so the handshake does: 403 before anything is accepted."""
     with pytest.raises(InvalidStatus) as caught:
-        with connect(server.websocket_url, subprotocols=[PROTOCOL], additional_headers=headers):
-            pass
+        connect(server.websocket_url, subprotocols=[PROTOCOL], additional_headers=headers)
     assert caught.value.response.status_code == 403
 
 
 def test_a_socket_to_another_host_is_refused(server: ServerThread) -> None:
     """A page whose name was pointed at this machine does not get in."""
-    with socket.create_connection(("127.0.0.1", server.port)) as plain:
-        with pytest.raises(InvalidStatus) as caught:
-            with connect(f"ws://evil.example:{server.port}/graphql", sock=plain):
-                pass
+    plain = socket.create_connection(("127.0.0.1", server.port))
+    with plain, pytest.raises(InvalidStatus) as caught:
+        connect(f"ws://evil.example:{server.port}/graphql", sock=plain)
     assert caught.value.response.status_code == 403
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, Self, cast
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
@@ -24,6 +25,17 @@ class Client:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.http.close()
 
     def send(self, records: Iterable[Record]) -> dict[str, Any]:
         """Send records; return what became of them."""

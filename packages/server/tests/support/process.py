@@ -28,7 +28,8 @@ class ServerProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.start_text = ""
+        self.text = ""
+        """What it has written to standard output."""
         self.url = self._read_url()
 
     @property
@@ -39,7 +40,7 @@ class ServerProcess:
     def _read_url(self) -> str:
         assert self.process.stdout is not None
         for line in self.process.stdout:  # ends when the process does
-            self.start_text += line
+            self.text += line
             if "Dashboard" in line:
                 return line.split()[1]
         raise AssertionError(f"the server did not start: {self._read_errors()}")
@@ -51,12 +52,21 @@ class ServerProcess:
     def kill(self) -> None:
         """End it at once, with no chance to tidy up."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=STOP_TIMEOUT_S)
+        self._close()
+
+    def _close(self) -> None:
+        self.process.wait(STOP_TIMEOUT_S)
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it wrote to standard error."""
+        assert self.process.stdout is not None
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=STOP_TIMEOUT_S)
+        self.text += self.process.stdout.read()  # not `communicate`: lines may be buffered here
+        errors = self._read_errors()
+        self._close()
         return self.process.returncode, errors
 
     def __enter__(self) -> Self:
