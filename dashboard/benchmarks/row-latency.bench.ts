@@ -81,9 +81,9 @@ function report(latencies: readonly number[]): void {
     (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(
       1,
     );
-  console.log(
+  process.stdout.write(
     `\nspan start → row on the screen, ${sorted.length} spans: ` +
-      `min ${at(0)} ms, p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms`,
+      `min ${at(0)} ms, p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms\n`,
   );
 }
 

@@ -56,6 +56,6 @@ def test_statements_do_not_grow_with_the_page(
     runs, spans = size
     _fill(client, runs=runs, spans=spans)
     variables = {} if query is LIST else {"id": make_run_id(0)}
-    with _count_statements(server.app.database._reader) as statements:
+    with _count_statements(server.app.database._reader.engine.sync_engine) as statements:
         client.ask(query, **variables)
     assert len(statements) == expected, statements

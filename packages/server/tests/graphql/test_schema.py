@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agenttrace_server.graphql.schema import print_sdl
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -11,8 +12,6 @@ from graphql import (
     GraphQLObjectType,
     build_schema,
 )
-
-from agenttrace_server.graphql.schema import print_sdl
 
 SCHEMA_FILE = Path(__file__).parents[4] / "schema.graphql"
 

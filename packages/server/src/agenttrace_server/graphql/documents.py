@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from graphql import GraphQLError, Source, TokenKind
 from graphql.language import Lexer
 
 from agenttrace_server.errors import InvalidArgumentError
+from graphql import GraphQLError, Source, TokenKind
 
 MAX_DOCUMENT_BYTES: Final = 16 * 1024
 MAX_TOKENS: Final = 2_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 
-from graphql import GraphQLError
 from strawberry.extensions import MaskErrors
 
 from agenttrace_server.errors import ServerError
+from graphql import GraphQLError
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from graphql import GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -28,6 +27,7 @@ from agenttrace_server.graphql.types.event import NS_PER_MS
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS, make_span
 from agenttrace_server.graphql.types.run import FlatSpans
 from agenttrace_server.graphql.types.scalars import write_time
+from graphql import GraphQLObjectType
 
 Reader: TypeAlias = Callable[[Any], Any]
 Plan: TypeAlias = list[tuple[str, Reader]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import strawberry
-from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -14,6 +13,7 @@ from agenttrace_server.graphql.query import Query
 from agenttrace_server.graphql.subscription import Subscription
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS
 from agenttrace_server.graphql.types.scalars import SCALARS
+from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
 
 CACHED_DOCUMENTS = 256
 

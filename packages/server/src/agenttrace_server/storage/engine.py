@@ -40,7 +40,7 @@ class Side:
     """An engine, and the thread whose event loop its connections belong to."""
 
     def __init__(self, engine: AsyncEngine, *, name: str) -> None:
-        self._engine = engine
+        self.engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
@@ -51,7 +51,7 @@ class Side:
         """Run `call(connection, …)` in a transaction; the result comes once it is committed."""
 
         async def run() -> R:
-            async with self._engine.begin() as connection:
+            async with self.engine.begin() as connection:
                 return await connection.run_sync(call, *args, **kwargs)
 
         return self._start(run())
@@ -63,11 +63,11 @@ class Side:
             running = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*running, return_exceptions=True)
             if last_statement is not None:
-                async with self._engine.connect() as connection:
+                async with self.engine.connect() as connection:
                     raw = await connection.get_raw_connection()
                     assert raw.driver_connection is not None
                     await raw.driver_connection.execute(last_statement)
-            await self._engine.dispose()
+            await self.engine.dispose()
 
         try:
             self._start(finish()).result()
