@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201, S603 -- a program: it prints, and starts the interpreter it runs on
+# ruff: noqa: S603 -- a program: it prints, and starts the interpreter it runs on
 """What recording costs: a span on the caller's thread and on all threads, beside the floor.
 
 Run it with `python packages/sdk/benchmarks/span_cost.py`. Rows P1 to P3 of docs/performance.md. The

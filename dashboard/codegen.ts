@@ -1,0 +1,20 @@
+import type { CodegenConfig } from "@graphql-codegen/cli";
+
+const config: CodegenConfig = {
+  schema: "../schema.graphql",
+  documents: ["src/graphql/**/*.ts", "!src/graphql/generated/**"],
+  generates: {
+    "src/graphql/generated/": {
+      preset: "client",
+      presetConfig: { fragmentMasking: false },
+      config: {
+        enumsAsTypes: true,
+        useTypeImports: true,
+        strictScalars: true,
+        scalars: { DateTime: "string", Decimal: "string", JSON: "unknown" },
+      },
+    },
+  },
+};
+
+export default config;

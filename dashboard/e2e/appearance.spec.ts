@@ -1,0 +1,88 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { recordResearchRun } from "./research-run";
+
+function themeOf(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => document.documentElement.dataset.theme);
+}
+
+test("follows the system's theme until the reader chooses one, and remembers the choice", async ({
+  page,
+}) => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.goto("/");
+  expect(await themeOf(page)).toBe("dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await expect.poll(() => themeOf(page)).toBe("light");
+  await page.getByRole("button", { name: "Theme: system. Switch to light" }).click();
+  await page.getByRole("button", { name: "Theme: light. Switch to dark" }).click();
+  await expect.poll(() => themeOf(page)).toBe("dark");
+  await page.reload();
+  expect(await themeOf(page)).toBe("dark");
+});
+
+test("the theme stands before the first paint", async ({ page }) => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.route("**/assets/*.js", (route) => route.abort());
+  await page.goto("/");
+  expect(await themeOf(page)).toBe("dark");
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`has no barrier that axe finds, ${colorScheme}`, async ({ page, server }) => {
+    test.slow();
+    const run = recordResearchRun(`workflow-axe-${colorScheme}`);
+    await server.ingest(run.records);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const addresses = [
+      "/",
+      `/runs/${run.runId}`,
+      ...["fetch1", "draft", "plan", "retrieve"].map(
+        (name) => `/runs/${run.runId}?span=${run.ids[name]}`,
+      ),
+      `/runs/${run.runId}?span=${run.ids.draft}&view=output`,
+      `/runs/${"0".repeat(32)}`,
+    ];
+    for (const address of addresses) {
+      await page.goto(address);
+      await expect(page.locator("main :is(h1, h2)").first()).toBeVisible();
+      await expect(page.getByText("Loading…")).toHaveCount(0);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const found = violations.map(({ id, nodes }) => `${address} ${id}: ${nodes[0]?.html}`);
+      expect(found).toEqual([]);
+    }
+  });
+}
+
+for (const width of [1440, 900, 600]) {
+  test(`nothing stands out of the window at ${width} px`, async ({ page, server }) => {
+    const run = recordResearchRun(`workflow-width-${width}`);
+    await server.ingest(run.records);
+    await page.setViewportSize({ width, height: 800 });
+    for (const address of ["/", `/runs/${run.runId}?span=${run.ids.draft}`]) {
+      await page.goto(address);
+      await expect(page.getByText("research_agent").first()).toBeVisible();
+      const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(excess).toBeLessThanOrEqual(0);
+      await expect(page.getByRole("button", { name: /^Theme/ })).toBeInViewport();
+    }
+  });
+}
+
+test("a run is inspected in a pane below on a narrow window, beside on a wide one", async ({
+  page,
+  server,
+}) => {
+  const run = recordResearchRun("workflow-panes");
+  await server.ingest(run.records);
+  await page.goto(`/runs/${run.runId}?span=${run.ids.draft}`);
+  const split = page.getByRole("separator", { name: "Size of the inspector" });
+  await expect(split).toHaveAttribute("aria-orientation", "vertical");
+  await page.setViewportSize({ width: 900, height: 800 });
+  await expect(split).toHaveAttribute("aria-orientation", "horizontal");
+  const before = await split.getAttribute("aria-valuenow");
+  await split.focus();
+  await page.keyboard.press("ArrowUp");
+  await expect(split).toHaveAttribute("aria-valuenow", String(Number(before) - 2));
+});

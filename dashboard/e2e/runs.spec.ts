@@ -1,0 +1,166 @@
+import { expect, test } from "./fixtures";
+import { Recorder } from "./records";
+import { recordResearchRun } from "./research-run";
+import { TestServer } from "./server";
+
+test("shows the recorded runs with their figures", async ({ page, server }) => {
+  const run = recordResearchRun("workflow-list");
+  await server.ingest(run.records);
+  await page.goto("/?correlation=workflow-list");
+  const row = page.locator(`[data-run="${run.runId}"]`);
+  const cell = (name: string) => row.locator(`[data-column="${name}"]`);
+  await expect(cell("name")).toHaveText("research_agent");
+  await expect(cell("status")).toHaveText("Completed");
+  await expect(cell("duration")).toHaveText("4.20 s");
+  await expect(cell("spans")).toHaveText("9");
+  await expect(cell("errors")).toHaveText("1");
+  await expect(cell("tokens")).toHaveText("~1,530");
+  await expect(cell("cost")).toHaveText("$0.0153");
+  await expect(cell("correlation")).toHaveText("workflow-list");
+  await expect(cell("tags")).toHaveText("nightlydocs");
+  await expect(page).toHaveTitle("Runs · AgentTrace");
+});
+
+test("shows a run while it runs, its figures as they grow, and its end, without a reload", async ({
+  page,
+  server,
+}) => {
+  await page.goto("/?correlation=workflow-growing");
+  await expect(page.getByText("No run matches")).toBeVisible();
+  const recorder = new Recorder("growing_agent", { correlation_id: "workflow-growing" });
+  const call = recorder.span({
+    name: "answer",
+    type: "LLM_CALL",
+    atMs: 5,
+    fields: {
+      usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10, source: "reported" },
+    },
+  });
+  await server.ingest([recorder.start()]);
+  const row = page.locator(`[data-run="${recorder.runId}"]`);
+  const cell = (name: string) => row.locator(`[data-column="${name}"]`);
+  await expect(cell("status")).toHaveText("Running");
+  await expect(cell("spans")).toHaveText("0");
+  const before = await cell("duration").textContent();
+  await expect(cell("duration")).not.toHaveText(before ?? "");
+  await server.ingest([call.start]);
+  await expect(cell("spans")).toHaveText("1");
+  await server.ingest([call.end]);
+  await expect(cell("tokens")).toHaveText("10");
+  await server.ingest([recorder.end(1250)]);
+  await expect(cell("status")).toHaveText("Completed");
+  await expect(cell("duration")).toHaveText("1.25 s");
+  await expect(page.getByTestId("run-count")).toHaveText("1 run");
+});
+
+test("filters by text and status, keeps the choice in the address, and lets a run go that ends", async ({
+  page,
+  server,
+}) => {
+  const ended = new Recorder("filter_ended", { correlation_id: "workflow-filter" });
+  const open = new Recorder("filter_open", { correlation_id: "workflow-filter" });
+  await server.ingest([ended.start(), ended.end(10), open.start()]);
+  await page.goto("/?correlation=workflow-filter");
+  const names = page.locator('[data-run] [data-column="name"]');
+  await expect(names).toHaveCount(2);
+  await page.getByRole("button", { name: "Running" }).click();
+  await expect(names).toHaveText(["filter_open"]);
+  await expect(page).toHaveURL(/status=started/);
+  await server.ingest([open.end(20)]);
+  await expect(page.getByText("No run matches")).toBeVisible();
+  await page.getByRole("button", { name: "Clear the filters" }).click();
+  await page.keyboard.press("/");
+  await page.getByLabel("Search runs").fill("FILTER_E");
+  await expect(names).toHaveText(["filter_ended"]);
+  await expect(page).toHaveURL(/q=FILTER_E/);
+  await page.reload();
+  await expect(names).toHaveText(["filter_ended"]);
+  await expect(page.getByLabel("Search runs")).toHaveValue("FILTER_E");
+});
+
+test("orders by a column and back", async ({ page, server }) => {
+  for (const [name, durationMs] of [
+    ["order_b", 30],
+    ["order_a", 900],
+    ["order_c", 200],
+  ] as const) {
+    const recorder = new Recorder(name, { correlation_id: "workflow-order" });
+    await server.ingest([recorder.start(), recorder.end(durationMs)]);
+  }
+  await page.goto("/?correlation=workflow-order");
+  const names = page.locator('[data-run] [data-column="name"]');
+  await expect(names).toHaveText(["order_c", "order_a", "order_b"]);
+  await page.getByRole("button", { name: "Duration" }).click();
+  await expect(names).toHaveText(["order_a", "order_c", "order_b"]);
+  await page.getByRole("button", { name: "Duration" }).click();
+  await expect(names).toHaveText(["order_b", "order_c", "order_a"]);
+  await expect(page).toHaveURL(/order=duration/);
+});
+
+test("walks by keyboard and opens a run", async ({ page, server }) => {
+  const runs = ["first", "second", "third"].map(
+    (name, index) =>
+      new Recorder(`walk_${name}`, { correlation_id: "workflow-walk" }, Date.now() - index * 1000),
+  );
+  await server.ingest(runs.flatMap((run) => [run.start(), run.end(5)]));
+  await page.goto("/?correlation=workflow-walk");
+  await expect(page.locator("[data-run]")).toHaveCount(3);
+  await page.keyboard.press("j");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await expect(page.locator('[data-run][aria-selected="true"]')).toContainText("walk_second");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(`/runs/${runs[1]?.runId}`);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("walk_second");
+});
+
+test("pages through many runs with few rows in the page, and new ones move nothing below the top", async ({
+  page,
+}) => {
+  const server = await TestServer.start();
+  try {
+    const base = Date.now() - 3_600_000;
+    const runs = Array.from(
+      { length: 450 },
+      (_, index) => new Recorder(`run_${String(index).padStart(3, "0")}`, {}, base + index * 1000),
+    );
+    await server.ingest(runs.flatMap((run) => [run.start(), run.end(5)]));
+    await page.goto(server.url);
+    await expect(page.getByTestId("run-count")).toHaveText("450 runs");
+    const grid = page.getByRole("grid", { name: "Runs" });
+    await expect(async () => {
+      await grid.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      await expect(page.getByText("run_000", { exact: true })).toBeVisible({ timeout: 250 });
+    }).toPass();
+    expect(await page.locator("[data-run]").count()).toBeLessThan(80);
+
+    await grid.evaluate((element) => element.scrollTo(0, 3600));
+    const seen = page.getByText("run_340", { exact: true });
+    await expect(seen).toBeVisible();
+    const before = await seen.boundingBox();
+    const fresh = new Recorder("run_fresh");
+    await server.ingest([fresh.start()]);
+    const notice = page.getByRole("button", { name: "1 new run" });
+    await expect(notice).toBeVisible();
+    expect(await seen.boundingBox()).toEqual(before);
+    await notice.click();
+    await expect(page.getByText("run_fresh", { exact: true })).toBeVisible();
+  } finally {
+    await server.remove();
+  }
+});
+
+test("teaches how the first run gets here, and shows it when it comes", async ({ page }) => {
+  const server = await TestServer.start();
+  try {
+    await page.goto(server.url);
+    await expect(page.getByRole("heading", { name: "No runs yet" })).toBeVisible();
+    await expect(page.getByText(`APIExporter(endpoint="${server.url}/api")`)).toBeVisible();
+    const recorder = new Recorder("first_agent");
+    await server.ingest([recorder.start()]);
+    await expect(page.locator(`[data-run="${recorder.runId}"]`)).toContainText("first_agent");
+  } finally {
+    await server.remove();
+  }
+});

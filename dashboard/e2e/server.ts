@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { WireRecord } from "./records";
+
+const START_WITHIN_MS = 30_000;
+const STOP_WITHIN_MS = 10_000;
+const ANSWER_WITHIN_MS = 1_000;
+const POLL_MS = 50;
+
+/** The real server over a database of its own, on a free port of this machine. */
+export class TestServer {
+  readonly url: string;
+  readonly #port: number;
+  readonly #folder: string;
+  #process: ChildProcess | null = null;
+  #log = "";
+
+  private constructor(port: number, folder: string) {
+    this.#port = port;
+    this.#folder = folder;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<TestServer> {
+    const folder = await mkdtemp(join(tmpdir(), "agenttrace-e2e-"));
+    const server = new TestServer(await findFreePort(), folder);
+    await server.run();
+    return server;
+  }
+
+  /** Start the process; after `halt`, on the same port and database. */
+  async run(): Promise<void> {
+    const child = spawn(findProgram(), ["serve"], {
+      cwd: this.#folder,
+      env: {
+        ...process.env,
+        DATABASE_URL: `sqlite+aiosqlite:///${join(this.#folder, "agenttrace.db")}`,
+        SERVER_HOST: "127.0.0.1",
+        SERVER_PORT: String(this.#port),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const keep = (part: Buffer) => {
+      this.#log += part.toString();
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    this.#process = child;
+    // A test that ran out of time never reaches its `finally`; its worker's end must not leave the server behind.
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
+    await this.#waitUntilReady(child);
+  }
+
+  async #waitUntilReady(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + START_WITHIN_MS;
+    while (Date.now() < deadline) {
+      if (child.exitCode !== null) break;
+      const answer = await fetch(`${this.url}/readyz`, {
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      }).catch(() => null);
+      if (answer?.ok === true) return;
+      await new Promise((done) => setTimeout(done, POLL_MS));
+    }
+    throw new Error(`agenttrace serve did not become ready:\n${this.#log}`);
+  }
+
+  /** Stop the process; the database stays. */
+  async halt(): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    if (child === null || child.exitCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    const force = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
+    await exited;
+    clearTimeout(force);
+  }
+
+  async remove(): Promise<void> {
+    await this.halt();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Send records as an exporter does; throws unless every line was taken. */
+  async ingest(records: readonly WireRecord[]): Promise<void> {
+    const answer = await fetch(`${this.url}/api/ingest`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: records.map((record) => `${JSON.stringify(record)}\n`).join(""),
+    });
+    const text = await answer.text();
+    const { accepted } = JSON.parse(text) as { accepted?: number };
+    if (!answer.ok || accepted !== records.length) {
+      throw new Error(`POST /api/ingest answered ${answer.status}: ${text.slice(0, 2000)}`);
+    }
+  }
+}
+
+/** `agenttrace` beside the Python that is named, or that of the checkout. */
+function findProgram(): string {
+  const python =
+    process.env.AGENTTRACE_PYTHON ?? resolve(import.meta.dirname, "../../.venv/bin/python");
+  const program = python.includes("/") ? join(dirname(python), "agenttrace") : "agenttrace";
+  if (program.includes("/") && !existsSync(program)) {
+    throw new Error(
+      `There is no ${program}. Set up the checkout, or name a Python that has agenttrace and ` +
+        "agenttrace-server with AGENTTRACE_PYTHON.",
+    );
+  }
+  return program;
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new Error("No free port was given.");
+  return address.port;
+}

@@ -1,0 +1,58 @@
+import type { RunStatus, SpanStatus } from "@/model/span";
+
+type Status = RunStatus | SpanStatus;
+
+const LOOK: Record<Status, { readonly label: string; readonly color: string }> = {
+  STARTED: { label: "Running", color: "text-accent" },
+  COMPLETED: { label: "Completed", color: "text-good" },
+  ERROR: { label: "Error", color: "text-bad" },
+  CANCELLED: { label: "Cancelled", color: "text-faint" },
+  INTERRUPTED: { label: "Interrupted", color: "text-warn" },
+};
+
+export function statusLabel(status: Status): string {
+  return LOOK[status].label;
+}
+
+/** The status as a small mark: its shape tells it apart as well as its colour. */
+export function StatusMark({ status }: { readonly status: Status }) {
+  const { label, color } = LOOK[status];
+  return (
+    <span role="img" aria-label={label} title={label} className={`inline-flex shrink-0 ${color}`}>
+      <svg
+        aria-hidden="true"
+        viewBox="0 0 12 12"
+        width="12"
+        height="12"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.6"
+        strokeLinecap="round"
+      >
+        {SHAPE[status]}
+      </svg>
+    </span>
+  );
+}
+
+const SHAPE: Record<Status, React.ReactNode> = {
+  STARTED: <circle cx="6" cy="6" r="3.4" fill="currentColor" stroke="none" className="live-mark" />,
+  COMPLETED: <path d="M2.4 6.4l2.5 2.5 4.7-5.3" />,
+  ERROR: <path d="M3 3l6 6M9 3l-6 6" strokeWidth="2" />,
+  CANCELLED: <path d="M2.5 6h7" />,
+  INTERRUPTED: <path d="M4 2.500v7M8 2.500v7" />,
+};
+
+/** The status with its word. */
+export function StatusBadge({ status }: { readonly status: Status }) {
+  const { label, color } = LOOK[status];
+  return (
+    <span
+      data-testid="status"
+      className={`inline-flex items-center gap-1 whitespace-nowrap text-sm ${color}`}
+    >
+      <StatusMark status={status} />
+      <span aria-hidden="true">{label}</span>
+    </span>
+  );
+}

@@ -1,0 +1,142 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { useCallback, useMemo, useRef, useState } from "react";
+import type { RunFeed } from "@/graphql/run-feed";
+import type { SpanFilter } from "@/model/filter";
+import { type Run, runDurationMs } from "@/model/run";
+import { readSpanFilter, writeSpanFilter } from "@/model/search";
+import { totalsOf } from "@/model/totals";
+import { useNow } from "@/ui/clock";
+import { Resizer, useShare } from "@/ui/resizer";
+import { useMedia } from "@/ui/size";
+import { Inspector } from "./inspector/inspector";
+import { Minimap } from "./minimap";
+import { RunHeader } from "./run-header";
+import { RunToolbar } from "./run-toolbar";
+import { useRows } from "./use-rows";
+import { useRunKeys } from "./use-run-keys";
+import { useSelection } from "./use-selection";
+import { useTimeWindow } from "./use-time-window";
+import { Waterfall, type WaterfallHandle } from "./waterfall";
+
+const route = getRouteApi("/runs/$runId");
+const LIVE_TICK_MS = 66;
+
+/** A run on screen: figures, waterfall with tree, and the inspector of what is chosen. */
+export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: Run }) {
+  const { timeline } = feed;
+  const isLive = run.status === "STARTED";
+  const nowMs = useNow(true, isLive ? LIVE_TICK_MS : 1000);
+  const durationMs = runDurationMs(run, nowMs);
+  const zoom = useTimeWindow({
+    startMs: timeline.knownStartMs,
+    endMs: Math.max(durationMs ?? 0, timeline.knownEndMs, timeline.knownStartMs + 0.001),
+  });
+  const [filter, setFilter] = useFilter();
+  const rows = useRows(timeline, filter);
+  const [selected, select] = useSelection();
+  const [isFollowing, setFollowing] = useState(isLive && selected === null);
+  const waterfall = useRef<WaterfallHandle>(null);
+  const searchRef = useRef<HTMLInputElement>(null);
+  useRunKeys({
+    rows,
+    timeline,
+    selected,
+    select,
+    zoom,
+    isFollowing,
+    setFollowing,
+    waterfall,
+    searchRef,
+  });
+  return (
+    <div className="flex h-full flex-col">
+      <RunHeader
+        run={useLiveRun(timeline, run)}
+        durationMs={durationMs}
+        nowMs={nowMs}
+        onShowRun={() => select(null)}
+      />
+      <RunToolbar
+        filter={filter}
+        rows={rows}
+        zoom={zoom}
+        isLive={isLive}
+        isFollowing={isFollowing}
+        searchRef={searchRef}
+        onFilter={setFilter}
+        onFollow={setFollowing}
+      />
+      <Panes>
+        <div className="flex h-full min-w-0 flex-col">
+          <Minimap timeline={timeline} tree={rows.tree} zoom={zoom} />
+          <Waterfall
+            ref={waterfall}
+            timeline={timeline}
+            rows={rows}
+            zoom={zoom}
+            selected={selected}
+            isFollowing={isFollowing && isLive}
+            onSelect={select}
+            onLeaveTail={() => setFollowing(false)}
+          />
+        </div>
+        <Inspector
+          run={run}
+          timeline={timeline}
+          tree={rows.tree}
+          spanId={selected}
+          onSelect={select}
+        />
+      </Panes>
+    </div>
+  );
+}
+
+/** While a run goes on its figures are those of the steps on screen; once it has ended, the server's. */
+function useLiveRun(timeline: RunFeed["timeline"], run: Run): Run {
+  const { version, spans } = timeline;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the spans change in place; the version says when
+  return useMemo(
+    () => (run.status === "STARTED" ? { ...run, totals: totalsOf(spans.values()) } : run),
+    [run, spans, version],
+  );
+}
+
+function useFilter(): readonly [SpanFilter, (part: Partial<SpanFilter>) => void] {
+  const { q, type, errors } = route.useSearch();
+  const navigate = route.useNavigate();
+  const filter = useMemo(() => readSpanFilter({ q, type, errors }), [q, type, errors]);
+  const change = useCallback(
+    (part: Partial<SpanFilter>) =>
+      void navigate({
+        search: (old) => ({ ...old, ...writeSpanFilter({ ...readSpanFilter(old), ...part }) }),
+        replace: true,
+      }),
+    [navigate],
+  );
+  return [filter, change];
+}
+
+/** Two panes: side by side where there is room, else one above the other. */
+function Panes({
+  children: [main, side],
+}: {
+  readonly children: readonly [React.ReactNode, React.ReactNode];
+}) {
+  const isWide = useMedia("(min-width: 1100px)");
+  const [share, setShare] = useShare(isWide ? "split.wide" : "split.narrow", isWide ? 66 : 55);
+  return (
+    <div className={`flex min-h-0 flex-1 ${isWide ? "flex-row" : "flex-col"}`}>
+      <div className="min-h-0 min-w-0" style={{ flex: `0 0 ${share}%` }}>
+        {main}
+      </div>
+      <Resizer
+        share={share}
+        label="Size of the inspector"
+        direction={isWide ? "row" : "column"}
+        onShare={setShare}
+      />
+      <div className="min-h-0 min-w-0 flex-1">{side}</div>
+    </div>
+  );
+}

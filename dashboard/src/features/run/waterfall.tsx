@@ -1,0 +1,179 @@
+import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import {
+  type CSSProperties,
+  type Ref,
+  useEffect,
+  useImperativeHandle,
+  useMemo,
+  useRef,
+} from "react";
+import type { Run } from "@/model/run";
+import { spanEndMs } from "@/model/span";
+import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale";
+import type { Timeline } from "@/model/timeline";
+import { Resizer, useShare } from "@/ui/resizer";
+import { useWidth } from "@/ui/size";
+import { TimeAxis } from "./time-axis";
+import type { Rows } from "./use-rows";
+import type { Zoom } from "./use-time-window";
+import { useWheelZoom } from "./use-wheel-zoom";
+import { rowId, WaterfallRow } from "./waterfall-row";
+
+const ROW_HEIGHT = 28;
+const AXIS_HEIGHT = 28;
+const TICK_EVERY_PX = 110;
+/** Room on both sides of the bars, so that what stands at an end is seen whole. */
+const BARS_MARGIN_PX = 8;
+
+export interface WaterfallHandle {
+  readonly scrollTo: (spanId: string) => void;
+  readonly focus: () => void;
+}
+
+interface Props {
+  readonly ref: Ref<WaterfallHandle>;
+  readonly timeline: Timeline<Run>;
+  readonly rows: Rows;
+  readonly zoom: Zoom;
+  readonly selected: string | null;
+  readonly isFollowing: boolean;
+  readonly onSelect: (spanId: string) => void;
+  /** The reader scrolled away by hand. */
+  readonly onLeaveTail: () => void;
+}
+
+/** The tree of steps on the left, their time on the right; only the rows in sight are in the page. */
+export function Waterfall(props: Props) {
+  const { ref, rows, zoom, selected, onLeaveTail } = props;
+  const scrollRef = useRef<HTMLDivElement>(null);
+  const [treeShare, setTreeShare] = useShare("split.tree", 40);
+  const barsPx = Math.max(0, useWidth(scrollRef) * (1 - treeShare / 100));
+  const virtualizer = useVirtualizer({
+    count: rows.rows.length,
+    getScrollElement: () => scrollRef.current,
+    estimateSize: () => ROW_HEIGHT,
+    scrollPaddingStart: AXIS_HEIGHT,
+    overscan: 8,
+  });
+  const scrollTo = (spanId: string) => {
+    const index = rows.rows.indexOf(rows.tree.indexOf.get(spanId) ?? -1);
+    if (index !== -1) virtualizer.scrollToIndex(index, { align: "auto" });
+  };
+  useImperativeHandle(ref, () => ({ scrollTo, focus: () => scrollRef.current?.focus() }));
+  useTail(props, scrollTo);
+  useFirstSight(props, scrollTo);
+  useWheelZoom(scrollRef, treeShare, zoom);
+  const marks = useMemo(
+    () => ticks(zoom.window, Math.max(2, Math.floor(barsPx / TICK_EVERY_PX))),
+    [zoom.window, barsPx],
+  );
+  return (
+    <div className="relative min-h-0 flex-1">
+      <div
+        ref={scrollRef}
+        role="treegrid"
+        aria-label="Steps of the run"
+        aria-rowcount={rows.rows.length}
+        aria-activedescendant={selected === null ? undefined : rowId(selected)}
+        tabIndex={0}
+        onWheel={onLeaveTail}
+        className="h-full overflow-y-scroll overflow-x-hidden -outline-offset-2"
+      >
+        <TimeAxis treeShare={treeShare} zoom={zoom} marks={marks} />
+        <div
+          role="rowgroup"
+          className="relative"
+          style={{
+            height: virtualizer.getTotalSize(),
+            ...gridLines(marks, zoom.window, barsPx - 2 * BARS_MARGIN_PX),
+          }}
+        >
+          <Body {...props} items={virtualizer.getVirtualItems()} treeShare={treeShare} />
+        </div>
+        {rows.rows.length === 0 && <EmptyTree isFiltered={rows.matches !== null} />}
+      </div>
+      <div className="pointer-events-none absolute inset-0 flex">
+        <div style={{ flex: `0 0 ${treeShare}%` }} />
+        <Resizer
+          share={treeShare}
+          label="Width of the tree"
+          direction="row"
+          onShare={setTreeShare}
+          className="pointer-events-auto"
+        />
+      </div>
+    </div>
+  );
+}
+
+/** The rows in sight. */
+function Body({
+  timeline,
+  rows,
+  zoom,
+  selected,
+  onSelect,
+  items,
+  treeShare,
+}: Props & { readonly items: readonly VirtualItem[]; readonly treeShare: number }) {
+  return items.map(({ index, start }) => {
+    const node = rows.rows[index] ?? -1;
+    const span = timeline.spans.get(rows.tree.ids[node] ?? "");
+    if (span === undefined) return null;
+    return (
+      <WaterfallRow
+        key={span.spanId}
+        span={span}
+        node={node}
+        rowIndex={index + 1}
+        top={start}
+        treeShare={treeShare}
+        tree={rows.tree}
+        window={zoom.window}
+        endMs={spanEndMs(span, zoom.bounds.endMs)}
+        isCollapsed={rows.collapsed.has(span.spanId)}
+        isDimmed={rows.matches !== null && rows.matches[node] !== 1}
+        isSelected={span.spanId === selected}
+        onSelect={onSelect}
+        onToggle={rows.toggle}
+      />
+    );
+  });
+}
+
+/** The ticks as a background that every row repeats: an element for each would be most of the page. */
+function gridLines(marks: readonly Tick[], window: TimeWindow, widthPx: number) {
+  const [first, second] = marks.map(({ atMs }) => fraction(window, atMs) * widthPx);
+  return {
+    "--grid-at": `${first ?? 0}px`,
+    "--grid-step": first === undefined || second === undefined ? "100%" : `${second - first}px`,
+  } as CSSProperties;
+}
+
+function EmptyTree({ isFiltered }: { readonly isFiltered: boolean }) {
+  return (
+    <p className="px-4 py-6 text-dim">
+      {isFiltered ? "No step matches the filter." : "No step has been recorded yet."}
+    </p>
+  );
+}
+
+/** While following, keep the step that started last in sight. */
+function useTail({ timeline, isFollowing }: Props, scrollTo: (spanId: string) => void): void {
+  const newestId = timeline.newest?.spanId ?? null;
+  const latest = useRef(scrollTo);
+  latest.current = scrollTo;
+  useEffect(() => {
+    if (isFollowing && newestId !== null) latest.current(newestId);
+  }, [isFollowing, newestId]);
+}
+
+/** A link to a step shows that step, opened and scrolled to, once. */
+function useFirstSight({ selected, rows }: Props, scrollTo: (spanId: string) => void): void {
+  const isDone = useRef(selected === null);
+  useEffect(() => {
+    if (isDone.current || selected === null || !rows.tree.indexOf.has(selected)) return;
+    isDone.current = true;
+    scrollTo(selected);
+  });
+}

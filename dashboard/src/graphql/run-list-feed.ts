@@ -1,0 +1,149 @@
+import { RunList, type RunListQuery } from "@/model/run-list";
+import type { Transport } from "./client";
+import { RunChangesDocument, RunsDocument } from "./documents";
+import { type Failure, failureOf } from "./failure";
+import { follow } from "./follow";
+import type { RunChangesSubscription, RunFilter } from "./generated/graphql";
+import { toRun } from "./mapping";
+import { Store } from "./store";
+
+const PAGE_SIZE = 100;
+
+type Batch = RunChangesSubscription["runChanges"];
+
+/** The list of runs that match a query: pages on demand, changes as they come. */
+export class RunListFeed extends Store {
+  list: RunList;
+  phase: "loading" | "ready" | "failed" = "loading";
+  failure: Failure | null = null;
+  isLoadingMore = false;
+  totalCount = 0;
+  readonly query: RunListQuery;
+  readonly #transport: Transport;
+  #stopFollowing: (() => void) | null = null;
+  #generation = 0;
+
+  constructor(transport: Transport, query: RunListQuery) {
+    super();
+    this.#transport = transport;
+    this.query = query;
+    this.list = new RunList(query);
+  }
+
+  /** Load and follow. Returns what stops it. */
+  readonly open = (): (() => void) => {
+    this.#load();
+    return () => {
+      this.#generation += 1;
+      this.#stopFollowing?.();
+      this.#transport.connection.cancelRetry();
+    };
+  };
+
+  /** Load the next page, unless one is on its way or there is none. */
+  readonly loadMore = (): void => {
+    if (this.isLoadingMore || !this.list.hasNextPage || this.phase !== "ready") return;
+    this.isLoadingMore = true;
+    this.changed();
+    const generation = this.#generation;
+    void this.#fetchPage(this.list.endCursor).then(({ data, error }) => {
+      if (generation !== this.#generation) return;
+      this.isLoadingMore = false;
+      if (data !== undefined) this.list.append(toPage(data.runs));
+      this.failure = error === undefined ? null : failureOf(error);
+      this.changed();
+    });
+  };
+
+  #fetchPage(after: string | null) {
+    return this.#transport.client
+      .query(RunsDocument, {
+        filter: toFilter(this.query),
+        orderBy: this.query.order,
+        first: PAGE_SIZE,
+        after,
+      })
+      .toPromise();
+  }
+
+  readonly #load = (): void => {
+    this.#stopFollowing?.();
+    this.#generation += 1;
+    const generation = this.#generation;
+    void this.#fetchPage(null).then(({ data, error }) => {
+      if (generation !== this.#generation) return;
+      if (error !== undefined || data === undefined) {
+        this.#fail(
+          error === undefined ? { kind: "refused", message: "No data came." } : failureOf(error),
+        );
+        return;
+      }
+      this.#transport.connection.markLive();
+      this.list = new RunList(this.query);
+      this.list.append(toPage(data.runs));
+      this.totalCount = data.runs.totalCount;
+      this.phase = "ready";
+      this.failure = null;
+      this.#follow(data.runs.cursor);
+      this.changed();
+    });
+  };
+
+  #fail(failure: Failure): void {
+    this.failure = failure;
+    if (this.phase !== "ready") this.phase = "failed";
+    this.#transport.connection.scheduleRetry(this.#load);
+    this.changed();
+  }
+
+  #follow(after: string): void {
+    this.#stopFollowing = follow(this.#transport, {
+      document: RunChangesDocument,
+      after,
+      variables: (cursor) => ({ filter: toFilter(this.query), after: cursor }),
+      cursorOf: ({ runChanges }) => runChanges.cursor,
+      onData: ({ runChanges }) => this.#receive(runChanges),
+      onRefused: (message) => this.#fail({ kind: "graphql", message }),
+      isNews: ({ runChanges }) => runChanges.changes.length > 0,
+      isDone: () => false,
+    });
+  }
+
+  #receive(batch: Batch): void {
+    if (batch.gap !== null && batch.gap !== undefined) {
+      this.#load();
+      return;
+    }
+    if (batch.changes.length === 0) return;
+    for (const { kind, run, matches } of batch.changes) {
+      const isKnown = this.list.get(run.id) !== undefined;
+      if (isKnown && !matches) this.totalCount -= 1;
+      if (!isKnown && matches && kind === "CREATED") this.totalCount += 1;
+    }
+    this.list.change(batch.changes.map(({ run, matches }) => ({ run: toRun(run), matches })));
+    this.changed();
+  }
+}
+
+function toFilter({ text, statuses, correlationId, tag }: RunListQuery): RunFilter {
+  return {
+    ...(text.trim() === "" ? {} : { text: text.trim() }),
+    ...(statuses.length === 0 ? {} : { status: [...statuses] }),
+    ...(correlationId === null ? {} : { correlationId: [correlationId] }),
+    ...(tag === null ? {} : { tags: [tag] }),
+  };
+}
+
+function toPage(runs: {
+  readonly edges: readonly { readonly node: Parameters<typeof toRun>[0] }[];
+  readonly pageInfo: {
+    readonly hasNextPage: boolean;
+    readonly endCursor?: string | null | undefined;
+  };
+}) {
+  return {
+    runs: runs.edges.map(({ node }) => toRun(node)),
+    hasNextPage: runs.pageInfo.hasNextPage,
+    endCursor: runs.pageInfo.endCursor ?? null,
+  };
+}

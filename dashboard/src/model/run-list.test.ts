@@ -1,0 +1,107 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Run } from "./run";
+import { compareRuns, ORDER_FIELDS, RunList, type RunListQuery } from "./run-list";
+import { readRunsSearch, readSpanFilter, writeRunsSearch, writeSpanFilter } from "./search";
+import { RUN_STATUSES, SPAN_TYPES } from "./span";
+import { aRun } from "./testing";
+
+const ALL: RunListQuery = {
+  text: "",
+  statuses: [],
+  correlationId: null,
+  tag: null,
+  order: { field: "START_TIME", direction: "DESC" },
+};
+
+function page(runs: readonly Run[], hasNextPage = false) {
+  return { runs, endCursor: hasNextPage ? "c" : null, hasNextPage };
+}
+
+const at = (n: number, part: Partial<Run> = {}) =>
+  aRun({ id: String(n).padStart(32, "0"), startMs: n, ...part });
+const changes = (...runs: Run[]) => runs.map((run) => ({ run, matches: true }));
+const ids = (list: RunList) => list.rows.map(({ startMs }) => startMs);
+
+describe("RunList", () => {
+  it("puts a new run in its place and updates a known one where it is", () => {
+    const list = new RunList(ALL);
+    list.append(page([at(5), at(3)]));
+    list.change(changes(at(9, { status: "STARTED", durationMs: null }), at(4)));
+    expect(ids(list)).toEqual([9, 5, 4, 3]);
+    list.change(changes(at(9, { status: "COMPLETED" })));
+    expect(list.rows[0]).toMatchObject({ startMs: 9, status: "COMPLETED" });
+  });
+
+  it("takes no late snapshot for news", () => {
+    const list = new RunList(ALL);
+    list.append(page([at(1, { status: "COMPLETED" })]));
+    list.change(changes(at(1, { status: "STARTED", durationMs: null })));
+    expect(list.rows[0]?.status).toBe("COMPLETED");
+  });
+
+  it("lets a run go that no longer matches", () => {
+    const list = new RunList({ ...ALL, statuses: ["STARTED"] });
+    list.append(page([at(1, { status: "STARTED", durationMs: null })]));
+    list.change([{ run: at(1, { status: "ERROR" }), matches: false }]);
+    expect(list.rows).toEqual([]);
+  });
+
+  it("leaves a run that belongs to a page not loaded yet for that page", () => {
+    const list = new RunList(ALL);
+    list.append(page([at(9), at(8)], true));
+    list.change(changes(at(2), at(10)));
+    expect(ids(list)).toEqual([10, 9, 8]);
+    list.append(page([at(7), at(2)]));
+    expect(ids(list)).toEqual([10, 9, 8, 7, 2]);
+    expect(list.hasNextPage).toBe(false);
+  });
+});
+
+describe("compareRuns", () => {
+  it("puts unknown figures lowest, as the server does", () => {
+    const runs = [at(1, { durationMs: null }), at(2, { durationMs: 5 }), at(3, { durationMs: 9 })];
+    const sorted = (direction: "ASC" | "DESC") =>
+      [...runs].sort(compareRuns({ field: "DURATION", direction })).map(({ startMs }) => startMs);
+    expect(sorted("DESC")).toEqual([3, 2, 1]);
+    expect(sorted("ASC")).toEqual([1, 2, 3]);
+  });
+});
+
+describe("the address", () => {
+  it("brings back the list that was written into it", () => {
+    const word = fc.string({ minLength: 1, maxLength: 20 });
+    const query: fc.Arbitrary<RunListQuery> = fc.record({
+      text: fc.string({ maxLength: 20 }),
+      statuses: fc.subarray([...RUN_STATUSES]),
+      correlationId: fc.option(word, { nil: null }),
+      tag: fc.option(word, { nil: null }),
+      order: fc.record({
+        field: fc.constantFrom(...ORDER_FIELDS),
+        direction: fc.constantFrom("ASC" as const, "DESC" as const),
+      }),
+    });
+    fc.assert(
+      fc.property(query, (one) => {
+        expect(readRunsSearch(writeRunsSearch(one))).toEqual(one);
+      }),
+    );
+  });
+
+  it("brings back the filter of a run, and ignores what it does not know", () => {
+    const filter = fc.record({
+      text: fc.string({ maxLength: 20 }),
+      types: fc.subarray([...SPAN_TYPES]),
+      errorsOnly: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(filter, (one) => {
+        expect(readSpanFilter(writeSpanFilter(one))).toEqual(one);
+      }),
+    );
+    expect(readRunsSearch({ status: "odd,error", order: "-odd" })).toEqual({
+      ...ALL,
+      statuses: ["ERROR"],
+    });
+  });
+});

@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { aSpan } from "./testing";
+import { totalsOf } from "./totals";
+
+it("adds what is known and leaves unknown what nobody knows", () => {
+  const totals = totalsOf([
+    aSpan({ type: "LLM_CALL", totalTokens: 30, promptTokens: 20, costUsd: "0.1" }),
+    aSpan({ type: "LLM_CALL", totalTokens: 12, tokensEstimated: true, costUsd: "0.2" }),
+    aSpan({ type: "TOOL_CALL", status: "ERROR" }),
+  ]);
+  expect(totals).toEqual({
+    spans: 3,
+    llmCalls: 2,
+    toolCalls: 1,
+    errors: 1,
+    promptTokens: 20,
+    completionTokens: null,
+    cachedTokens: null,
+    totalTokens: 42,
+    tokensEstimated: true,
+    costUsd: "0.3",
+  });
+});

@@ -1,0 +1,48 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  type ErrorComponentProps,
+} from "@tanstack/react-router";
+import { RunPage } from "@/features/run/run-page";
+import { RunsPage } from "@/features/runs/runs-page";
+import { CrashPage, LostPage } from "@/features/shell/failure-page";
+import { Shell } from "@/features/shell/shell";
+import { type RunSearch, type RunsSearch, textValues } from "@/model/search";
+
+const rootRoute = createRootRoute({ component: Shell });
+
+const runsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  component: RunsPage,
+  validateSearch: (search: Record<string, unknown>): RunsSearch =>
+    textValues(search, ["q", "status", "correlation", "tag", "order"]),
+});
+
+const runRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/runs/$runId",
+  component: RunPage,
+  validateSearch: (search: Record<string, unknown>): RunSearch =>
+    textValues(search, ["span", "view", "q", "type", "errors"]),
+});
+
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([runsRoute, runRoute]),
+  defaultErrorComponent: ({ error }: ErrorComponentProps) => <CrashPage error={error} />,
+  defaultNotFoundComponent: LostPage,
+  // Plain text both ways: `?q=123` is the text 123, never a number.
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: (search) => {
+    const kept = Object.entries(search).filter(([, value]) => typeof value === "string");
+    const text = new URLSearchParams(kept).toString();
+    return text === "" ? "" : `?${text}`;
+  },
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,1 @@
+"""What the example agent works with: pages, search, models. Nothing here knows of tracing."""

@@ -1,0 +1,111 @@
+"""The application: its list of routes and middleware, and the parts behind them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount, Route, WebSocketRoute
+
+from agenttrace_server.graphql.context import Context
+from agenttrace_server.graphql.loaders import Loaders
+from agenttrace_server.graphql.schema import make_schema
+from agenttrace_server.graphql.view import GraphQLView
+from agenttrace_server.http.errors import answer_http_error, answer_unexpected
+from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+from agenttrace_server.http.health import HealthRoutes
+from agenttrace_server.http.ingest import IngestRoute
+from agenttrace_server.http.static import Dashboard
+from agenttrace_server.live.bus import Bus
+from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.health import HealthService
+from agenttrace_server.services.ingest import IngestService
+from agenttrace_server.services.live import LiveService
+from agenttrace_server.services.runs import RunService
+from agenttrace_server.storage.engine import Database, open_database
+from agenttrace_server.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from agenttrace_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The ASGI application and what its owner needs of it."""
+
+    asgi: Starlette
+    database: Database
+    graphql: GraphQLView
+    bus: Bus
+    budget: ByteBudget
+
+
+def create_app(settings: Settings) -> Application:
+    """Open the store and put the application together.
+
+    Raises:
+        StartError: the store cannot be opened.
+
+    """
+    database = open_database(settings.database_url)
+    bus = Bus()
+    writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    graphql = _make_graphql(settings, database, bus)
+    budget = ByteBudget(settings.buffer_size)
+    ingest = IngestRoute(IngestService(writer), budget)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        writer.start()
+        yield
+        await writer.close()
+        database.close()
+
+    app = Starlette(
+        routes=[
+            ingest.make_route(),
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", graphql),
+            *HealthRoutes(HealthService(database, writer)).make_routes(),
+            Mount("/", Dashboard()),
+        ],
+        middleware=_list_middleware(settings),
+        exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
+        lifespan=lifespan,
+    )
+    return Application(app, database, graphql, bus, budget)
+
+
+def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
+    runs = RunService(database)
+    live = LiveService(database, bus)
+
+    def make_context() -> Context:
+        return Context(runs, live, Loaders(runs), settings.environment.value)
+
+    return GraphQLView(make_schema(), make_context=make_context)
+
+
+def _list_middleware(settings: Settings) -> list[Middleware]:
+    middleware = [
+        Middleware(SecurityHeaders),
+        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
+        Middleware(OriginGuard, origins=settings.cors_origins),
+    ]
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["content-type", "content-encoding"],
+            )
+        )
+    return middleware

@@ -1,0 +1,108 @@
+"""The commands: `agenttrace serve` (through the SDK's plugins) and `agenttrace-server`."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agenttrace_server import __version__
+from agenttrace_server.errors import StartError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agenttrace_server.settings import Settings
+
+USAGE_ERROR = 2
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [SERVER_HOST].")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="TCP port; 0 takes a free one [SERVER_PORT].")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="The SQLite file, as a URL [DATABASE_URL].")
+    ] = None,
+) -> None:
+    """Start the server with the dashboard, on SQLite and on this machine only.
+
+    Every setting is in docs/settings.md. A flag counts more than the environment, which counts
+    more than a file `.env` in the current folder.
+    """
+    try:
+        _run(host=host, port=port, database_url=database_url)
+    except StartError as error:
+        typer.echo(f"agenttrace serve: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+
+
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from agenttrace_server.graphql.schema import print_sdl  # noqa: PLC0415 -- 0.5 s that --help need not wait
+
+    sys.stdout.write(print_sdl())
+
+
+def main() -> None:
+    """Run `agenttrace-server`."""
+    program = typer.Typer(
+        name="agenttrace-server", no_args_is_help=True, add_completion=False, help="The server."
+    )
+    program.command()(serve)
+    program.command()(schema)
+    program()
+
+
+def _run(*, host: str | None, port: int | None, database_url: str | None) -> None:
+    # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
+    # looking through it again for ever costs pauses later.
+    gc.disable()
+    # Imported here: a command line with a mistake in it is answered at once.
+    from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
+
+    settings = read_settings(server_host=host, server_port=port, database_url=database_url)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    from agenttrace_server.app import create_app  # noqa: PLC0415 -- see above
+    from agenttrace_server.serving import GracefulServer, bind_socket  # noqa: PLC0415 -- see above
+
+    bound = bind_socket(settings.server_host, settings.server_port)
+    with bound:
+        application = create_app(settings)
+        gc.freeze()
+        gc.enable()
+        actual_port = int(bound.getsockname()[1])
+
+        def on_start() -> None:
+            _print_start(settings, actual_port, application.database.path)
+
+        GracefulServer(application, on_start=on_start).run(sockets=[bound])
+
+
+def _print_start(settings: Settings, port: int, database: Path) -> None:
+    from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
+
+    address = f"http://{settings.shown_host}:{port}"
+    lines = [
+        _paint(f"AgentTrace {__version__}", bold=True),
+        f"  Dashboard  {_paint(address, colour='cyan')}",
+        f"  Database   {database}",
+        "  Stop       Ctrl+C",
+    ]
+    if not (STATIC_FOLDER / "index.html").is_file():
+        lines.append("  Note       the dashboard is not built yet: run make build")
+    if not settings.is_local:
+        lines.append("  Warning    whoever reaches this address can read and write everything")
+    typer.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+def _paint(text: str, *, bold: bool = False, colour: str | None = None) -> str:
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return typer.style(text, bold=bold, fg=colour)

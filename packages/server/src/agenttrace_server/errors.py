@@ -1,0 +1,34 @@
+"""What can go wrong in the server, by who has to act.
+
+ServerError
+├── StartError          the operator: a setting, the port, the data folder; one line, exit 2
+├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
+├── TooLargeError       the caller: a body or batch over a limit
+└── OverloadedError     the caller, later: no room or no disk now; try again after `retry_after_s`
+"""
+
+from __future__ import annotations
+
+
+class ServerError(Exception):
+    """Anything that this package raises on purpose. Its text may be shown to a user."""
+
+
+class StartError(ServerError):
+    """The server cannot start. The text is one line that names the cause and the way out."""
+
+
+class InvalidArgumentError(ServerError):
+    """A caller's argument is wrong. The text says which, and what it should be."""
+
+
+class TooLargeError(ServerError):
+    """A request is over a limit, which the text names. Nothing of it was stored."""
+
+
+class OverloadedError(ServerError):
+    """Nothing was stored; the same request may succeed after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,90 @@
+"""The root of queries."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import field
+
+from agenttrace.wire import WIRE_VERSION
+from agenttrace_server import __version__
+from agenttrace_server.graphql.context import Info
+from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.lists import (
+    PageArguments,
+    RunFilterInput,
+    RunOrder,
+    list_runs,
+    read_filter,
+    read_slice,
+)
+from agenttrace_server.graphql.types.node import Node
+from agenttrace_server.graphql.types.run import Run, RunConnection
+from agenttrace_server.graphql.types.span import Span, load_span
+from agenttrace_server.services.runs import parse_run_id, parse_span_key
+
+
+@strawberry.type(description="The server that answers.")
+class ServerInfo:
+    """See the description, which is public."""
+
+    version: str = field(description="The release of agenttrace-server.")
+    environment: str = field(description="`development` or `production`.")
+    wire_version: int = field(description="The version of the wire format that it takes in.")
+
+
+async def _find_run(info: Info, run_id: str) -> Run | None:
+    known = parse_run_id(run_id)
+    found = await info.context.loaders.run_by_id.load(known) if known else None
+    return Run.from_record(found) if found else None
+
+
+async def _find_span(info: Info, span_id: str) -> Span | None:
+    key = parse_span_key(span_id)
+    return await load_span(info, key) if key else None
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    """See the description, which is public."""
+
+    @resolver("A run or span by its id; null when there is none.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 -- Relay's name
+        """See the description, which is public."""
+        return await _find_run(info, id) or await _find_span(info, id)
+
+    @resolver("A run by its id, 32 hexadecimal digits; null when there is none.")
+    async def run(self, info: Info, id: strawberry.ID) -> Run | None:  # noqa: A002 -- Relay's name
+        """See the description, which is public."""
+        return await _find_run(info, id)
+
+    @resolver("A span by its id, `<run>:<span>`; null when there is none.")
+    async def span(self, info: Info, id: strawberry.ID) -> Span | None:  # noqa: A002 -- Relay's name
+        """See the description, which is public."""
+        return await _find_span(info, id)
+
+    @resolver(
+        "Runs, newest first unless ordered otherwise; 50 a page unless `first` or "
+        "`last` says otherwise, at most 200."
+    )
+    async def runs(  # noqa: PLR0913, PLR0917 -- Relay's arguments, by name only
+        self,
+        info: Info,
+        filter: RunFilterInput | None = None,  # noqa: A002 -- the schema's name
+        order_by: RunOrder | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> RunConnection:
+        """See the description, which is public."""
+        part = read_slice(order_by, PageArguments(first, after, last, before))
+        return await list_runs(info.context.runs, read_filter(filter), part)
+
+    @resolver("About this server.")
+    def server(self, info: Info) -> ServerInfo:
+        """See the description, which is public."""
+        return ServerInfo(
+            version=__version__,
+            environment=info.context.environment,
+            wire_version=WIRE_VERSION,
+        )

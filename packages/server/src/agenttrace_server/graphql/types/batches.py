@@ -1,0 +1,156 @@
+"""What subscriptions send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, TypeAlias
+
+import strawberry
+from strawberry import field
+
+from agenttrace_server import records
+from agenttrace_server.graphql.types.enums import RunChangeKind
+from agenttrace_server.graphql.types.event import SpanEvent
+from agenttrace_server.graphql.types.kinds import make_span
+from agenttrace_server.graphql.types.run import Run
+from agenttrace_server.graphql.types.span import Span
+from agenttrace_server.records import ChangeKind
+from agenttrace_server.services import live
+
+
+@strawberry.type(description="A span started. It is as it is now, which may be later.")
+class SpanStarted:
+    """See the description, which is public."""
+
+    span: Span = field(description="The span.")
+
+
+@strawberry.type(description="A span changed, or something happened within it.")
+class SpanUpdated:
+    """See the description, which is public."""
+
+    span: Span = field(description="The span as it is now.")
+    chunk: SpanEvent | None = field(
+        description="The event: a piece of a stream (`chunk`), or one of another name."
+    )
+
+
+@strawberry.type(description="A span ended.")
+class SpanEnded:
+    """See the description, which is public."""
+
+    span: Span = field(description="The span as it is now.")
+
+
+@strawberry.type(description="The run changed, or something happened in it outside of any span.")
+class RunUpdated:
+    """See the description, which is public."""
+
+    run: Run = field(description="The run as it is now.")
+    event: SpanEvent | None = field(description="What happened in the run itself.")
+
+
+@strawberry.type(description="The run ended: the last event of the stream.")
+class RunEnded:
+    """See the description, which is public."""
+
+    run: Run = field(description="The run as it is now.")
+
+
+@strawberry.type(
+    description="The cursor is not one of this store, or the store went back: what lies between is "
+    "unknown. Query again; the stream goes on from `to`."
+)
+class Gap:
+    """See the description, which is public."""
+
+    from_: str = field(name="from", description="The cursor that was given.")
+    to: str = field(description="The cursor that the stream goes on from.")
+
+
+RunEvent: TypeAlias = Annotated[
+    SpanStarted | SpanUpdated | SpanEnded | RunUpdated | RunEnded | Gap,
+    strawberry.union("RunEvent", description="Something that a follower of a run hears."),
+]
+
+
+@strawberry.type(description="The next events of a run, oldest first; at most about 1,000.")
+class RunEventBatch:
+    """See the description, which is public."""
+
+    cursor: str = field(description="For `after`, to go on behind this batch.")
+    has_more_past: bool = field(description="Whether the store has more already.")
+    events: list[RunEvent] = field(description="The events. The first batch may have none.")
+
+    @classmethod
+    def from_batch(cls, batch: live.RunBatch) -> RunEventBatch:
+        """Return the GraphQL object of a batch."""
+        events = [*_list_gap(batch.gap), *_list_events(batch.found)]
+        if batch.ended and batch.found.run is not None:
+            events.append(RunEnded(run=Run.from_record(batch.found.run)))
+        return cls(cursor=batch.cursor, has_more_past=batch.found.has_more, events=events)
+
+
+@strawberry.type(description="A run that changed.")
+class RunChange:
+    """See the description, which is public."""
+
+    kind: RunChangeKind = field(description="What happened to it since the last batch.")
+    run: Run = field(description="The run as it is now.")
+    matches: bool = field(
+        description="Whether the filter lets it in now: one that it does not leaves the list."
+    )
+
+
+@strawberry.type(description="Runs that changed, one entry a run; at most about 1,000.")
+class RunChangeBatch:
+    """See the description, which is public."""
+
+    cursor: str = field(description="For `after`, to go on behind this batch.")
+    has_more_past: bool = field(description="Whether the store has more already.")
+    changes: list[RunChange] = field(description="The runs. The first batch may have none.")
+    gap: Gap | None = field(description="Set when `after` was not a cursor of this store.")
+
+    @classmethod
+    def from_batch(cls, batch: live.ListBatch) -> RunChangeBatch:
+        """Return the GraphQL object of a batch."""
+        changes = [
+            RunChange(
+                kind=RunChangeKind(change.kind.value),
+                run=Run.from_record(change.run),
+                matches=change.matches,
+            )
+            for change in batch.found.changes
+        ]
+        return cls(
+            cursor=batch.cursor,
+            has_more_past=batch.found.has_more,
+            changes=changes,
+            gap=next(iter(_list_gap(batch.gap)), None),
+        )
+
+
+def _list_gap(gap: live.Gap | None) -> list[Gap]:
+    return [] if gap is None else [Gap(from_=gap.start, to=gap.end)]
+
+
+def _list_events(found: records.RunChanges) -> Iterator[RunEvent]:
+    """Yield what the log tells; the run's own change once, where it was last changed."""
+    updates = (ChangeKind.RUN_CREATED, ChangeKind.RUN_UPDATED)
+    last = max((c.position for c in found.changes if c.kind in updates), default=0)
+    for change in found.changes:
+        event = None if change.event_seq is None else found.events[change.event_seq]
+        chunk = None if event is None else SpanEvent.from_record(event)
+        if change.span_id is not None:
+            yield _make_span_event(change.kind, found.spans[change.span_id], chunk)
+        elif found.run is not None and (chunk is not None or change.position == last):
+            yield RunUpdated(run=Run.from_record(found.run), event=chunk)
+
+
+def _make_span_event(kind: ChangeKind, record: records.Span, chunk: SpanEvent | None) -> RunEvent:
+    span = make_span(record)
+    if kind is ChangeKind.SPAN_STARTED:
+        return SpanStarted(span=span)
+    if kind is ChangeKind.SPAN_ENDED:
+        return SpanEnded(span=span)
+    return SpanUpdated(span=span, chunk=chunk)

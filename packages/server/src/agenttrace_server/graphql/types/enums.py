@@ -1,0 +1,118 @@
+"""Enumerations of the schema. A member's value is the text that the wire and the store have."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+from strawberry import enum_value
+
+
+@strawberry.enum(description="Where a run is in its life; all but STARTED are final.")
+class RunStatus(Enum):
+    """See the description, which is public."""
+
+    STARTED = enum_value("STARTED", description="It runs, or its end has not arrived.")
+    COMPLETED = enum_value("COMPLETED", description="It ended as it should.")
+    ERROR = enum_value("ERROR", description="It ended with an exception.")
+    INTERRUPTED = enum_value("INTERRUPTED", description="It was cut off from outside.")
+
+
+@strawberry.enum(description="Where a span is in its life; all but STARTED are final.")
+class SpanStatus(Enum):
+    """See the description, which is public."""
+
+    STARTED = enum_value("STARTED", description="It runs, or its end has not arrived.")
+    COMPLETED = enum_value("COMPLETED", description="It ended as it should.")
+    ERROR = enum_value("ERROR", description="It ended with an exception.")
+    CANCELLED = enum_value("CANCELLED", description="It was cancelled.")
+    INTERRUPTED = enum_value("INTERRUPTED", description="It was cut off from outside.")
+
+
+@strawberry.enum(description="What kind of step a span is.")
+class SpanType(Enum):
+    """See the description, which is public."""
+
+    LLM_CALL = enum_value("LLM_CALL", description="A call of a language model.")
+    TOOL_CALL = enum_value("TOOL_CALL", description="A call of a tool.")
+    DECISION = enum_value("DECISION", description="A choice between options.")
+    RETRIEVAL = enum_value("RETRIEVAL", description="A search for documents.")
+    AGENT = enum_value("AGENT", description="An agent at work; its steps are within.")
+    CUSTOM = enum_value("CUSTOM", description="Anything else.")
+
+
+@strawberry.enum(description="What a span's body does to the world.")
+class SpanEffect(Enum):
+    """See the description, which is public."""
+
+    NONE = enum_value("none", description="Nothing: it computes.")
+    READ = enum_value("read", description="It reads.")
+    WRITE = enum_value("write", description="It changes something.")
+    UNKNOWN = enum_value("unknown", description="Nobody said.")
+
+
+@strawberry.enum(description="How a span's body ended: finer than its status.")
+class SpanOutcome(Enum):
+    """See the description, which is public."""
+
+    OK = enum_value("ok", description="It returned.")
+    ERROR = enum_value("error", description="It raised.")
+    CANCELLED = enum_value("cancelled", description="It was cancelled.")
+    CLOSED = enum_value("closed", description="The consumer of its stream stopped early.")
+    UNFINISHED = enum_value("unfinished", description="It was still open when its run ended.")
+
+
+@strawberry.enum(description="How much of a recorded value survived its encoding.")
+class Fidelity(Enum):
+    """See the description, which is public."""
+
+    EXACT = enum_value("exact", description="It decodes to an equal value of the same type.")
+    STRUCTURAL = enum_value("structural", description="The content is there, the type is not.")
+    OPAQUE = enum_value("opaque", description="Only its class is known.")
+    TRUNCATED = enum_value("truncated", description="It was too long; its beginning is there.")
+    REDACTED = enum_value("redacted", description="Parts were removed on purpose.")
+
+
+@strawberry.enum(description="Where token figures come from.")
+class FigureSource(Enum):
+    """See the description, which is public."""
+
+    REPORTED = enum_value("reported", description="The provider reported them.")
+    ESTIMATED = enum_value("estimated", description="The recorder estimated them.")
+
+
+@strawberry.enum(description="Where a cost comes from.")
+class CostSource(Enum):
+    """See the description, which is public."""
+
+    REPORTED = enum_value("reported", description="The provider reported it.")
+    PRICE_TABLE = enum_value("price_table", description="Tokens times a table of prices.")
+    RATES = enum_value("rates", description="Tokens times rates given at the call.")
+
+
+@strawberry.enum(description="The direction of a list.")
+class OrderDirection(Enum):
+    """See the description, which is public."""
+
+    ASC = enum_value("ASC", description="Lowest or earliest first.")
+    DESC = enum_value("DESC", description="Highest or latest first.")
+
+
+@strawberry.enum(description="What a list of runs is ordered by. Unknown figures count as lowest.")
+class RunOrderField(Enum):
+    """See the description, which is public."""
+
+    START_TIME = enum_value("start_time", description="When it started.")
+    DURATION = enum_value("duration", description="How long it took.")
+    COST = enum_value("cost", description="What it cost.")
+    TOKENS = enum_value("tokens", description="Its tokens in all.")
+    NAME = enum_value("name", description="Its name, by code point.")
+
+
+@strawberry.enum(description="What happened to a run in a list.")
+class RunChangeKind(Enum):
+    """See the description, which is public."""
+
+    CREATED = enum_value("run_created", description="It is new.")
+    UPDATED = enum_value("run_updated", description="It, or a span of it, changed.")
+    ENDED = enum_value("run_ended", description="It ended.")

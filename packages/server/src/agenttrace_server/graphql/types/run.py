@@ -1,0 +1,181 @@
+"""Runs and pages of runs."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import orjson
+import strawberry
+from strawberry import Private, field
+from strawberry.scalars import JSON
+
+from agenttrace_server import records
+from agenttrace_server.graphql.context import Info
+from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.enums import RunStatus
+from agenttrace_server.graphql.types.event import NS_PER_MS, SpanEventConnection
+from agenttrace_server.graphql.types.node import Node, PageInfo
+from agenttrace_server.graphql.types.payload import Payload, SpanError
+from agenttrace_server.graphql.types.scalars import DateTime, to_json
+from agenttrace_server.graphql.types.span import Span, SpanConnection, make_connection
+from agenttrace_server.graphql.types.usage import ModelUsage, Totals
+from agenttrace_server.records import PayloadKind
+from agenttrace_server.services.runs import RunFilter, check_count
+
+_OWN = ""
+_NO_VALUES = JSON(orjson.Fragment("{}"))
+
+
+class FlatSpans(list[Span]):
+    """Spans that are not made into objects yet: `graphql.execution` does so if it must.
+
+    To the type checker it is the list that the schema says; it is empty, the records are beside.
+    """
+
+    def __init__(self, spans: tuple[records.Span, ...]) -> None:
+        super().__init__()
+        self.records = spans
+
+
+@strawberry.type(description="One recorded run of an agent.")
+class Run(Node):
+    """See the description, which is public."""
+
+    record: Private[records.Run]
+    name: str = field(
+        description="What was run. `(unnamed run)` while only its spans have arrived."
+    )
+    status: RunStatus = field(description="Where it is in its life.")
+    correlation_id: str | None = field(
+        description="Shared by the runs of one workflow, across agents and processes."
+    )
+    tags: list[str] = field(description="Its tags.")
+    start_time: DateTime = field(description="When it started, by the recorder's wall clock.")
+    end_time: DateTime | None = field(description="When it ended; null while it runs.")
+    duration_ms: float | None = field(
+        description="Milliseconds it took, by a monotonic clock; null while it runs."
+    )
+    totals: Totals = field(description="What it adds up to now.")
+
+    @resolver("What the user attached: a flat object.")
+    async def attributes(self, info: Info) -> JSON:
+        """See the description, which is public."""
+        found = await self._load_text(info, PayloadKind.ATTRIBUTES)
+        return to_json(found.value_json) if found else _NO_VALUES
+
+    @resolver("Who recorded it, in OpenTelemetry's resource names: a flat object.")
+    async def resource(self, info: Info) -> JSON:
+        """See the description, which is public."""
+        found = await self._load_text(info, PayloadKind.RESOURCE)
+        return to_json(found.value_json) if found else _NO_VALUES
+
+    @resolver("What it was asked.")
+    async def input(self, info: Info) -> Payload | None:
+        """See the description, which is public."""
+        found = await self._load_text(info, PayloadKind.INPUT)
+        return Payload.from_record(found) if found else None
+
+    @resolver("What it answered.")
+    async def output(self, info: Info) -> Payload | None:
+        """See the description, which is public."""
+        found = await self._load_text(info, PayloadKind.OUTPUT)
+        return Payload.from_record(found) if found else None
+
+    @resolver("Why it failed.")
+    async def error(self, info: Info) -> SpanError | None:
+        """See the description, which is public."""
+        found = await self._load_text(info, PayloadKind.ERROR)
+        return SpanError.from_record(found) if found else None
+
+    @resolver("What its calls add up to by model, dearest first.")
+    async def usage_by_model(self, info: Info) -> list[ModelUsage]:
+        """See the description, which is public."""
+        usages = await info.context.loaders.model_usage_by_run.load(self.record.run_id)
+        return [ModelUsage.from_record(usage) for usage in usages or ()]
+
+    @resolver("Its spans in the order of `seq`; at most 200 a page.")
+    async def spans(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> SpanConnection:
+        """See the description, which is public."""
+        runs = info.context.runs
+        return make_connection(await runs.list_spans(self.record.run_id, first=first, after=after))
+
+    @resolver(
+        "All of its spans: flat, in pre-order, siblings by `seq`. A span whose parent "
+        "never arrived is at the top. Cheap while no input, output or attributes are asked for."
+    )
+    async def span_tree(self, info: Info) -> list[Span]:
+        """See the description, which is public."""
+        return FlatSpans(await info.context.runs.get_tree(self.record.run_id))
+
+    @resolver("Events of the run itself, in the order of `seq`; at most 200 a page.")
+    async def events(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> SpanEventConnection:
+        """See the description, which is public."""
+        part = ((self.record.run_id, _OWN), check_count(first), after)
+        return SpanEventConnection.from_page(await info.context.loaders.events_by_part.load(part))
+
+    @resolver("The run that this one re-executes; null when it was never recorded here.")
+    async def replayed_from(self, info: Info) -> Run | None:
+        """See the description, which is public."""
+        base = self.record.replayed_from
+        found = await info.context.loaders.run_by_id.load(base) if base else None
+        return Run.from_record(found) if found else None
+
+    @resolver("For `runEvents(after:)`: sends all that is not in this snapshot.")
+    def cursor(self, info: Info) -> str:
+        """See the description, which is public."""
+        return info.context.runs.make_cursor(self.record.position)
+
+    @classmethod
+    def from_record(cls, record: records.Run) -> Self:
+        """Return the GraphQL object of a run."""
+        return cls(
+            record=record,
+            id=strawberry.ID(record.run_id),
+            name=record.name,
+            status=RunStatus(record.status),
+            correlation_id=record.correlation_id,
+            tags=list(record.tags),
+            start_time=DateTime(record.start_ns),
+            end_time=None if record.end_ns is None else DateTime(record.end_ns),
+            duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,
+            totals=Totals.from_record(record.totals),
+        )
+
+    async def _load_text(self, info: Info, kind: PayloadKind) -> records.Payload | None:
+        return await info.context.loaders.payload_by_key.load(
+            (self.record.run_id, _OWN, kind.value)
+        )
+
+
+@strawberry.type(description="A run in a page.")
+class RunEdge:
+    """See the description, which is public."""
+
+    cursor: str = field(description="Its place in the list, for `after` and `before`.")
+    node: Run = field(description="The run.")
+
+
+@strawberry.type(description="A page of runs.")
+class RunConnection:
+    """See the description, which is public."""
+
+    run_filter: Private[RunFilter]
+    edges: list[RunEdge] = field(description="The runs of this page.")
+    page_info: PageInfo = field(description="Where this page is.")
+    cursor: str = field(description="For `runChanges(after:)`: sends all that changes from here.")
+
+    @resolver("How many runs match the filter, over all pages.")
+    async def total_count(self, info: Info) -> int:
+        """See the description, which is public."""
+        return await info.context.runs.count_runs(self.run_filter)
+
+
+async def load_run(info: Info, run_id: str) -> Run:
+    """Return a run that is known to be there: every span has one."""
+    found = await info.context.loaders.run_by_id.load(run_id)
+    assert found is not None
+    return Run.from_record(found)

@@ -1,0 +1,80 @@
+"""Scalars. Values stay as the store has them until someone selects the field."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, NewType
+
+import orjson
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.types.scalar import ScalarDefinition
+
+from agenttrace_server.money import format_pico, parse_pico
+
+DateTime = NewType("DateTime", int)
+"""Nanoseconds since the Unix epoch; ISO 8601 with microseconds, UTC, on the outside."""
+
+Decimal = NewType("Decimal", str)
+"""Decimal text in US dollars."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_INT64: Final = 2**63 - 1
+_DECIMAL: Final = re.compile(r"-?\d{1,18}(\.\d{1,30})?([eE]-?\d{1,2})?")
+
+
+def to_json(text: str) -> JSON:
+    """Return JSON text as a value that is put into the answer byte for byte."""
+    return JSON(orjson.Fragment(text))
+
+
+def to_usd(pico: int | None) -> Decimal | None:
+    """Return pico-dollars as decimal text; None stays unknown."""
+    return None if pico is None else Decimal(format_pico(pico))
+
+
+def write_time(value: Any) -> str:
+    """Return nanoseconds since the Unix epoch as ISO 8601 text, cut to microseconds."""
+    seconds, nanoseconds = divmod(int(value), 10**9)
+    return f"{_write_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)  # the spans of a run share few seconds
+def _write_second(seconds: int) -> str:
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
+
+
+def _read_time(value: Any) -> DateTime:
+    if not isinstance(value, str):
+        raise ValueError("a DateTime is ISO 8601 text, such as '2026-01-31T12:00:00Z'")  # noqa: TRY004 -- GraphQL's own kind of error
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a DateTime needs an offset from UTC, such as 'Z'")
+    nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return DateTime(max(-1, min(nanoseconds, _MAX_INT64)))
+
+
+def _read_usd(value: Any) -> Decimal:
+    text = str(value)
+    if isinstance(value, bool) or not _DECIMAL.fullmatch(text):
+        raise ValueError("a Decimal is a number as text, such as '0.0123'")
+    parse_pico(text)
+    return Decimal(text)
+
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    DateTime: strawberry.scalar(
+        name="DateTime",
+        description="A moment: ISO 8601 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`.",
+        serialize=write_time,
+        parse_value=_read_time,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="An exact amount in US dollars, as decimal text: `0.0123`.",
+        serialize=str,
+        parse_value=_read_usd,
+    ),
+}

@@ -1,0 +1,170 @@
+"""The span interface: what every kind of step has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import strawberry
+from strawberry import Private, field
+from strawberry.scalars import JSON
+
+from agenttrace_server import records
+from agenttrace_server.graphql.context import Info
+from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.enums import (
+    CostSource,
+    SpanEffect,
+    SpanOutcome,
+    SpanStatus,
+    SpanType,
+)
+from agenttrace_server.graphql.types.event import SpanEventConnection
+from agenttrace_server.graphql.types.node import Node, PageInfo, make_page_info
+from agenttrace_server.graphql.types.payload import Payload, SpanError
+from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
+from agenttrace_server.graphql.types.usage import Usage
+from agenttrace_server.services.runs import check_count, make_span_cursor, parse_span_cursor
+
+if TYPE_CHECKING:
+    from agenttrace_server.graphql.types.run import Run
+
+_NO_ATTRIBUTES = JSON(orjson.Fragment("{}"))
+
+
+@strawberry.interface(description="A step of a run.")
+class Span(Node):
+    """See the description, which is public."""
+
+    record: Private[records.Span]
+    span_id: str = field(description="16 hexadecimal digits, unique within the run.")
+    parent_span_id: str | None = field(
+        description="The `spanId` of the span that it is within; null at the top of the run. "
+        "The parent itself may be missing."
+    )
+    name: str = field(description="What the step is called.")
+    type: SpanType = field(description="What kind of step it is.")
+    status: SpanStatus = field(description="Where it is in its life.")
+    start_time: DateTime = field(description="When it started, by the recorder's wall clock.")
+    end_time: DateTime | None = field(description="When it ended; null while it runs.")
+    offset_ms: float = field(description="Milliseconds from the run's start to its own.")
+    duration_ms: float | None = field(
+        description="Milliseconds it took, by a monotonic clock; null while it runs."
+    )
+    depth: int = field(description="How many spans it is within; 0 at the top.")
+    seq: int = field(description="Place of its start in the order of what happened in the run.")
+    end_seq: int | None = field(description="Place of its end in that order.")
+    lane: int = field(
+        description="The logical thread of control: 0 is the run's own, each task or thread that "
+        "starts spans has another."
+    )
+    effect: SpanEffect = field(description="What it does to the world.")
+    outcome: SpanOutcome | None = field(description="How its body ended.")
+    model: str | None = field(description="The model that it called.")
+    usage: Usage | None = field(description="Its tokens, as far as they are known.")
+    cost_usd: Decimal | None = field(description="Its cost in USD, as recorded; null: unknown.")
+    cost_source: CostSource | None = field(description="Where the cost comes from.")
+    replay_key: str | None = field(description="The user's own key for matching in a replay.")
+    input_hash: str | None = field(description="SHA-256 of its canonical input, in hexadecimal.")
+
+    @resolver("The run that it is a step of.")
+    async def run(
+        self, info: Info
+    ) -> Annotated[Run, strawberry.lazy("agenttrace_server.graphql.types.run")]:
+        """See the description, which is public."""
+        from agenttrace_server.graphql.types.run import load_run  # noqa: PLC0415 -- a circle of types
+
+        return await load_run(info, self.record.run_id)
+
+    @resolver("The span that it is within; null at the top, or when it never arrived.")
+    async def parent(self, info: Info) -> Span | None:
+        """See the description, which is public."""
+        if self.parent_span_id is None:
+            return None
+        return await load_span(info, (self.record.run_id, self.parent_span_id))
+
+    @resolver("What it was given.")
+    async def input(self, info: Info) -> Payload | None:
+        """See the description, which is public."""
+        return await self.load_payload(info, records.PayloadKind.INPUT)
+
+    @resolver("What it gave.")
+    async def output(self, info: Info) -> Payload | None:
+        """See the description, which is public."""
+        return await self.load_payload(info, records.PayloadKind.OUTPUT)
+
+    @resolver("Why it failed.")
+    async def error(self, info: Info) -> SpanError | None:
+        """See the description, which is public."""
+        found = await self.load_text(info, records.PayloadKind.ERROR)
+        return SpanError.from_record(found) if found else None
+
+    @resolver("Names and values that were attached to it: a flat object.")
+    async def attributes(self, info: Info) -> JSON:
+        """See the description, which is public."""
+        found = await self.load_text(info, records.PayloadKind.ATTRIBUTES)
+        return to_json(found.value_json) if found else _NO_ATTRIBUTES
+
+    @resolver("What happened within it, in the order of `seq`; at most 200 a page.")
+    async def events(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> SpanEventConnection:
+        """See the description, which is public."""
+        part = (self._key, check_count(first), after)
+        return SpanEventConnection.from_page(await info.context.loaders.events_by_part.load(part))
+
+    @resolver("The spans directly within it, in the order of `seq`; at most 200 a page.")
+    async def children(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> SpanConnection:
+        """See the description, which is public."""
+        parse_span_cursor(after)
+        part = (self._key, check_count(first), after)
+        return make_connection(await info.context.loaders.children_by_part.load(part))
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.record.run_id, self.record.span_id
+
+    async def load_text(self, info: Info, kind: records.PayloadKind) -> records.Payload | None:
+        """Return one of its stored texts."""
+        return await info.context.loaders.payload_by_key.load((*self._key, kind.value))
+
+    async def load_payload(self, info: Info, kind: records.PayloadKind) -> Payload | None:
+        """Return one of its values."""
+        found = await self.load_text(info, kind)
+        return Payload.from_record(found) if found else None
+
+
+@strawberry.type(description="A span in a page.")
+class SpanEdge:
+    """See the description, which is public."""
+
+    cursor: str = field(description="Its place in the list, for `after`.")
+    node: Span = field(description="The span.")
+
+
+@strawberry.type(description="A page of spans, in the order of `seq`.")
+class SpanConnection:
+    """See the description, which is public."""
+
+    edges: list[SpanEdge] = field(description="The spans of this page.")
+    page_info: PageInfo = field(description="Where this page is.")
+
+
+def make_connection(page: records.Page[records.Span]) -> SpanConnection:
+    """Return the GraphQL object of a page of spans."""
+    from agenttrace_server.graphql.types.kinds import make_span  # noqa: PLC0415 -- a circle of types
+
+    edges = [SpanEdge(cursor=make_span_cursor(span), node=make_span(span)) for span in page.items]
+    cursors = [edge.cursor for edge in edges]
+    info = make_page_info(cursors, has_next=page.has_next, has_previous=page.has_previous)
+    return SpanConnection(edges=edges, page_info=info)
+
+
+async def load_span(info: Info, key: tuple[str, str]) -> Span | None:
+    """Return a span, if it is known."""
+    from agenttrace_server.graphql.types.kinds import make_span  # noqa: PLC0415 -- a circle of types
+
+    found = await info.context.loaders.span_by_key.load(key)
+    return make_span(found) if found else None

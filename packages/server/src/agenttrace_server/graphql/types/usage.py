@@ -1,0 +1,105 @@
+"""Tokens and money."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import strawberry
+from strawberry import field
+
+from agenttrace_server import records
+from agenttrace_server.graphql.types.enums import FigureSource
+from agenttrace_server.graphql.types.scalars import Decimal, to_usd
+
+
+@strawberry.type(description="Tokens of one call. What is unknown is null, never 0.")
+class Usage:
+    """See the description, which is public."""
+
+    prompt_tokens: int | None = field(description="Tokens sent, cached ones included.")
+    completion_tokens: int | None = field(description="Tokens received, reasoning included.")
+    total_tokens: int | None = field(
+        description="As reported; else the sum of what is known of prompt and completion."
+    )
+    cached_tokens: int | None = field(description="The part of the prompt read from a cache.")
+    cache_write_tokens: int | None = field(description="The part of the prompt put into a cache.")
+    reasoning_tokens: int | None = field(description="The part of the completion spent reasoning.")
+    source: FigureSource = field(description="Where the figures come from.")
+
+    @classmethod
+    def from_record(cls, record: records.Usage) -> Self:
+        """Return the GraphQL object of a span's tokens."""
+        return cls(
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=record.completion_tokens,
+            total_tokens=record.count_total(),
+            cached_tokens=record.cached_tokens,
+            cache_write_tokens=record.cache_write_tokens,
+            reasoning_tokens=record.reasoning_tokens,
+            source=FigureSource(record.source),
+        )
+
+
+@strawberry.type(
+    description="What a run adds up to now. Tokens and cost are those of all spans but AGENT "
+    "spans, which by convention repeat the sum of the calls within them."
+)
+class Totals:
+    """See the description, which is public."""
+
+    spans: int = field(description="How many spans it has.")
+    llm_calls: int = field(description="How many of them are LLM_CALL.")
+    tool_calls: int = field(description="How many of them are TOOL_CALL.")
+    errors: int = field(description="How many of them have the status ERROR.")
+    prompt_tokens: int | None = field(description="Tokens sent; null: none is known.")
+    completion_tokens: int | None = field(description="Tokens received; null: none is known.")
+    cached_tokens: int | None = field(description="Tokens read from a cache; null: none is known.")
+    total_tokens: int | None = field(description="Tokens in all; null: none is known.")
+    tokens_estimated: bool = field(
+        description="Whether at least one of the summed figures is an estimate."
+    )
+    cost_usd: Decimal | None = field(description="The exact sum in USD; null: none is known.")
+
+    @classmethod
+    def from_record(cls, record: records.Totals) -> Self:
+        """Return the GraphQL object of a run's sums."""
+        return cls(
+            spans=record.spans,
+            llm_calls=record.llm_calls,
+            tool_calls=record.tool_calls,
+            errors=record.errors,
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=record.completion_tokens,
+            cached_tokens=record.cached_tokens,
+            total_tokens=record.total_tokens,
+            tokens_estimated=record.tokens_estimated,
+            cost_usd=to_usd(record.cost_pico),
+        )
+
+
+@strawberry.type(description="What the calls of one model in a run add up to.")
+class ModelUsage:
+    """See the description, which is public."""
+
+    model: str = field(description="The model's name, as recorded.")
+    calls: int = field(description="How many spans called it (AGENT spans are not counted).")
+    prompt_tokens: int | None = field(description="Tokens sent; null: none is known.")
+    completion_tokens: int | None = field(description="Tokens received; null: none is known.")
+    total_tokens: int | None = field(description="Tokens in all; null: none is known.")
+    tokens_estimated: bool = field(
+        description="Whether at least one of the summed figures is an estimate."
+    )
+    cost_usd: Decimal | None = field(description="The exact sum in USD; null: none is known.")
+
+    @classmethod
+    def from_record(cls, record: records.ModelUsage) -> Self:
+        """Return the GraphQL object of a model's sums."""
+        return cls(
+            model=record.model,
+            calls=record.calls,
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=record.completion_tokens,
+            total_tokens=record.total_tokens,
+            tokens_estimated=record.tokens_estimated,
+            cost_usd=to_usd(record.cost_pico),
+        )

@@ -1,0 +1,47 @@
+"""Errors over HTTP: `{"error": {"code", "message"}}`, always JSON, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive, Send
+
+_log = logging.getLogger(__name__)
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def make_error(
+    status: int, code: str, message: str, *, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error as JSON. `code` is for programs, `message` for people."""
+    body = {"error": {"code": code, "message": message}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def answer_http_error(_request: Request, error: Exception) -> Response:
+    """Answer a refusal that Starlette or a route raised."""
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "bad_request")
+    headers = dict(error.headers) if error.headers else None
+    return make_error(error.status_code, code, error.detail, headers=headers)
+
+
+async def answer_unexpected(request: Request, error: Exception) -> Response:
+    """Answer an error that nobody expected: under an id that the log has too."""
+    error_id = secrets.token_hex(8)
+    _log.error("error %s at %s %s", error_id, request.method, request.url.path, exc_info=error)
+    return make_error(500, "internal", f"internal error {error_id}; the server's log has more")
+
+
+async def refuse_websocket(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is accepted: the client sees status 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})

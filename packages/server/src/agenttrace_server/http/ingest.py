@@ -1,0 +1,68 @@
+"""`POST /api/ingest`: NDJSON in; the answer comes when it is on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agenttrace_server.errors import OverloadedError, TooLargeError
+from agenttrace_server.http.bodies import read_body
+from agenttrace_server.http.errors import make_error
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agenttrace_server.services.budget import ByteBudget
+    from agenttrace_server.services.ingest import IngestResult, IngestService
+
+CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
+
+
+class IngestRoute:
+    """The door for recorders."""
+
+    def __init__(self, service: IngestService, budget: ByteBudget) -> None:
+        self._service = service
+        self._budget = budget
+
+    def make_route(self) -> Route:
+        """Return the route."""
+        return Route("/api/ingest", self.answer, methods=["POST"])
+
+    async def answer(self, request: Request) -> Response:
+        """Store the body's records and say what became of each line."""
+        _check_content_type(request)
+        try:
+            with self._budget.open_account() as account:
+                result = await self._service.ingest(await read_body(request, account))
+        except TooLargeError as error:
+            return make_error(413, "too_large", str(error))
+        except OverloadedError as error:
+            retry = {"Retry-After": str(error.retry_after_s)}
+            return make_error(503, "overloaded", str(error), headers=retry)
+        return JSONResponse(_dump(result), status_code=200 if result.accepted else 400)
+
+
+def _check_content_type(request: Request) -> None:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in CONTENT_TYPES:
+        raise HTTPException(
+            415, f"Content-Type must be {' or '.join(CONTENT_TYPES)}: one JSON object a line"
+        )
+
+
+def _dump(result: IngestResult) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "accepted": result.accepted,
+        "rejected": result.rejected,
+        "errors": [
+            {"line": error.line, "code": error.code, "message": error.message}
+            for error in result.errors
+        ],
+    }
+    if result.rejected > len(result.errors):
+        body["errors_truncated"] = True
+    return body

@@ -1,0 +1,68 @@
+"""The built dashboard. Paths that are no file get its page: the address is the app's own."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
+
+_API_PATH: Final = re.compile(r"/+(api|graphql|v1)(/|$)", re.IGNORECASE)
+_HASHED: Final = "assets/"  # Vite puts a hash of the content into the names in here
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_NOT_BUILT: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>AgentTrace</title></head>
+<body>
+<h1>The server runs; the dashboard is not built.</h1>
+<p>In a checkout of the repository run <code>make build</code>, or install a released wheel of
+<code>agenttrace-server</code>, which has it inside. Then load this page again.</p>
+<p>Recording works meanwhile: point <code>APIExporter</code> at <code>/api</code> of this server.
+What it holds can be read at <code>/graphql</code>.</p>
+</body></html>
+"""
+
+
+class Dashboard:
+    """Serves the files of the dashboard."""
+
+    def __init__(self, folder: Path = STATIC_FOLDER) -> None:
+        self._folder = folder
+        self._files = StaticFiles(directory=folder, check_dir=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a file, the app's page, or 404 for a path of the API."""
+        if _API_PATH.match(scope["path"]):
+            raise HTTPException(404, f"there is nothing at {scope['path'][:200]}")
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, "only GET", headers={"Allow": "GET, HEAD"})
+        response = await self._find(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _find(self, request: Request) -> Response:
+        if not (self._folder / "index.html").is_file():
+            return HTMLResponse(_NOT_BUILT, status_code=503)
+        path = self._files.get_path(request.scope)
+        try:
+            return _cache(await self._files.get_response(path, request.scope), path)
+        except HTTPException as error:
+            # A file that is gone (an old build's) must not turn into a page with status 200.
+            if error.status_code != HTTPStatus.NOT_FOUND or "." in path.rpartition("/")[2].strip(
+                "."
+            ):
+                raise
+        return _cache(await self._files.get_response("index.html", request.scope), "index.html")
+
+
+def _cache(response: Response, path: str) -> Response:
+    response.headers["Cache-Control"] = _FOREVER if path.startswith(_HASHED) else "no-cache"
+    return response

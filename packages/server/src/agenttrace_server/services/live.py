@@ -1,0 +1,135 @@
+"""Following runs: what the store has after a cursor, then what comes. No gap and no duplicate.
+
+The store is read by cursor every time; the bus only says when to look again. So nothing waits in
+memory for a slow follower: it is behind in the log, and gets the rest when it asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agenttrace.wire import is_terminal
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.live.bus import EVERY_RUN, Bus
+from agenttrace_server.services.runs import RunFilter, parse_run_id
+from agenttrace_server.storage import changes
+from agenttrace_server.storage.positions import Cursor, parse_cursor, read_end
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from agenttrace_server.records import ChangedRuns, RunChanges
+    from agenttrace_server.storage.engine import Database
+
+MAX_BATCH_CHANGES: Final = 1_000
+LIST_INTERVAL_S: Final = 0.05
+"""Of a list of runs, at most one batch in so many seconds: under load, changes are gathered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The cursor that a follower came with cannot be gone on from: what lies between is unknown."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBatch:
+    """The next changes of one run. The last batch has `ended`."""
+
+    cursor: str
+    gap: Gap | None
+    found: RunChanges
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListBatch:
+    """The next changes of a list of runs."""
+
+    cursor: str
+    gap: Gap | None
+    found: ChangedRuns
+
+
+class LiveService:
+    """Followers of one run or of many."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+
+    async def follow_run(self, run_id: str, *, after: str | None) -> AsyncGenerator[RunBatch]:
+        """Yield the changes of a run after a cursor, or from its beginning, until it has ended.
+
+        The run need not exist yet. The first batch comes at once, empty if need be. After the
+        run's end has been told, the stream ends; records that arrive later still are told to
+        those who follow it again with the last cursor.
+
+        Raises:
+            InvalidArgumentError: the run id or the cursor is malformed.
+
+        """
+        if parse_run_id(run_id) is None:
+            raise InvalidArgumentError("runId must be 32 lower-case hexadecimal digits")
+        with self._bus.listen(run_id) as bell:
+            position, gap = await self._begin(after, otherwise=0)
+            is_first = True
+            while True:
+                bell.clear()
+                found = await self._database.read(
+                    changes.read_run_changes, run_id, after=position, limit=MAX_BATCH_CHANGES
+                )
+                position = found.end
+                ended = not found.has_more and found.run is not None
+                ended = ended and found.run is not None and is_terminal(found.run.status)
+                if found.changes or is_first or ended:
+                    yield RunBatch(self._cursor(position), gap, found, ended)
+                if ended:
+                    return
+                gap, is_first = None, False
+                if not found.has_more:
+                    await bell.wait()
+
+    async def follow_runs(
+        self, run_filter: RunFilter, *, after: str | None
+    ) -> AsyncGenerator[ListBatch]:
+        """Yield the runs that change after a cursor, or from now on, for ever.
+
+        The first batch comes at once, empty if need be: it has the cursor to go on from.
+
+        Raises:
+            InvalidArgumentError: the cursor is malformed.
+
+        """
+        with self._bus.listen(EVERY_RUN) as bell:
+            now = await self._database.read(read_end)
+            position, gap = await self._begin(after, otherwise=now)
+            is_first = True
+            while True:
+                bell.clear()
+                found = await self._database.read(
+                    changes.read_changed_runs, run_filter, after=position, limit=MAX_BATCH_CHANGES
+                )
+                position = found.end
+                if found.changes or is_first:
+                    yield ListBatch(self._cursor(position), gap, found)
+                    await asyncio.sleep(LIST_INTERVAL_S)
+                gap, is_first = None, False
+                if not found.has_more:
+                    await bell.wait()
+
+    async def _begin(self, after: str | None, *, otherwise: int) -> tuple[int, Gap | None]:
+        if after is None:
+            return otherwise, None
+        cursor = parse_cursor(after)
+        end = await self._database.read(read_end)
+        if cursor.database_id == self._database.database_id and cursor.position <= end:
+            return cursor.position, None
+        return end, Gap(after, self._cursor(end))
+
+    def _cursor(self, position: int) -> str:
+        return str(Cursor(self._database.database_id, position))

@@ -1,0 +1,163 @@
+"""Reading what is stored, as use cases. Unknown ids give nothing; a wrong argument is an error."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.storage import events, payloads, positions, runs, spans
+from agenttrace_server.storage.runs import RunFilter, RunSlice, RunSort, read_sort_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace_server.records import Event, ModelUsage, Page, Payload, Run, Span
+    from agenttrace_server.storage.engine import Database
+
+__all__ = [
+    "MAX_PAGE",
+    "RunFilter",
+    "RunService",
+    "RunSlice",
+    "RunSort",
+    "SpanKey",
+    "check_count",
+    "read_sort_key",
+]
+
+SpanKey: TypeAlias = tuple[str, str]
+
+MAX_PAGE: Final = 200
+DEFAULT_PAGE: Final = 50
+_RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_SPAN_ID: Final = re.compile(r"([0-9a-f]{32}):([0-9a-f]{16})")
+
+
+class RunService:
+    """Runs, spans, texts and events, from the store's last commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_runs(self, run_ids: Sequence[str]) -> dict[str, Run]:
+        """Return the runs that exist, by id."""
+        return await self._database.read(runs.read_runs, run_ids)
+
+    async def list_runs(self, run_filter: RunFilter, part: RunSlice) -> Page[Run]:
+        """Return a page of the runs that match."""
+        return await self._database.read(runs.list_runs, run_filter, part)
+
+    async def count_runs(self, run_filter: RunFilter) -> int:
+        """Return how many runs match."""
+        return await self._database.read(runs.count_runs, run_filter)
+
+    async def get_cursor(self) -> str:
+        """Return the cursor of the change log's end: everything before it is in later reads."""
+        return self.make_cursor(await self._database.read(positions.read_end))
+
+    def make_cursor(self, position: int) -> str:
+        """Return the cursor of a position of this store."""
+        return str(positions.Cursor(self._database.database_id, position))
+
+    async def list_model_usage(self, run_ids: Sequence[str]) -> dict[str, tuple[ModelUsage, ...]]:
+        """Return the sums by model of each run."""
+        return await self._database.read(runs.list_model_usage, run_ids)
+
+    async def get_tree(self, run_id: str) -> tuple[Span, ...]:
+        """Return all spans of a run in pre-order, with their depths."""
+        return await self._database.read(spans.read_tree, run_id)
+
+    async def get_spans(self, keys: Sequence[SpanKey]) -> dict[SpanKey, Span]:
+        """Return the spans that exist, by key."""
+        return await self._database.read(spans.read_spans, keys)
+
+    async def list_spans(self, run_id: str, *, first: int | None, after: str | None) -> Page[Span]:
+        """Return a page of a run's spans, by `seq`."""
+        position = parse_span_cursor(after)
+        return await self._database.read(
+            spans.list_spans, run_id, first=check_count(first), after=position
+        )
+
+    async def list_children(
+        self, parents: Sequence[SpanKey], *, first: int, after: str | None
+    ) -> dict[SpanKey, Page[Span]]:
+        """Return a page of the children of each span, by `seq`."""
+        position = parse_span_cursor(after)
+        return await self._database.read(
+            spans.list_children, parents, first=check_count(first), after=position
+        )
+
+    async def list_events(
+        self, owners: Sequence[SpanKey], *, first: int, after: str | None
+    ) -> dict[SpanKey, Page[Event]]:
+        """Return a page of the events of each span, or run (an empty span id), by `seq`."""
+        position = parse_event_cursor(after)
+        return await self._database.read(
+            events.list_events, owners, first=check_count(first), after_seq=position
+        )
+
+    async def get_payloads(
+        self, keys: Sequence[payloads.PayloadKey]
+    ) -> dict[payloads.PayloadKey, Payload]:
+        """Return the texts that exist, by run id, span id and kind."""
+        return await self._database.read(payloads.read_payloads, keys)
+
+
+def check_count(count: int | None, *, name: str = "first") -> int:
+    """Return the count if a page may have so many items; 50 when none is given.
+
+    Raises:
+        InvalidArgumentError: it may not.
+
+    """
+    if count is None:
+        return DEFAULT_PAGE
+    if not 0 <= count <= MAX_PAGE:
+        raise InvalidArgumentError(f"{name} is {count}; it must be from 0 to {MAX_PAGE}")
+    return count
+
+
+def parse_run_id(text: str) -> str | None:
+    """Return a run's id; None for a text that no run has as its id."""
+    return text if _RUN_ID.fullmatch(text) else None
+
+
+def parse_span_key(text: str) -> SpanKey | None:
+    """Return the key in a span's id, `<run>:<span>`; None for a text that no span has."""
+    found = _SPAN_ID.fullmatch(text)
+    return (found[1], found[2]) if found else None
+
+
+def make_span_cursor(span: Span) -> str:
+    """Return the cursor of a span in a list by `seq`."""
+    return f"{span.seq}.{span.span_id}"
+
+
+def parse_span_cursor(cursor: str | None) -> spans.SpanPosition:
+    """Return the position that a cursor of a list of spans names.
+
+    Raises:
+        InvalidArgumentError: no such list gave it.
+
+    """
+    if cursor is None:
+        return spans.BEFORE_ALL
+    found = re.fullmatch(r"(\d{1,10})\.([0-9a-f]{16})", cursor)
+    if found is None:
+        raise InvalidArgumentError("after is not a cursor of a list of spans")
+    return int(found[1]), found[2]
+
+
+def parse_event_cursor(cursor: str | None) -> int:
+    """Return the `seq` that a cursor of a list of events names; -1 for none.
+
+    Raises:
+        InvalidArgumentError: no such list gave it.
+
+    """
+    if cursor is None:
+        return -1
+    if not re.fullmatch(r"\d{1,10}", cursor):
+        raise InvalidArgumentError("after is not a cursor of a list of events")
+    return int(cursor)

@@ -1,0 +1,122 @@
+"""Running the application: uvicorn, with an end that its users can rely on."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
+
+from agenttrace_server.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from agenttrace_server.app import Application
+
+STOP_TIMEOUT_S: Final = 10
+PING_S: Final = 20.0
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+_BACKLOG: Final = 2048
+
+
+class GracefulServer(uvicorn.Server):
+    """Ends with 0 on SIGTERM and SIGINT: answers what it has taken, says 1001 to WebSockets.
+
+    A second signal ends it at once; what was acknowledged is on disk either way.
+    """
+
+    def __init__(self, application: Application, *, on_start: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application.asgi,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE_BYTES,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=PING_S,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=STOP_TIMEOUT_S,
+            )
+        )
+        self._application = application
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to listen, end WebSockets, answer what is under way."""
+        for server in self.servers:
+            server.close()
+        await self._application.graphql.close_sockets()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals as a wish to end, which is not an error."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals belong to the main thread; whoever runs this one sets `should_exit`
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- the signal module's
+        """End; at the second signal without waiting for anyone."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the address.
+
+    Raises:
+        StartError: the address is taken, forbidden, or none of this machine.
+
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise StartError(
+            f"SERVER_HOST is {host!r}, which is no address of this machine ({error.strerror}); "
+            "127.0.0.1 always is"
+        ) from error
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+        bound.listen(_BACKLOG)  # also where a second listener on the port is found out
+    except OSError as error:
+        bound.close()
+        raise StartError(_describe(error, host, port)) from error
+    return bound
+
+
+def _describe(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"SERVER_PORT: port {port} of {host} is taken; stop the program that has it "
+            "or choose another with --port or SERVER_PORT"
+        )
+    if error.errno == errno.EACCES:
+        return f"SERVER_PORT: port {port} needs more rights; choose one above 1023 with --port"
+    return f"SERVER_HOST: cannot listen on {host}: {error.strerror}; 127.0.0.1 always works"

@@ -1,0 +1,145 @@
+"""Settings: read once, from flags, the environment and `.env` (in this order), and then frozen."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from agenttrace_server.errors import StartError
+
+MEBIBYTE: Final = 1024 * 1024
+# One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
+MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
+
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+
+NameList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Environment(StrEnum):
+    """What the server is used for."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. A field's name in capitals is its variable."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///./data/agenttrace.db",
+        description="Where the store is: a SQLite file. `sqlite:///` means the same.",
+    )
+    server_host: str = Field(
+        default="127.0.0.1", description="The address to listen on. There are no accounts yet."
+    )
+    server_port: int = Field(
+        default=8000, ge=0, le=65535, description="The TCP port; 0 takes a free one."
+    )
+    allowed_hosts: NameList = Field(
+        default=(),
+        description="Names, besides localhost, that the server answers to; separated by commas.",
+    )
+    cors_origins: NameList = Field(
+        default=(),
+        description="Origins of other web pages that may use the API; separated by commas.",
+    )
+    environment: Environment = Field(
+        default=Environment.DEVELOPMENT,
+        description="`production` refuses to listen beyond this machine while there are no "
+        "accounts.",
+    )
+    buffer_size: int = Field(
+        default=128 * MEBIBYTE,
+        ge=MIN_BUFFER_BYTES,
+        description="Bytes of ingest requests in memory at once; beyond it they get 503.",
+    )
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST_NAME.fullmatch(host):
+                raise ValueError(f"{host!r} is no host name; give names without scheme and port")
+        return hosts
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin!r} is no origin such as https://example.org")
+        return origins
+
+    @model_validator(mode="after")
+    def _check_exposure(self) -> Self:
+        if self.environment is Environment.PRODUCTION and not self.is_local:
+            raise ValueError(
+                f"SERVER_HOST is {self.server_host!r} with ENVIRONMENT=production, and this "
+                "release has no accounts: listen on 127.0.0.1 behind a proxy that has"
+            )
+        return self
+
+    @property
+    def shown_host(self) -> str:
+        """Return the host as a URL has it; for "every address", the one of this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.server_host, self.server_host)  # noqa: S104 -- compared, not bound
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether only this machine can reach the server."""
+        if self.server_host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.server_host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Return the settings; a flag that is None was not given.
+
+    Raises:
+        StartError: a value is wrong; one line names the variable and what it should be.
+
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise StartError(_describe(error)) from error
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    problem = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return problem
+    variable = str(first["loc"][0]).upper()
+    return f"{variable} is {str(first['input'])[:100]!r}: {problem}"

@@ -1,0 +1,157 @@
+"""Appending a batch of records: read what it touches, merge in memory, write what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects.sqlite import insert
+
+from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan
+from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
+from agenttrace_server.storage.keys import select_by_ids, select_by_keys
+from agenttrace_server.storage.positions import read_end
+from agenttrace_server.storage.rollups import MODEL_SUMS, RUN_SUMS, apply_sums
+from agenttrace_server.storage.snapshots import (
+    dump_run_row,
+    dump_span_row,
+    list_new_payloads,
+    load_run_state,
+    load_span_state,
+)
+from agenttrace_server.storage.tables import (
+    CHANGE,
+    EVENT,
+    MODEL_USAGE,
+    PAYLOAD,
+    RUN,
+    RUN_OWNER,
+    SPAN,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Select, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a commit changed: whom to wake, and up to where there is something to read."""
+
+    end: int
+    run_ids: frozenset[str]
+
+
+def append_records(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+    """Merge the records into the store, within the caller's transaction.
+
+    Applying a record twice, late or in another order leads to the same rows and sums.
+    """
+    batch = _load_batch(connection, records)
+    for record in records:
+        batch.apply(record)
+    _write_batch(connection, batch)
+    changed = frozenset(change["run_id"] for change in batch.changes)
+    return Appended(read_end(connection), changed)
+
+
+def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch:
+    run_ids = {record.run_id for record in records}
+    span_keys = {
+        (record.run_id, record.span_id)
+        for record in records
+        if isinstance(record, ValidSpan | ValidEvent) and record.span_id is not None
+    }
+    event_keys = [(r.run_id, r.seq) for r in records if isinstance(r, ValidEvent)]
+    batch = Batch(
+        runs={run_id: RunWork() for run_id in run_ids},
+        spans={key: SpanWork() for key in span_keys},
+        stored_events=set(_read_stored_events(connection, event_keys)),
+    )
+    known = set()
+    for row in _read_rows(connection, select_by_ids(RUN, sorted(run_ids), "run_id")):
+        known.add(row["run_id"])
+        batch.runs[row["run_id"]] = RunWork(
+            load_run_state(row), row, row["start_ns"], announced=True
+        )
+    # A run that is new has no spans: its keys need no look.
+    keys = [key for key in span_keys if key[0] in known]
+    for row in _read_spans(connection, keys):
+        batch.spans[row["run_id"], row["span_id"]].state = load_span_state(row)
+    missing = [key for key in keys if not batch.spans[key].state.fields]
+    for run_id, span_id, seq in _read_waiting_events(connection, missing):
+        batch.spans[run_id, span_id].waiting.append(seq)
+    return batch
+
+
+def _write_batch(connection: Connection, batch: Batch) -> None:
+    spans = [(key, work) for key, work in batch.spans.items() if work.changed]
+    _upsert(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
+    runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
+    _upsert(connection, RUN, [_dump_run(run_id, work) for run_id, work in runs])
+    payloads = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
+    for run_id, work in runs:
+        payloads.extend(list_new_payloads(run_id, RUN_OWNER, work.state))
+    _upsert(connection, PAYLOAD, payloads)
+    _upsert(connection, EVENT, list(batch.new_events.values()))
+    _upsert(connection, MODEL_USAGE, list(_dump_models(connection, runs)))
+    if batch.changes:
+        connection.execute(insert(CHANGE), batch.changes)
+
+
+def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
+    row = dump_run_row(run_id, work.state, earliest_ns=work.earliest_ns or 0)
+    return {**row, **apply_sums(work.row, work.difference.run, RUN_SUMS)}
+
+
+def _dump_models(
+    connection: Connection, runs: Iterable[tuple[str, RunWork]]
+) -> Iterator[dict[str, Any]]:
+    deltas = {
+        (run_id, model): sums
+        for run_id, work in runs
+        for model, sums in work.difference.models.items()
+        if any(sums.values())
+    }
+    if not deltas:
+        return
+    query = select_by_keys(MODEL_USAGE, list(deltas), "run_id", "model")
+    stored = {(row["run_id"], row["model"]): row for row in _read_rows(connection, query)}
+    for (run_id, model), delta in deltas.items():
+        sums = apply_sums(stored.get((run_id, model)), delta, MODEL_SUMS)
+        yield {"run_id": run_id, "model": model, **sums}
+
+
+def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+
+
+def _read_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- the documented name
+
+
+def _read_spans(connection: Connection, keys: list[SpanKey]) -> list[dict[str, Any]]:
+    if not keys:
+        return []
+    return _read_rows(connection, select_by_keys(SPAN, keys, "run_id", "span_id"))
+
+
+def _read_stored_events(connection: Connection, keys: list[EventKey]) -> Iterator[EventKey]:
+    if keys:
+        query = select_by_keys(EVENT, keys, "run_id", "seq", columns=["run_id", "seq"])
+        yield from ((run_id, seq) for run_id, seq in connection.execute(query))
+
+
+def _read_waiting_events(connection: Connection, keys: list[SpanKey]) -> list[tuple[str, str, int]]:
+    if not keys:
+        return []
+    columns = ["run_id", "span_id", "seq"]
+    query = select_by_keys(EVENT, keys, "run_id", "span_id", columns=columns)
+    found = [(run_id, span_id, seq) for run_id, span_id, seq in connection.execute(query)]
+    return sorted(found, key=lambda row: row[2])

@@ -1,0 +1,159 @@
+"""Merging a batch in memory: stored states in, rows to write and log entries out. No SQL.
+
+Entries of the change log are made in the order of the records, with two rules that spare a
+follower special cases: a span's `span_started` comes before anything else of that span (events
+that arrive earlier wait for it), and each span has one `span_started` and at most one
+`span_ended`, whatever was sent how often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from agenttrace.wire import is_terminal
+from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidRun, ValidSpan
+from agenttrace_server.records import ChangeKind
+from agenttrace_server.storage.merge import State, rank_of
+from agenttrace_server.storage.rollups import Difference, count_model, count_span
+from agenttrace_server.storage.snapshots import read_payload, read_run_fields, read_span_fields
+from agenttrace_server.storage.tables import RUN_OWNER
+
+SpanKey: TypeAlias = tuple[str, str]
+EventKey: TypeAlias = tuple[str, int]
+
+
+@dataclass(slots=True)
+class RunWork:
+    """A run that this batch touches."""
+
+    state: State = field(default_factory=State)
+    row: dict[str, Any] | None = None
+    """As stored, with its sums; None for a run that the store does not have."""
+    earliest_ns: int | None = None
+    difference: Difference = field(default_factory=Difference)
+    announced: bool = False
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class SpanWork:
+    """A span that this batch touches."""
+
+    state: State = field(default_factory=State)
+    changed: bool = False
+    waiting: list[int] = field(default_factory=list)
+    """The `seq` of events that came before their span, oldest first."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The state of everything that a batch of records touches, while it is applied."""
+
+    runs: dict[str, RunWork]
+    spans: dict[SpanKey, SpanWork]
+    stored_events: set[EventKey]
+    new_events: dict[EventKey, dict[str, Any]] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def apply(self, record: ValidRecord) -> None:
+        """Merge one record into the batch."""
+        if isinstance(record, ValidSpan):
+            self._apply_span(record)
+        elif isinstance(record, ValidEvent):
+            self._apply_event(record)
+        else:
+            self._apply_run(record)
+
+    def _apply_run(self, record: ValidRun) -> None:
+        run = self.runs[record.run_id]
+        ended_before = _has_ended(run.state)
+        if not run.state.apply(rank_of(record.status, record.rev), read_run_fields(record)):
+            return
+        run.changed = True
+        was_announced = run.announced
+        self._announce(record.run_id, run)
+        if _has_ended(run.state) and not ended_before:
+            self._log(ChangeKind.RUN_ENDED, record.run_id)
+        elif was_announced:
+            self._log(ChangeKind.RUN_UPDATED, record.run_id)
+
+    def _apply_span(self, record: ValidSpan) -> None:
+        key = (record.run_id, record.span_id)
+        span = self.spans[key]
+        is_new = not span.state.fields
+        ended_before = _has_ended(span.state)
+        before = (count_span(span.state), count_model(span.state) if not is_new else None)
+        if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
+            return
+        span.changed = True
+        run = self._touch_run(record.run_id, record.start_ns)
+        run.difference.move(before, span.state)
+        if is_new:
+            self._log(ChangeKind.SPAN_STARTED, *key)
+            for seq in span.waiting:
+                self._log(ChangeKind.EVENT, *key, event_seq=seq)
+        if _has_ended(span.state) and not ended_before:
+            self._log(ChangeKind.SPAN_ENDED, *key)
+        elif not is_new:
+            self._log(ChangeKind.SPAN_UPDATED, *key)
+
+    def _apply_event(self, record: ValidEvent) -> None:
+        key = (record.run_id, record.seq)
+        if key in self.stored_events or key in self.new_events:
+            return
+        self.new_events[key] = _dump_event(record)
+        self._touch_run(record.run_id, record.t_ns)
+        if record.span_id is None:
+            self._log(ChangeKind.EVENT, record.run_id, event_seq=record.seq)
+            return
+        span = self.spans[record.run_id, record.span_id]
+        if span.state.fields:
+            self._log(ChangeKind.EVENT, record.run_id, record.span_id, event_seq=record.seq)
+        else:
+            span.waiting.append(record.seq)
+
+    def _touch_run(self, run_id: str, at_ns: int) -> RunWork:
+        run = self.runs[run_id]
+        run.changed = True
+        if run.earliest_ns is None or at_ns < run.earliest_ns:
+            run.earliest_ns = at_ns
+        self._announce(run_id, run)
+        return run
+
+    def _announce(self, run_id: str, run: RunWork) -> None:
+        if not run.announced:
+            run.announced = True
+            self._log(ChangeKind.RUN_CREATED, run_id)
+
+    def _log(
+        self,
+        kind: ChangeKind,
+        run_id: str,
+        span_id: str | None = None,
+        *,
+        event_seq: int | None = None,
+    ) -> None:
+        self.changes.append(
+            {"run_id": run_id, "kind": kind.value, "span_id": span_id, "event_seq": event_seq}
+        )
+
+
+def _has_ended(state: State) -> bool:
+    return bool(state.fields) and is_terminal(state.fields["status"])
+
+
+def _dump_event(record: ValidEvent) -> dict[str, Any]:
+    body = read_payload(record.body) if record.body is not None else None
+    return {
+        "run_id": record.run_id,
+        "seq": record.seq,
+        "span_id": record.span_id or RUN_OWNER,
+        "t_ns": record.t_ns,
+        "name": record.name,
+        "value_json": body.value_json if body else None,
+        "codec": body.codec if body else None,
+        "fidelity": body.fidelity if body else None,
+        "whole_bytes": body.whole_bytes if body else None,
+        "sha256": body.sha256 if body else None,
+    }

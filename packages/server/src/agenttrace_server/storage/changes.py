@@ -1,0 +1,98 @@
+"""Reading the change log by cursor, with the state that the changes led to.
+
+Everything that belongs together is read on one connection, in one snapshot: the entries, the
+spans and events they name, and the run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, and_, select, true
+
+from agenttrace_server.records import Change, ChangedRun, ChangedRuns, ChangeKind, RunChanges
+from agenttrace_server.storage.events import read_events
+from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.positions import END_OF_LOG, read_end
+from agenttrace_server.storage.runs import (
+    RunFilter,
+    list_fixed_conditions,
+    list_state_conditions,
+    make_run,
+    read_runs,
+)
+from agenttrace_server.storage.spans import read_spans
+from agenttrace_server.storage.tables import CHANGE, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def read_run_changes(connection: Connection, run_id: str, *, after: int, limit: int) -> RunChanges:
+    """Return the changes of one run after a position, at most `limit`, oldest first."""
+    end = read_end(connection)
+    query = select(CHANGE).where(CHANGE.c.run_id == run_id, CHANGE.c.position > after)
+    rows = connection.execute(query.order_by(CHANGE.c.position).limit(limit + 1)).all()
+    has_more = len(rows) > limit
+    changes = tuple(_make_change(row) for row in rows[:limit])
+    span_ids = {change.span_id for change in changes if change.span_id is not None}
+    seqs = [change.event_seq for change in changes if change.event_seq is not None]
+    spans = read_spans(connection, [(run_id, span_id) for span_id in sorted(span_ids)])
+    return RunChanges(
+        end=changes[-1].position if has_more else end,
+        has_more=has_more,
+        changes=changes,
+        run=read_runs(connection, [run_id]).get(run_id),
+        spans={span_id: span for (_, span_id), span in spans.items()},
+        events=read_events(connection, run_id, seqs) if seqs else {},
+    )
+
+
+def read_changed_runs(
+    connection: Connection, run_filter: RunFilter, *, after: int, limit: int
+) -> ChangedRuns:
+    """Return the runs that changed after a position, from at most `limit` changes.
+
+    Left out are runs that can never match the filter (name, correlation id, text, start).
+    """
+    end = read_end(connection)
+    query = select(CHANGE.c.position, CHANGE.c.run_id, CHANGE.c.kind)
+    query = query.where(CHANGE.c.position > after).order_by(CHANGE.c.position).limit(limit + 1)
+    rows = connection.execute(query).all()
+    has_more = len(rows) > limit
+    kinds = _merge_kinds(rows[:limit])
+    changes = _read_changed(connection, run_filter, kinds) if kinds else ()
+    return ChangedRuns(rows[limit - 1].position if has_more else end, has_more, tuple(changes))
+
+
+def _read_changed(
+    connection: Connection, run_filter: RunFilter, kinds: dict[str, ChangeKind]
+) -> list[ChangedRun]:
+    matches = and_(true(), *list_state_conditions(run_filter))
+    query = select_by_ids(RUN, list(kinds), "run_id").where(*list_fixed_conditions(run_filter))
+    query = query.add_columns(END_OF_LOG.label("position"), matches.label("matches"))
+    found = {row.run_id: row for row in connection.execute(query)}
+    return [
+        ChangedRun(kind, make_run(found[run_id]), bool(found[run_id].matches))
+        for run_id, kind in kinds.items()
+        if run_id in found
+    ]
+
+
+def _merge_kinds(rows: Iterable[Any]) -> dict[str, ChangeKind]:
+    """Return one kind a run: created if it was, else ended if it did, else updated."""
+    kinds: dict[str, ChangeKind] = {}
+    for row in rows:
+        before = kinds.pop(row.run_id, ChangeKind.RUN_UPDATED)
+        now = ChangeKind(row.kind)
+        if before is ChangeKind.RUN_CREATED or now is ChangeKind.RUN_CREATED:
+            kinds[row.run_id] = ChangeKind.RUN_CREATED
+        elif ChangeKind.RUN_ENDED in (before, now):
+            kinds[row.run_id] = ChangeKind.RUN_ENDED
+        else:
+            kinds[row.run_id] = ChangeKind.RUN_UPDATED
+    return kinds
+
+
+def _make_change(row: Row[Any]) -> Change:
+    return Change(row.position, row.run_id, ChangeKind(row.kind), row.span_id, row.event_seq)

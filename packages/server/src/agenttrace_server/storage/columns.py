@@ -1,0 +1,32 @@
+"""A column type of this store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import String
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect
+
+_DIGITS: Final = 30
+
+
+class PicoUsd(TypeDecorator[int]):
+    """A sum of pico-dollars that sorts and compares in SQL; None is unknown and sorts lowest.
+
+    Zero-padded text: SQLite's integers end at 9.2 million dollars in pico, and a sum must not
+    wrap or turn into a float.
+    """
+
+    impl = String(_DIGITS)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str:  # noqa: ARG002 -- SQLAlchemy's
+        """Write the number as text; unknown as the empty text."""
+        return "" if value is None else f"{value:0{_DIGITS}d}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 -- SQLAlchemy's
+        """Read what `process_bind_param` wrote."""
+        return int(value) if value else None

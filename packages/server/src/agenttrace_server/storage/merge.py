@@ -1,0 +1,71 @@
+"""The merge law: snapshots of one id, in any order and any number, give one state.
+
+Each field holds the value from the best-ranked snapshot that has it (`wire.rank_snapshot`). For
+that to hold whatever the order, a state must know of which rank a field is: most are of the
+state's own rank, and the few that an older snapshot gave are listed in `older`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from agenttrace.wire import RunStatus, SpanStatus, rank_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEVER_SEEN: Final = -1
+"""The rank of a state that no snapshot has reached yet."""
+
+_TERMINAL_BIT: Final = 1 << 53  # `rev` is below it
+
+
+def rank_of(status: SpanStatus | RunStatus, rev: int) -> int:
+    """Return the rank of a snapshot as one integer that orders as `wire.rank_snapshot` does."""
+    terminal, revision = rank_snapshot(status, rev)
+    return (_TERMINAL_BIT if terminal else 0) | revision
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of a run or span: its fields by name (absent is unknown) and their ranks."""
+
+    rank: int = NEVER_SEEN
+    fields: dict[str, Any] = field(default_factory=dict)
+    older: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, rank: int, fields: Mapping[str, Any]) -> bool:
+        """Merge a snapshot; tell whether anything changed. Applying one twice changes nothing."""
+        if rank == self.rank:
+            return False
+        if rank > self.rank:
+            self._overrule(rank, fields)
+            return True
+        taken = {name: value for name, value in fields.items() if self._rank_of(name) < rank}
+        self.fields.update(taken)
+        self.older.update(dict.fromkeys(taken, rank))
+        return bool(taken)
+
+    def _overrule(self, rank: int, fields: Mapping[str, Any]) -> None:
+        kept = self.fields.keys() - fields.keys()
+        self.older = {name: self.older.get(name, self.rank) for name in kept}
+        self.rank = rank
+        self.fields.update(fields)
+
+    def _rank_of(self, name: str) -> int:
+        if name not in self.fields:
+            return NEVER_SEEN
+        return self.older.get(name, self.rank)
+
+
+def dump_older(older: Mapping[str, int]) -> str | None:
+    """Return the ranks of older fields as the text that a row holds."""
+    return orjson.dumps(older).decode() if older else None
+
+
+def load_older(text: str | None) -> dict[str, int]:
+    """Return what `dump_older` wrote."""
+    return dict(orjson.loads(text)) if text else {}

@@ -1,0 +1,42 @@
+"""Reading texts: only when someone asks for them, many in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agenttrace_server.records import Payload
+from agenttrace_server.storage.keys import join_keys
+from agenttrace_server.storage.tables import PAYLOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+PayloadKey: TypeAlias = tuple[str, str, str]
+"""Run id, span id (empty for the run's own), kind."""
+
+
+def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[PayloadKey, Payload]:
+    """Return the payloads that exist, by key."""
+    wanted = frozenset(keys)
+    owners = sorted({(run_id, span_id) for run_id, span_id, _ in keys})
+    kinds = sorted({kind for _, _, kind in keys})
+    rows = connection.execute(
+        PAYLOAD.select()
+        .select_from(join_keys(PAYLOAD, owners, "run_id", "span_id"))
+        .where(PAYLOAD.c.kind.in_(kinds))
+    )
+    found = {(row.run_id, row.span_id, row.kind): row for row in rows}
+    return {key: make_payload(row) for key, row in found.items() if key in wanted}
+
+
+def make_payload(row: Row[Any]) -> Payload:
+    """Return the record of a row that has the columns of a payload."""
+    return Payload(
+        value_json=row.value_json,
+        codec=row.codec,
+        fidelity=row.fidelity,
+        whole_bytes=row.whole_bytes,
+        sha256=row.sha256,
+    )

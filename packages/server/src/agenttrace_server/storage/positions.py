@@ -1,0 +1,50 @@
+"""Positions in the change log, and the cursors that name them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, column, func, select, table
+
+from agenttrace_server.errors import InvalidArgumentError
+
+# SQLite's own: the highest position ever given, also when its row is gone.
+_SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
+_END = select(func.coalesce(func.max(_SEQUENCE.c.seq), 0)).where(_SEQUENCE.c.name == "change")
+END_OF_LOG = _END.scalar_subquery()
+"""The end of the change log, as a column."""
+
+_CURSOR: Final = re.compile(r"([0-9a-f]{8})-(\d{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A position in the change log of one database. Its text is opaque to clients."""
+
+    database_id: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.database_id}-{self.position}"
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor that a client gives back.
+
+    Raises:
+        InvalidArgumentError: no server of this kind ever gave such a text.
+
+    """
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        raise InvalidArgumentError(
+            "after is not a cursor of this API; pass one that a query or subscription gave"
+        )
+    return Cursor(found[1], int(found[2]))
+
+
+def read_end(connection: Connection) -> int:
+    """Return the position of the last change; 0 before the first."""
+    return int(connection.execute(_END).scalar_one())

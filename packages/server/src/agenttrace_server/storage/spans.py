@@ -1,0 +1,90 @@
+"""Reading spans: a run's whole tree in one statement, pages, children, and single ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_
+
+from agenttrace_server.records import Page, Span
+from agenttrace_server.storage.depths import read_depths
+from agenttrace_server.storage.keys import join_keys
+from agenttrace_server.storage.tables import RUN, SPAN
+from agenttrace_server.storage.trees import Node, order_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SpanKey: TypeAlias = tuple[str, str]
+SpanPosition: TypeAlias = tuple[int, str]
+"""Where a span stands among its siblings: `seq`, then its id."""
+
+BEFORE_ALL: Final[SpanPosition] = (-1, "")
+
+# In the order of the record's fields: a row and its depth make a record as they are.
+_COLUMNS: Final = [SPAN.c[name] for name in Span._fields[:-2]]
+
+
+def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
+    """Return all spans of a run in pre-order, siblings by `seq`, each with its depth.
+
+    No span is lost: one whose parent is not in the run is at the top, and so is the earliest one
+    of a circle.
+    """
+    start_ns = select(RUN.c.start_ns).where(RUN.c.run_id == run_id).scalar_subquery()
+    query = select(*_COLUMNS, start_ns).where(SPAN.c.run_id == run_id)
+    rows = connection.execute(query).all()
+    order = order_tree([Node(row[1], row[2], row[9]) for row in rows])
+    return tuple(Span._make((*rows[index], depth)) for index, depth in order)
+
+
+def read_spans(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey, Span]:
+    """Return the spans that exist, by run id and span id."""
+    source = join_keys(SPAN, keys, "run_id", "span_id").join(RUN, RUN.c.run_id == SPAN.c.run_id)
+    rows = connection.execute(_select_spans().select_from(source)).all()
+    return {(span.run_id, span.span_id): span for span in _make_spans(connection, rows)}
+
+
+def list_spans(
+    connection: Connection, run_id: str, *, first: int, after: SpanPosition
+) -> Page[Span]:
+    """Return the first spans of a run after a position, in the order of `seq`."""
+    query = _select_spans().select_from(SPAN.join(RUN, RUN.c.run_id == SPAN.c.run_id))
+    query = query.where(SPAN.c.run_id == run_id, tuple_(SPAN.c.seq, SPAN.c.span_id) > after)
+    query = query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(first + 1)
+    rows = connection.execute(query).all()
+    spans = _make_spans(connection, rows[:first])
+    return Page(tuple(spans), len(rows) > first, after != BEFORE_ALL)
+
+
+def list_children(
+    connection: Connection, parents: Sequence[SpanKey], *, first: int, after: SpanPosition
+) -> dict[SpanKey, Page[Span]]:
+    """Return the first children after a position, of each span, in the order of `seq`."""
+    rank = func.row_number().over(
+        partition_by=(SPAN.c.run_id, SPAN.c.parent_span_id), order_by=(SPAN.c.seq, SPAN.c.span_id)
+    )
+    # The rank is counted over an index; only the rows of the page are read.
+    ranked = select(SPAN.c.run_id, SPAN.c.span_id, rank.label("rank"))
+    ranked = ranked.select_from(join_keys(SPAN, parents, "run_id", "parent_span_id"))
+    part = ranked.where(tuple_(SPAN.c.seq, SPAN.c.span_id) > after).subquery()
+    same = and_(SPAN.c.run_id == part.c.run_id, SPAN.c.span_id == part.c.span_id)
+    source = part.join(SPAN, same).join(RUN, RUN.c.run_id == SPAN.c.run_id)
+    query = _select_spans().select_from(source).where(part.c.rank <= first + 1)
+    rows = connection.execute(query.order_by(SPAN.c.seq, SPAN.c.span_id)).all()
+    found: dict[SpanKey, list[Span]] = {parent: [] for parent in parents}
+    for span in _make_spans(connection, rows):
+        found[span.run_id, str(span.parent_span_id)].append(span)
+    return {
+        parent: Page(tuple(spans[:first]), len(spans) > first, after != BEFORE_ALL)
+        for parent, spans in found.items()
+    }
+
+
+def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:
+    depths = read_depths(connection, [(row.run_id, row.span_id) for row in rows])
+    return [Span._make((*row, depths[row.run_id, row.span_id])) for row in rows]
+
+
+def _select_spans() -> Select[Any]:
+    return select(*_COLUMNS, RUN.c.start_ns.label("run_start_ns"))

@@ -1,0 +1,211 @@
+"""The tables. Hot columns apart from texts: a list or a tree never reads a payload.
+
+Sums are kept beside the run, in the commit that changes them. A sum counts as unknown while none
+of its parts is known; the `…_known` columns count the spans that know a part, so that a figure
+which is taken back can make the sum unknown again.
+
+The models declare the tables. Statements are Core's, over the tables at the end: a row is a tuple
+or a dict, and nothing maps rows to objects.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlmodel import Field, SQLModel
+
+from agenttrace_server.storage.columns import PicoUsd
+
+RUN_OWNER: Final = ""
+"""The `span_id` of payloads and events that belong to the run itself."""
+
+
+class StoreRow(SQLModel, table=True):
+    """What this database is: one row."""
+
+    __tablename__ = "store"
+
+    id: int = Field(primary_key=True)
+    database_id: str
+    """Random; part of every cursor, so that one of another database is told apart."""
+
+
+class RunRow(SQLModel, table=True):
+    """A run and what it adds up to."""
+
+    __tablename__ = "run"
+    __table_args__: ClassVar = (
+        Index("run_by_start", "start_ns", "run_id"),
+        Index("run_by_correlation", "correlation_id"),
+    )
+
+    run_id: str = Field(primary_key=True)
+    rank: int = Field(sa_type=BigInteger)
+    """Of the best snapshot seen: -1 until the run's own record arrives."""
+    older: str | None = Field(sa_type=Text)
+    """JSON: the rank of each field that came from a lower snapshot than `rank`."""
+    payloads: int
+    """Which payloads are stored: a bit for each kind."""
+    name: str
+    status: str
+    correlation_id: str | None
+    tags: str | None = Field(sa_type=Text)
+    start_ns: int = Field(sa_type=BigInteger)
+    end_ns: int | None = Field(sa_type=BigInteger)
+    duration_ns: int | None = Field(sa_type=BigInteger)
+    replayed_from: str | None
+    forked_at: int | None = Field(sa_type=BigInteger)
+    spans: int
+    llm_calls: int
+    tool_calls: int
+    errors: int
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    prompt_known: int
+    completion_tokens: int = Field(sa_type=BigInteger)
+    completion_known: int
+    cached_tokens: int = Field(sa_type=BigInteger)
+    cached_known: int
+    total_tokens: int = Field(sa_type=BigInteger)
+    total_known: int
+    estimated: int
+    cost_pico: int = Field(sa_type=PicoUsd)
+    cost_known: int
+
+
+class ModelUsageRow(SQLModel, table=True):
+    """What the calls of one model in one run add up to."""
+
+    __tablename__ = "model_usage"
+    __table_args__: ClassVar = (
+        Index("model_usage_by_model", "model"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    calls: int
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    prompt_known: int
+    completion_tokens: int = Field(sa_type=BigInteger)
+    completion_known: int
+    total_tokens: int = Field(sa_type=BigInteger)
+    total_known: int
+    estimated: int
+    cost_pico: int = Field(sa_type=PicoUsd)
+    cost_known: int
+
+
+class SpanRow(SQLModel, table=True):
+    """A span without its texts. Clustered by run: a run's tree is one stretch of the file."""
+
+    __tablename__ = "span"
+    __table_args__: ClassVar = (
+        Index("span_by_seq", "run_id", "seq", "span_id"),
+        Index("span_by_parent", "run_id", "parent_span_id", "seq", "span_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: str = Field(primary_key=True)
+    span_id: str = Field(primary_key=True)
+    rank: int = Field(sa_type=BigInteger)
+    older: str | None = Field(sa_type=Text)
+    payloads: int
+    parent_span_id: str | None
+    name: str
+    span_type: str
+    status: str
+    start_ns: int = Field(sa_type=BigInteger)
+    end_ns: int | None = Field(sa_type=BigInteger)
+    duration_ns: int | None = Field(sa_type=BigInteger)
+    seq: int
+    end_seq: int | None
+    lane: int
+    effect: str
+    outcome: str | None
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    usage_source: str | None
+    cost_usd: str | None
+    cost_source: str | None
+    replay_key: str | None
+    input_hash: str | None
+    hash_version: int | None = Field(sa_type=BigInteger)
+    fn_hash: str | None
+
+
+class PayloadRow(SQLModel, table=True):
+    """A text of a run (`span_id` empty) or of a span, byte for byte."""
+
+    __tablename__ = "payload"
+
+    run_id: str = Field(primary_key=True)
+    span_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    value_json: str = Field(sa_type=Text)
+    codec: str
+    fidelity: str
+    whole_bytes: int | None = Field(sa_type=BigInteger)
+    sha256: str | None
+
+
+class EventRow(SQLModel, table=True):
+    """Something that happened within a span, or within the run (`span_id` empty)."""
+
+    __tablename__ = "event"
+    __table_args__: ClassVar = (
+        PrimaryKeyConstraint("run_id", "seq"),
+        Index("event_by_span", "run_id", "span_id", "seq"),
+    )
+
+    run_id: str
+    seq: int
+    span_id: str
+    t_ns: int = Field(sa_type=BigInteger)
+    name: str
+    value_json: str | None = Field(sa_type=Text)
+    codec: str | None
+    fidelity: str | None
+    whole_bytes: int | None = Field(sa_type=BigInteger)
+    sha256: str | None
+
+
+class ChangeRow(SQLModel, table=True):
+    """The change log, in commit order: what subscriptions read by cursor."""
+
+    __tablename__ = "change"
+    __table_args__: ClassVar = (
+        Index("change_by_run", "run_id", "position"),
+        {"sqlite_autoincrement": True},
+    )
+
+    position: int = Field(
+        sa_column=Column(
+            BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+        )
+    )
+    run_id: str
+    kind: str
+    span_id: str | None
+    event_seq: int | None
+
+
+def _table_of(model: type[SQLModel]) -> Table:
+    table = model.metadata.tables[str(model.__tablename__)]
+    assert isinstance(table, Table)
+    return table
+
+
+STORE: Final = _table_of(StoreRow)
+RUN: Final = _table_of(RunRow)
+MODEL_USAGE: Final = _table_of(ModelUsageRow)
+SPAN: Final = _table_of(SpanRow)
+PAYLOAD: Final = _table_of(PayloadRow)
+EVENT: Final = _table_of(EventRow)
+CHANGE: Final = _table_of(ChangeRow)
+metadata: Final = SQLModel.metadata

@@ -1,0 +1,97 @@
+"""The short way for span trees gives what the usual way gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agenttrace_server.graphql import execution
+
+from ..support.client import Client
+from ..support.lines import make_call, make_run, make_run_id, make_span, make_span_id
+
+RUN = make_run_id(0)
+USAGE = {
+    "prompt_tokens": 1,
+    "completion_tokens": 2,
+    "cached_tokens": 3,
+    "cache_write_tokens": 4,
+    "reasoning_tokens": 5,
+    "source": "estimated",
+}
+FIELDS = """__typename id spanId parentSpanId name type status startTime endTime offsetMs durationMs
+    depth seq endSeq lane effect outcome model costUsd costSource replayKey inputHash"""
+USAGES = """usage { __typename promptTokens completionTokens totalTokens cachedTokens
+    cacheWriteTokens reasoningTokens source }"""
+
+
+def _fill(client: Client) -> None:
+    kinds = ["LLM_CALL", "TOOL_CALL", "DECISION", "RETRIEVAL", "AGENT", "CUSTOM"]
+    effects = ["none", "read", "write", "unknown"]
+    outcomes = ["ok", "error", "cancelled", "closed", "unfinished"]
+    sources = ["reported", "price_table", "rates"]
+    spans = [
+        make_span(
+            n,
+            span_type=kind,
+            effect=effects[n % 4],
+            outcome=outcomes[n % 5],
+            end_seq=n + 100,
+            lane=n,
+            parent_span_id=make_span_id(n - 1),
+            model="m",
+            usage=USAGE,
+            cost={"usd": "1e-3", "source": sources[n % 3]},
+            replay_key="k",
+            input_hash="b" * 64,
+            start_ns=1_790_000_000_000_001_999 + n,
+        )
+        for n, kind in enumerate(kinds)
+    ]
+    for n, status in enumerate(["STARTED", "COMPLETED", "ERROR", "CANCELLED", "INTERRUPTED"]):
+        spans.append(make_span(20 + n, status=status))
+    client.send([make_run(), *spans, make_call(40)])
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        f"{FIELDS} {USAGES}",
+        "a: name b: name usage { t: totalTokens } ... on LlmCall { model } ...F",
+        "... on Decision { outcome } ... on Node { id }",
+        "name @include(if: $yes) status @skip(if: $yes)"
+        " usage { a: source b: source @skip(if: $yes) }",
+    ],
+    ids=["every field", "aliases and fragments", "by kind", "directives"],
+)
+def test_the_short_way_gives_the_same(
+    client: Client, monkeypatch: pytest.MonkeyPatch, selection: str
+) -> None:
+    """Every plain field of every kind, aliased, in fragments or behind directives, is equal."""
+    _fill(client)
+    fragment = "fragment F on Span { seq ... on ToolCall { effect } }" * ("...F" in selection)
+    variables = "$id: ID!, $yes: Boolean = true" if "$yes" in selection else "$id: ID!"
+    query = f"query({variables}) {{ run(id: $id) {{ spanTree {{ {selection} }} }} }} {fragment}"
+    made: list[Any] = []
+    monkeypatch.setattr(execution, "make_span", made.append)
+    short = client.ask(query, id=RUN)
+    assert made == []  # no object was made
+    monkeypatch.undo()
+    monkeypatch.setattr(execution.FlatListExecutor, "_make_plans", lambda *_: None)
+    assert client.ask(query, id=RUN) == short
+    assert len(short["run"]["spanTree"]) == 12
+
+
+def test_fields_that_need_the_store_take_the_usual_way(client: Client) -> None:
+    """A selection with a resolver in it is answered all the same."""
+    _fill(client)
+    tree = client.ask("query($id: ID!) { run(id: $id) { spanTree { name attributes } } }", id=RUN)
+    assert tree["run"]["spanTree"][0] == {"name": "step 0", "attributes": {}}
+
+
+def test_an_empty_tree_is_empty(client: Client) -> None:
+    """A run that has just started has no spans."""
+    client.send([make_run()])
+    query = "query($id: ID!) { run(id: $id) { spanTree { name } } }"
+    assert client.ask(query, id=RUN) == {"run": {"spanTree": []}}

@@ -1,0 +1,61 @@
+"""How many statements a page costs: the same for a few spans and for a thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from ..support.client import Client
+from ..support.lines import make_call, make_event, make_payload, make_run, make_run_id, make_span_id
+from ..support.thread import ServerThread
+
+LIST = """{ runs(first: 200) { totalCount cursor edges { node { id name status tags attributes
+    totals { spans costUsd } usageByModel { model calls } input { json } } } } }"""
+RUN_PAGE = """query($id: ID!) { run(id: $id) { name cursor totals { spans } usageByModel { model }
+    spanTree { id name depth durationMs } } }"""
+HEAVY = """query($id: ID!) { run(id: $id) { spanTree { name attributes input { json }
+    output { json } error { message } run { name } parent { name } events { edges { node { seq } } }
+    children(first: 3) { edges { node { name output { json } } } } } } }"""
+
+
+@contextmanager
+def _count_statements(engine: Engine) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(*args: object) -> None:
+        if args[2] != "BEGIN":
+            statements.append(str(args[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def _fill(client: Client, *, runs: int, spans: int) -> None:
+    text = make_payload("x")
+    for run in range(runs):
+        client.send([make_run(run, input=text, tags=["t"], attributes={"a": run})])
+    calls = [
+        make_call(n, output=text, attributes={"n": n}, parent_span_id=make_span_id(n // 3 - 1))
+        for n in range(spans)
+    ]
+    client.send([*calls, *(make_event(10_000 + n, span=n) for n in range(spans))])
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10)], ids=["list", "run", "heavy"]
+)
+@pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])
+def test_statements_do_not_grow_with_the_page(
+    client: Client, server: ServerThread, query: str, expected: int, size: tuple[int, int]
+) -> None:
+    """What the items of a list ask for is read at once, however many they are."""
+    runs, spans = size
+    _fill(client, runs=runs, spans=spans)
+    variables = {} if query is LIST else {"id": make_run_id(0)}
+    with _count_statements(server.app.database._reader.engine.sync_engine) as statements:
+        client.ask(query, **variables)
+    assert len(statements) == expected, statements

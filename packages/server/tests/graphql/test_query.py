@@ -1,0 +1,376 @@
+"""Asking over real HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..support.client import Client
+from ..support.lines import (
+    make_call,
+    make_event,
+    make_payload,
+    make_run,
+    make_run_id,
+    make_span,
+    make_span_id,
+)
+
+RUN = make_run_id(0)
+
+
+def _send_run(client: Client, *spans: dict[str, Any], **fields: Any) -> None:
+    client.send([make_run(), *spans, make_run(status="COMPLETED", rev=1, **fields)])
+
+
+def test_run_has_the_fields_of_its_record(client: Client) -> None:
+    """A run comes back as it was recorded."""
+    _send_run(
+        client,
+        correlation_id="w-1",
+        tags=["a", "b"],
+        attributes={"k": 1},
+        resource={"service.name": "s"},
+        input=make_payload({"q": 1}),
+        output=make_payload("done"),
+    )
+    query = """query($id: ID!) { run(id: $id) { id name status correlationId tags
+        attributes resource startTime endTime durationMs
+        input { json value codec fidelity bytes sha256 } output { value }
+        error { type } replayedFrom { id } } }"""
+    assert client.ask(query, id=RUN)["run"] == {
+        "id": RUN,
+        "name": "agent",
+        "status": "COMPLETED",
+        "correlationId": "w-1",
+        "tags": ["a", "b"],
+        "attributes": {"k": 1},
+        "resource": {"service.name": "s"},
+        "startTime": "2026-09-21T14:13:20.000000Z",
+        "endTime": "2026-09-21T14:13:20.005000Z",
+        "durationMs": 5.0,
+        "input": {
+            "json": '{"q": 1}',
+            "value": {"q": 1},
+            "codec": "json",
+            "fidelity": "EXACT",
+            "bytes": 8,
+            "sha256": None,
+        },
+        "output": {"value": "done"},
+        "error": None,
+        "replayedFrom": None,
+    }
+
+
+def test_payload_text_is_kept_byte_for_byte(client: Client) -> None:
+    """Numbers and escapes that a parser would change come back as they were."""
+    text = (
+        '{ "n": 1e2, "big": 123456789012345678901234567890, "s": "\\u00e9\\ud83d\\ude00", "n":2 }'
+    )
+    line = (
+        '{"v":1,"type":"run","run_id":"' + RUN + '","rev":0,"name":"n","status":"STARTED",'
+        '"start_ns":1,"input":{"codec":"json","fidelity":"exact","value":' + text + "}}"
+    )
+    headers = {"content-type": "application/x-ndjson"}
+    assert client.http.post("/api/ingest", content=line, headers=headers).status_code == 200
+    body = {"query": "query($id: ID!) { run(id: $id) { input { json value } } }"}
+    answer = client.http.post("/graphql", json={**body, "variables": {"id": RUN}})
+    assert answer.json()["data"]["run"]["input"]["json"] == text
+    assert f'"value":{text}' in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f'{{ it: run(id: "{make_run_id(7)}") {{ id }} }}',
+        '{ it: run(id: "nonsense") { id } }',
+        f'{{ it: span(id: "{RUN}:{make_span_id(7)}") {{ id }} }}',
+        '{ it: span(id: "") { id } }',
+        '{ it: node(id: "nonsense") { id } }',
+        f'{{ it: node(id: "{make_run_id(7)}") {{ id }} }}',
+    ],
+    ids=["run", "no run id", "span", "no span id", "no node id", "node"],
+)
+def test_unknown_id_is_null(client: Client, query: str) -> None:
+    """Asking for what is not there is no error."""
+    assert client.ask(query) == {"it": None}
+
+
+def test_node_finds_runs_and_spans(client: Client) -> None:
+    """An id alone is enough to fetch a thing again."""
+    _send_run(client, make_call(3))
+    span_id = f"{RUN}:{make_span_id(3)}"
+    query = """query($run: ID!, $span: ID!) {
+        a: node(id: $run) { __typename id } b: node(id: $span) { __typename id } }"""
+    assert client.ask(query, run=RUN, span=span_id) == {
+        "a": {"__typename": "Run", "id": RUN},
+        "b": {"__typename": "LlmCall", "id": span_id},
+    }
+
+
+def test_span_has_the_fields_of_its_record(client: Client) -> None:
+    """A span comes back as it was recorded."""
+    error = {"type": "a.B", "message": "no", "notes": ["n"], "cause": {"type": "C", "message": "m"}}
+    span = make_call(
+        2,
+        parent_span_id=make_span_id(1),
+        status="ERROR",
+        end_seq=4,
+        lane=1,
+        effect="write",
+        outcome="error",
+        error=error,
+        attributes={"x": [1, 2]},
+        replay_key="k",
+        input_hash="a" * 64,
+    )
+    _send_run(client, make_span(1), span)
+    query = """query($id: ID!) { span(id: $id) { spanId parentSpanId name type status
+        startTime endTime offsetMs durationMs depth seq endSeq lane effect outcome model
+        costUsd costSource replayKey inputHash attributes
+        usage { promptTokens totalTokens cachedTokens source }
+        error { type message traceback notes cause { type message } } run { name } parent { name }
+        input { json } } }"""
+    assert client.ask(query, id=f"{RUN}:{make_span_id(2)}")["span"] == {
+        "spanId": make_span_id(2),
+        "parentSpanId": make_span_id(1),
+        "name": "step 2",
+        "type": "LLM_CALL",
+        "status": "ERROR",
+        "startTime": "2026-09-21T14:13:20.002000Z",
+        "endTime": "2026-09-21T14:13:20.002500Z",
+        "offsetMs": 2.0,
+        "durationMs": 0.5,
+        "depth": 1,
+        "seq": 2,
+        "endSeq": 4,
+        "lane": 1,
+        "effect": "WRITE",
+        "outcome": "ERROR",
+        "model": "gpt-4",
+        "costUsd": "0.0012",
+        "costSource": "RATES",
+        "replayKey": "k",
+        "inputHash": "a" * 64,
+        "attributes": {"x": [1, 2]},
+        "usage": {
+            "promptTokens": 10,
+            "totalTokens": 15,
+            "cachedTokens": None,
+            "source": "REPORTED",
+        },
+        "error": {
+            "type": "a.B",
+            "message": "no",
+            "traceback": None,
+            "notes": ["n"],
+            "cause": {"type": "C", "message": "m"},
+        },
+        "run": {"name": "agent"},
+        "parent": {"name": "step 1"},
+        "input": None,
+    }
+
+
+def test_each_kind_of_span_has_its_own_fields(client: Client) -> None:
+    """What the conventions put into input and output can be asked for by name."""
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [{"x": 1}]}]
+    documents = [{"id": 7, "content": "text", "score": 0.5}, "bare"]
+    _send_run(
+        client,
+        make_span(0, span_type="LLM_CALL", input=make_payload({"messages": messages, "tools": []})),
+        make_span(1, span_type="TOOL_CALL", input=make_payload({"a": 1}), output=make_payload(2)),
+        make_span(
+            2,
+            span_type="DECISION",
+            input=make_payload({"options": ["a", "b"]}),
+            output=make_payload({"chosen": "a", "reason": "because"}),
+        ),
+        make_span(
+            3,
+            span_type="RETRIEVAL",
+            input=make_payload({"query": "q"}),
+            output=make_payload({"documents": documents}),
+        ),
+        make_span(4, span_type="LLM_CALL", input=make_payload("no object")),
+        make_span(5, span_type="AGENT"),
+    )
+    query = """query($id: ID!) { run(id: $id) { spanTree { __typename
+        ... on LlmCall { messages { role content json } tools }
+        ... on ToolCall { arguments { value } result { value } }
+        ... on Decision { options chosen reason }
+        ... on Retrieval { query documents { id content score json } } } } }"""
+    assert client.ask(query, id=RUN)["run"]["spanTree"] == [
+        {
+            "__typename": "LlmCall",
+            "messages": [
+                {"role": "user", "content": "hi", "json": messages[0]},
+                {"role": "assistant", "content": None, "json": messages[1]},
+            ],
+            "tools": [],
+        },
+        {"__typename": "ToolCall", "arguments": {"value": {"a": 1}}, "result": {"value": 2}},
+        {
+            "__typename": "Decision",
+            "options": ["a", "b"],
+            "chosen": "a",
+            "reason": "because",
+        },
+        {
+            "__typename": "Retrieval",
+            "query": "q",
+            "documents": [
+                {"id": "7", "content": "text", "score": 0.5, "json": documents[0]},
+                {"id": None, "content": None, "score": None, "json": "bare"},
+            ],
+        },
+        {"__typename": "LlmCall", "messages": None, "tools": None},
+        {"__typename": "AgentSpan"},
+    ]
+
+
+def test_totals_and_models_are_sums_of_the_spans(client: Client) -> None:
+    """A run adds up its spans, but for AGENT spans, which repeat what is within them."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 100, "source": "estimated"}
+    _send_run(
+        client,
+        make_call(0),
+        make_call(1, cost={"usd": "0.0000000000005", "source": "reported"}),
+        make_call(2, model="b", usage=usage),
+        make_span(3, span_type="TOOL_CALL", status="ERROR"),
+        make_call(4, span_type="AGENT", usage=usage),
+    )
+    figures = "promptTokens completionTokens totalTokens tokensEstimated costUsd"
+    query = f"""query($id: ID!) {{ run(id: $id) {{
+        totals {{ spans llmCalls toolCalls errors cachedTokens {figures} }}
+        usageByModel {{ model calls {figures} }} }} }}"""
+    assert client.ask(query, id=RUN)["run"] == {
+        "totals": {
+            "spans": 5,
+            "llmCalls": 3,
+            "toolCalls": 1,
+            "errors": 1,
+            "cachedTokens": None,
+            "promptTokens": 120,
+            "completionTokens": 110,
+            "totalTokens": 230,
+            "tokensEstimated": True,
+            "costUsd": "0.0024",
+        },
+        "usageByModel": [
+            {
+                "model": "b",
+                "calls": 1,
+                "promptTokens": 100,
+                "completionTokens": 100,
+                "totalTokens": 200,
+                "tokensEstimated": True,
+                "costUsd": "0.0012",
+            },
+            {
+                "model": "gpt-4",
+                "calls": 2,
+                "promptTokens": 20,
+                "completionTokens": 10,
+                "totalTokens": 30,
+                "tokensEstimated": False,
+                "costUsd": "0.0012",
+            },
+        ],
+    }
+
+
+def test_events_and_children_come_in_pages(client: Client) -> None:
+    """A page ends where it was told to, and its cursor leads to the rest."""
+    children = [make_span(n, parent_span_id=make_span_id(0)) for n in range(1, 4)]
+    events = [make_event(10 + n, body=make_payload(n)) for n in range(3)]
+    _send_run(client, make_span(0), *children, *events, make_event(20, span=None, name="state"))
+    query = """query($id: ID!, $run: ID!, $child: String, $event: String) {
+        span(id: $id) {
+            children(first: 2, after: $child) {
+                edges { node { name } } pageInfo { hasNextPage hasPreviousPage endCursor } }
+            events(first: 2, after: $event) {
+                edges { node { seq body { value } } } pageInfo { hasNextPage endCursor } } }
+        run(id: $run) { events { edges { node { name offsetMs } } } } }"""
+    ids = {"id": f"{RUN}:{make_span_id(0)}", "run": RUN}
+    one = client.ask(query, **ids)
+    assert [edge["node"]["name"] for edge in one["span"]["children"]["edges"]] == [
+        "step 1",
+        "step 2",
+    ]
+    assert [edge["node"]["seq"] for edge in one["span"]["events"]["edges"]] == [10, 11]
+    assert one["run"]["events"]["edges"] == [{"node": {"name": "state", "offsetMs": 20.0}}]
+    after = {
+        "child": one["span"]["children"]["pageInfo"]["endCursor"],
+        "event": one["span"]["events"]["pageInfo"]["endCursor"],
+    }
+    two = client.ask(query, **ids, **after)["span"]
+    assert [edge["node"]["name"] for edge in two["children"]["edges"]] == ["step 3"]
+    assert two["children"]["pageInfo"]["hasNextPage"] is False
+    assert two["children"]["pageInfo"]["hasPreviousPage"] is True
+    assert two["events"]["edges"] == [{"node": {"seq": 12, "body": {"value": 2}}}]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{ runs(first: 201) { totalCount } }", "first is 201; it must be from 0 to 200"),
+        ("{ runs(last: -1) { totalCount } }", "last is -1; it must be from 0 to 200"),
+        ("{ runs(first: 1, last: 1) { totalCount } }", "give first or last, not both"),
+        (
+            '{ runs(after: "x") { totalCount } }',
+            "after is not a cursor of a list of runs in this order",
+        ),
+        ("{ nothing }", "Cannot query field 'nothing' on type 'Query'."),
+    ],
+)
+def test_a_wrong_argument_is_named(client: Client, query: str, message: str) -> None:
+    """Who asks for what cannot be is told what was wrong."""
+    (error,) = client.ask_raw(query)["errors"]
+    assert error["message"] == message
+
+
+def test_unexpected_errors_are_hidden_under_an_id(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in the server shows an id; the log has the rest under the same id."""
+    from agenttrace_server.services.runs import RunService
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(RunService, "get_runs", fail)
+    (error,) = client.ask_raw(f'{{ run(id: "{RUN}") {{ id }} }}')["errors"]
+    error_id = error["extensions"]["errorId"]
+    assert error["message"] == f"Internal error {error_id}; the server's log has the details."
+    assert "secret detail" not in str(error)
+    assert any(error_id in record.getMessage() for record in caplog.records)
+    assert "secret detail" in caplog.text
+
+
+def test_server_tells_what_it_is(client: Client) -> None:
+    """A client can see which release and wire format it talks to."""
+    assert client.ask("{ server { version environment wireVersion } }") == {
+        "server": {"version": "0.1.0", "environment": "development", "wireVersion": 1}
+    }
+
+
+def test_span_before_its_run_makes_an_unnamed_run(client: Client) -> None:
+    """Work whose run record is late is not hidden; the record then takes its place."""
+    client.send([make_span(4), make_span(2)])
+    query = f'{{ run(id: "{RUN}") {{ name status startTime totals {{ spans }} }} }}'
+    assert client.ask(query)["run"] == {
+        "name": "(unnamed run)",
+        "status": "STARTED",
+        "startTime": "2026-09-21T14:13:20.002000Z",
+        "totals": {"spans": 2},
+    }
+    client.send([make_run()])
+    assert client.ask(query)["run"] == {
+        "name": "agent",
+        "status": "STARTED",
+        "startTime": "2026-09-21T14:13:20.000000Z",
+        "totals": {"spans": 2},
+    }

@@ -1,0 +1,234 @@
+"""The GraphQL door against malformed and hostile requests: refused, never 500."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_NESTING, MAX_TOKENS
+
+from ..support.client import PROTOCOL, TIMEOUT_S, Client
+from ..support.thread import ServerThread
+
+JSON = {"content-type": "application/json"}
+
+
+def _deep(count: int) -> bytes:
+    return b'{"query":"{__typename}","variables":' + b'{"a":' * count + b"1" + b"}" * (count + 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"nonsense", 400),
+        (b"[]", 400),
+        (b"5", 400),
+        (b'"text"', 400),
+        (b"null", 400),
+        (b"\xff\xfe", 400),
+        (b'{"query":"{__typename}","variables":{"a":' + b"9" * 5000 + b"}}", 400),
+        (_deep(100_000), 400),
+        (b"[" * 100_000, 400),
+        (b'{"query":5}', 400),
+        (b'{"query":"{__typename}","variables":[]}', 400),
+        (b'{"query":"{__typename}","operationName":5}', 400),
+        (b'{"query":"{__typename}","extensions":5}', 400),
+        (b'{"query":null}', 400),
+        (b'[{"query":"{__typename}"}]', 400),
+        (b'{"query":"' + b"{a" * 5_000 + b'"}', 400),
+        (b'{"query":"' + b"[" * 8_000 + b'"}', 400),
+        (b'{"query":"{' + b"a " * 7_000 + b'}"}', 400),
+        (b'{"query":"{' + b" " * MAX_DOCUMENT_BYTES + b'}"}', 400),
+        (b'{"query":"{__typename}","x":"' + b"a" * 1024 * 1024 + b'"}', 413),
+    ],
+    ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else str(value),
+)
+def test_a_hostile_body_is_refused(client: Client, body: bytes, status: int) -> None:
+    """Whatever is sent, the answer is the client's fault or a result, never the server's fault."""
+    answer = client.http.post("/graphql", content=body, headers=JSON)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    assert "Traceback" not in answer.text
+
+
+def test_a_compressed_body_is_not_guessed_at(client: Client) -> None:
+    """A gzip body is refused as what it is: no JSON."""
+    headers = {**JSON, "content-encoding": "gzip"}
+    assert client.http.post("/graphql", content=b"\x1f\x8b\x08", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
+def test_only_post_is_answered(client: Client, method: str) -> None:
+    """No other method runs anything, and there is no page that loads code from elsewhere."""
+    path = "/graphql?query={__typename}"
+    answer = client.http.request(method, path, headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
+def test_only_json_is_taken(client: Client, content_type: str) -> None:
+    """What a form of another page could send is refused by its type."""
+    headers = {"content-type": content_type} if content_type else {}
+    answer = client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "status", "content_type"),
+    [
+        ("application/json", "{ __typename }", 200, "application/json"),
+        ("application/json", "{ nothing }", 200, "application/json"),
+        (
+            "application/graphql-response+json",
+            "{ __typename }",
+            200,
+            "application/graphql-response+json",
+        ),
+        (
+            "application/graphql-response+json, application/json",
+            "{ nothing }",
+            400,
+            "application/graphql-response+json",
+        ),
+        ("*/*", "{ nothing", 200, "application/json"),
+        ("application/graphql-response+json", "{", 400, "application/graphql-response+json"),
+    ],
+)
+def test_the_answer_has_the_type_that_was_asked_for(
+    client: Client, accept: str, query: str, status: int, content_type: str
+) -> None:
+    """GraphQL over HTTP: its own type says 400 for what was not executed, plain JSON says 200."""
+    answer = client.http.post("/graphql", json={"query": query}, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, content_type)
+    assert ("data" in answer.json()) == (query == "{ __typename }")
+
+
+def test_limits_leave_room_for_real_documents(client: Client) -> None:
+    """The deepest and longest document within the limits is answered."""
+    nested = "{ __schema { types { fields { type " + "{ ofType " * (MAX_NESTING - 6)
+    query = nested + "{ name }" + "}" * (MAX_NESTING - 6) + "} } } }"
+    assert "errors" not in client.ask_raw(query)
+    aliases = "{" + " ".join(f"a{n}: __typename" for n in range((MAX_TOKENS - 2) // 3)) + "}"
+    assert len(client.ask(aliases)) == (MAX_TOKENS - 2) // 3
+
+
+_INIT = json.dumps({"type": "connection_init"})
+_HOSTILE_FRAMES: list[str | bytes] = [
+    "nonsense",
+    "[]",
+    "5",
+    "null",
+    '{"type": 5}',
+    "{}",
+    '{"type": "unknown"}',
+    '{"type": "subscribe"}',
+    '{"type": "subscribe", "id": [], "payload": {"query": "{ __typename }"}}',
+    '{"type": "subscribe", "id": "1", "payload": 5}',
+    '{"type": "subscribe", "id": "1", "payload": {}}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "{a}", "variables": []}}',
+    json.dumps({"type": "subscribe", "id": "1", "payload": {"query": "{a" * 3_000}}),
+    '{"type": "complete", "id": {}}',
+    '{"type": "connection_init", "payload": 5}',
+    "[" * 60_000,
+    b"\x00\x01",
+]
+
+
+@pytest.mark.parametrize("frame", _HOSTILE_FRAMES, ids=lambda frame: str(frame)[:50])
+def test_a_malformed_message_closes_the_socket(
+    server: ServerThread, client: Client, frame: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message that is none of the protocol ends that connection with 4400, and no other."""
+    address = server.websocket_url
+    with (
+        connect(address, subprotocols=[PROTOCOL]) as good,
+        connect(address, subprotocols=[PROTOCOL]) as bad,
+    ):
+        for opened in (good, bad):
+            opened.send(_INIT)
+            opened.recv(TIMEOUT_S)
+        bad.send(frame)
+        with pytest.raises(ConnectionClosed):
+            bad.recv(TIMEOUT_S)
+        assert bad.close_code == 4400
+        good.send('{"type": "ping"}')
+        assert json.loads(good.recv(TIMEOUT_S)) == {"type": "pong"}
+    assert not caplog.records
+
+
+def _open(server: ServerThread, *protocols: str) -> int | None:
+    offered = [Subprotocol(protocol) for protocol in protocols] or None
+    with connect(server.websocket_url, subprotocols=offered) as opened:
+        with pytest.raises(ConnectionClosed):
+            opened.recv(TIMEOUT_S)
+        return opened.close_code
+
+
+def test_only_the_one_protocol_is_spoken(server: ServerThread) -> None:
+    """The old protocol of nearly the same name, and none at all, are refused."""
+    assert _open(server, "graphql-ws") == 4406
+    assert _open(server) == 4406
+
+
+def test_subscribing_before_the_init_is_refused(server: ServerThread) -> None:
+    """Nothing runs before the connection is acknowledged."""
+    with connect(server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+        payload = {"query": "{ __typename }"}
+        opened.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
+        with pytest.raises(ConnectionClosed):
+            opened.recv(TIMEOUT_S)
+        assert opened.close_code == 4401
+
+
+def test_a_message_over_the_limit_closes_the_socket(server: ServerThread) -> None:
+    """A frame over 64 KiB is not even assembled."""
+    with connect(server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+        opened.send("x" * (64 * 1024 + 1))
+        with pytest.raises(ConnectionClosed):
+            opened.recv(TIMEOUT_S)
+        assert opened.close_code == 1009
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1.evil.example"},
+    ],
+    ids=str,
+)
+def test_a_socket_from_another_page_is_refused(
+    server: ServerThread, headers: dict[str, str]
+) -> None:
+    """CORS does not guard WebSockets, so the handshake does: 403 before anything is accepted."""
+    with pytest.raises(InvalidStatus) as caught:
+        connect(server.websocket_url, subprotocols=[PROTOCOL], additional_headers=headers)
+    assert caught.value.response.status_code == 403
+
+
+def test_a_socket_to_another_host_is_refused(server: ServerThread) -> None:
+    """A page whose name was pointed at this machine does not get in."""
+    plain = socket.create_connection(("127.0.0.1", server.port))
+    with plain, pytest.raises(InvalidStatus) as caught:
+        connect(f"ws://evil.example:{server.port}/graphql", sock=plain)
+    assert caught.value.response.status_code == 403
+
+
+def test_a_socket_from_our_own_page_is_accepted(server: ServerThread) -> None:
+    """The dashboard's origin is the server's own."""
+    with connect(
+        server.websocket_url, subprotocols=[PROTOCOL], additional_headers={"Origin": server.url}
+    ) as opened:
+        opened.send(_INIT)
+        assert json.loads(opened.recv(TIMEOUT_S)) == {"type": "connection_ack"}

@@ -1,0 +1,266 @@
+"""`POST /api/ingest` over real HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from agenttrace.wire.validation import ValidRecord
+from agenttrace_server.http import bodies
+from agenttrace_server.services.ingest import parse_body
+from agenttrace_server.storage import writer as writer_module
+from agenttrace_server.storage.append import Appended, append_records
+
+from ..support.client import NDJSON, TIMEOUT_S, Client
+from ..support.lines import dump_lines, make_call, make_payload, make_run, make_run_id, make_span
+from ..support.thread import ServerThread
+
+GOOD = dump_lines([make_run()]).strip()
+COUNT = "{ runs { totalCount } }"
+
+
+def _post(client: Client, body: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
+    return client.http.post("/api/ingest", content=body, headers={**NDJSON, **headers})
+
+
+def _count(client: Client) -> int:
+    return int(client.ask(COUNT)["runs"]["totalCount"])
+
+
+def test_bad_lines_are_told_and_good_ones_stored(client: Client) -> None:
+    """Each bad line comes back with its number and reason; lines count from 1, empty ones too."""
+    bad = json.dumps({**make_span(1), "status": "WRONG"}).encode()
+    body = b"\n".join([GOOD, b"", b"nonsense", b"  ", bad, dump_lines([make_span(2)]).strip(), b""])
+    answer = _post(client, body)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "accepted": 2,
+            "rejected": 2,
+            "errors": [
+                {
+                    "line": 3,
+                    "code": "invalid_json",
+                    "message": "the line is not valid JSON at byte 4",
+                },
+                {
+                    "line": 5,
+                    "code": "invalid_field",
+                    "message": answer.json()["errors"][1]["message"],
+                },
+            ],
+        },
+    )
+    assert answer.json()["errors"][1]["message"].startswith("status: ")
+    tree = client.ask(f'{{ run(id: "{make_run_id(0)}") {{ spanTree {{ seq }} }} }}')
+    assert tree["run"]["spanTree"] == [{"seq": 2}]
+
+
+@pytest.mark.parametrize("count", range(0, 100, 33))
+def test_any_number_of_bad_lines_leaves_the_good_ones(client: Client, count: int) -> None:
+    """From none to almost all: exactly the good lines are stored."""
+    lines = [b"{" if n < count else dump_lines([make_run(n)]).strip() for n in range(100)]
+    answer = _post(client, b"\n".join(lines)).json()
+    assert (answer["accepted"], answer["rejected"]) == (100 - count, count)
+    assert [error["line"] for error in answer["errors"]] == list(range(1, count + 1))
+    assert _count(client) == 100 - count
+
+
+def test_the_list_of_errors_is_capped_and_says_so(client: Client) -> None:
+    """A thousand bad lines do not make a thousand messages."""
+    answer = _post(client, GOOD + b"\n{" * 1_000).json()
+    assert (answer["accepted"], answer["rejected"], len(answer["errors"])) == (1, 1_000, 100)
+    assert answer["errors_truncated"] is True
+
+
+@pytest.mark.parametrize("body", [b"", b"\n\n", b"nonsense", b"{}\n[]\n5"], ids=repr)
+def test_nothing_taken_is_a_bad_request(client: Client, body: bytes) -> None:
+    """When no line could be taken the request itself was wrong."""
+    answer = _post(client, body)
+    assert answer.status_code == 400
+    assert answer.json()["accepted"] == 0
+
+
+def test_sending_again_is_no_error(client: Client) -> None:
+    """A line that was seen before is accepted like a new one, and stored once."""
+    records = [make_run(), make_call(0)]
+    assert client.send(records) == client.send(records * 3) | {"accepted": 2}
+    totals = client.ask(f'{{ run(id: "{make_run_id(0)}") {{ totals {{ spans costUsd }} }} }}')
+    assert totals["run"]["totals"] == {"spans": 1, "costUsd": "0.0012"}
+
+
+def test_the_same_request_ten_times_at_once_counts_once(client: Client) -> None:
+    """Retries that race each other add nothing."""
+    body = dump_lines([make_run(), *(make_call(n) for n in range(50))])
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: _post(client, body).status_code, range(10)))
+    assert answers == [200] * 10
+    totals = client.ask(f'{{ run(id: "{make_run_id(0)}") {{ totals {{ spans totalTokens }} }} }}')
+    assert totals["run"]["totals"] == {"spans": 50, "totalTokens": 750}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/x-ndjson", 200),
+        ("application/ndjson", 200),
+        ("Application/X-NDJSON; charset=utf-8", 200),
+        ("application/json", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+def test_the_content_type_must_be_ndjson(client: Client, content_type: str, status: int) -> None:
+    """Another type is refused with the ones that are taken."""
+    headers = {"content-type": content_type} if content_type else {}
+    answer = client.http.post("/api/ingest", content=GOOD, headers=headers)
+    assert answer.status_code == status
+    if status == 415:
+        assert answer.json()["error"]["message"].startswith(
+            "Content-Type must be application/x-ndjson or application/ndjson"
+        )
+
+
+def test_gzip_is_inflated(client: Client) -> None:
+    """One gzip member or several in a row are the lines they hold."""
+    one, two = gzip.compress(GOOD + b"\n"), gzip.compress(dump_lines([make_run(1)]))
+    answer = _post(client, one + two, **{"content-encoding": "gzip"})
+    assert answer.json() == {"accepted": 2, "rejected": 0, "errors": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [
+        (GOOD, "br", 415),
+        (gzip.compress(gzip.compress(GOOD)), "gzip, gzip", 415),
+        (GOOD, "gzip", 400),
+        (gzip.compress(GOOD)[:-9], "gzip", 400),
+        (b"", "gzip", 400),
+    ],
+    ids=["brotli", "stacked", "not gzip", "cut off", "empty"],
+)
+def test_other_encodings_are_refused(
+    client: Client, body: bytes, encoding: str, status: int
+) -> None:
+    """What is not one whole gzip stream, or nothing, is refused with its reason."""
+    answer = _post(client, body, **{"content-encoding": encoding})
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+
+
+def _stream(chunk: bytes, count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield chunk
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+def test_a_body_over_the_limit_is_refused(client: Client, declared: bool) -> None:
+    """Over 16 MiB on the wire is 413, whether the length was declared or not."""
+    chunk = b" " * 1024 * 1024
+    body = chunk * 17 if declared else _stream(chunk, 17)
+    # The server may have answered and closed while the rest was on its way.
+    with contextlib.suppress(httpx.WriteError):
+        assert _post(client, body).status_code == 413
+    assert _count(client) == 0
+
+
+def test_a_gzip_bomb_is_refused_while_it_inflates(client: Client) -> None:
+    """Over 64 MiB inflated is 413: 1,000 times the wire's size is never held."""
+    bomb = gzip.compress(b"\n" * (bodies.MAX_INFLATED_BYTES + 1))
+    assert len(bomb) < 100_000
+    answer = _post(client, bomb, **{"content-encoding": "gzip"})
+    assert answer.status_code == 413
+    assert "inflated body is over 67108864 bytes" in answer.json()["error"]["message"]
+
+
+def test_too_many_records_are_refused(client: Client) -> None:
+    """10,000 records go in one request, 10,001 do not, and none of those is stored."""
+    body = b"\n".join([GOOD] * 10_001)
+    assert _post(client, body).status_code == 413
+    assert _count(client) == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "record"),
+    [
+        ("seq", {**make_span(0), "seq": 2**31}),
+        ("end_seq", {**make_span(0), "end_seq": 2**31}),
+        ("lane", {**make_span(0), "lane": 2**31}),
+    ],
+    ids=["seq", "end_seq", "lane"],
+)
+def test_numbers_that_could_never_be_shown_are_refused(
+    client: Client, field: str, record: dict[str, Any]
+) -> None:
+    """A number beyond GraphQL's integers would break every page that shows it."""
+    (error,) = _post(client, dump_lines([record])).json()["errors"]
+    assert error["message"] == f"{field} must be at most 2147483647"
+
+
+def test_a_full_buffer_refuses_and_recovers(
+    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bound a request gets 503 and Retry-After; reads go on; then all is well."""
+    entered, release = threading.Event(), threading.Event()
+
+    def wait(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+        entered.set()
+        assert release.wait(TIMEOUT_S)
+        return append_records(connection, records)
+
+    monkeypatch.setattr(writer_module, "append_records", wait)
+    big = dump_lines([make_run(1, input=make_payload("x" * 15_000_000))])
+    budget = server.app.budget
+    monkeypatch.setattr(budget, "limit_bytes", 20_000_000)
+    with ThreadPoolExecutor(1) as pool, Client(server.url) as other:
+        first = pool.submit(_post, client, big)
+        assert entered.wait(TIMEOUT_S)
+        refused = _post(other, dump_lines([make_run(2, input=make_payload("y" * 15_000_000))]))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert _count(other) == 0
+        release.set()
+        assert first.result(TIMEOUT_S).status_code == 200
+        assert budget.used_bytes == 0
+        assert _post(other, dump_lines([make_run(2)])).status_code == 200
+        assert _count(other) == 2
+
+
+def test_a_store_that_fails_is_told_and_nothing_acknowledged(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the commit fails the answer is 503, and the next request may succeed."""
+
+    def fail(*_: object) -> Appended:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(writer_module, "append_records", fail)
+    answer = _post(client, GOOD)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "disk full" not in answer.text
+    monkeypatch.undo()
+    assert _count(client) == 0
+    assert _post(client, GOOD).status_code == 200
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([GOOD, b"{}", b"[1", b"\r"]))))
+def test_any_bytes_are_lines_or_errors(lines: list[bytes]) -> None:
+    """No input makes the parser fail: each line that is not blank is a record or an error."""
+    body = b"\n".join(lines)
+    records, errors = parse_body(body)
+    count = sum(bool(line.strip()) for line in body.split(b"\n"))
+    assert len(records) + len(errors) == count
+    assert all(error.message and error.code for error in errors)

@@ -1,0 +1,69 @@
+"""Opening the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from agenttrace_server.errors import StartError
+from agenttrace_server.storage.engine import Database, open_database
+
+
+def _read_pragmas(connection: Connection) -> dict[str, object]:
+    names = ("journal_mode", "synchronous", "busy_timeout", "journal_size_limit")
+    return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names}
+
+
+async def test_a_commit_is_on_disk_before_it_is_answered(database: Database) -> None:
+    """The journal is written ahead and synced at every commit (2 is FULL)."""
+    assert await database.write(_read_pragmas) == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "busy_timeout": 5000,
+        "journal_size_limit": 64 * 1024 * 1024,
+    }
+
+
+async def test_reading_connections_cannot_write(database: Database) -> None:
+    """A query that writes is refused by the database itself."""
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.read(lambda connection: connection.exec_driver_sql("DELETE FROM run"))
+
+
+def test_closing_folds_the_journal_into_the_file(tmp_path: Path) -> None:
+    """After a stop there is one file to copy."""
+    open_database(f"sqlite:///{tmp_path / 'x.db'}").close()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql+asyncpg://u:secret@h/d", "PostgreSQL, which comes in a later release"),
+        ("mysql://u:secret@h/d", "expected sqlite"),
+        ("sqlite://", "a file: what is acknowledged is on disk"),
+        ("sqlite:///:memory:", "a file: what is acknowledged is on disk"),
+        ("u:secret nonsense", "is not a database URL"),
+        ("sqlite:////proc/nowhere/x.db", "cannot make the folder /proc/nowhere"),
+        ("sqlite:////proc/x.db", "cannot use /proc/x.db"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_named(url: str, message: str) -> None:
+    """One line says what is wrong and how to mend it, and shows no password."""
+    with pytest.raises(StartError, match=message) as caught:
+        open_database(url)
+    assert "DATABASE_URL" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    """Someone's text file is neither read nor overwritten."""
+    path = tmp_path / "notes.txt"
+    path.write_text("dear diary, " * 100)
+    with pytest.raises(StartError, match="file is not a database"):
+        open_database(f"sqlite:///{path}")
+    assert path.read_text() == "dear diary, " * 100

@@ -1,0 +1,93 @@
+"""The schema of the database: made, found up to date, refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from agenttrace_server.errors import StartError
+from agenttrace_server.storage.engine import Database, open_database
+from agenttrace_server.storage.schema import HEAD_REVISION
+from agenttrace_server.storage.tables import metadata
+
+
+async def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
+    """The migrated database and the declared tables do not differ."""
+
+    def compare(connection: object) -> list[object]:
+        context = MigrationContext.configure(connection)  # type: ignore[arg-type] # the store's own
+        return list(compare_metadata(context, metadata))
+
+    assert await database.read(compare) == []
+
+
+def test_the_known_head_is_the_newest_migration() -> None:
+    """The quick look at start compares with the right revision."""
+    config = Config()
+    config.set_main_option("script_location", "agenttrace_server.storage:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
+
+
+def test_an_up_to_date_database_does_not_load_alembic(tmp_path: Path) -> None:
+    """Only the first start pays for the migration tool."""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    open_database(url).close()
+    program = (
+        "import sys; from agenttrace_server.storage.engine import open_database; "
+        f"open_database({url!r}).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_database_keeps_its_name(tmp_path: Path) -> None:
+    """A database is the same one after a restart, and another file is another one."""
+    one, two = f"sqlite:///{tmp_path / '1.db'}", f"sqlite:///{tmp_path / '2.db'}"
+    names = []
+    for url in (one, one, two):
+        database = open_database(url)
+        names.append(database.database_id)
+        database.close()
+    assert names[0] == names[1] != names[2]
+
+
+def test_two_starts_at_once_make_one_schema(tmp_path: Path) -> None:
+    """The second waits for the first and finds its work done."""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    with ThreadPoolExecutor(4) as pool:
+        databases = list(pool.map(open_database, [url] * 4))
+    assert len({database.database_id for database in databases}) == 1
+    for database in databases:
+        database.close()
+
+
+def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    """A release does not touch what a newer one wrote."""
+    path = tmp_path / "x.db"
+    open_database(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StartError, match=r"newer release wrote.*upgrade agenttrace-server"):
+        open_database(f"sqlite:///{path}")
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    """A file that holds someone else's tables is left alone."""
+    path = tmp_path / "x.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StartError, match=r"another program.*'theirs'"):
+        open_database(f"sqlite:///{path}")

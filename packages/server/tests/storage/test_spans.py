@@ -1,0 +1,63 @@
+"""Reading spans."""
+
+from __future__ import annotations
+
+import pytest
+
+from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.spans import (
+    BEFORE_ALL,
+    list_children,
+    list_spans,
+    read_spans,
+    read_tree,
+)
+
+from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
+
+RUN = make_run_id(0)
+
+
+async def _store(database: Database, *spans: Record) -> None:
+    await database.write(append_records, check_records([make_run(), *spans]))
+
+
+def _link(number: int, parent: int | None) -> Record:
+    if parent is None:
+        return make_span(number)
+    return make_span(number, parent_span_id=make_span_id(parent))
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        [(0, None), (1, 0), (2, 1), (3, 0), (4, None), (5, 99)],
+        [(n, n - 1 if n else None) for n in range(200)],
+        [(0, 2), (1, 0), (2, 1), (3, 1), (4, 4)],
+    ],
+    ids=["tree", "deep", "circle"],
+)
+async def test_depth_alone_is_the_depth_in_the_tree(
+    database: Database, links: list[tuple[int, int | None]]
+) -> None:
+    """A single span says the same depth as the whole tree, also when deep or in a circle."""
+    await _store(database, *(_link(number, parent) for number, parent in links))
+    tree = await database.read(read_tree, RUN)
+    keys = [(span.run_id, span.span_id) for span in tree]
+    singles = await database.read(read_spans, keys)
+    assert [singles[key] for key in keys] == list(tree)
+    page = await database.read(list_spans, RUN, first=200, after=BEFORE_ALL)
+    assert {span.span_id: span for span in page.items} == {span.span_id: span for span in tree}
+
+
+async def test_children_of_many_parents_come_at_once(database: Database) -> None:
+    """Each parent gets its own page, whatever the others have."""
+    links = [(0, None), (1, None), *[(n, 0) for n in range(2, 6)], (6, 1)]
+    await _store(database, *(_link(number, parent) for number, parent in links))
+    parents = [(RUN, make_span_id(n)) for n in (0, 1, 6)]
+    found = await database.read(list_children, parents, first=3, after=BEFORE_ALL)
+    seqs = [([span.seq for span in found[key].items], found[key].has_next) for key in parents]
+    assert seqs == [([2, 3, 4], True), ([6], False), ([], False)]
+    rest = await database.read(list_children, parents, first=3, after=(4, make_span_id(4)))
+    assert [[span.seq for span in rest[key].items] for key in parents] == [[5], [6], []]

@@ -1,0 +1,49 @@
+"""The server on a thread of the test's process: the same uvicorn and sockets, within reach."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agenttrace_server.app import Application, create_app
+from agenttrace_server.serving import GracefulServer, bind_socket
+from agenttrace_server.settings import read_settings
+
+TIMEOUT_S = 30
+
+
+class ServerThread:
+    """A running application; `app` is what it is made of."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        chosen = read_settings(database_url=f"sqlite:///{folder / 'agenttrace.db'}", **settings)
+        self.app: Application = create_app(chosen)
+        self._socket = bind_socket("127.0.0.1", 0)
+        self._started = threading.Event()
+        self._server = GracefulServer(self.app, on_start=self._started.set)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self.port = int(self._socket.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.websocket_url = f"ws://127.0.0.1:{self.port}/graphql"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(TIMEOUT_S), "the server did not start"
+        return self
+
+    def stop(self) -> None:
+        """End it as a signal would."""
+        self._server.should_exit = True
+        self._thread.join(TIMEOUT_S)
+        assert not self._thread.is_alive(), "the server did not stop"
+        self._socket.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()

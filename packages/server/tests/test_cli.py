@@ -1,0 +1,128 @@
+"""The commands, as a user meets them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from agenttrace_server import __version__
+from agenttrace_server.graphql.schema import print_sdl
+
+from .support.client import Client
+from .support.lines import make_run, make_run_id
+from .support.process import ServerProcess
+
+PROGRAM = [sys.executable, "-c", "from agenttrace_server.cli import main; main()"]
+FOLLOW = "subscription { runChanges { cursor } }"
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_serve_says_where_it_is_and_how_to_stop_it(server_process: ServerProcess) -> None:
+    """One calm block: the dashboard's address, the database's path, how to stop; no colours."""
+    code, errors = server_process.stop()
+    lines = server_process.text.splitlines()
+    assert lines[0] == f"AgentTrace {__version__}"
+    assert re.fullmatch(r"  Dashboard  http://127\.0\.0\.1:\d+", lines[1])
+    assert lines[2] == f"  Database   {server_process.database}"
+    assert lines[3] == "  Stop       Ctrl+C"
+    assert "\x1b" not in server_process.text
+    assert (code, errors) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_stop_is_graceful(server_process: ServerProcess, number: signal.Signals) -> None:
+    """All that was acknowledged is in one file, WebSockets hear 1001, and the exit code is 0."""
+    with Client(server_process.url) as client:
+        client.send([make_run()])
+        with client.follow(FOLLOW) as follower:
+            follower.next()
+            code, errors = server_process.stop(number)
+            with pytest.raises(ConnectionClosed):
+                follower.next()
+            assert follower.socket.close_code == 1001
+    assert (code, errors) == (0, "")
+    folder = server_process.database.parent
+    assert sorted(path.name for path in folder.iterdir()) == ["agenttrace.db"]
+    with ServerProcess(folder) as again, Client(again.url) as client:
+        assert client.ask("{ runs { edges { node { id } } } }") == {
+            "runs": {"edges": [{"node": {"id": make_run_id(0)}}]}
+        }
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """One line names the port and the way out; exit 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run("serve", "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"agenttrace serve: SERVER_PORT: port {port} of 127.0.0.1 is taken; stop the program that "
+        "has it or choose another with --port or SERVER_PORT\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "message"),
+    [
+        (["--database-url", "sqlite:////proc/no/x.db"], {}, "DATABASE_URL: cannot make the folder"),
+        ([], {"DATABASE_URL": "postgresql://h/d"}, "PostgreSQL, which comes in a later release"),
+        ([], {"SERVER_PORT": "ten"}, "SERVER_PORT is 'ten': Input should be a valid integer"),
+        (["--host", "192.0.2.1"], {}, "SERVER_HOST: cannot listen on 192.0.2.1"),
+        (
+            ["--host", "nowhere.invalid"],
+            {},
+            "SERVER_HOST is 'nowhere.invalid', which is no address",
+        ),
+        ([], {"ENVIRONMENT": "production", "SERVER_HOST": "0.0.0.0"}, "has no accounts"),
+    ],
+)
+def test_a_start_that_cannot_be_is_one_line(
+    flags: list[str], environment: dict[str, str], message: str
+) -> None:
+    """Whatever is wrong: one line, its name in it, no traceback, exit 2."""
+    done = _run("serve", *flags, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.startswith("agenttrace serve: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_listening_to_everyone_is_warned_of(tmp_path: Path) -> None:
+    """Who opens the server to a network is told what that means."""
+    with ServerProcess(tmp_path, "--host", "0.0.0.0") as server:
+        server.stop()
+    assert "Dashboard  http://127.0.0.1:" in server.text
+    assert "Warning    whoever reaches this address can read and write everything" in server.text
+
+
+def test_schema_prints_the_schema() -> None:
+    """The SDL goes to standard output, and nothing else does."""
+    done = _run("schema")
+    assert (done.returncode, done.stdout, done.stderr) == (0, print_sdl(), "")
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """What the server says it is, is what is installed."""
+    from importlib.metadata import version
+
+    assert version("agenttrace-server") == __version__

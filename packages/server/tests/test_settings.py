@@ -1,0 +1,99 @@
+"""Settings: where they come from, what a wrong one gets, and that the documentation is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from agenttrace_server.errors import StartError
+from agenttrace_server.settings import Environment, Settings, read_settings
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The nearer to the command, the more it counts; a flag that was not given counts nothing."""
+    (tmp_path / ".env").write_text("SERVER_PORT=1\nSERVER_HOST=::1\nALLOWED_HOSTS=a.example\n")
+    monkeypatch.setenv("SERVER_PORT", "2")
+    monkeypatch.setenv("SERVER_HOST", "localhost")
+    settings = read_settings(server_port=3, server_host=None)
+    assert settings.server_port == 3
+    assert settings.server_host == "localhost"
+    assert settings.allowed_hosts == ("a.example",)
+    assert settings.environment is Environment.DEVELOPMENT
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks around a comma do not matter, and nothing is no name."""
+    monkeypatch.setenv("ALLOWED_HOSTS", " a.example , b.example,")
+    monkeypatch.setenv("CORS_ORIGINS", "")
+    settings = read_settings()
+    assert settings.allowed_hosts == ("a.example", "b.example")
+    assert settings.cors_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SERVER_PORT", "ten", "SERVER_PORT is 'ten': Input should be a valid integer"),
+        ("SERVER_PORT", "65536", "SERVER_PORT is '65536': Input should be less than or equal"),
+        ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': Input should be 'development' or"),
+        (
+            "BUFFER_SIZE",
+            "1",
+            "BUFFER_SIZE is '1': Input should be greater than or equal to 67108864",
+        ),
+        ("ALLOWED_HOSTS", "http://x", "ALLOWED_HOSTS is .* is no host name"),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS is .* is no host name"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS is .* is no origin such as https://example.org"),
+        ("CORS_ORIGINS", "https://x/path", "CORS_ORIGINS is .* is no origin"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    """The line has the variable, the value and what it should be."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartError, match=message) as caught:
+        read_settings()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "trace.example.org"])
+def test_production_does_not_listen_to_everyone_without_accounts(host: str) -> None:
+    """What anyone could read and write is not put on a network by mistake."""
+    assert read_settings(server_host=host).is_local is False
+    with pytest.raises(StartError, match="this release has no accounts"):
+        read_settings(server_host=host, environment="production")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_production_may_listen_to_this_machine(host: str) -> None:
+    """Behind a proxy that has accounts it is fine."""
+    assert read_settings(server_host=host, environment="production").is_local
+
+
+def test_settings_cannot_be_changed() -> None:
+    """They are read once."""
+    with pytest.raises(ValidationError, match="frozen"):
+        read_settings().server_port = 1  # type: ignore[misc] # the point of the test
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    """The table of docs/settings.md has each variable with its default and meaning."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = re.split(r"^## ", text, flags=re.MULTILINE)
+    (server,) = [part for part in section if part.startswith("Server\n")]
+    rows = [line.strip("| ").split(" | ") for line in server.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("`"): (row[3], row[4]) for row in rows}
+    expected = {}
+    for name, info in Settings.model_fields.items():
+        default = info.default.value if isinstance(info.default, Environment) else info.default
+        shown = "(none)" if default == () else f"`{default}`"
+        expected[name.upper()] = (shown, info.description)
+    assert documented == expected

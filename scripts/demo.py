@@ -1,0 +1,104 @@
+"""Serve, record a real agent's run while the dashboard shows it, and stay up until Ctrl-C.
+
+Started by `make demo`. The server is the ordinary `agenttrace serve` on ./data; the agent is
+examples/research_agent.py, slowed down so that a person can watch it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+_START_TIMEOUT_S: Final = 30.0
+_POLL_INTERVAL_S: Final = 0.05
+_STOP_TIMEOUT_S: Final = 10.0
+# Long enough between the agent's steps to follow them with the eye.
+_PACE_S: Final = 0.6
+
+
+def is_agenttrace(base_url: str) -> bool:
+    """Tell whether an AgentTrace server answers there."""
+    question = {"query": "{ server { wireVersion } }"}
+    try:
+        answer = httpx.post(f"{base_url}/graphql", json=question, timeout=1.0)
+        return "wireVersion" in answer.json()["data"]["server"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False  # nothing there, or something else
+
+
+def wait_until_ready(base_url: str, server: subprocess.Popen[bytes]) -> int | None:
+    """Wait for the server; return its exit code if it stopped instead, None when it is ready."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not is_agenttrace(base_url):
+        if (code := server.poll()) is not None:
+            return code
+        if time.monotonic() > deadline:
+            problem = f"The server did not answer at {base_url} in {_START_TIMEOUT_S:.0f} s."
+            print(problem, file=sys.stderr)
+            return 1
+        time.sleep(_POLL_INTERVAL_S)
+    return None
+
+
+def run_agent(base_url: str) -> int:
+    """Run the example against the server; return its exit code."""
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "research_agent.py"),
+        "--endpoint",
+        f"{base_url}/api",
+        "--pace",
+        str(_PACE_S),
+    ]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ask the server to stop, and insist after a while."""
+    server.terminate()
+    try:
+        server.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--port", type=int, default=8000, help="the server's port (default 8000)")
+    parser.add_argument(
+        "--exit", action="store_true", help="stop after the agent's run instead of staying up"
+    )
+    arguments = parser.parse_args()
+    base_url = f"http://127.0.0.1:{arguments.port}"
+    if is_agenttrace(base_url):
+        print(f"An AgentTrace server is already up at {base_url}: recording there.", flush=True)
+        return run_agent(base_url)
+    command = str(Path(sys.executable).with_name("agenttrace"))
+    serve = [command, "serve", "--port", str(arguments.port)]
+    server = subprocess.Popen(serve, cwd=ROOT)
+    try:
+        if (code := wait_until_ready(base_url, server)) is not None:
+            return code
+        print(f"\nOpen {base_url} and watch: the agent starts now.\n", flush=True)
+        code = run_agent(base_url)
+        if code or arguments.exit:
+            return code
+        print(f"\nThe dashboard stays up at {base_url} until Ctrl-C.", flush=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        stop(server)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
