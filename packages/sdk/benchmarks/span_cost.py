@@ -85,7 +85,9 @@ def measure_import() -> float:
 
 def main() -> None:
     """Print the table."""
-    tracer = Tracer(exporter=Discard(), settings=Settings(queue_max_records=100_000))
+    tracer = Tracer(
+        exporter=Discard(), settings=Settings(queue_max_records=100_000, queue_max_bytes=2**31)
+    )
 
     @trace_tool(tracer)
     def small(query: str, limit: int = 5) -> object:

@@ -261,12 +261,13 @@ class Recorder:
             lane = Lane(run, next(run.lanes))
             self._lane.set(lane)
         span.lane_id = lane.lane_id
-        span.parent_span_id = None if node is run else node.span_id  # type: ignore[union-attr]  # a node is its run or a span
-        span._id = self._new_span_id()  # noqa: SLF001 -- a span is this module's to drive
+        if node is not run:
+            span.parent_id = node.id  # type: ignore[union-attr]  # a node is its run or a span
+        span.id = self._new_span_id()
         span.seq = next(run.seqs)
         span.start_ns = self._time_ns()
         span._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
-        run.open_spans[span._id] = span  # noqa: SLF001 -- as above
+        run.open_spans[span.id] = span
         self.emit(SpanStart(span))
         if activate:
             span._token = self.node.set(span)  # noqa: SLF001 -- as above
@@ -331,9 +332,9 @@ class Recorder:
             span.status = status
             span.outcome = outcome
             span.end_seq = next(run.seqs)
-            run.open_spans.pop(span._id, None)  # noqa: SLF001 -- as above
+            run.open_spans.pop(span.id, None)
             self.emit(span)
-            if run.is_implicit and span.parent_span_id is None:
+            if run.is_implicit and not span.parent_id:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("end_span", error)

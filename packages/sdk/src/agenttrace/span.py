@@ -39,13 +39,13 @@ class Spec:
         "capture_input",
         "capture_output",
         "effect",
-        "fn_hash",
         "function",
         "model",
         "name",
         "rates",
         "replay_key",
         "span_type",
+        "texts",
     )
 
     def __init__(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
@@ -71,7 +71,8 @@ class Spec:
         self.capture_input = capture_input
         self.capture_output = capture_output
         self.function = function
-        self.fn_hash: str | None = None  # the worker fills it in: reading source is I/O
+        # What the worker writes for every span of this kind; the source's hash takes I/O to find.
+        self.texts: tuple[bytes, bytes, bytes, bytes] | None = None
 
 
 def read_effect(value: str) -> Effect:
@@ -135,7 +136,6 @@ class Span:
 
     __slots__ = (
         "_failed",
-        "_id",
         "_start_mono",
         "_token",
         "attributes",
@@ -143,13 +143,14 @@ class Span:
         "duration_ns",
         "end_seq",
         "error",
+        "id",
         "input",
         "lane_id",
         "line",
         "model",
         "outcome",
         "output",
-        "parent_span_id",
+        "parent_id",
         "replay_key",
         "run",
         "seq",
@@ -173,17 +174,16 @@ class Span:
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
-        self.parent_span_id: str | None = None
         self.lane_id = self.start_ns = self.end_seq = self.duration_ns = 0
         self.seq = -1  # not yet started
-        self._id = self._start_mono = 0
+        self.id = self.parent_id = self._start_mono = 0
         self._failed = False
         self._token: Token[Span | Run | None] | None = None
 
     @property
     def span_id(self) -> str:
         """16 hexadecimal digits; valid from the span's start on."""
-        return f"{self._id:016x}"
+        return f"{self.id:016x}"
 
     @property
     def name(self) -> str:

@@ -25,6 +25,8 @@ from agenttrace.encoding.tree import (
 )
 from agenttrace.wire import Fidelity
 
+_PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
+_CONTAINERS: Final = frozenset({list, dict})
 _MAX_PLAIN_NODES: Final = 262_144
 _MAX_INT64: Final = 2**63 - 1
 # Within these bounds orjson and Python's repr write a float alike.
@@ -47,11 +49,11 @@ def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> En
     if isinstance(snapshot, Frozen):
         return _encode_tree(snapshot, max_bytes=max_bytes, with_hash=with_hash)
     value = loads(snapshot)  # noqa: S302 -- our own bytes, made in this process a moment ago
-    shape = _find_shape(value)
+    shape = _find_shape(value, len(snapshot))
     if shape is not _Shape.TREE:
         try:
             text = orjson.dumps(value)
-        except TypeError:  # a lone surrogate in a text
+        except TypeError:  # a lone surrogate, or an integer beyond 64 bits
             return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
         canonical = _sort_keys(value, text, shape) if with_hash else None
         return _finish(text, Fidelity.EXACT, canonical, max_bytes=max_bytes, value=value)
@@ -86,54 +88,78 @@ def _finish(
     )
 
 
-def _find_shape(value: Any) -> _Shape:  # noqa: C901, PLR0911, PLR0912 -- the worker's hottest loop: calls would double it
-    """Tell how a value can be written: read level by level, as no deeper than the tree goes."""
+def _find_shape(value: Any, size: int) -> _Shape:
+    """Tell how a value, whose copy has `size` bytes, can be written; loops are in C where possible.
+
+    Integers beyond 64 bits and lone surrogates are left to orjson, which refuses them.
+    """
     shape = _Shape.PLAIN
     level = [value]
-    nodes = chars = 0
+    nodes = 1
     for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for item in level:
-            kind = type(item)
-            if kind is str:
-                chars += len(item)
-            elif kind is dict:
-                if not _has_text_keys(item):
-                    return _Shape.TREE
-                below += item.values()
-            elif kind is list:
-                below += item
-            elif kind is int:
-                if not -_MAX_INT64 <= item <= _MAX_INT64:
-                    return _Shape.TREE
-            elif kind is float:
-                if not _is_alike(item):
-                    if not isfinite(item):
-                        return _Shape.TREE
-                    shape = _Shape.ODD_FLOAT
-            elif item is not None and kind is not bool:
-                return _Shape.TREE
-            # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
-            if len(below) > _MAX_PLAIN_NODES:
-                return _Shape.TREE
-        nodes += len(below)
-        if nodes > _MAX_PLAIN_NODES or chars > MAX_TEXT_CHARS:
+        kinds = set(map(type, level))
+        if not kinds <= _PLAIN:
             return _Shape.TREE
-        if not below:
-            return shape
+        if float in kinds and not all(map(_is_alike, level)):
+            if not all(map(_is_finite, level)):
+                return _Shape.TREE
+            shape = _Shape.ODD_FLOAT
+        if kinds.isdisjoint(_CONTAINERS):
+            break
+        below = _open_containers(level)
+        if below is None:
+            return _Shape.TREE
+        nodes += 2 * len(below)  # a value and its key
         level = below
-    return _Shape.TREE
+    else:
+        return _Shape.TREE
+    # Each of the nodes may be the same long text: only then is it worth counting.
+    if nodes * size > MAX_TEXT_CHARS and _count_chars(value) > MAX_TEXT_CHARS:
+        return _Shape.TREE
+    return shape
 
 
-def _has_text_keys(item: dict[Any, Any]) -> bool:
-    try:
-        "".join(item)  # refuses whatever is no text, at a fifth of the price of a loop
-    except TypeError:
-        return False
-    return True
+def _open_containers(level: list[Any]) -> list[Any] | None:
+    """Return what is in the containers of a level; None when that is too much or a key no text."""
+    below: list[Any] = []
+    for item in level:
+        kind = type(item)
+        if kind is dict:
+            try:
+                "".join(item)  # refuses whatever is no text, at a fifth of the price of a loop
+            except TypeError:
+                return None
+            below += item.values()
+        elif kind is list:
+            below += item
+        # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
+        if len(below) > _MAX_PLAIN_NODES:
+            return None
+    return below
 
 
-def _is_alike(value: float) -> bool:
+def _count_chars(value: Any) -> int:
+    total = 0
+    rest = [value]
+    while rest and total <= MAX_TEXT_CHARS:
+        item = rest.pop()
+        if type(item) is str:
+            total += len(item)
+        elif type(item) is dict:
+            total += sum(map(len, item))
+            rest += item.values()
+        elif type(item) is list:
+            rest += item
+    return total
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) is not float or isfinite(value)
+
+
+def _is_alike(value: Any) -> bool:
+    if type(value) is not float:
+        return True
     low, high = _ALIKE_FLOATS
     return low <= abs(value) < high and not value.is_integer()
 
