@@ -269,7 +269,9 @@ def hash_source(function: Callable[..., object]) -> str:
 
 def read_resource(service_name: str | None, version: str) -> dict[str, str | int]:
     """Return who records here, under OpenTelemetry's resource names."""
-    program = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else ""  # noqa: PTH119 -- text, not a file
+    program = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 -- text, not a file
+    if program in {"-c", "-m"}:  # python's own way to say that there is no program file
+        program = ""
     return {
         semconv.SERVICE_NAME: service_name or program or "python",
         semconv.HOST_NAME: os.uname().nodename if hasattr(os, "uname") else "localhost",
