@@ -37,7 +37,8 @@ def test_run_has_the_fields_of_its_record(client: Client) -> None:
     )
     query = """query($id: ID!) { run(id: $id) { id name status correlationId tags
         attributes resource startTime endTime durationMs
-        input { json value codec fidelity bytes sha256 } output { value } error { type } replayedFrom { id } } }"""
+        input { json value codec fidelity bytes sha256 }
+        output { value } error { type } replayedFrom { id } } }"""
     assert client.ask(query, id=RUN)["run"] == {
         "id": RUN,
         "name": "agent",
@@ -128,7 +129,8 @@ def test_span_has_the_fields_of_its_record(client: Client) -> None:
     _send_run(client, make_span(1), span)
     query = """query($id: ID!) { span(id: $id) { spanId parentSpanId name type status
         startTime endTime offsetMs durationMs depth seq endSeq lane effect outcome model
-        costUsd costSource replayKey inputHash attributes usage { promptTokens totalTokens cachedTokens source }
+        costUsd costSource replayKey inputHash attributes
+        usage { promptTokens totalTokens cachedTokens source }
         error { type message traceback notes cause { type message } } run { name } parent { name }
         input { json } } }"""
     assert client.ask(query, id=f"{RUN}:{make_span_id(2)}")["span"] == {

@@ -55,12 +55,14 @@ def _list_merge_columns() -> list[Column[Any]]:
 
 
 def _list_payload_columns(*, optional: bool) -> list[Column[Any]]:
+    # The text is last: what is before it is read without touching the pages that a long one fills.
     return [
-        Column("value_json", Text, nullable=optional),
+        _big("size_bytes", optional=optional),
         _text("codec", optional=optional),
         _text("fidelity", optional=optional),
         _big("whole_bytes", optional=True),
         _text("sha256", optional=True),
+        Column("value_json", Text, nullable=optional),
     ]
 
 
