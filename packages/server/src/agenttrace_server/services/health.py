@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from agenttrace_server.storage.positions import read_end
-
 if TYPE_CHECKING:
     from agenttrace_server.storage.engine import Database
     from agenttrace_server.storage.writer import Writer
@@ -24,8 +20,4 @@ class HealthService:
         """Return what keeps the server from its work; None when nothing does."""
         if not self._writer.is_running:
             return "the server is stopping"
-        try:
-            await self._database.read(read_end)
-        except SQLAlchemyError as error:
-            return f"the store cannot be read ({type(error).__name__})"
-        return None
+        return await self._database.find_problem()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from agenttrace_server.errors import StartError
@@ -67,6 +67,14 @@ class Database:
                 return change(connection, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, run)
+
+    async def find_problem(self) -> str | None:
+        """Return why the store cannot be read; None when it can."""
+        try:
+            await self.read(read_database_id)
+        except SQLAlchemyError as error:
+            return f"the store cannot be read ({type(error).__name__})"
+        return None
 
     def close(self) -> None:
         """Wait for running work, fold the journal into the file, close every connection."""
