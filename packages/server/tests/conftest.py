@@ -52,6 +52,20 @@ def client(server: ServerThread) -> Iterator[Client]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
+    """One server for all tests that store nothing."""
+    with ServerThread(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_client(shared_server: ServerThread) -> Iterator[Client]:
+    """A client of `shared_server`."""
+    with Client(shared_server.url) as made:
+        yield made
+
+
 @pytest.fixture
 def server_process(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server as users start it: a process of its own."""

@@ -38,15 +38,18 @@ class ChangeKind(StrEnum):
     EVENT = "event"
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """A stored text. `value_json` is the JSON text byte for byte as it was recorded."""
 
-    value_json: str
+    size_bytes: int
+    """Of this text."""
     codec: str
     fidelity: str
     whole_bytes: int | None
+    """Of the whole value's text, where this one was cut."""
     sha256: str | None
+    """Of the whole value's text, where this one was cut."""
+    value_json: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,7 @@ def _fill(client: Client) -> None:
         f"{FIELDS} {USAGES}",
         "a: name b: name usage { t: totalTokens } ... on LlmCall { model } ...F",
         "... on Decision { outcome } ... on Node { id }",
-        (
-            "name @include(if: $yes) status @skip(if: $yes)"
-            " usage { a: source b: source @skip(if: $yes) }"
-        ),
+        "name @include(if: $yes) status @skip(if: $yes) usage { source @skip(if: $yes) s: source }",
     ],
     ids=["every field", "aliases and fragments", "by kind", "directives"],
 )

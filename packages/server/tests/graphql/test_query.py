@@ -37,7 +37,8 @@ def test_run_has_the_fields_of_its_record(client: Client) -> None:
     )
     query = """query($id: ID!) { run(id: $id) { id name status correlationId tags
         attributes resource startTime endTime durationMs
-        input { json value codec fidelity bytes sha256 } output { value }
+        input { json value codec fidelity bytes sha256 }
+        output { value }
         error { type } replayedFrom { id } } }"""
     assert client.ask(query, id=RUN)["run"] == {
         "id": RUN,

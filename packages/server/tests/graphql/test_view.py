@@ -49,25 +49,28 @@ def _deep(count: int) -> bytes:
     ],
     ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else str(value),
 )
-def test_a_hostile_body_is_refused(client: Client, body: bytes, status: int) -> None:
+def test_a_hostile_body_is_refused(shared_client: Client, body: bytes, status: int) -> None:
     """Whatever is sent, the answer is the client's fault or a result, never the server's fault."""
-    answer = client.http.post("/graphql", content=body, headers=JSON)
+    answer = shared_client.http.post("/graphql", content=body, headers=JSON)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
     assert "Traceback" not in answer.text
 
 
-def test_a_compressed_body_is_not_guessed_at(client: Client) -> None:
+def test_a_compressed_body_is_not_guessed_at(shared_client: Client) -> None:
     """A gzip body is refused as what it is: no JSON."""
     headers = {**JSON, "content-encoding": "gzip"}
-    assert client.http.post("/graphql", content=b"\x1f\x8b\x08", headers=headers).status_code == 400
+    assert (
+        shared_client.http.post("/graphql", content=b"\x1f\x8b\x08", headers=headers).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-def test_only_post_is_answered(client: Client, method: str) -> None:
+def test_only_post_is_answered(shared_client: Client, method: str) -> None:
     """No other method runs anything, and there is no page that loads code from elsewhere."""
     path = "/graphql?query={__typename}"
-    answer = client.http.request(method, path, headers={"accept": "text/html"})
+    answer = shared_client.http.request(method, path, headers={"accept": "text/html"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -75,10 +78,12 @@ def test_only_post_is_answered(client: Client, method: str) -> None:
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
 )
-def test_only_json_is_taken(client: Client, content_type: str) -> None:
+def test_only_json_is_taken(shared_client: Client, content_type: str) -> None:
     """What a form of another page could send is refused by its type."""
     headers = {"content-type": content_type} if content_type else {}
-    answer = client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
+    answer = shared_client.http.post(
+        "/graphql", content=b'{"query":"{__typename}"}', headers=headers
+    )
     assert answer.status_code == 415
 
 
@@ -104,21 +109,21 @@ def test_only_json_is_taken(client: Client, content_type: str) -> None:
     ],
 )
 def test_the_answer_has_the_type_that_was_asked_for(
-    client: Client, accept: str, query: str, status: int, content_type: str
+    shared_client: Client, accept: str, query: str, status: int, content_type: str
 ) -> None:
     """GraphQL over HTTP: its own type says 400 for what was not executed, plain JSON says 200."""
-    answer = client.http.post("/graphql", json={"query": query}, headers={"accept": accept})
+    answer = shared_client.http.post("/graphql", json={"query": query}, headers={"accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (status, content_type)
     assert ("data" in answer.json()) == (query == "{ __typename }")
 
 
-def test_limits_leave_room_for_real_documents(client: Client) -> None:
+def test_limits_leave_room_for_real_documents(shared_client: Client) -> None:
     """The deepest and longest document within the limits is answered."""
     nested = "{ __schema { types { fields { type " + "{ ofType " * (MAX_NESTING - 6)
     query = nested + "{ name }" + "}" * (MAX_NESTING - 6) + "} } } }"
-    assert "errors" not in client.ask_raw(query)
+    assert "errors" not in shared_client.ask_raw(query)
     aliases = "{" + " ".join(f"a{n}: __typename" for n in range((MAX_TOKENS - 2) // 3)) + "}"
-    assert len(client.ask(aliases)) == (MAX_TOKENS - 2) // 3
+    assert len(shared_client.ask(aliases)) == (MAX_TOKENS - 2) // 3
 
 
 _INIT = json.dumps({"type": "connection_init"})
@@ -146,10 +151,13 @@ _HOSTILE_FRAMES: list[str | bytes] = [
 
 @pytest.mark.parametrize("frame", _HOSTILE_FRAMES, ids=lambda frame: str(frame)[:50])
 def test_a_malformed_message_closes_the_socket(
-    server: ServerThread, client: Client, frame: str | bytes, caplog: pytest.LogCaptureFixture
+    shared_server: ServerThread,
+    shared_client: Client,
+    frame: str | bytes,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A message that is none of the protocol ends that connection with 4400, and no other."""
-    address = server.websocket_url
+    address = shared_server.websocket_url
     with (
         connect(address, subprotocols=[PROTOCOL]) as good,
         connect(address, subprotocols=[PROTOCOL]) as bad,
@@ -166,23 +174,23 @@ def test_a_malformed_message_closes_the_socket(
     assert not caplog.records
 
 
-def _open(server: ServerThread, *protocols: str) -> int | None:
+def _open(shared_server: ServerThread, *protocols: str) -> int | None:
     offered = [Subprotocol(protocol) for protocol in protocols] or None
-    with connect(server.websocket_url, subprotocols=offered) as opened:
+    with connect(shared_server.websocket_url, subprotocols=offered) as opened:
         with pytest.raises(ConnectionClosed):
             opened.recv(TIMEOUT_S)
         return opened.close_code
 
 
-def test_only_the_one_protocol_is_spoken(server: ServerThread) -> None:
+def test_only_the_one_protocol_is_spoken(shared_server: ServerThread) -> None:
     """The old protocol of nearly the same name, and none at all, are refused."""
-    assert _open(server, "graphql-ws") == 4406
-    assert _open(server) == 4406
+    assert _open(shared_server, "graphql-ws") == 4406
+    assert _open(shared_server) == 4406
 
 
-def test_subscribing_before_the_init_is_refused(server: ServerThread) -> None:
+def test_subscribing_before_the_init_is_refused(shared_server: ServerThread) -> None:
     """Nothing runs before the connection is acknowledged."""
-    with connect(server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+    with connect(shared_server.websocket_url, subprotocols=[PROTOCOL]) as opened:
         payload = {"query": "{ __typename }"}
         opened.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
         with pytest.raises(ConnectionClosed):
@@ -190,9 +198,9 @@ def test_subscribing_before_the_init_is_refused(server: ServerThread) -> None:
         assert opened.close_code == 4401
 
 
-def test_a_message_over_the_limit_closes_the_socket(server: ServerThread) -> None:
+def test_a_message_over_the_limit_closes_the_socket(shared_server: ServerThread) -> None:
     """A frame over 64 KiB is not even assembled."""
-    with connect(server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+    with connect(shared_server.websocket_url, subprotocols=[PROTOCOL]) as opened:
         opened.send("x" * (64 * 1024 + 1))
         with pytest.raises(ConnectionClosed):
             opened.recv(TIMEOUT_S)
@@ -209,26 +217,28 @@ def test_a_message_over_the_limit_closes_the_socket(server: ServerThread) -> Non
     ids=str,
 )
 def test_a_socket_from_another_page_is_refused(
-    server: ServerThread, headers: dict[str, str]
+    shared_server: ServerThread, headers: dict[str, str]
 ) -> None:
     """CORS does not guard WebSockets, so the handshake does: 403 before anything is accepted."""
     with pytest.raises(InvalidStatus) as caught:
-        connect(server.websocket_url, subprotocols=[PROTOCOL], additional_headers=headers)
+        connect(shared_server.websocket_url, subprotocols=[PROTOCOL], additional_headers=headers)
     assert caught.value.response.status_code == 403
 
 
-def test_a_socket_to_another_host_is_refused(server: ServerThread) -> None:
+def test_a_socket_to_another_host_is_refused(shared_server: ServerThread) -> None:
     """A page whose name was pointed at this machine does not get in."""
-    plain = socket.create_connection(("127.0.0.1", server.port))
+    plain = socket.create_connection(("127.0.0.1", shared_server.port))
     with plain, pytest.raises(InvalidStatus) as caught:
-        connect(f"ws://evil.example:{server.port}/graphql", sock=plain)
+        connect(f"ws://evil.example:{shared_server.port}/graphql", sock=plain)
     assert caught.value.response.status_code == 403
 
 
-def test_a_socket_from_our_own_page_is_accepted(server: ServerThread) -> None:
+def test_a_socket_from_our_own_page_is_accepted(shared_server: ServerThread) -> None:
     """The dashboard's origin is the server's own."""
     with connect(
-        server.websocket_url, subprotocols=[PROTOCOL], additional_headers={"Origin": server.url}
+        shared_server.websocket_url,
+        subprotocols=[PROTOCOL],
+        additional_headers={"Origin": shared_server.url},
     ) as opened:
         opened.send(_INIT)
         assert json.loads(opened.recv(TIMEOUT_S)) == {"type": "connection_ack"}

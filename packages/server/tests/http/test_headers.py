@@ -30,10 +30,10 @@ BODY = dump_lines([make_run()])
 )
 @pytest.mark.parametrize("path", ["/healthz", "/", "/graphql", "/api/ingest"])
 def test_only_our_own_names_are_answered_to(
-    client: Client, host: str, status: int, path: str
+    shared_client: Client, host: str, status: int, path: str
 ) -> None:
     """A page that points its own name at this machine gets nothing, on any path."""
-    answer = client.http.get(path, headers={"host": host})
+    answer = shared_client.http.get(path, headers={"host": host})
     assert (answer.status_code == 421) == (status == 421)
 
 
@@ -58,10 +58,10 @@ def test_allowed_hosts_are_answered_to(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("path", ["/api/ingest", "/graphql", "/anything"])
 def test_a_page_of_another_origin_can_send_nothing(
-    client: Client, path: str, headers: dict[str, str]
+    shared_client: Client, path: str, headers: dict[str, str]
 ) -> None:
     """What a browser sends on behalf of another page is refused before it is read."""
-    answer = client.http.post(path, content=BODY, headers={**NDJSON, **headers})
+    answer = shared_client.http.post(path, content=BODY, headers={**NDJSON, **headers})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
 
 
@@ -84,9 +84,9 @@ def test_an_origin_that_was_configured_may_send_and_read(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/nothing", "/graphql"])
-def test_every_answer_carries_the_security_headers(client: Client, path: str) -> None:
+def test_every_answer_carries_the_security_headers(shared_client: Client, path: str) -> None:
     """Pages load only what the server itself serves; nothing is guessed or leaked."""
-    headers = client.http.get(path).headers
+    headers = shared_client.http.get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
@@ -95,8 +95,8 @@ def test_every_answer_carries_the_security_headers(client: Client, path: str) ->
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_api_answers_are_not_kept(client: Client) -> None:
+def test_api_answers_are_not_kept(shared_client: Client) -> None:
     """Recorded data does not stay in a cache."""
-    assert client.http.get("/healthz").headers["cache-control"] == "no-store"
+    assert shared_client.http.get("/healthz").headers["cache-control"] == "no-store"
     query = {"query": "{ __typename }"}
-    assert client.http.post("/graphql", json=query).headers["cache-control"] == "no-store"
+    assert shared_client.http.post("/graphql", json=query).headers["cache-control"] == "no-store"

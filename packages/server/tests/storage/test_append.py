@@ -157,7 +157,7 @@ def _revisions() -> st.SearchStrategy[list[tuple[int, bool]]]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_recordings(), st.randoms(use_true_random=False), st.data())
 def test_order_repetition_and_batching_change_nothing(
     recording: list[Record], shuffler: random.Random, data: st.DataObject
@@ -171,7 +171,7 @@ def test_order_repetition_and_batching_change_nothing(
     assert _final_state(*batches) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_recordings(), st.randoms(use_true_random=False))
 def test_sums_are_those_of_the_merged_spans(
     recording: list[Record], shuffler: random.Random
@@ -199,7 +199,7 @@ def test_sums_are_those_of_the_merged_spans(
                 assert usage["calls"] == len(of_model)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_recordings(), st.randoms(use_true_random=False))
 def test_change_log_tells_each_start_and_end_once(
     recording: list[Record], shuffler: random.Random

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agenttrace_server.storage.engine import Database
 
 MAX_BATCH_CHANGES: Final = 1_000
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Of the texts of a batch's spans and events, whether they are asked for or not."""
 LIST_INTERVAL_S: Final = 0.05
 """Of a list of runs, at most one batch in so many seconds: under load, changes are gathered."""
 
@@ -81,7 +83,11 @@ class LiveService:
             while True:
                 bell.clear()
                 found = await self._database.read(
-                    changes.read_run_changes, run_id, after=position, limit=MAX_BATCH_CHANGES
+                    changes.read_run_changes,
+                    run_id,
+                    after=position,
+                    limit=MAX_BATCH_CHANGES,
+                    limit_bytes=MAX_BATCH_BYTES,
                 )
                 position = found.end
                 ended = not found.has_more and found.run is not None

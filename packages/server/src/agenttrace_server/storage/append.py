@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 
 from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
@@ -52,7 +53,7 @@ def append_records(connection: Connection, records: Sequence[ValidRecord]) -> Ap
     for record in records:
         batch.apply(record)
     _write_batch(connection, batch)
-    changed = frozenset(change["run_id"] for change in batch.changes)
+    changed = frozenset(change[0] for change in batch.changes)
     return Appended(read_end(connection), changed)
 
 
@@ -87,17 +88,17 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
 
 def _write_batch(connection: Connection, batch: Batch) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
-    _upsert(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
+    _upsert_many(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
     _upsert(connection, RUN, [_dump_run(run_id, work) for run_id, work in runs])
     payloads = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
     for run_id, work in runs:
         payloads.extend(list_new_payloads(run_id, RUN_OWNER, work.state))
-    _upsert(connection, PAYLOAD, payloads)
-    _upsert(connection, EVENT, list(batch.new_events.values()))
+    _upsert_many(connection, PAYLOAD, payloads)
+    _upsert_many(connection, EVENT, list(batch.new_events.values()))
     _upsert(connection, MODEL_USAGE, list(_dump_models(connection, runs)))
     if batch.changes:
-        connection.execute(insert(CHANGE), batch.changes)
+        connection.exec_driver_sql(_INSERT_CHANGE, batch.changes)
 
 
 def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
@@ -123,13 +124,34 @@ def _dump_models(
         yield {"run_id": run_id, "model": model, **sums}
 
 
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
+def _make_upsert(table: Table) -> Insert:
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+    rest = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(_make_upsert(table), rows)
+
+
+# Rows by the thousand go to the driver as they are, in the order of the table's columns: turning
+# each into a dictionary for SQLAlchemy and back costs as much as storing it.
+_UPSERTS: Final = {
+    table.name: str(_make_upsert(table).compile(dialect=dialect()))
+    for table in (SPAN, PAYLOAD, EVENT)
+}
+_INSERT_CHANGE: Final = str(
+    insert(CHANGE)
+    .values({name: bindparam(name) for name in ("run_id", "kind", "span_id", "event_seq")})
+    .compile(dialect=dialect())
+)
+
+
+def _upsert_many(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(_UPSERTS[table.name], rows)
 
 
 def _read_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

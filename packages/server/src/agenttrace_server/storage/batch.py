@@ -9,13 +9,13 @@ that arrive earlier wait for it), and each span has one `span_started` and at mo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from agenttrace.wire import is_terminal
 from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidRun, ValidSpan
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.merge import State, rank_of
-from agenttrace_server.storage.rollups import Difference, count_model, count_span
+from agenttrace_server.storage.rollups import Difference
 from agenttrace_server.storage.snapshots import read_payload, read_run_fields, read_span_fields
 from agenttrace_server.storage.tables import RUN_OWNER
 
@@ -53,8 +53,9 @@ class Batch:
     runs: dict[str, RunWork]
     spans: dict[SpanKey, SpanWork]
     stored_events: set[EventKey]
-    new_events: dict[EventKey, dict[str, Any]] = field(default_factory=dict)
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    new_events: dict[EventKey, tuple[Any, ...]] = field(default_factory=dict)
+    changes: list[tuple[str, str, str | None, int | None]] = field(default_factory=list)
+    """Run id, kind, span id, `seq` of the event: rows of the change log, but for the position."""
 
     def apply(self, record: ValidRecord) -> None:
         """Merge one record into the batch."""
@@ -83,12 +84,13 @@ class Batch:
         span = self.spans[key]
         is_new = not span.state.fields
         ended_before = _has_ended(span.state)
-        before = (count_span(span.state), count_model(span.state) if not is_new else None)
+        before = span.state.copy()
         if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
             return
         span.changed = True
         run = self._touch_run(record.run_id, record.start_ns)
-        run.difference.move(before, span.state)
+        run.difference.add(before, sign=-1)
+        run.difference.add(span.state, sign=1)
         if is_new:
             self._log(ChangeKind.SPAN_STARTED, *key)
             for seq in span.waiting:
@@ -134,26 +136,18 @@ class Batch:
         *,
         event_seq: int | None = None,
     ) -> None:
-        self.changes.append(
-            {"run_id": run_id, "kind": kind.value, "span_id": span_id, "event_seq": event_seq}
-        )
+        self.changes.append((run_id, str(kind), span_id, event_seq))
 
 
 def _has_ended(state: State) -> bool:
     return bool(state.fields) and is_terminal(state.fields["status"])
 
 
-def _dump_event(record: ValidEvent) -> dict[str, Any]:
-    body = read_payload(record.body) if record.body is not None else None
-    return {
-        "run_id": record.run_id,
-        "seq": record.seq,
-        "span_id": record.span_id or RUN_OWNER,
-        "t_ns": record.t_ns,
-        "name": record.name,
-        "value_json": body.value_json if body else None,
-        "codec": body.codec if body else None,
-        "fidelity": body.fidelity if body else None,
-        "whole_bytes": body.whole_bytes if body else None,
-        "sha256": body.sha256 if body else None,
-    }
+def _dump_event(record: ValidEvent) -> tuple[Any, ...]:
+    """Return the row of `event`, in the order of its columns."""
+    body = _NO_BODY if record.body is None else read_payload(record.body)
+    owner = record.span_id or RUN_OWNER
+    return (record.run_id, record.seq, owner, record.t_ns, record.name, *body)
+
+
+_NO_BODY: Final = (None,) * 6

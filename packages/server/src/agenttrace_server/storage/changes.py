@@ -6,9 +6,9 @@ spans and events they name, and the run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, and_, select, true
+from sqlalchemy import Connection, Row, and_, case, func, select, true
 
 from agenttrace_server.records import Change, ChangedRun, ChangedRuns, ChangeKind, RunChanges
 from agenttrace_server.storage.events import read_events
@@ -22,19 +22,43 @@ from agenttrace_server.storage.runs import (
     read_runs,
 )
 from agenttrace_server.storage.spans import read_spans
-from agenttrace_server.storage.tables import CHANGE, RUN
+from agenttrace_server.storage.tables import CHANGE, EVENT, PAYLOAD, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def read_run_changes(connection: Connection, run_id: str, *, after: int, limit: int) -> RunChanges:
-    """Return the changes of one run after a position, at most `limit`, oldest first."""
+# Bytes of the texts that a follower may ask for with a change: of the event, or of the span.
+_SIZE: Final = func.coalesce(
+    case(
+        (
+            CHANGE.c.event_seq.is_not(None),
+            select(EVENT.c.size_bytes)
+            .where(EVENT.c.run_id == CHANGE.c.run_id, EVENT.c.seq == CHANGE.c.event_seq)
+            .scalar_subquery(),
+        ),
+        else_=select(func.sum(PAYLOAD.c.size_bytes))
+        .where(PAYLOAD.c.run_id == CHANGE.c.run_id, PAYLOAD.c.span_id == CHANGE.c.span_id)
+        .scalar_subquery(),
+    ),
+    0,
+)
+
+
+def read_run_changes(
+    connection: Connection, run_id: str, *, after: int, limit: int, limit_bytes: int
+) -> RunChanges:
+    """Return the changes of one run after a position, oldest first.
+
+    At most `limit` of them, and no more (but one) than those whose texts have `limit_bytes`.
+    """
     end = read_end(connection)
-    query = select(CHANGE).where(CHANGE.c.run_id == run_id, CHANGE.c.position > after)
+    query = select(CHANGE, _SIZE.label("size_bytes"))
+    query = query.where(CHANGE.c.run_id == run_id, CHANGE.c.position > after)
     rows = connection.execute(query.order_by(CHANGE.c.position).limit(limit + 1)).all()
-    has_more = len(rows) > limit
-    changes = tuple(_make_change(row) for row in rows[:limit])
+    count = min(limit, _count_fitting([row.size_bytes for row in rows], limit_bytes))
+    has_more = len(rows) > count
+    changes = tuple(_make_change(row) for row in rows[:count])
     span_ids = {change.span_id for change in changes if change.span_id is not None}
     seqs = [change.event_seq for change in changes if change.event_seq is not None]
     spans = read_spans(connection, [(run_id, span_id) for span_id in sorted(span_ids)])
@@ -46,6 +70,16 @@ def read_run_changes(connection: Connection, run_id: str, *, after: int, limit: 
         spans={span_id: span for (_, span_id), span in spans.items()},
         events=read_events(connection, run_id, seqs) if seqs else {},
     )
+
+
+def _count_fitting(sizes_bytes: list[int], limit_bytes: int) -> int:
+    """Return how many, but at least one, of the first sizes fit."""
+    total = 0
+    for count, size in enumerate(sizes_bytes):
+        total += size
+        if count and total > limit_bytes:
+            return count
+    return len(sizes_bytes)
 
 
 def read_changed_runs(

@@ -34,9 +34,5 @@ def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[Pa
 def make_payload(row: Row[Any]) -> Payload:
     """Return the record of a row that has the columns of a payload."""
     return Payload(
-        value_json=row.value_json,
-        codec=row.codec,
-        fidelity=row.fidelity,
-        whole_bytes=row.whole_bytes,
-        sha256=row.sha256,
+        row.size_bytes, row.codec, row.fidelity, row.whole_bytes, row.sha256, row.value_json
     )

@@ -7,7 +7,7 @@ since what they report is by convention the sum of the calls within them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace_server.money import parse_pico
 
@@ -46,49 +46,39 @@ MODEL_SUMS: Final = [
     "cost_known",
 ]
 
-Sums = dict[str, int]
-
-
-def count_span(state: State) -> Sums:
-    """Return what a span in this state adds to its run."""
-    if not state.fields:
-        return {}
-    span_type = state.fields["span_type"]
-    return {
-        "spans": 1,
-        "llm_calls": int(span_type == "LLM_CALL"),
-        "tool_calls": int(span_type == "TOOL_CALL"),
-        "errors": int(state.fields["status"] == "ERROR"),
-        **_count_figures(state.fields),
-    }
-
-
-def count_model(state: State) -> tuple[str, Sums] | None:
-    """Return the model that a span in this state called and what it adds there."""
-    model = state.fields.get("model")
-    if not model or state.fields["span_type"] == "AGENT":
-        return None
-    figures = _count_figures(state.fields)
-    return model, {"calls": 1, **{name: figures.get(name, 0) for name in MODEL_SUMS[1:]}}
+Sums: TypeAlias = dict[str, int]
 
 
 @dataclass(slots=True)
 class Difference:
     """What a batch changes in the sums of one run, in all and by model."""
 
-    run: Sums = field(default_factory=dict)
+    run: Sums = field(default_factory=lambda: dict.fromkeys(RUN_SUMS, 0))
     models: dict[str, Sums] = field(default_factory=dict)
 
-    def move(self, before: tuple[Sums, tuple[str, Sums] | None], after: State) -> None:
-        """Take back what a span added before and add what it adds now."""
-        old_run, old_model = before
-        _add(self.run, old_run, sign=-1)
-        _add(self.run, count_span(after), sign=1)
-        if old_model is not None:
-            _add(self.models.setdefault(old_model[0], {}), old_model[1], sign=-1)
-        new_model = count_model(after)
-        if new_model is not None:
-            _add(self.models.setdefault(new_model[0], {}), new_model[1], sign=1)
+    def add(self, span: State, *, sign: int) -> None:
+        """Add what a span in this state adds to its run, or (with -1) take it back."""
+        fields = span.fields
+        if not fields:
+            return
+        run, span_type = self.run, fields["span_type"]
+        run["spans"] += sign
+        if span_type == "LLM_CALL":
+            run["llm_calls"] += sign
+        elif span_type == "TOOL_CALL":
+            run["tool_calls"] += sign
+        if fields["status"] == "ERROR":
+            run["errors"] += sign
+        if span_type == "AGENT":
+            return
+        figures = _count_figures(fields)
+        _add(run, figures, sign=sign)
+        model = fields.get("model")
+        if model:
+            if model not in self.models:
+                self.models[model] = dict.fromkeys(MODEL_SUMS, 0)
+            self.models[model]["calls"] += sign
+            _add(self.models[model], figures, sign=sign)
 
 
 def apply_sums(stored: Mapping[str, Any] | None, delta: Sums, names: list[str]) -> dict[str, Any]:
@@ -103,36 +93,37 @@ def apply_sums(stored: Mapping[str, Any] | None, delta: Sums, names: list[str]) 
 
 def _count_figures(fields: Mapping[str, Any]) -> Sums:
     figures: Sums = {}
-    if fields["span_type"] == "AGENT":
-        return figures
     usage = fields.get("usage")
     if usage is not None:
         _count_usage(usage, figures)
     cost = fields.get("cost")
     if cost is not None:
-        figures["cost_pico"] = parse_pico(cost["cost_usd"])
+        figures["cost_pico"] = parse_pico(cost.cost_usd)
         figures["cost_known"] = 1
     return figures
 
 
-def _count_usage(usage: Mapping[str, Any], figures: Sums) -> None:
-    prompt, completion = usage["prompt_tokens"], usage["completion_tokens"]
-    total = usage["total_tokens"]
+def _count_usage(usage: Any, figures: Sums) -> None:
+    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+    if prompt is not None:
+        figures["prompt_tokens"] = prompt
+        figures["prompt_known"] = 1
+    if completion is not None:
+        figures["completion_tokens"] = completion
+        figures["completion_known"] = 1
+    if usage.cached_tokens is not None:
+        figures["cached_tokens"] = usage.cached_tokens
+        figures["cached_known"] = 1
     if total is None and (prompt is not None or completion is not None):
         total = (prompt or 0) + (completion or 0)
-    parts = {
-        "prompt": prompt,
-        "completion": completion,
-        "cached": usage["cached_tokens"],
-        "total": total,
-    }
-    for name, tokens in parts.items():
-        if tokens is not None:
-            figures[f"{name}_tokens"] = tokens
-            figures[f"{name}_known"] = 1
-    figures["estimated"] = int(usage["usage_source"] == "estimated")
+    if total is not None:
+        figures["total_tokens"] = total
+        figures["total_known"] = 1
+    if usage.usage_source == "estimated":
+        figures["estimated"] = 1
 
 
 def _add(sums: Sums, part: Sums, *, sign: int) -> None:
     for name, amount in part.items():
-        sums[name] = sums.get(name, 0) + sign * amount
+        if name in sums:  # a model's sums have no cached tokens
+            sums[name] += sign * amount

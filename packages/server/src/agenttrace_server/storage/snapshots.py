@@ -6,7 +6,7 @@ whole) and several columns; a payload is one field, a bit in `payloads`, and a r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -15,7 +15,7 @@ from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
 from agenttrace_server.storage.merge import State, dump_older, load_older
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from agenttrace.wire.validation import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
 
@@ -25,7 +25,28 @@ STORED: Final = object()
 # By plain text: reading an enum member's value is slow on Python 3.11.
 PAYLOAD_BITS: Final = {kind.value: 1 << bit for bit, kind in enumerate(PayloadKind)}
 
-SPAN_COLUMNS: Final = [
+
+class UsageColumns(NamedTuple):
+    """`usage` as the columns of a span, in their order."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    usage_source: str | None
+
+
+class CostColumns(NamedTuple):
+    """`cost` as the columns of a span, in their order."""
+
+    cost_usd: str | None
+    cost_source: str | None
+
+
+# The columns of `span` that are fields of the wire, before and after those of usage and cost.
+_FIRST_COLUMNS: Final = (
     "parent_span_id",
     "name",
     "span_type",
@@ -39,20 +60,10 @@ SPAN_COLUMNS: Final = [
     "effect",
     "outcome",
     "model",
-    "replay_key",
-    "input_hash",
-    "hash_version",
-    "fn_hash",
-]
-USAGE_COLUMNS: Final = [
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-]
-RUN_COLUMNS: Final = [
+)
+_LAST_COLUMNS: Final = ("replay_key", "input_hash", "hash_version", "fn_hash")
+_SPAN_COLUMNS: Final = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
+_RUN_COLUMNS: Final = [
     "name",
     "status",
     "correlation_id",
@@ -69,7 +80,7 @@ _MAX_COST_TEXT: Final = 64
 
 def read_span_fields(span: ValidSpan) -> dict[str, Any]:
     """Return the fields that a checked snapshot of a span has."""
-    fields = _pick(span, SPAN_COLUMNS)
+    fields = _pick(span, _SPAN_COLUMNS)
     if span.usage is not None:
         fields["usage"] = _flatten_usage(span.usage)
     if span.cost is not None:
@@ -80,7 +91,7 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
 
 def read_run_fields(run: ValidRun) -> dict[str, Any]:
     """Return the fields that a checked snapshot of a run has."""
-    fields = _pick(run, RUN_COLUMNS)
+    fields = _pick(run, _RUN_COLUMNS)
     if run.tags is not None:
         fields["tags"] = orjson.dumps(run.tags).decode()
     fields.update(_read_payloads(run))
@@ -91,47 +102,44 @@ def read_run_fields(run: ValidRun) -> dict[str, Any]:
 
 def read_payload(payload: ValidPayload) -> Payload:
     """Return a checked payload as the store keeps it."""
-    return Payload(
-        value_json=payload.value_json,
-        codec=payload.codec,
-        fidelity=payload.fidelity.value,
-        whole_bytes=payload.bytes,
-        sha256=payload.sha256,
-    )
+    text = payload.value_json
+    fidelity = str(payload.fidelity)
+    size_bytes = len(text.encode())
+    return Payload(size_bytes, payload.codec, fidelity, payload.bytes, payload.sha256, text)
 
 
 def load_span_state(row: Mapping[str, Any]) -> State:
     """Return the state that a row of `span` holds."""
-    fields = {name: row[name] for name in SPAN_COLUMNS if row[name] is not None}
+    fields = {name: row[name] for name in _SPAN_COLUMNS if row[name] is not None}
     if row["usage_source"] is not None:
-        fields["usage"] = {name: row[name] for name in (*USAGE_COLUMNS, "usage_source")}
+        fields["usage"] = UsageColumns(*(row[name] for name in UsageColumns._fields))
     if row["cost_usd"] is not None:
-        fields["cost"] = {name: row[name] for name in ("cost_usd", "cost_source")}
+        fields["cost"] = CostColumns(*(row[name] for name in CostColumns._fields))
     fields.update(_stored_payloads(row["payloads"]))
     return State(row["rank"], fields, load_older(row["older"]))
 
 
-def dump_span_row(run_id: str, span_id: str, state: State) -> dict[str, Any]:
-    """Return the row of `span` for a state."""
-    fields = state.fields
-    row = {name: fields.get(name) for name in SPAN_COLUMNS}
-    row.update(fields.get("usage") or _NO_USAGE)
-    row.update(fields.get("cost") or _NO_COST)
-    row.update(
-        run_id=run_id,
-        span_id=span_id,
-        rank=state.rank,
-        older=dump_older(state.older),
-        payloads=_count_bits(fields),
+def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
+    """Return the row of `span` for a state, in the order of its columns."""
+    get = state.fields.get
+    return (
+        run_id,
+        span_id,
+        state.rank,
+        dump_older(state.older),
+        _count_bits(state.fields),
+        *[get(name) for name in _FIRST_COLUMNS],
+        *get("usage", _NO_USAGE),
+        *get("cost", _NO_COST),
+        *[get(name) for name in _LAST_COLUMNS],
     )
-    return row
 
 
 def load_run_state(row: Mapping[str, Any]) -> State:
     """Return the state that a row of `run` holds; that of an unnamed run has no field."""
     state = State(row["rank"], {}, load_older(row["older"]))
     if state.rank >= 0:
-        state.fields = {name: row[name] for name in RUN_COLUMNS if row[name] is not None}
+        state.fields = {name: row[name] for name in _RUN_COLUMNS if row[name] is not None}
         if row["tags"] is not None:
             state.fields["tags"] = row["tags"]
         state.fields.update(_stored_payloads(row["payloads"]))
@@ -144,7 +152,7 @@ def dump_run_row(run_id: str, state: State, *, earliest_ns: int) -> dict[str, An
     A run whose own record has not come is shown as started, at the time of its earliest part.
     """
     fields = state.fields
-    row = {name: fields.get(name) for name in RUN_COLUMNS}
+    row = {name: fields.get(name) for name in _RUN_COLUMNS}
     if not fields:
         row.update(name=UNNAMED_RUN, status="STARTED", start_ns=earliest_ns)
     row.update(
@@ -157,40 +165,40 @@ def dump_run_row(run_id: str, state: State, *, earliest_ns: int) -> dict[str, An
     return row
 
 
-def list_new_payloads(run_id: str, span_id: str, state: State) -> Iterator[dict[str, Any]]:
-    """Yield a row of `payload` for each payload of the state that the store does not have."""
+def list_new_payloads(run_id: str, span_id: str, state: State) -> list[tuple[Any, ...]]:
+    """Return a row of `payload` for each payload of the state that the store does not have."""
+    rows: list[tuple[Any, ...]] = []
     for kind in PAYLOAD_BITS:
         payload = state.fields.get(kind)
-        if isinstance(payload, Payload):
-            yield {
-                "run_id": run_id,
-                "span_id": span_id,
-                "kind": kind,
-                "value_json": payload.value_json,
-                "codec": payload.codec,
-                "fidelity": payload.fidelity,
-                "whole_bytes": payload.whole_bytes,
-                "sha256": payload.sha256,
-            }
+        if payload is not None and payload is not STORED:
+            rows.append((run_id, span_id, kind, *payload))
+    return rows
 
 
-_NO_USAGE: Final = dict.fromkeys((*USAGE_COLUMNS, "usage_source"))
-_NO_COST: Final = dict.fromkeys(("cost_usd", "cost_source"))
+_NO_USAGE: Final = UsageColumns(*(None for _ in UsageColumns._fields))
+_NO_COST: Final = CostColumns(None, None)
 
 
-def _pick(record: ValidRun | ValidSpan, names: list[str]) -> dict[str, Any]:
+def _pick(record: ValidRun | ValidSpan, names: Sequence[str]) -> dict[str, Any]:
     values = record.__dict__
     return {name: values[name] for name in names if values[name] is not None}
 
 
-def _flatten_usage(usage: ValidUsage) -> dict[str, Any]:
-    values = usage.__dict__
-    return {**{name: values[name] for name in USAGE_COLUMNS}, "usage_source": usage.source}
+def _flatten_usage(usage: ValidUsage) -> UsageColumns:
+    return UsageColumns(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        usage.source,
+    )
 
 
-def _flatten_cost(cost: ValidCost) -> dict[str, Any]:
-    usd = cost.usd if len(cost.usd) <= _MAX_COST_TEXT else format_pico(parse_pico(cost.usd))
-    return {"cost_usd": usd, "cost_source": cost.source}
+def _flatten_cost(cost: ValidCost) -> CostColumns:
+    short = len(cost.usd) <= _MAX_COST_TEXT
+    return CostColumns(cost.usd if short else format_pico(parse_pico(cost.usd)), cost.source)
 
 
 def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:
@@ -207,7 +215,7 @@ def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:
 
 
 def _plain_payload(value_json: str) -> Payload:
-    return Payload(value_json, codec="json", fidelity="exact", whole_bytes=None, sha256=None)
+    return Payload(len(value_json.encode()), "json", "exact", None, None, value_json)
 
 
 def _stored_payloads(bits: int) -> dict[str, Any]:

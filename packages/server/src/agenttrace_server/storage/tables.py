@@ -147,11 +147,13 @@ class PayloadRow(SQLModel, table=True):
     run_id: str = Field(primary_key=True)
     span_id: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
-    value_json: str = Field(sa_type=Text)
+    size_bytes: int = Field(sa_type=BigInteger)
     codec: str
     fidelity: str
     whole_bytes: int | None = Field(sa_type=BigInteger)
     sha256: str | None
+    value_json: str = Field(sa_type=Text)
+    """Last: what is before it is read without touching the pages that a long text fills."""
 
 
 class EventRow(SQLModel, table=True):
@@ -168,11 +170,12 @@ class EventRow(SQLModel, table=True):
     span_id: str
     t_ns: int = Field(sa_type=BigInteger)
     name: str
-    value_json: str | None = Field(sa_type=Text)
+    size_bytes: int | None = Field(sa_type=BigInteger)
     codec: str | None
     fidelity: str | None
     whole_bytes: int | None = Field(sa_type=BigInteger)
     sha256: str | None
+    value_json: str | None = Field(sa_type=Text)
 
 
 class ChangeRow(SQLModel, table=True):

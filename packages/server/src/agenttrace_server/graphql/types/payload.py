@@ -40,8 +40,7 @@ class Payload:
     @classmethod
     def from_record(cls, record: records.Payload) -> Self:
         """Return the GraphQL object of a stored text."""
-        whole = record.whole_bytes
-        length = len(record.value_json.encode()) if whole is None else whole
+        length = record.size_bytes if record.whole_bytes is None else record.whole_bytes
         return cls(
             json=record.value_json,
             codec=record.codec,

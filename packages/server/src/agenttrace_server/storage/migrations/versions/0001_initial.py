@@ -56,11 +56,12 @@ def _create_event() -> None:
         sa.Column("span_id", sa.String(), nullable=False),
         sa.Column("t_ns", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("value_json", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("codec", sa.String(), nullable=True),
         sa.Column("fidelity", sa.String(), nullable=True),
         sa.Column("whole_bytes", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(), nullable=True),
+        sa.Column("value_json", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "seq"),
     )
     op.create_index("event_by_span", "event", ["run_id", "span_id", "seq"], unique=False)
@@ -93,11 +94,12 @@ def _create_payload() -> None:
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("span_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("value_json", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("codec", sa.String(), nullable=False),
         sa.Column("fidelity", sa.String(), nullable=False),
         sa.Column("whole_bytes", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(), nullable=True),
+        sa.Column("value_json", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "span_id", "kind"),
     )
 
