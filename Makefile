@@ -1,4 +1,4 @@
-# Needs Python >= 3.11, Node >= 20 and make; scripts/check-prerequisites says what is missing.
+# Needs Python >= 3.11, Node >= 20.19 and make; scripts/check-prerequisites says what is missing.
 # `make help` lists the targets.
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 17
 
 .PHONY: demo
 demo: .stamps/python-demo $(STATIC)/index.html ## set up, serve, record a real agent's run, stay up
@@ -63,7 +63,7 @@ lock: .stamps/python-dev ## resolve the dependencies anew (needs uv), with hashe
 
 .PHONY: bench
 bench: .stamps/python-dev ## the benchmarks: tables, never tests
-	$(BIN)/python packages/sdk/benchmarks/capture.py
+	$(BIN)/python packages/sdk/benchmarks/span_cost.py
 	$(BIN)/python packages/server/benchmarks/ingest.py
 	cd dashboard && npm run --silent bench
 

@@ -7,6 +7,7 @@ examples/research_agent.py, slowed down so that a person can watch it.
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 import time
@@ -47,6 +48,30 @@ def wait_until_ready(base_url: str, server: subprocess.Popen[bytes]) -> int | No
     return None
 
 
+def find_problem(port: int) -> str | None:
+    """Return why nothing can be served at this port of 127.0.0.1; None when it is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return f"Port {port} of 127.0.0.1: {error.strerror}. Try another: make demo PORT=8001"
+    return None
+
+
+def read_port(text: str) -> int:
+    """Return the port that this text names.
+
+    Raises:
+        ValueError: it names none.
+
+    """
+    port = int(text)
+    if not 0 < port < 2**16:
+        raise ValueError(text)
+    return port
+
+
 def run_agent(base_url: str) -> int:
     """Run the example against the server; return its exit code."""
     command = [
@@ -70,27 +95,16 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def main() -> int:
-    """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--port", type=int, default=8000, help="the server's port (default 8000)")
-    parser.add_argument(
-        "--exit", action="store_true", help="stop after the agent's run instead of staying up"
-    )
-    arguments = parser.parse_args()
-    base_url = f"http://127.0.0.1:{arguments.port}"
-    if is_agenttrace(base_url):
-        print(f"An AgentTrace server is already up at {base_url}: recording there.", flush=True)
-        return run_agent(base_url)
+def serve(base_url: str, port: int, *, stay: bool) -> int:
+    """Serve while the agent runs and, to `stay`, until Ctrl-C; return the exit code."""
     command = str(Path(sys.executable).with_name("agenttrace"))
-    serve = [command, "serve", "--port", str(arguments.port)]
-    server = subprocess.Popen(serve, cwd=ROOT)
+    server = subprocess.Popen([command, "serve", "--port", str(port)], cwd=ROOT)
     try:
         if (code := wait_until_ready(base_url, server)) is not None:
             return code
         print(f"\nOpen {base_url} and watch: the agent starts now.\n", flush=True)
         code = run_agent(base_url)
-        if code or arguments.exit:
+        if code or not stay:
             return code
         print(f"\nThe dashboard stays up at {base_url} until Ctrl-C.", flush=True)
         return server.wait()
@@ -98,6 +112,30 @@ def main() -> int:
         return 0
     finally:
         stop(server)
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--port", default="8000", help="the server's port (default 8000)")
+    parser.add_argument(
+        "--exit", action="store_true", help="stop after the agent's run instead of staying up"
+    )
+    arguments = parser.parse_args()
+    try:
+        port = read_port(arguments.port)
+    except ValueError:
+        wrong = f"PORT is {arguments.port!r}; expected a number from 1 to 65535, as in"
+        print(f"{wrong} make demo PORT=8001", file=sys.stderr)
+        return 2
+    base_url = f"http://127.0.0.1:{port}"
+    if is_agenttrace(base_url):
+        print(f"An AgentTrace server is already up at {base_url}: recording there.", flush=True)
+        return run_agent(base_url)
+    if (problem := find_problem(port)) is not None:
+        print(problem, file=sys.stderr)
+        return 2
+    return serve(base_url, port, stay=not arguments.exit)
 
 
 if __name__ == "__main__":
