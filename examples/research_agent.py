@@ -1,6 +1,6 @@
 """A research agent, and how its work is recorded: the first program to read.
 
-    python examples/research_agent.py "How do context managers handle exceptions?"
+    python examples/research_agent.py "What does __exit__ do with an exception?"
 
 What is recorded, and how, stands in this file. The folder `research/` beside it is ordinary
 Python that searches, reads and writes.
@@ -257,7 +257,7 @@ class FactChecker:
         pages = {passage.page for passage in cited}
         verdict = judge_claim(
             claim,
-            question,
+            relevance=self.index.measure_relevance(claim.text, question),
             cited=" ".join(passage.content for passage in cited),
             others=[document for document in documents if document["page"] not in pages],
         )
