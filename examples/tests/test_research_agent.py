@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KINDS = ".md .markdown .py .rst .text .txt"
 DOCS = str(ROOT / "docs")
 NO_AMOUNT = "is no amount; it takes 0 or more; --help lists what there is."
+NO_ID = "argument --correlation-id: it takes 1 to 128 characters"
 NO_ADDRESS = "it takes the http address of a server's /api."
 
 
@@ -305,8 +306,25 @@ def test_the_documented_questions_are_answered(
         (["--pace", "-1"], f"argument --pace: '-1' {NO_AMOUNT}"),
         (["--pace", "soon"], f"argument --pace: 'soon' {NO_AMOUNT}"),
         (["--endpoint", "ftp://x"], f"--endpoint ftp://x: {NO_ADDRESS}"),
+        (["--folder", "code/x.txt"], "--folder code/x.txt: is a file; name the folder it is in."),
+        (["--correlation-id", ""], f"{NO_ID}, not 0; --help lists what there is."),
+        (["--correlation-id", " "], f"{NO_ID}, not blank ones; --help lists what there is."),
+        (["--correlation-id", "x" * 129], f"{NO_ID}, not 129; --help lists what there is."),
     ],
-    ids=["question", "folder", "no text", "no prose", "file", "negative", "no number", "endpoint"],
+    ids=[
+        "question",
+        "folder",
+        "no text",
+        "no prose",
+        "file",
+        "negative",
+        "no number",
+        "endpoint",
+        "no folder",
+        "empty id",
+        "blank id",
+        "long id",
+    ],
 )
 def test_a_wrong_command_line_gets_one_line_and_exit_code_2(
     tmp_path: Path, closed_endpoint: str, arguments: list[str], message: str
