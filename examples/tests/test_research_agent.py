@@ -185,6 +185,16 @@ def test_without_a_server_the_program_says_so_once(
     assert default_run.stderr == ""
 
 
+def test_a_recorder_that_is_switched_off_changes_no_answer(
+    tmp_path: Path, closed_endpoint: str, default_run: subprocess.CompletedProcess[str]
+) -> None:
+    """The same answer is printed, and that nothing was recorded."""
+    done = start_agent(tmp_path, closed_endpoint, AGENTTRACE_DISABLED="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer, _, _ = default_run.stdout.partition("Recorded in")
+    assert done.stdout == f"{answer}Nothing was recorded: AGENTTRACE_DISABLED is set.\n"
+
+
 def test_rates_that_the_user_gives_are_applied(tmp_path: Path, closed_endpoint: str) -> None:
     """The cost is the estimate at these rates, exactly, and says where it comes from."""
     rates = ["--cost-per-prompt-token", "0.001", "--cost-per-completion-token", "0.002"]
