@@ -49,7 +49,10 @@ async def main(phrase: str) -> None:
         pages = await asyncio.gather(*(read_page(title) for title in chosen))
         for title, page in zip(chosen, pages, strict=True):
             print(f"{title}: {await answer(phrase, page)}\n")
+        if not titles:
+            print(f"No page mentions {phrase!r}.")
 
 
 asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "context manager"))
-tracer.flush()
+if tracer.flush():
+    print("Recorded in ./traces.jsonl")

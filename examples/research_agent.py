@@ -1,6 +1,6 @@
 """A research agent, and how its work is recorded: the first program to read.
 
-    python examples/research_agent.py "How do context managers handle exceptions?"
+    python examples/research_agent.py "What does __exit__ do with an exception?"
 
 What is recorded, and how, stands in this file. The folder `research/` beside it is ordinary
 Python that searches, reads and writes.
@@ -257,7 +257,7 @@ class FactChecker:
         pages = {passage.page for passage in cited}
         verdict = judge_claim(
             claim,
-            question,
+            relevance=self.index.measure_relevance(claim.text, question),
             cited=" ".join(passage.content for passage in cited),
             others=[document for document in documents if document["page"] not in pages],
         )
@@ -349,7 +349,9 @@ class ChatModel:
         return await self.chat(messages, attempt=MAX_ATTEMPTS)
 
 
-async def research(options: Options, library: Library, writer: Writer) -> list[Claim]:
+async def research(
+    options: Options, library: Library, writer: Writer, recording: Recording
+) -> list[Claim]:
     """Answer the question in a run of its own; return the claims that hold."""
     with tracer.run(
         "research_agent",
@@ -357,6 +359,7 @@ async def research(options: Options, library: Library, writer: Writer) -> list[C
         input={"question": options.question},
         attributes={"library": library.name, "pace_s": options.pace_s},
     ) as run:
+        recording.announce(run.run_id)
         claims = await Researcher(library, writer, pace_s=options.pace_s).answer(options.question)
         run.set_output([str(claim) for claim in claims])
     return claims
@@ -370,7 +373,7 @@ def run(options: Options) -> int:
     recording = Recording(tracer, options)
     code = 0
     try:
-        claims = asyncio.run(research(options, library, writer))
+        claims = asyncio.run(research(options, library, writer, recording))
         print_answer(options.question, claims, written_by=writer.label)
     except ChatError as error:
         print(f"research_agent.py: {error}", file=sys.stderr)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MIN_SUPPORT: Final = 0.6
 """The share of a claim's words that a passage must hold to support it."""
 
-MIN_RELEVANCE: Final = 0.3
-"""The share of the question's words that a claim must hold to belong in its answer."""
+MIN_RELEVANCE: Final = 0.6
+"""The share of the question, its rare words weighing most, that a claim must hold to answer it."""
 
 Finding: TypeAlias = Literal["supported", "unsupported", "off topic"]
 
@@ -59,7 +59,7 @@ class Verdict:
         second = f"{self.second_support:.0%} of them in {self.second_source or 'no other page'}"
         return (
             f"{self.support:.0%} of its words are in what it cites, {second}; "
-            f"it holds {self.relevance:.0%} of the question's."
+            f"it takes up {self.relevance:.0%} of the question, rare words weighing most."
         )
 
 
@@ -99,15 +99,16 @@ def parse_claims(text: str) -> list[Claim]:
     return [claim for claim in claims if list_words(claim.text)]
 
 
-def judge_claim(claim: Claim, question: str, *, cited: str, others: Sequence[Document]) -> Verdict:
+def judge_claim(
+    claim: Claim, *, relevance: float, cited: str, others: Sequence[Document]
+) -> Verdict:
     """Judge a claim by the text it cites and by passages of other pages.
 
     `support` is the share of the claim's words that the cited text holds, `second_support` the
     best such share among the others. A claim is supported when one of them reaches MIN_SUPPORT,
-    and off topic when it holds less than MIN_RELEVANCE of the question's words.
+    and off topic when its `relevance` (`Index.measure_relevance`) is less than MIN_RELEVANCE.
     """
     support = measure_coverage(claim.text, cited)
-    relevance = measure_coverage(question, claim.text)
     shares = [(measure_coverage(claim.text, other["content"]), other["id"]) for other in others]
     second_support, second_source = max(shares, default=(0.0, None))
     finding: Finding = "supported"

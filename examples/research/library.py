@@ -69,9 +69,11 @@ class Folder:
     """The text files below a folder; a page's title is its path from there."""
 
     def __init__(self, root: Path) -> None:
-        """List the files; LibraryError when there is no such folder or nothing to read in it."""
-        if not root.is_dir():
+        """List the files; LibraryError when it is no folder or holds nothing to read."""
+        if not root.exists():
             raise LibraryError(f"--folder {root}: there is no such folder; name one that exists.")
+        if not root.is_dir():
+            raise LibraryError(f"--folder {root}: is a file; name the folder it is in.")
         self.name = f"the folder {root.name or root}"
         self._root = root
         self._titles = _list_files(root)

@@ -22,6 +22,7 @@ _MIN_WORDS: Final = 5
 _LETTERS_SHARE: Final = 0.75
 _REPEATED_SHARE: Final = 0.5
 _CLOSING: Final = "\"'\u201d\u2019)*_`"
+_CLOSING_MARK: Final = re.compile(r"^(\*\*|__)(\s+|$)")
 _LIST_MARK: Final = re.compile(r"^(\d+\.|[-*+•])\s+")
 # `async close(self, /) -> None` on a line of its own, as pydoc heads what it documents.
 _SIGNATURE: Final = re.compile(
@@ -74,7 +75,9 @@ def split_sentences(text: str) -> list[str]:
     # A segmenter keeps the text it works on: one for each call, so that threads do not meet.
     segmenter = pysbd.Segmenter(language="en", clean=False)
     found = (sentence for line in text.splitlines() for sentence in segmenter.segment(line))
-    return [sentence.strip() for sentence in found if sentence.strip()]
+    # The mark that closes a bold sentence is left at the head of the next one.
+    stripped = (_CLOSING_MARK.sub("", sentence.strip()) for sentence in found)
+    return [sentence for sentence in stripped if sentence]
 
 
 def _list_paragraphs(text: str) -> list[str]:

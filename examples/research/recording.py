@@ -10,7 +10,7 @@ import httpx
 
 from agenttrace.exporters import APIExporter, JSONLExporter
 from agenttrace.plugins import Exporter, ExportResult
-from research.terminal import UsageError
+from research.terminal import UsageError, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,23 +100,43 @@ class Recording:
         tracer.set_exporter(JSONLExporter(path=options.file))
         tracer.add_exporter(self._totals)
         self.has_server = _is_agenttrace(self._base_url)
-        if self.has_server:
+        if self.has_server and self._tracer.stats().exporters:  # none when it is switched off
             tracer.add_exporter(APIExporter(endpoint=options.endpoint))
+
+    def announce(self, run_id: str) -> None:
+        """Tell a watching person where the run that has begun can be seen live."""
+        if self.has_server and self._tracer.stats().exporters:  # none when it is switched off
+            say(f"watch it live at {self._link(run_id)}")
 
     def print_summary(self) -> None:
         """Print what was recorded and where to look at it; after `tracer.shutdown()`."""
         runs = self._totals.list_runs()
+        if not runs:
+            print("Nothing was recorded: AGENTTRACE_DISABLED is set.")
+            return
         print(f"Recorded in {self._options.file}, correlation id {self._options.correlation_id}")
         width = max(len(run.name) for run in runs)
         for run in runs:
             print(f"  {run.name:<{width}}  {run.describe()}")
-        lost = sum(sum(exporter.dropped.values()) for exporter in self._tracer.stats().exporters)
         if not self.has_server:
             print(f"No AgentTrace server at {self._base_url}; `agenttrace serve` starts one.")
-        elif lost:
-            print(f"{_count(lost, 'record')} did not reach {self._base_url}.")
+        elif unsent := self._count_lost(APIExporter):
+            kept = self._describe_file(self._count_lost(JSONLExporter))
+            print(f"{_count(unsent, 'record')} did not reach {self._base_url}; {kept}.")
         else:
-            print(f"See it at {self._base_url}/runs/{runs[0].run_id}")
+            print(f"See it at {self._link(runs[0].run_id)}")
+
+    def _link(self, run_id: str) -> str:
+        return f"{self._base_url}/runs/{run_id}"
+
+    def _count_lost(self, kind: type[Exporter]) -> int:
+        accounts = self._tracer.stats().exporters
+        return sum(sum(one.dropped.values()) for one in accounts if one.name == kind.__name__)
+
+    def _describe_file(self, lost: int) -> str:
+        if lost:
+            return f"the file {self._options.file} lacks {_count(lost, 'record')} as well"
+        return f"the file {self._options.file} holds them all"
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -48,6 +50,7 @@ class Index:
         # A text of stop words alone has no stem; the empty one keeps its place.
         stems = [stem_words(passage.content) or [""] for passage in passages]
         self._bm25.index(stems, show_progress=False)
+        self._frequencies = Counter(stem for found in stems for stem in set(found))
 
     def search(self, query: str, *, limit: int) -> list[Document]:
         """Return at most `limit` passages that share a word with the query, best first."""
@@ -62,6 +65,22 @@ class Index:
             for p, score in ((self._passages[at], score) for at, score in ranked)
             if score > 0
         ]
+
+    def measure_relevance(self, text: str, question: str) -> float:
+        """Return how much of the question (0 to 1) the text takes up.
+
+        Each of the question's words weighs its BM25 idf: one that many passages hold says little,
+        and one that no passage holds weighs most, as the text cannot be about it.
+        """
+        wanted = set(stem_words(question))
+        held = wanted & set(stem_words(text))
+        total = math.fsum(map(self._weigh_stem, wanted))
+        return math.fsum(map(self._weigh_stem, held)) / total if total else 0.0
+
+    def _weigh_stem(self, stem: str) -> float:
+        """Return the idf that the scores of `search` are made with (Lucene's, above 0)."""
+        holding = self._frequencies[stem]
+        return math.log1p((len(self._passages) - holding + 0.5) / (holding + 0.5))
 
 
 def search_once(passages: Sequence[Passage], query: str, *, limit: int) -> list[Document]:

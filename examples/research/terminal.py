@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_QUESTION: Final = "What happens when an exception is raised in a finally clause?"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8000/api"
 DEFAULT_FILE: Final = Path("data/research_traces.jsonl")
+MAX_CORRELATION_CHARS: Final = 128  # the wire format's limit
 WIDTH: Final = 92
 
 
@@ -57,7 +58,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         folder=given.folder,
         endpoint=given.endpoint.rstrip("/"),
         file=given.out,
-        correlation_id=given.correlation_id or f"research-{uuid.uuid4().hex[:12]}",
+        correlation_id=given.correlation_id,
         pace_s=given.pace,
         cost_per_prompt_token=given.cost_per_prompt_token,
         cost_per_completion_token=given.cost_per_completion_token,
@@ -78,7 +79,12 @@ def _build_parser() -> _Parser:
     add("--folder", type=Path, help="read the text files below this folder, not Python's documents")
     add("--endpoint", default=DEFAULT_ENDPOINT, help="where a server may be (%(default)s)")
     add("--out", type=Path, default=DEFAULT_FILE, help="the file to add the trace to (%(default)s)")
-    add("--correlation-id", help="what joins this run and the fact checker's (default: a new one)")
+    add(
+        "--correlation-id",
+        type=_correlation_id,
+        default=f"research-{uuid.uuid4().hex[:12]}",
+        help="what joins this run and the fact checker's (default: a new one)",
+    )
     add("--pace", type=_amount, default=0.0, metavar="SECONDS", help="wait between steps, to watch")
     for kind in ("prompt", "completion"):
         add(
@@ -95,6 +101,15 @@ def _amount(text: str) -> float:
     if not 0 <= amount < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no amount; it takes 0 or more")
     return amount
+
+
+def _correlation_id(text: str) -> str:
+    # A recorder would cut a longer one, and runs that were to be told apart might be joined.
+    if not text.strip() or len(text) > MAX_CORRELATION_CHARS:
+        given = "blank ones" if text.isspace() else str(len(text))
+        message = f"it takes 1 to {MAX_CORRELATION_CHARS} characters, not {given}"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
 
 def say(step: str) -> None:

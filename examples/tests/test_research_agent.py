@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from research_runs import (
     COMPLETION_TOKENS,
     FILE,
     PROMPT_TOKENS,
+    ROOT,
     ChatServer,
     Trace,
     get_input,
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = ".md .markdown .py .rst .text .txt"
+DOCS = str(ROOT / "docs")
 NO_AMOUNT = "is no amount; it takes 0 or more; --help lists what there is."
+NO_ID = "argument --correlation-id: it takes 1 to 128 characters"
 NO_ADDRESS = "it takes the http address of a server's /api."
 
 
@@ -145,7 +149,7 @@ def test_the_answer_quotes_the_passages_that_it_cites(
     sources = dict(re.findall(r"^  \[(\d+)\] (\S+)$", rest, re.MULTILINE))
     _, _, sentences = answer.partition("\n\n")
     text = " ".join(sentences.split())
-    claims = re.findall(r"(?:^|\] )([^\]]+?) \[(\d+)\]", text)
+    claims = re.findall(r"(?:^|(?<=\] ))([^\]]+?) \[(\d+)\]", text)
     assert len(claims) >= 2
     library = PythonDocs()
     for claim, number in claims:
@@ -179,6 +183,16 @@ def test_without_a_server_the_program_says_so_once(
     server = closed_endpoint.removesuffix("/api")
     assert default_run.stdout.count(server) == 1
     assert default_run.stderr == ""
+
+
+def test_a_recorder_that_is_switched_off_changes_no_answer(
+    tmp_path: Path, closed_endpoint: str, default_run: subprocess.CompletedProcess[str]
+) -> None:
+    """The same answer is printed, and that nothing was recorded."""
+    done = start_agent(tmp_path, closed_endpoint, AGENTTRACE_DISABLED="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer, _, _ = default_run.stdout.partition("Recorded in")
+    assert done.stdout == f"{answer}Nothing was recorded: AGENTTRACE_DISABLED is set.\n"
 
 
 def test_rates_that_the_user_gives_are_applied(tmp_path: Path, closed_endpoint: str) -> None:
@@ -246,12 +260,49 @@ def test_a_folder_of_the_users_is_searched_and_cited(tmp_path: Path, closed_endp
     )
 
 
-def test_a_question_that_the_text_does_not_answer(tmp_path: Path, closed_endpoint: str) -> None:
-    """Nothing is made up: the program says so and ends well."""
-    done = start_agent(tmp_path, closed_endpoint, "Where do wombats sleep?")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["Where do wombats sleep?"],
+        ["What is the capital of France?"],
+        ["How do I deploy a container to Kubernetes?"],
+        ["How is a release made?", "--folder", DOCS],
+        ["Which version of PostgreSQL is required?", "--folder", DOCS],
+        ["How are users billed each month?", "--folder", DOCS],
+    ],
+    ids=lambda arguments: arguments[0].split()[-1],
+)
+def test_a_question_that_the_text_does_not_answer(
+    tmp_path: Path, closed_endpoint: str, arguments: list[str]
+) -> None:
+    """Nothing is passed off as an answer, though the text shares words with the question."""
+    done = start_agent(tmp_path, closed_endpoint, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert "The text that was read does not answer this." in done.stdout
+    assert "Sources" not in done.stdout
     assert Trace(tmp_path / FILE).find_run("research_agent")["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["What does __exit__ do with an exception?"], 'are passed as arguments to "__exit__()".'),
+        (["How does asyncio cancel a task?"], "does not guarantee that the task will be cancelled"),
+        (["Why does the server listen on 127.0.0.1?", "--folder", "./docs"], "through DNS rebind"),
+    ],
+    ids=["of the program", "of a module", "of a folder"],
+)
+def test_the_documented_questions_are_answered(
+    tmp_path: Path, closed_endpoint: str, arguments: list[str], sentence: str
+) -> None:
+    """What the documents tell the reader to ask is answered to the point."""
+    command = "python examples/research_agent.py " + shlex.join(arguments).replace("'", '"')
+    examples = ROOT / "examples"
+    documented = (examples / "README.md", examples / "research_agent.py")
+    assert any(command in path.read_text(encoding="utf-8") for path in documented)
+    done = start_agent(ROOT, closed_endpoint, *arguments, "--out", str(tmp_path / FILE))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sentence in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -265,8 +316,25 @@ def test_a_question_that_the_text_does_not_answer(tmp_path: Path, closed_endpoin
         (["--pace", "-1"], f"argument --pace: '-1' {NO_AMOUNT}"),
         (["--pace", "soon"], f"argument --pace: 'soon' {NO_AMOUNT}"),
         (["--endpoint", "ftp://x"], f"--endpoint ftp://x: {NO_ADDRESS}"),
+        (["--folder", "code/x.txt"], "--folder code/x.txt: is a file; name the folder it is in."),
+        (["--correlation-id", ""], f"{NO_ID}, not 0; --help lists what there is."),
+        (["--correlation-id", " "], f"{NO_ID}, not blank ones; --help lists what there is."),
+        (["--correlation-id", "x" * 129], f"{NO_ID}, not 129; --help lists what there is."),
     ],
-    ids=["question", "folder", "no text", "no prose", "file", "negative", "no number", "endpoint"],
+    ids=[
+        "question",
+        "folder",
+        "no text",
+        "no prose",
+        "file",
+        "negative",
+        "no number",
+        "endpoint",
+        "no folder",
+        "empty id",
+        "blank id",
+        "long id",
+    ],
 )
 def test_a_wrong_command_line_gets_one_line_and_exit_code_2(
     tmp_path: Path, closed_endpoint: str, arguments: list[str], message: str

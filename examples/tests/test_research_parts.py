@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from research.claims import (
 )
 from research.library import Folder, LibraryError, PythonDocs
 from research.models import MAX_WAIT_S, ChatEndpoint, ChatError, pick_sentences
-from research.passages import Passage, split_page, split_pages
+from research.passages import Passage, split_page, split_pages, split_sentences
 from research.recording import TotalsExporter
 from research.search import (
     Document,
@@ -151,25 +152,57 @@ def test_claims_are_read_out_of_a_models_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "cites", "others", "finding", "second"),
+    ("text", "relevance", "cites", "others", "finding", "second"),
     [
-        ("Wombats dig burrows.", WOMBATS.content, [], "supported", None),
-        ("Wombats dig burrows.", "", [WOMBATS], "supported", "wombats#1"),
-        ("Wombats guard the collector.", WOMBATS.content, [HERONS], "unsupported", "herons#1"),
-        ("Herons wait for fish.", HERONS.content, [], "off topic", None),
+        ("Wombats dig burrows.", 1.0, WOMBATS.content, [], "supported", None),
+        ("Wombats dig burrows.", 0.6, "", [WOMBATS], "supported", "wombats#1"),
+        ("Wombats guard the collector.", 1.0, WOMBATS.content, [HERONS], "unsupported", "herons#1"),
+        ("Herons wait for fish.", 0.59, HERONS.content, [], "off topic", None),
     ],
     ids=["cited", "elsewhere", "nowhere", "beside the question"],
 )
 def test_a_claim_is_judged_by_what_the_passages_say(
-    text: str, cites: str, others: list[Passage], finding: str, second: str | None
+    text: str,
+    relevance: float,
+    cites: str,
+    others: list[Passage],
+    *,
+    finding: str,
+    second: str | None,
 ) -> None:
-    """It needs support in a passage, cited or not, and a word of the question."""
+    """It needs support in a passage, cited or not, and most of the question."""
     documents = [Document(id=p.id, page=p.page, content=p.content, score=1.0) for p in others]
-    verdict = judge_claim(
-        Claim(text, ("a#1",)), "Where do wombats live?", cited=cites, others=documents
-    )
+    verdict = judge_claim(Claim(text, ("a#1",)), relevance=relevance, cited=cites, others=documents)
     assert (verdict.finding, verdict.second_source) == (finding, second)
     assert verdict.claim == f"{text} [a#1]"
+
+
+def test_rare_words_decide_what_a_text_is_about() -> None:
+    """A common word of the question weighs little, and one that nothing holds weighs most."""
+    index = Index([WOMBATS, HERONS, Passage("a#1", "a", "Fish dig."), Passage("b#1", "b", "Fish.")])
+    relevance = {
+        question: round(index.measure_relevance("All fish wait.", question), 2)
+        for question in ("fish", "fish wait", "do fish dig?", "fish on Mars?", "of the", "Mars")
+    }
+    weights = {"fish": math.log(1 + 1.5 / 3.5), "dig": math.log(2), "wait": math.log(1 + 3.5 / 1.5)}
+    assert relevance == {
+        "fish": 1.0,
+        "fish wait": 1.0,
+        "do fish dig?": round(weights["fish"] / (weights["fish"] + weights["dig"]), 2),
+        "fish on Mars?": round(weights["fish"] / (weights["fish"] + math.log(10)), 2),
+        "of the": 0.0,
+        "Mars": 0.0,
+    }
+
+
+@given(st.lists(WORDS.map(" ".join), min_size=1, max_size=8), WORDS, WORDS)
+def test_relevance_is_a_share(texts: list[str], question: list[str], more: list[str]) -> None:
+    """A text with all of the question's words has all of it, and more words never take it away."""
+    index = Index([Passage(f"p#{n}", "p", text) for n, text in enumerate(texts, 1)])
+    asked = " ".join(question)
+    part = index.measure_relevance(more[0], asked)
+    assert 0 <= part <= index.measure_relevance(" ".join(more), asked) <= 1
+    assert index.measure_relevance(" ".join(question + more), asked) in {0.0, 1.0}
 
 
 def test_citations_are_numbered_in_their_order() -> None:
@@ -192,6 +225,12 @@ def test_statements_are_sentences_that_stand_alone() -> None:
         Passage("my.notes#1.3", "my.notes", "Wombats dig long burrows through firm soil.")
     ]
     assert cite_statement(statements[0]) == Claim(statements[0].content, ("my.notes#1",))
+
+
+def test_a_sentence_after_a_bold_word_starts_with_its_own() -> None:
+    """The mark that closes a bold heading in the line belongs to no sentence."""
+    text = "**Decision.** Wombats dig long burrows. **Herons** wait for fish."
+    assert split_sentences(text)[1:] == ["Wombats dig long burrows.", "**Herons** wait for fish."]
 
 
 @given(st.lists(WORDS.map(" ".join), max_size=8, unique=True), st.integers(0, 10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from research_runs import FILE, Trace, start_program
+from research_runs import FILE, ROOT, TIMEOUT_S, Trace, start_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,29 @@ def test_the_server_holds_what_the_file_holds(tmp_path: Path, server: str) -> No
         }
 
 
+def test_the_page_of_the_run_is_told_before_the_work_begins(tmp_path: Path, server: str) -> None:
+    """It is the first line on a terminal, and the last of the output; a pipe gets that one only."""
+    controller, terminal = os.openpty()
+    with os.fdopen(controller, "rb", buffering=0) as screen:
+        command = [sys.executable, str(ROOT / "examples" / "research_agent.py")]
+        done = subprocess.run(
+            [*command, "--endpoint", f"{server}/api"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            encoding="utf-8",
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+        os.close(terminal)
+        progress = screen.read(65_536).decode().splitlines()
+    page = f"{server}/runs/{Trace(tmp_path / FILE).find_run('research_agent')['run_id']}"
+    assert progress[0] == f"  · watch it live at {page}"
+    assert progress[1].startswith("  · searching")
+    assert [line for line in done.stdout.splitlines() if server in line] == [f"See it at {page}"]
+    assert done.stdout.endswith(f"See it at {page}\n")
+
+
 def test_a_server_that_goes_away_costs_one_warning(tmp_path: Path) -> None:
     """It answered the probe and then no more: the program finishes, and the file is whole."""
 
@@ -129,4 +153,7 @@ def test_a_server_that_goes_away_costs_one_warning(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"cannot reach {base_url}/api/ingest")
     trace = Trace(tmp_path / FILE)
     assert trace.started == trace.ended
-    assert re.fullmatch(rf"\d+ records did not reach {base_url}\.", done.stdout.splitlines()[-1])
+    lines = (tmp_path / FILE).read_bytes().splitlines()
+    assert done.stdout.splitlines()[-1] == (
+        f"{len(lines)} records did not reach {base_url}; the file {FILE} holds them all."
+    )
