@@ -11,7 +11,7 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         useTypeImports: true,
         strictScalars: true,
-        scalars: { DateTime: "string", Decimal: "string", JSON: "unknown" },
+        scalars: { DateTime: "string", Decimal: "string", Count: "number", JSON: "unknown" },
       },
     },
   },

@@ -33,8 +33,15 @@ def test_adding_up_is_exact(amounts: list[Decimal]) -> None:
         ("0.0000000000005", "0"),
         ("0.0000000000015", "0.000000000002"),
         ("1e-400", "0"),
+        ("1e-999999999", "0"),
+        ("0e999999999", "0"),
+        (" 1_0 ", "10"),
+        ("+00.5", "0.5"),
     ],
 )
 def test_amounts_are_shown_plainly(usd: str, shown: str) -> None:
-    """No exponent, no trailing zeros; half of the last digit goes to the even one."""
+    """No exponent, no trailing zeros; half of the last digit goes to the even one.
+
+    Whatever `Decimal` reads is read, as the wire's validation does.
+    """
     assert format_pico(parse_pico(usd)) == shown

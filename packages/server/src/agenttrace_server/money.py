@@ -11,8 +11,11 @@ _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 def parse_pico(usd: str) -> int:
-    """Return decimal text in US dollars as pico-dollars; digits beyond 10^-12 are rounded."""
-    scaled = _CONTEXT.multiply(_CONTEXT.create_decimal(usd), Decimal(PICO_PER_USD))
+    """Return decimal text in US dollars as pico-dollars; digits beyond 10^-12 are rounded.
+
+    Takes whatever `decimal.Decimal` reads as a finite number, as the wire's validation does.
+    """
+    scaled = _CONTEXT.multiply(Decimal(usd), Decimal(PICO_PER_USD))
     return int(_CONTEXT.to_integral_value(scaled))
 
 

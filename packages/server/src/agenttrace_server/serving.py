@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from agenttrace_server.errors import StartError
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from agenttrace_server.app import Application
 
 STOP_TIMEOUT_S: Final = 10
+"""After this, nobody is waited for any longer."""
+GOODBYE_TIMEOUT_S: Final = 2
+"""Of the stop, the time in which a WebSocket must have read what it was sent, and the 1001."""
+_POLL_S: Final = 0.05
 PING_S: Final = 20.0
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
@@ -29,7 +35,8 @@ _BACKLOG: Final = 2048
 class GracefulServer(uvicorn.Server):
     """Ends with 0 on SIGTERM and SIGINT: answers what it has taken, says 1001 to WebSockets.
 
-    A second signal ends it at once; what was acknowledged is on disk either way.
+    It takes 10 seconds at most, whatever the clients do. A second signal ends it at once; what
+    was acknowledged is on disk either way.
     """
 
     def __init__(self, application: Application, *, on_start: Callable[[], None]) -> None:
@@ -40,12 +47,12 @@ class GracefulServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                ws="websockets-sansio",
+                ws=WebSocketsSansIOProtocol,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
                 ws_per_message_deflate=False,
-                timeout_graceful_shutdown=STOP_TIMEOUT_S,
+                timeout_graceful_shutdown=STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S,
             )
         )
         self._application = application
@@ -61,8 +68,31 @@ class GracefulServer(uvicorn.Server):
         """Stop to listen, end WebSockets, answer what is under way."""
         for server in self.servers:
             server.close()
-        await self._application.graphql.close_sockets()
-        await super().shutdown(sockets)
+        dropping = asyncio.create_task(self._drop_laggards())
+        try:
+            if not self.force_exit:
+                await self._application.graphql.close_sockets()
+            await super().shutdown(sockets)
+        finally:
+            dropping.cancel()
+
+    async def _drop_laggards(self) -> None:
+        """Cut WebSockets that do not read; at a second signal, every connection.
+
+        Whoever waits to write to a connection goes on when it is cut: this bounds the goodbyes.
+        """
+        loop = asyncio.get_running_loop()
+        patience_ends = loop.time() + GOODBYE_TIMEOUT_S
+        while not self.force_exit:
+            if loop.time() > patience_ends:
+                self._abort(WebSocketsSansIOProtocol)
+            await asyncio.sleep(_POLL_S)
+        self._abort(asyncio.Protocol)
+
+    def _abort(self, kind: type[asyncio.Protocol]) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, kind):
+                connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agenttrace_server.graphql import execution
+from agenttrace_server.graphql.execution import MAX_NESTED_SPANS
 
 from ..support.client import Client
 from ..support.lines import make_call, make_run, make_run_id, make_span, make_span_id
@@ -94,3 +95,76 @@ def test_an_empty_tree_is_empty(client: Client) -> None:
     client.send([make_run()])
     query = "query($id: ID!) { run(id: $id) { spanTree { name } } }"
     assert client.ask(query, id=RUN) == {"run": {"spanTree": []}}
+
+
+def _fill_many(client: Client, count: int) -> None:
+    client.send([make_run(), *(make_span(n) for n in range(count))])
+
+
+NESTED = "query($id: ID!) { run(id: $id) { spanTree { name attributes } } }"
+
+
+def test_nested_fields_of_a_long_tree_are_refused(client: Client) -> None:
+    """They would hold up every other request for seconds; the error names the other way."""
+    _fill_many(client, MAX_NESTED_SPANS + 1)
+    answer = client.ask_raw(NESTED, id=RUN)
+    assert answer["data"] == {"run": None}
+    assert [(error["message"], error["path"]) for error in answer["errors"]] == [
+        (
+            (
+                "the run has 1001 spans, over 1000: of so many, spanTree answers only fields of "
+                "the spans themselves and of their usage; ask for the others page by page with "
+                "spans(first:), or with span(id:)"
+            ),
+            ["run", "spanTree"],
+        )
+    ]
+    flat = client.ask(f"query($id: ID!) {{ run(id: $id) {{ spanTree {{ {FIELDS} }} }} }}", id=RUN)
+    assert len(flat["run"]["spanTree"]) == MAX_NESTED_SPANS + 1
+
+
+def test_nested_fields_of_a_tree_at_the_limit_are_answered(client: Client) -> None:
+    """The limit is the last count that is answered."""
+    _fill_many(client, MAX_NESTED_SPANS)
+    assert len(client.ask(NESTED, id=RUN)["run"]["spanTree"]) == MAX_NESTED_SPANS
+
+
+MAX_TOKENS = 2**31 - 1
+
+
+def test_token_counts_beyond_31_bits_are_exact_everywhere(client: Client) -> None:
+    """The largest figures of a span, and what they add up to: numbers, and the same each way."""
+    most = {"prompt_tokens": MAX_TOKENS, "completion_tokens": MAX_TOKENS, "source": "reported"}
+    most |= {"cached_tokens": MAX_TOKENS, "cache_write_tokens": 0, "reasoning_tokens": MAX_TOKENS}
+    client.send([make_run(), make_call(0, usage=most), make_call(1, usage=most)])
+    figures = "promptTokens completionTokens totalTokens cachedTokens"
+    selection = f"usage {{ {figures} cacheWriteTokens reasoningTokens }}"
+    answer = client.ask(
+        f"query($id: ID!, $span: ID!) {{ span(id: $span) {{ {selection} }} run(id: $id) {{ "
+        f"totals {{ {figures} }} usageByModel {{ promptTokens completionTokens totalTokens }} "
+        f"short: spanTree {{ {selection} }} usual: spanTree {{ {selection} attributes }} }} }}",
+        id=RUN,
+        span=f"{RUN}:{make_span_id(0)}",
+    )
+    usage = {
+        "promptTokens": MAX_TOKENS,
+        "completionTokens": MAX_TOKENS,
+        "totalTokens": 2 * MAX_TOKENS,
+        "cachedTokens": MAX_TOKENS,
+        "cacheWriteTokens": 0,
+        "reasoningTokens": MAX_TOKENS,
+    }
+    sums = {
+        "promptTokens": 2 * MAX_TOKENS,
+        "completionTokens": 2 * MAX_TOKENS,
+        "totalTokens": 4 * MAX_TOKENS,
+    }
+    assert answer == {
+        "span": {"usage": usage},
+        "run": {
+            "totals": {**sums, "cachedTokens": 2 * MAX_TOKENS},
+            "usageByModel": [sums],
+            "short": [{"usage": usage}] * 2,
+            "usual": [{"usage": usage, "attributes": {}}] * 2,
+        },
+    }

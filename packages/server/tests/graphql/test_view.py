@@ -40,6 +40,7 @@ def _deep(count: int) -> bytes:
         (b'{"query":"{__typename}","operationName":5}', 400),
         (b'{"query":"{__typename}","extensions":5}', 400),
         (b'{"query":null}', 400),
+        (b'{"query":"query A { __typename }","operationName":"B"}', 400),
         (b'[{"query":"{__typename}"}]', 400),
         (b'{"query":"' + b"{a" * 5_000 + b'"}', 400),
         (b'{"query":"' + b"[" * 8_000 + b'"}', 400),
@@ -141,7 +142,6 @@ _HOSTILE_FRAMES: list[str | bytes] = [
     '{"type": "subscribe", "id": "1", "payload": {}}',
     '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
     '{"type": "subscribe", "id": "1", "payload": {"query": "{a}", "variables": []}}',
-    json.dumps({"type": "subscribe", "id": "1", "payload": {"query": "{a" * 3_000}}),
     '{"type": "complete", "id": {}}',
     '{"type": "connection_init", "payload": 5}',
     "[" * 60_000,
@@ -172,6 +172,80 @@ def test_a_malformed_message_closes_the_socket(
         good.send('{"type": "ping"}')
         assert json.loads(good.recv(TIMEOUT_S)) == {"type": "pong"}
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"query": "{" + "a " * 7_000 + "}"}, "the document has over 2000 tokens"),
+        ({"query": "{a" * 3_000}, "the document is nested over 40 levels deep"),
+        ({"query": "{a" * 50 + "}" * 50}, "the document is nested over 40 levels deep"),
+        ({"query": "{" + "a" * 300}, "Syntax Error: Expected Name, found <EOF>."),
+        ({"query": "{ nothing }"}, "Cannot query field 'nothing' on type 'Query'."),
+        (
+            {"query": "query A { __typename }", "operationName": "B"},
+            'Unknown operation named "B".',
+        ),
+        (
+            {"query": "query A { __typename } subscription B { runChanges { cursor } }"},
+            "the document has several operations; say which with `operationName`",
+        ),
+        (
+            {"query": 'subscription { runChanges(filter: {startedAfter: "soon"}) { cursor } }'},
+            (
+                "Expected value of type 'DateTime', but encountered error 'a DateTime is ISO 8601 "
+                "text, such as '2026-01-31T12:00:00Z''; found: \"soon\"."
+            ),
+        ),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_document_that_cannot_run_ends_only_its_own_operation(
+    shared_server: ServerThread,
+    payload: dict[str, object],
+    message: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The answer is an `error` under its id that says why; the socket and the others go on."""
+    with connect(shared_server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+        opened.send(_INIT)
+        opened.recv(TIMEOUT_S)
+        opened.send(json.dumps({"type": "subscribe", "id": "7", "payload": payload}))
+        answer = json.loads(opened.recv(TIMEOUT_S))
+        assert (answer["type"], answer["id"]) == ("error", "7")
+        assert [error["message"] for error in answer["payload"]] == [message]
+        opened.send('{"type": "ping"}')
+        assert json.loads(opened.recv(TIMEOUT_S)) == {"type": "pong"}
+    assert not caplog.records
+
+
+def test_a_malformed_message_is_named(shared_server: ServerThread) -> None:
+    """The reason of the close is the true one."""
+    with connect(shared_server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+        opened.send(_INIT)
+        opened.recv(TIMEOUT_S)
+        opened.send('{"type": "subscribe", "id": "1", "payload": {"query": 5}}')
+        with pytest.raises(ConnectionClosed):
+            opened.recv(TIMEOUT_S)
+        assert (opened.close_code, opened.close_reason) == (4400, "query must be a string")
+
+
+def test_a_subscription_by_post_is_sent_elsewhere(shared_client: Client) -> None:
+    """POST answers once; who wants to follow is told how."""
+    query = "subscription { runChanges { cursor } }"
+    answer = shared_client.http.post("/graphql", json={"query": query})
+    message = "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
+    assert (answer.status_code, answer.json()) == (400, {"errors": [{"message": message}]})
+
+
+def test_several_operations_need_a_name(shared_client: Client) -> None:
+    """Which one is meant is never guessed; named, it is that one."""
+    query = "query A { a: __typename } query B { b: __typename }"
+    answer = shared_client.ask_raw(query)
+    message = "the document has several operations; say which with `operationName`"
+    assert answer == {"errors": [{"message": message}]}
+    named = shared_client.http.post("/graphql", json={"query": query, "operationName": "B"})
+    assert named.json() == {"data": {"b": "Query"}}
 
 
 def _open(shared_server: ServerThread, *protocols: str) -> int | None:

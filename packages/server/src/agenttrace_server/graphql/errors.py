@@ -6,6 +6,7 @@ import logging
 import secrets
 
 from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from agenttrace_server.errors import ServerError
 from graphql import GraphQLError
@@ -35,4 +36,4 @@ def _is_unexpected(error: GraphQLError) -> bool:
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    return cause is not None and not isinstance(cause, ServerError)
+    return cause is not None and not isinstance(cause, ServerError | CannotGetOperationTypeError)

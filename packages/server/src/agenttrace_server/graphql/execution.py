@@ -4,7 +4,8 @@ GraphQL's executor spends 3 to 30 microseconds on each field of each object. A r
 of thousands of spans with a dozen fields each. So a resolver may return `FlatSpans`, the bare
 records: when the selection holds only fields that need no resolver, the answer's objects are made
 straight from the records, by a plan that is put together once for each kind of span. With any
-other selection the usual way is taken, with the same result.
+other selection the usual way is taken, with the same result, but not for more than 1,000 spans: it
+holds up every other request meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from agenttrace_server import records
+from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.types.enums import (
     CostSource,
     FigureSource,
@@ -28,6 +30,9 @@ from agenttrace_server.graphql.types.kinds import SPAN_KINDS, make_span
 from agenttrace_server.graphql.types.run import FlatSpans
 from agenttrace_server.graphql.types.scalars import write_time
 from graphql import GraphQLObjectType
+
+MAX_NESTED_SPANS: Final = 1_000
+"""Of a tree with more spans, fields that need a resolver are refused."""
 
 Reader: TypeAlias = Callable[[Any], Any]
 Plan: TypeAlias = list[tuple[str, Reader]]
@@ -92,6 +97,12 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
                 {name: read(record) for name, read in plans[record.span_type]}
                 for record in result.records
             ]
+        if len(result.records) > MAX_NESTED_SPANS:
+            raise InvalidArgumentError(
+                f"the run has {len(result.records)} spans, over {MAX_NESTED_SPANS}: of so many, "
+                "spanTree answers only fields of the spans themselves and of their usage; "
+                "ask for the others page by page with spans(first:), or with span(id:)"
+            )
         items = [make_span(record) for record in result.records]
         return super().complete_list_value(
             return_type, field_details, info, path, items, *rest, **kwargs

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.http.exceptions import NonJsonMessageReceived
 from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
+from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_SUBSCRIPTIONS: Final = 20
@@ -32,24 +37,11 @@ GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 GOING_AWAY: Final = 1001
 
 
-class _WebSocketAdapter(ASGIWebSocketAdapter):
-    """Lets only messages through that have the protocol's shape; anything else closes (4400)."""
-
-    async def iter_json(
-        self, *, ignore_parsing_errors: bool = False
-    ) -> AsyncGenerator[object, None]:
-        """Yield the client's messages."""
-        messages = super().iter_json(ignore_parsing_errors=ignore_parsing_errors)
-        async for message in messages:
-            if not _is_message(message):
-                raise NonJsonMessageReceived
-            yield message
-
-
 class GraphQLView(GraphQL[Context, None]):
     """The one GraphQL door."""
 
-    websocket_adapter_class = _WebSocketAdapter
+    websocket_adapter_class = SocketAdapter
+    graphql_transport_ws_handler_class = SocketHandler
 
     def __init__(self, schema: BaseSchema, *, make_context: Callable[[], Context]) -> None:
         super().__init__(
@@ -74,16 +66,17 @@ class GraphQLView(GraphQL[Context, None]):
         self._sockets.add(socket)
         try:
             await self.run(socket)
+        except WebSocketDisconnect:
+            pass  # the client vanished in the middle of the handshake or of a goodbye
         finally:
             self._sockets.discard(socket)
 
     async def close_sockets(self) -> None:
-        """Tell every WebSocket that the server goes away (1001)."""
-        for socket in list(self._sockets):
-            try:
-                await socket.close(GOING_AWAY)
-            except RuntimeError:  # it was closing already
-                self._sockets.discard(socket)
+        """Tell every WebSocket that the server goes away (1001).
+
+        Waits for clients that do not read, until they do or their connections are cut.
+        """
+        await asyncio.gather(*map(_close, self._sockets))
 
     async def get_context(
         self,
@@ -157,6 +150,41 @@ class GraphQLView(GraphQL[Context, None]):
             raise HTTPException(400, str(error)) from error
         return data
 
+    async def execute_single(  # noqa: PLR0913, PLR0917 -- Strawberry's signature
+        self,
+        request: Request,  # noqa: ARG002 -- Strawberry's signature
+        request_adapter: AsyncHTTPRequestAdapter,  # noqa: ARG002 -- Strawberry's signature
+        sub_response: Response,  # noqa: ARG002 -- Strawberry's signature
+        context: Context,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        """Run a query.
+
+        Raises:
+            HTTPException: there is none, or it is a subscription.
+
+        """
+        # Strawberry lets a subscription through, for a transport that this server does not have.
+        try:
+            return await self.schema.execute(
+                request_data.query,
+                root_value=root_value,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=(OperationType.QUERY, OperationType.MUTATION),
+                operation_extensions=request_data.extensions,
+            )
+        except InvalidOperationTypeError as error:
+            raise HTTPException(
+                400, "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
+            ) from error
+        except CannotGetOperationTypeError as error:
+            raise HTTPException(400, error.as_http_error_reason()) from error
+        except MissingQueryError as error:
+            raise HTTPException(400, "No GraphQL query found in the request") from error
+
     async def _answer(self, request: Request, send: Send) -> None:
         response = _refuse(request)
         if response is None:
@@ -165,6 +193,12 @@ class GraphQLView(GraphQL[Context, None]):
             except HTTPException as error:
                 response = _make_error(error.status_code, error.reason)
         await response(request.scope, request.receive, send)
+
+
+async def _close(socket: WebSocket) -> None:
+    # It was closing already, or the client is gone: either way there is nobody to tell.
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(GOING_AWAY)
 
 
 async def _read_whole(request: Request) -> Request:
@@ -193,27 +227,3 @@ def _refuse(request: Request) -> Response | None:
 def _make_error(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
     body = json.dumps({"errors": [{"message": message}]})
     return Response(body, status, headers, media_type="application/json")
-
-
-def _is_message(message: object) -> bool:
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        return False
-    payload = message.get("payload")
-    if message["type"] in ("subscribe", "complete") and not isinstance(message.get("id"), str):
-        return False
-    if message["type"] == "subscribe":
-        return isinstance(payload, dict) and _is_operation(cast("dict[str, object]", payload))
-    return isinstance(payload, dict | None)
-
-
-def _is_operation(payload: dict[str, object]) -> bool:
-    query = payload.get("query")
-    if not isinstance(query, str):
-        return False
-    try:
-        check_document(query)
-    except InvalidArgumentError:
-        return False
-    return isinstance(payload.get("variables"), dict | None) and isinstance(
-        payload.get("operationName"), str | None
-    )

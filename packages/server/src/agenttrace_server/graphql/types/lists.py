@@ -28,7 +28,9 @@ from agenttrace_server.services.runs import (
 )
 
 _NS_PER_MS: Final = 1_000_000
-_MAX_NS: Final = 2**63 - 1
+_MAX_MS: Final = 9e12
+"""The store's integers end at 2^63 - 1 nanoseconds, a bit above; no run takes so long."""
+_INT64: Final = range(-(2**63), 2**63)
 
 
 @strawberry.input(description="From `min` to `max`, both included; an absent end is open.")
@@ -177,7 +179,12 @@ def _read_cursor(cursor: str, sort: RunSort, name: str) -> tuple[Any, str]:
 def _read_sort_value(value: str, sort: RunSort) -> str | int | None:
     if sort is RunSort.NAME:
         return value
-    return None if value == "None" else int(value)
+    if value == "None":
+        return None
+    number = int(value)
+    if number not in _INT64 and sort is not RunSort.COST:
+        raise ValueError("the store has no such integer")
+    return number
 
 
 def _read_list(values: list[str] | None) -> tuple[str, ...] | None:
@@ -185,4 +192,4 @@ def _read_list(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _read_ms(value: float | None) -> int | None:
-    return None if value is None else max(-1, min(int(value * _NS_PER_MS), _MAX_NS))
+    return None if value is None else int(max(-1.0, min(value, _MAX_MS)) * _NS_PER_MS)

@@ -103,7 +103,9 @@ class Run(Node):
 
     @resolver(
         "All of its spans: flat, in pre-order, siblings by `seq`. A span whose parent "
-        "never arrived is at the top. Cheap while no input, output or attributes are asked for."
+        "never arrived is at the top. Of a run with over 1,000 spans, fields that are read one by "
+        "one are refused: `run`, `input`, `output`, `error`, `attributes`, `events`, `children` "
+        "and those of one kind only; ask for them with `spans(first:)`."
     )
     async def span_tree(self, info: Info) -> list[Span]:
         """See the description, which is public."""

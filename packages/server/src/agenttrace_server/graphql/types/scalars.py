@@ -12,13 +12,17 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
-from agenttrace_server.money import format_pico, parse_pico
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.money import format_pico
 
 DateTime = NewType("DateTime", int)
 """Nanoseconds since the Unix epoch; ISO 8601 with microseconds, UTC, on the outside."""
 
 Decimal = NewType("Decimal", str)
 """Decimal text in US dollars."""
+
+Count = NewType("Count", int)
+"""A whole number that may be beyond GraphQL's `Int`, which ends at 2^31 - 1."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_INT64: Final = 2**63 - 1
@@ -35,6 +39,11 @@ def to_usd(pico: int | None) -> Decimal | None:
     return None if pico is None else Decimal(format_pico(pico))
 
 
+def to_count(number: int | None) -> Count | None:
+    """Return a whole number as what the schema calls it; None stays unknown."""
+    return None if number is None else Count(number)
+
+
 def write_time(value: Any) -> str:
     """Return nanoseconds since the Unix epoch as ISO 8601 text, cut to microseconds."""
     seconds, nanoseconds = divmod(int(value), 10**9)
@@ -47,11 +56,14 @@ def _write_second(seconds: int) -> str:
 
 
 def _read_time(value: Any) -> DateTime:
-    if not isinstance(value, str):
-        raise ValueError("a DateTime is ISO 8601 text, such as '2026-01-31T12:00:00Z'")  # noqa: TRY004 -- GraphQL's own kind of error
-    moment = datetime.fromisoformat(value)
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(
+            "a DateTime is ISO 8601 text, such as '2026-01-31T12:00:00Z'"
+        ) from error
     if moment.tzinfo is None:
-        raise ValueError("a DateTime needs an offset from UTC, such as 'Z'")
+        raise InvalidArgumentError("a DateTime needs an offset from UTC, such as 'Z'")
     nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
     return DateTime(max(-1, min(nanoseconds, _MAX_INT64)))
 
@@ -59,8 +71,7 @@ def _read_time(value: Any) -> DateTime:
 def _read_usd(value: Any) -> Decimal:
     text = str(value)
     if isinstance(value, bool) or not _DECIMAL.fullmatch(text):
-        raise ValueError("a Decimal is a number as text, such as '0.0123'")
-    parse_pico(text)
+        raise InvalidArgumentError("a Decimal is a number as text, such as '0.0123'")
     return Decimal(text)
 
 
@@ -76,5 +87,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         description="An exact amount in US dollars, as decimal text: `0.0123`.",
         serialize=str,
         parse_value=_read_usd,
+    ),
+    Count: strawberry.scalar(
+        name="Count",
+        description="A whole number from 0, as a JSON number. It may be beyond `Int`, which ends "
+        "at 2^31 - 1; a reader whose numbers are doubles has it exactly up to 2^53.",
+        serialize=int,
+        parse_value=int,
     ),
 }

@@ -9,33 +9,35 @@ from strawberry import field
 
 from agenttrace_server import records
 from agenttrace_server.graphql.types.enums import FigureSource
-from agenttrace_server.graphql.types.scalars import Decimal, to_usd
+from agenttrace_server.graphql.types.scalars import Count, Decimal, to_count, to_usd
 
 
 @strawberry.type(description="Tokens of one call. What is unknown is null, never 0.")
 class Usage:
     """See the description, which is public."""
 
-    prompt_tokens: int | None = field(description="Tokens sent, cached ones included.")
-    completion_tokens: int | None = field(description="Tokens received, reasoning included.")
-    total_tokens: int | None = field(
+    prompt_tokens: Count | None = field(description="Tokens sent, cached ones included.")
+    completion_tokens: Count | None = field(description="Tokens received, reasoning included.")
+    total_tokens: Count | None = field(
         description="As reported; else the sum of what is known of prompt and completion."
     )
-    cached_tokens: int | None = field(description="The part of the prompt read from a cache.")
-    cache_write_tokens: int | None = field(description="The part of the prompt put into a cache.")
-    reasoning_tokens: int | None = field(description="The part of the completion spent reasoning.")
+    cached_tokens: Count | None = field(description="The part of the prompt read from a cache.")
+    cache_write_tokens: Count | None = field(description="The part of the prompt put into a cache.")
+    reasoning_tokens: Count | None = field(
+        description="The part of the completion spent reasoning."
+    )
     source: FigureSource = field(description="Where the figures come from.")
 
     @classmethod
     def from_record(cls, record: records.Usage) -> Self:
         """Return the GraphQL object of a span's tokens."""
         return cls(
-            prompt_tokens=record.prompt_tokens,
-            completion_tokens=record.completion_tokens,
-            total_tokens=record.count_total(),
-            cached_tokens=record.cached_tokens,
-            cache_write_tokens=record.cache_write_tokens,
-            reasoning_tokens=record.reasoning_tokens,
+            prompt_tokens=to_count(record.prompt_tokens),
+            completion_tokens=to_count(record.completion_tokens),
+            total_tokens=to_count(record.count_total()),
+            cached_tokens=to_count(record.cached_tokens),
+            cache_write_tokens=to_count(record.cache_write_tokens),
+            reasoning_tokens=to_count(record.reasoning_tokens),
             source=FigureSource(record.source),
         )
 
@@ -51,10 +53,12 @@ class Totals:
     llm_calls: int = field(description="How many of them are LLM_CALL.")
     tool_calls: int = field(description="How many of them are TOOL_CALL.")
     errors: int = field(description="How many of them have the status ERROR.")
-    prompt_tokens: int | None = field(description="Tokens sent; null: none is known.")
-    completion_tokens: int | None = field(description="Tokens received; null: none is known.")
-    cached_tokens: int | None = field(description="Tokens read from a cache; null: none is known.")
-    total_tokens: int | None = field(description="Tokens in all; null: none is known.")
+    prompt_tokens: Count | None = field(description="Tokens sent; null: none is known.")
+    completion_tokens: Count | None = field(description="Tokens received; null: none is known.")
+    cached_tokens: Count | None = field(
+        description="Tokens read from a cache; null: none is known."
+    )
+    total_tokens: Count | None = field(description="Tokens in all; null: none is known.")
     tokens_estimated: bool = field(
         description="Whether at least one of the summed figures is an estimate."
     )
@@ -68,10 +72,10 @@ class Totals:
             llm_calls=record.llm_calls,
             tool_calls=record.tool_calls,
             errors=record.errors,
-            prompt_tokens=record.prompt_tokens,
-            completion_tokens=record.completion_tokens,
-            cached_tokens=record.cached_tokens,
-            total_tokens=record.total_tokens,
+            prompt_tokens=to_count(record.prompt_tokens),
+            completion_tokens=to_count(record.completion_tokens),
+            cached_tokens=to_count(record.cached_tokens),
+            total_tokens=to_count(record.total_tokens),
             tokens_estimated=record.tokens_estimated,
             cost_usd=to_usd(record.cost_pico),
         )
@@ -83,9 +87,9 @@ class ModelUsage:
 
     model: str = field(description="The model's name, as recorded.")
     calls: int = field(description="How many spans called it (AGENT spans are not counted).")
-    prompt_tokens: int | None = field(description="Tokens sent; null: none is known.")
-    completion_tokens: int | None = field(description="Tokens received; null: none is known.")
-    total_tokens: int | None = field(description="Tokens in all; null: none is known.")
+    prompt_tokens: Count | None = field(description="Tokens sent; null: none is known.")
+    completion_tokens: Count | None = field(description="Tokens received; null: none is known.")
+    total_tokens: Count | None = field(description="Tokens in all; null: none is known.")
     tokens_estimated: bool = field(
         description="Whether at least one of the summed figures is an estimate."
     )
@@ -97,9 +101,9 @@ class ModelUsage:
         return cls(
             model=record.model,
             calls=record.calls,
-            prompt_tokens=record.prompt_tokens,
-            completion_tokens=record.completion_tokens,
-            total_tokens=record.total_tokens,
+            prompt_tokens=to_count(record.prompt_tokens),
+            completion_tokens=to_count(record.completion_tokens),
+            total_tokens=to_count(record.total_tokens),
             tokens_estimated=record.tokens_estimated,
             cost_usd=to_usd(record.cost_pico),
         )

@@ -1,0 +1,98 @@
+"""One WebSocket: which of its messages are taken, and how a client that vanishes is borne."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from starlette.websockets import WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    Message,
+    SubscribeMessage,
+)
+
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.graphql.context import Context
+from agenttrace_server.graphql.documents import check_document
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """Tells a message that nobody can receive any more from a mistake."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message.
+
+        Raises:
+            WebSocketDisconnected: the client is gone, or was told to go.
+
+        """
+        if self.ws.application_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnected
+        await super().send_json(message)
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """Speaks `graphql-transport-ws`.
+
+    A message that does not have the protocol's shape closes the socket (4400); a document that
+    cannot be run is an `error` of its own operation, and the others go on.
+    """
+
+    async def handle_message(self, message: Message) -> None:
+        """Take a message from the client."""
+        problem = _find_problem(message)
+        if problem is None:
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message(problem)
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, if its document is within the limits."""
+        try:
+            check_document(message["payload"]["query"])
+        except InvalidArgumentError as error:
+            await self.send_message(
+                {"id": message["id"], "type": "error", "payload": [{"message": str(error)}]}
+            )
+        else:
+            await super().handle_subscribe(message)
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        """Log what ended an operation, unless it was the client that left."""
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(_error: object) -> None:
+        """Close for no error of a document: the other operations are not to blame."""
+
+
+def _find_problem(message: object) -> str | None:
+    """Return what is wrong with the shape of a message; None when nothing is."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "a message must be a JSON object with a type"
+    kind, payload = message["type"], message.get("payload")
+    if kind in ("subscribe", "complete") and not isinstance(message.get("id"), str):
+        return f"the id of a {kind} message must be a string"
+    if kind == "subscribe":
+        if not isinstance(payload, dict):
+            return "the payload of a subscribe message must be an object"
+        return _find_operation_problem(cast("dict[str, object]", payload))
+    if not isinstance(payload, dict | None):
+        return f"the payload of a {kind[:20]} message must be an object"
+    return None
+
+
+def _find_operation_problem(payload: dict[str, object]) -> str | None:
+    if not isinstance(payload.get("query"), str):
+        return "query must be a string"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "variables must be an object or null"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "operationName must be a string or null"
+    return None

@@ -1,0 +1,122 @@
+"""The end of the server: soon, whatever its clients do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from agenttrace_server.serving import GOODBYE_TIMEOUT_S, STOP_TIMEOUT_S
+
+from .support.client import Client
+from .support.lines import make_run, make_run_id, make_span
+from .support.process import ServerProcess
+
+SLACK_S = 5
+FOLLOW = (
+    "subscription($id: ID!) { runEvents(runId: $id) "
+    "{ events { ... on SpanStarted { span { attributes } } } } }"
+)
+HANDSHAKE = b"""GET /graphql HTTP/1.1\r
+Host: localhost\r
+Upgrade: websocket\r
+Connection: Upgrade\r
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+Sec-WebSocket-Version: 13\r
+Sec-WebSocket-Protocol: graphql-transport-ws\r
+\r
+"""
+
+
+def _make_frame(message: object) -> bytes:
+    """Return a masked text frame; the mask is zero, so the text is as it is."""
+    text = json.dumps(message).encode()
+    return b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text
+
+
+@contextmanager
+def _connect(server: ServerProcess) -> Iterator[socket.socket]:
+    address = urlsplit(server.url)
+    with socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(20)
+        plain.connect((address.hostname, address.port))
+        yield plain
+
+
+def _follow_without_reading(plain: socket.socket) -> None:
+    """Subscribe as often as one may, and read nothing more than the beginning."""
+    plain.sendall(HANDSHAKE)
+    assert plain.recv(4096).startswith(b"HTTP/1.1 101")
+    plain.sendall(_make_frame({"type": "connection_init", "payload": {"x": "x" * 126}}))
+    assert b"connection_ack" in plain.recv(200)
+    for number in range(20):
+        payload = {"query": FOLLOW, "variables": {"id": make_run_id(0)}}
+        plain.sendall(_make_frame({"id": str(number), "type": "subscribe", "payload": payload}))
+    assert plain.recv(1)  # the first batch is on its way: the rest fills every buffer
+
+
+def _stop(server: ServerProcess) -> tuple[int, str, float]:
+    begun = time.monotonic()
+    code, errors = server.stop()
+    return code, errors, time.monotonic() - begun
+
+
+def test_a_socket_that_does_not_read_holds_up_no_stop(server_process: ServerProcess) -> None:
+    """It is cut after the time for goodbyes; the stop is clean, and nothing is logged."""
+    spans = [make_span(n, attributes={"text": "y" * 1_000}) for n in range(5_000)]
+    with Client(server_process.url) as client, _connect(server_process) as plain:
+        client.send([make_run(), *spans])
+        _follow_without_reading(plain)
+        code, errors, took_s = _stop(server_process)
+    assert (code, errors) == (0, "")
+    assert took_s < GOODBYE_TIMEOUT_S + SLACK_S
+
+
+def test_a_second_signal_waits_for_nobody(server_process: ServerProcess) -> None:
+    """A request that never comes to its end holds up a stop, but not one that was asked twice."""
+    with _connect(server_process) as plain:
+        plain.sendall(
+            b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+            b"Content-Type: application/x-ndjson\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert plain.recv(200).startswith(b"HTTP/1.1 100")  # it waits for the body now
+        server_process.process.send_signal(signal.SIGTERM)
+        with _connect_refused(server_process):
+            _, _, took_s = _stop(server_process)
+    assert server_process.process.returncode == 0
+    assert took_s < STOP_TIMEOUT_S / 2
+
+
+@contextmanager
+def _connect_refused(server: ServerProcess) -> Iterator[None]:
+    """Wait until the server has begun to stop: nobody new is let in."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            with _connect(server):
+                pass
+        except OSError:
+            yield
+            return
+    raise AssertionError("the server did not begin to stop")
+
+
+def test_clients_that_vanish_leave_no_trace(server_process: ServerProcess) -> None:
+    """Connections that break off, in the middle of anything, are no errors of the server."""
+    with Client(server_process.url) as client:
+        client.send([make_run(), *(make_span(n, attributes={"t": "y" * 999}) for n in range(500))])
+    for read_first in (False, True):
+        for _ in range(3):
+            with _connect(server_process) as plain:
+                if read_first:
+                    _follow_without_reading(plain)
+                else:
+                    plain.sendall(HANDSHAKE)
+                linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)  # a reset, no goodbye
+    assert server_process.stop() == (0, "")
