@@ -9,6 +9,7 @@ on a thread of its own, so that building rows and merging snapshots never holds 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from agenttrace_server.errors import StartError
-from agenttrace_server.storage.schema import prepare_schema, read_database_id
+from agenttrace_server.storage.schema import prepare_schema, read_database_id, refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -148,19 +149,31 @@ def open_database(database_url: str) -> Database:
     except BaseException as error:
         database.abandon()
         if isinstance(error, DBAPIError):
-            raise StartError(
-                f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
-                "Choose a path that you may write, with --database-url or DATABASE_URL."
-            ) from error
+            raise StartError(_describe(error, path)) from error
         raise
     return database
+
+
+def _describe(error: DBAPIError, path: Path) -> str:
+    # The low byte is the kind of error; the others say more about it.
+    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return (
+            f"DATABASE_URL: {path} is damaged or no SQLite database ({error.orig}). It is left "
+            "as it is: move it away, or put a backup in its place"
+        )
+    return (
+        f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
+        "Choose a path that you may write, with --database-url or DATABASE_URL."
+    )
 
 
 def parse_sqlite_path(database_url: str) -> Path:
     """Return the file that a SQLite URL names.
 
     Raises:
-        StartError: it is no URL, not SQLite's, or has no file.
+        StartError: it is no URL, not SQLite's, has no file, or has more than a file: options, a
+            host, another driver.
 
     """
     try:
@@ -169,18 +182,26 @@ def parse_sqlite_path(database_url: str) -> Path:
         raise StartError(
             "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db"
         ) from error
-    backend = url.get_backend_name()
-    if backend == "postgresql":
+    if url.get_backend_name() == "postgresql":
         raise StartError(
             "DATABASE_URL names PostgreSQL, which comes in a later release; "
             "use sqlite+aiosqlite:///path/to/file.db"
         )
-    if backend != "sqlite" or url.database in (None, "", ":memory:"):
+    # Whatever else a URL can carry (options, a host, a user) would be dropped in silence.
+    path = url.database or ""
+    if (
+        url.drivername not in ("sqlite", "sqlite+aiosqlite")
+        or url != URL.create(url.drivername, database=path)
+        or path in ("", ":memory:")
+        or path.startswith("file:")
+    ):
+        shown = url.set(query={}).render_as_string(hide_password=True)
         raise StartError(
-            f"DATABASE_URL is {url.render_as_string(hide_password=True)!r}; "
-            "expected sqlite+aiosqlite:///path/to/file.db (a file: what is acknowledged is on disk)"
+            f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
+            "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
+            "(a file: what is acknowledged is on disk)"
         )
-    return Path(str(url.database)).absolute()
+    return Path(path).absolute()
 
 
 def _make_folder(path: Path) -> None:
@@ -209,6 +230,7 @@ def _make_engine(
         raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        refuse_foreign(cursor)  # before the file's mode is changed
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
