@@ -57,6 +57,10 @@ class Side:
 
         return self._start(run())
 
+    def submit_plain(self, statement: str) -> Future[int]:
+        """Run one statement outside a transaction; the result is its first number."""
+        return self._start(self._execute_plain(statement))
+
     def close(self, *, last_statement: str | None = None) -> None:
         """Wait for what is under way, run a last statement outside a transaction, and end."""
 
@@ -64,10 +68,7 @@ class Side:
             running = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*running, return_exceptions=True)
             if last_statement is not None:
-                async with self.engine.connect() as connection:
-                    raw = await connection.get_raw_connection()
-                    assert raw.driver_connection is not None
-                    await raw.driver_connection.execute(last_statement)
+                await self._execute_plain(last_statement)
             await self.engine.dispose()
 
         try:
@@ -76,6 +77,13 @@ class Side:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    async def _execute_plain(self, statement: str) -> int:
+        async with self.engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            assert raw.driver_connection is not None
+            async with raw.driver_connection.execute(statement) as cursor:
+                return int((await cursor.fetchone())[0])
 
     def _start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -103,6 +111,17 @@ class Database:
     ) -> R:
         """Return `change(connection, …)` once its transaction is on disk."""
         return await _wait(self._writer.submit(change, *args, **kwargs))
+
+    async def read_foreign_version(self) -> int:
+        """Return a number that changes when another process has committed, and only then.
+
+        Raises:
+            SQLAlchemyError: the store cannot be read.
+
+        """
+        # SQLite counts for each connection what the others commit. Asked on the connection that
+        # writes, this process's own commits do not count.
+        return await _wait(self._writer.submit_plain("PRAGMA data_version"))
 
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
