@@ -40,18 +40,19 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SERVER_PORT", "ten", "SERVER_PORT is 'ten': Input should be a valid integer"),
-        ("SERVER_PORT", "65536", "SERVER_PORT is '65536': Input should be less than or equal"),
-        ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': Input should be 'development' or"),
+        ("SERVER_PORT", "ten", "SERVER_PORT is 'ten'; expected a port number from 0 to 65535"),
+        ("SERVER_PORT", "65536", "SERVER_PORT is '65536'; expected a port number from 0 to 65535"),
+        ("SERVER_PORT", "-1", "SERVER_PORT is '-1'; expected a port number from 0 to 65535"),
+        ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod'; expected development or production"),
         (
             "BUFFER_SIZE",
-            "1",
-            "BUFFER_SIZE is '1': Input should be greater than or equal to 67108864",
+            "12",
+            "BUFFER_SIZE is '12'; expected a whole number of bytes, at least 67108864",
         ),
-        ("ALLOWED_HOSTS", "http://x", "ALLOWED_HOSTS is .* is no host name"),
-        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS is .* is no host name"),
-        ("CORS_ORIGINS", "*", "CORS_ORIGINS is .* is no origin such as https://example.org"),
-        ("CORS_ORIGINS", "https://x/path", "CORS_ORIGINS is .* is no origin"),
+        ("ALLOWED_HOSTS", "http://x", "ALLOWED_HOSTS: 'http://x' is no host name"),
+        ("ALLOWED_HOSTS", "a,*", r"ALLOWED_HOSTS: '\*' is no host name"),
+        ("CORS_ORIGINS", "*", r"CORS_ORIGINS: '\*' is no origin such as https://example.org"),
+        ("CORS_ORIGINS", "https://x/path", "CORS_ORIGINS: .* is no origin"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(
@@ -62,6 +63,53 @@ def test_a_wrong_value_is_named_in_one_line(
     with pytest.raises(StartError, match=message) as caught:
         read_settings()
     assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_flag_is_named_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wrote a flag is not told about a variable, though the variable is set as well."""
+    monkeypatch.setenv("SERVER_PORT", "9000")
+    with pytest.raises(StartError) as caught:
+        read_settings(server_port="99999")
+    assert str(caught.value) == "--port is '99999'; expected a port number from 0 to 65535"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"SERVER_PORT=\xff\xfe\n", "line 1: not UTF-8; expected NAME=value"),
+        (b"# a\nB=1\nC=\xff\n", "line 3: not UTF-8; expected NAME=value"),
+        (b"A=1\n\nwhat is this\n", "line 3: expected NAME=value or a comment with #"),
+        (b"SERVER_PORT\n", "line 1: expected NAME=value or a comment with #"),
+        (b"A=1\nSERVER_PORT:9000\n", "line 2: expected NAME=value or a comment with #"),
+        (b"A='open\n", "line 1: expected NAME=value or a comment with #"),
+    ],
+    ids=repr,
+)
+def test_a_bad_line_of_the_file_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+    """No line is skipped in silence: the first bad one is named with its file."""
+    path = tmp_path / ".env"
+    path.write_bytes(content)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert str(caught.value) == f"{path}, {problem}"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder called `.env` is not taken for no file."""
+    path = tmp_path / ".env"
+    path.mkdir()
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert str(caught.value) == (
+        f"{path} cannot be read (Is a directory); make it a readable file or move it away"
+    )
+
+
+def test_what_the_file_may_hold_is_read(tmp_path: Path) -> None:
+    """Comments, blanks, quotes, `export`, names of other programs, a byte-order mark."""
+    text = "\ufeff# c\r\n\r\n export SERVER_PORT='1' # one\r\nOTHER=\r\nX=\"a\nb\"\n"
+    (tmp_path / ".env").write_bytes(text.encode())
+    assert read_settings().server_port == 1
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "trace.example.org"])

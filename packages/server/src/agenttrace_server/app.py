@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.static import Dashboard
 from agenttrace_server.live.bus import Bus
+from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
@@ -64,7 +66,10 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
+        watch = asyncio.create_task(watch_others(bus, database.read_foreign_version))
         yield
+        watch.cancel()
+        await asyncio.wait([watch])
         await writer.close()
         database.close()
 

@@ -27,7 +27,9 @@ GC_THRESHOLDS: Final = (50_000, 50, 100)
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [SERVER_HOST].")] = None,
     port: Annotated[
-        int | None, typer.Option(help="TCP port; 0 takes a free one [SERVER_PORT].")
+        # Text here: settings check it like every other, and answer in one line.
+        str | None,
+        typer.Option(help="TCP port; 0 takes a free one [SERVER_PORT].", metavar="INTEGER"),
     ] = None,
     database_url: Annotated[
         str | None, typer.Option(help="The SQLite file, as a URL [DATABASE_URL].")
@@ -62,7 +64,7 @@ def main() -> None:
     program()
 
 
-def _run(*, host: str | None, port: int | None, database_url: str | None) -> None:
+def _run(*, host: str | None, port: str | None, database_url: str | None) -> None:
     # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
     # looking through it again for ever costs pauses later.
     gc.disable()

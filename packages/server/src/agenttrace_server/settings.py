@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -18,6 +21,20 @@ MEBIBYTE: Final = 1024 * 1024
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+
+ENV_FILE: Final = ".env"
+FLAGS: Final = {
+    "server_host": "--host",
+    "server_port": "--port",
+    "database_url": "--database-url",
+}
+"""The settings that `agenttrace serve` has a flag for."""
+
+_EXPECTED: Final = {
+    "server_port": "a port number from 0 to 65535",
+    "environment": "development or production",
+    "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
+}
 
 NameList = Annotated[tuple[str, ...], NoDecode]
 
@@ -34,7 +51,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         frozen=True,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         extra="ignore",
         env_ignore_empty=True,
@@ -126,20 +143,45 @@ def read_settings(**flags: Any) -> Settings:
     """Return the settings; a flag that is None was not given.
 
     Raises:
-        StartError: a value is wrong; one line names the variable and what it should be.
+        StartError: a value is wrong, or `.env` cannot be read. One line names the flag, the
+            variable or the line of the file as it was given, and what it should be.
 
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    _check_env_file(Path(ENV_FILE).absolute())
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise StartError(_describe(error)) from error
+        raise StartError(_describe(error, given)) from error
 
 
-def _describe(error: ValidationError) -> str:
+def _check_env_file(path: Path) -> None:
+    # The reader of the file skips what it does not understand, which then counts for nothing.
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StartError(
+            f"{path} cannot be read ({error.strerror}); make it a readable file or move it away"
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise StartError(f"{path}, line {line}: not UTF-8; expected NAME=value") from error
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            skipped = binding.original.string
+            line = binding.original.line + skipped[: -len(skipped.lstrip())].count("\n")
+            raise StartError(f"{path}, line {line}: expected NAME=value or a comment with #")
+
+
+def _describe(error: ValidationError, given: dict[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     problem = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return problem
-    variable = str(first["loc"][0]).upper()
-    return f"{variable} is {str(first['input'])[:100]!r}: {problem}"
+    field = str(first["loc"][0])
+    name = FLAGS[field] if field in given and field in FLAGS else field.upper()
+    if field in _EXPECTED:
+        return f"{name} is {str(first['input'])[:100]!r}; expected {_EXPECTED[field]}"
+    return f"{name}: {problem}"

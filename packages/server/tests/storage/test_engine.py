@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_closing_folds_the_journal_into_the_file(tmp_path: Path) -> None:
         ("sqlite://", "a file: what is acknowledged is on disk"),
         ("sqlite:///:memory:", "a file: what is acknowledged is on disk"),
         ("u:secret nonsense", "is not a database URL"),
+        ("sqlite:///x.db?mode=ro&key=secret", "'sqlite:///x.db' with options; expected"),
+        ("sqlite+pysqlite:///x.db", "without options, host or other driver"),
+        ("sqlite+pysqlcipher://:secret@/x.db", "without options, host or other driver"),
+        ("sqlite://somewhere/x.db", "without options, host or other driver"),
+        ("sqlite:///file:x.db", "without options, host or other driver"),
         ("sqlite:////proc/nowhere/x.db", "cannot make the folder /proc/nowhere"),
         ("sqlite:////proc/x.db", "cannot use /proc/x.db"),
     ],
@@ -60,10 +66,41 @@ def test_a_url_that_cannot_be_used_is_named(url: str, message: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
-    """Someone's text file is neither read nor overwritten."""
-    path = tmp_path / "notes.txt"
+def test_a_url_that_is_refused_makes_no_file(tmp_path: Path) -> None:
+    """Nothing with an odd name is left in the folder."""
+    for url in ("sqlite:///x.db?mode=ro", "sqlite:///file:x.db", "sqlite+pysqlite:///x.db"):
+        with pytest.raises(StartError):
+            open_database(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _write_notes(path: Path) -> None:
     path.write_text("dear diary, " * 100)
-    with pytest.raises(StartError, match="file is not a database"):
+
+
+def _write_damaged(path: Path) -> None:
+    open_database(f"sqlite:///{path}").close()
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 8192)
+
+
+@pytest.mark.parametrize(
+    ("write", "problem"),
+    [
+        (_write_notes, "file is not a database"),
+        (_write_damaged, "database disk image is malformed"),
+    ],
+)
+def test_a_file_that_is_no_database_is_left_alone(
+    tmp_path: Path, write: Callable[[Path], None], problem: str
+) -> None:
+    """What cannot be read is not overwritten, and the way out is another than a path's."""
+    path = tmp_path / "x.db"
+    write(path)
+    before = path.read_bytes()
+    with pytest.raises(StartError) as caught:
         open_database(f"sqlite:///{path}")
-    assert path.read_text() == "dear diary, " * 100
+    assert str(caught.value) == (
+        f"DATABASE_URL: {path} is damaged or no SQLite database ({problem}). It is left as it is: "
+        "move it away, or put a backup in its place"
+    )
+    assert path.read_bytes() == before

@@ -83,11 +83,31 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{path}")
 
 
-def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    """A file that holds someone else's tables is left alone."""
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE theirs (x)"],
+        [
+            "CREATE TABLE theirs (version_num)",
+            "CREATE TABLE zz (version_num)",
+        ],
+        [
+            "CREATE TABLE alembic_version (version_num)",
+            "INSERT INTO alembic_version VALUES ('0001')",
+        ],
+        ["CREATE TABLE store (id, street)"],
+    ],
+    ids=["a table", "tables", "the same migration tool", "a table of the same name"],
+)
+def test_another_programs_database_is_refused(tmp_path: Path, statements: list[str]) -> None:
+    """A file that holds someone else's tables is named and left as it is, to the byte."""
     path = tmp_path / "x.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
+        for statement in statements:
+            connection.execute(statement)
     connection.close()
-    with pytest.raises(StartError, match=r"another program.*'theirs'"):
+    before = path.read_bytes()
+    name = statements[0].split()[2]
+    with pytest.raises(StartError, match=rf"another program.*'{name}'"):
         open_database(f"sqlite:///{path}")
+    assert path.read_bytes() == before

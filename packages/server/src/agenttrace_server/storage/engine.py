@@ -9,6 +9,7 @@ on a thread of its own, so that building rows and merging snapshots never holds 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from agenttrace_server.errors import StartError
-from agenttrace_server.storage.schema import prepare_schema, read_database_id
+from agenttrace_server.storage.schema import prepare_schema, read_database_id, refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -56,6 +57,10 @@ class Side:
 
         return self._start(run())
 
+    def submit_plain(self, statement: str) -> Future[int]:
+        """Run one statement outside a transaction; the result is its first number."""
+        return self._start(self._execute_plain(statement))
+
     def close(self, *, last_statement: str | None = None) -> None:
         """Wait for what is under way, run a last statement outside a transaction, and end."""
 
@@ -63,10 +68,7 @@ class Side:
             running = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*running, return_exceptions=True)
             if last_statement is not None:
-                async with self.engine.connect() as connection:
-                    raw = await connection.get_raw_connection()
-                    assert raw.driver_connection is not None
-                    await raw.driver_connection.execute(last_statement)
+                await self._execute_plain(last_statement)
             await self.engine.dispose()
 
         try:
@@ -75,6 +77,13 @@ class Side:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    async def _execute_plain(self, statement: str) -> int:
+        async with self.engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            assert raw.driver_connection is not None
+            async with raw.driver_connection.execute(statement) as cursor:
+                return int((await cursor.fetchone())[0])
 
     def _start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -102,6 +111,17 @@ class Database:
     ) -> R:
         """Return `change(connection, …)` once its transaction is on disk."""
         return await _wait(self._writer.submit(change, *args, **kwargs))
+
+    async def read_foreign_version(self) -> int:
+        """Return a number that changes when another process has committed, and only then.
+
+        Raises:
+            SQLAlchemyError: the store cannot be read.
+
+        """
+        # SQLite counts for each connection what the others commit. Asked on the connection that
+        # writes, this process's own commits do not count.
+        return await _wait(self._writer.submit_plain("PRAGMA data_version"))
 
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
@@ -148,19 +168,31 @@ def open_database(database_url: str) -> Database:
     except BaseException as error:
         database.abandon()
         if isinstance(error, DBAPIError):
-            raise StartError(
-                f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
-                "Choose a path that you may write, with --database-url or DATABASE_URL."
-            ) from error
+            raise StartError(_describe(error, path)) from error
         raise
     return database
+
+
+def _describe(error: DBAPIError, path: Path) -> str:
+    # The low byte is the kind of error; the others say more about it.
+    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return (
+            f"DATABASE_URL: {path} is damaged or no SQLite database ({error.orig}). It is left "
+            "as it is: move it away, or put a backup in its place"
+        )
+    return (
+        f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
+        "Choose a path that you may write, with --database-url or DATABASE_URL."
+    )
 
 
 def parse_sqlite_path(database_url: str) -> Path:
     """Return the file that a SQLite URL names.
 
     Raises:
-        StartError: it is no URL, not SQLite's, or has no file.
+        StartError: it is no URL, not SQLite's, has no file, or has more than a file: options, a
+            host, another driver.
 
     """
     try:
@@ -169,18 +201,26 @@ def parse_sqlite_path(database_url: str) -> Path:
         raise StartError(
             "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db"
         ) from error
-    backend = url.get_backend_name()
-    if backend == "postgresql":
+    if url.get_backend_name() == "postgresql":
         raise StartError(
             "DATABASE_URL names PostgreSQL, which comes in a later release; "
             "use sqlite+aiosqlite:///path/to/file.db"
         )
-    if backend != "sqlite" or url.database in (None, "", ":memory:"):
+    # Whatever else a URL can carry (options, a host, a user) would be dropped in silence.
+    path = url.database or ""
+    if (
+        url.drivername not in ("sqlite", "sqlite+aiosqlite")
+        or url != URL.create(url.drivername, database=path)
+        or path in ("", ":memory:")
+        or path.startswith("file:")
+    ):
+        shown = url.set(query={}).render_as_string(hide_password=True)
         raise StartError(
-            f"DATABASE_URL is {url.render_as_string(hide_password=True)!r}; "
-            "expected sqlite+aiosqlite:///path/to/file.db (a file: what is acknowledged is on disk)"
+            f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
+            "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
+            "(a file: what is acknowledged is on disk)"
         )
-    return Path(str(url.database)).absolute()
+    return Path(path).absolute()
 
 
 def _make_folder(path: Path) -> None:
@@ -209,6 +249,7 @@ def _make_engine(
         raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        refuse_foreign(cursor)  # before the file's mode is changed
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, column, insert, inspect, select, table
-from sqlalchemy.exc import OperationalError
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
@@ -18,23 +17,29 @@ _KNOWN_REVISIONS: Final = frozenset({HEAD_REVISION})
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
-def read_revision(connection: Connection) -> str | None:
-    """Return the migration that the database is at; None for an empty database.
+def refuse_foreign(cursor: Any) -> None:
+    """Look, with a cursor of the driver, whether the file is this program's or empty.
 
     Raises:
         StartError: there are tables, and they are not this program's.
 
     """
-    try:
-        return connection.execute(select(_ALEMBIC_VERSION.c.version_num)).scalar_one_or_none()
-    except OperationalError:  # no such table
-        found = inspect(connection).get_table_names()
-    if found:
+    cursor.execute("SELECT 1 FROM pragma_table_info('store') WHERE name = 'database_id'")
+    if cursor.fetchone():
+        return
+    cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    if found := cursor.fetchone():
         raise StartError(
             "DATABASE_URL names a database of another program "
             f"(it has the table {found[0]!r}); choose another file"
         )
-    return None
+
+
+def read_revision(connection: Connection) -> str | None:
+    """Return the migration that the database is at; None for an empty database."""
+    if not inspect(connection).has_table(_ALEMBIC_VERSION.name):
+        return None
+    return connection.execute(select(_ALEMBIC_VERSION.c.version_num)).scalar_one_or_none()
 
 
 def prepare_schema(connection: Connection) -> None:
@@ -44,7 +49,7 @@ def prepare_schema(connection: Connection) -> None:
     finds the work done.
 
     Raises:
-        StartError: the database is another program's or was written by a newer release.
+        StartError: the database was written by a newer release.
 
     """
     revision = read_revision(connection)
