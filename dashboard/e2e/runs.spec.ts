@@ -115,6 +115,34 @@ test("walks by keyboard and opens a run", async ({ page, server }) => {
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("walk_second");
 });
 
+test("the run that the keyboard chooses is wholly in sight", async ({ page, server }) => {
+  const correlation = "workflow-sight";
+  const names = Array.from({ length: 30 }, (_, index) => `sight_${index}`);
+  const now = Date.now();
+  await server.ingest(
+    names.map((name, index) =>
+      new Recorder(name, { correlation_id: correlation }, now - index * 1000).start(),
+    ),
+  );
+  await page.setViewportSize({ width: 1200, height: 600 });
+  await page.goto(`/?correlation=${correlation}`);
+  await expect(page.locator("[data-run]").first()).toBeVisible();
+  const chosen = page.locator('[data-run][aria-selected="true"]');
+  const heads = await page.getByRole("columnheader", { name: "Name" }).locator("..").boundingBox();
+  const inSight = async (name: string) => {
+    await expect(chosen).toContainText(name);
+    await expect(async () => {
+      const box = await chosen.boundingBox();
+      expect(box?.y ?? -1).toBeGreaterThanOrEqual((heads?.y ?? 0) + (heads?.height ?? 0) - 1);
+      expect((box?.y ?? 0) + (box?.height ?? 600)).toBeLessThanOrEqual(600);
+    }).toPass({ timeout: 5_000 });
+  };
+  for (let count = 0; count < 25; count += 1) await page.keyboard.press("j");
+  await inSight("sight_24");
+  for (let count = 0; count < 20; count += 1) await page.keyboard.press("k");
+  await inSight("sight_4");
+});
+
 test("pages through many runs with few rows in the page, and new ones move nothing below the top", async ({
   page,
 }) => {

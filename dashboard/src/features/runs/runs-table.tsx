@@ -11,6 +11,7 @@ import { RunsHeader } from "./runs-header";
 import { useSteadyScroll } from "./steady-scroll";
 
 const ROW_HEIGHT = 36;
+const HEADS_HEIGHT = 32;
 const TICK_MS = 100;
 /** The next page is fetched when this few loaded rows are left below. */
 const LOAD_AHEAD = 20;
@@ -29,6 +30,9 @@ export function RunsTable({ feed, query, onChange }: Props) {
     count: rows.length,
     getScrollElement: () => scrollRef.current,
     estimateSize: () => ROW_HEIGHT,
+    // The heads take their place above the rows, and once they are scrolled they cover as much of them.
+    scrollMargin: HEADS_HEIGHT,
+    scrollPaddingStart: HEADS_HEIGHT,
     overscan: 10,
   });
   const items = virtualizer.getVirtualItems();
@@ -67,7 +71,7 @@ export function RunsTable({ feed, query, onChange }: Props) {
                 key={run.id}
                 run={run}
                 rowIndex={index + 2}
-                top={start}
+                top={start - HEADS_HEIGHT}
                 nowMs={isLive ? liveNowMs : nowMs}
                 isActive={run.id === active.id}
                 onChange={onChange}
