@@ -53,6 +53,20 @@ test("shows a run while it runs, its figures as they grow, and its end, without 
   await expect(page.getByTestId("run-count")).toHaveText("1 run");
 });
 
+test("tells of a run that it heard nothing of for a minute", async ({ page, server }) => {
+  await page.clock.install();
+  const recorder = new Recorder("hushed_agent", { correlation_id: "workflow-hushed" });
+  await server.ingest([recorder.start()]);
+  await page.goto("/?correlation=workflow-hushed");
+  const row = page.locator(`[data-run="${recorder.runId}"]`);
+  await expect(row.locator(".live-mark").first()).toBeVisible();
+  await page.clock.fastForward(125_000);
+  await expect(row.getByTestId("quiet")).toHaveText("no news for 2 min");
+  await expect(row.locator(".live-mark")).toHaveCount(0);
+  await server.ingest([recorder.span({ name: "step", atMs: 5 }).start]);
+  await expect(row.getByTestId("quiet")).toHaveCount(0);
+});
+
 test("filters by text and status, keeps the choice in the address, and lets a run go that ends", async ({
   page,
   server,

@@ -7,7 +7,7 @@ import {
   useMemo,
   useRef,
 } from "react";
-import type { Run } from "@/model/run";
+import { type Run, spanState } from "@/model/run";
 import { spanEndMs } from "@/model/span";
 import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale";
 import type { Timeline } from "@/model/timeline";
@@ -37,6 +37,8 @@ interface Props {
   readonly zoom: Zoom;
   readonly selected: string | null;
   readonly isFollowing: boolean;
+  /** Whether what runs is drawn as moving: news of the run is fresh. */
+  readonly isLive: boolean;
   readonly onSelect: (spanId: string) => void;
   /** The reader scrolled away by hand. */
   readonly onLeaveTail: () => void;
@@ -113,6 +115,7 @@ function Body({
   rows,
   zoom,
   selected,
+  isLive,
   onSelect,
   items,
   treeShare,
@@ -125,6 +128,8 @@ function Body({
       <WaterfallRow
         key={span.spanId}
         span={span}
+        state={spanState(span, timeline.run)}
+        isLive={isLive}
         node={node}
         rowIndex={index + 1}
         top={start - AXIS_HEIGHT}

@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 import type { RunListFeed } from "@/graphql/run-list-feed";
-import type { Run } from "@/model/run";
+import { quietMs, type Run } from "@/model/run";
 import type { RunListQuery } from "@/model/run-list";
 import { useNow } from "@/ui/clock";
 import { useShortcuts } from "@/ui/shortcuts";
@@ -37,11 +37,10 @@ export function RunsTable({ feed, query, onChange }: Props) {
   });
   const items = virtualizer.getVirtualItems();
   const shown = items.flatMap(({ index }) => rows[index] ?? []);
-  const liveNowMs = useNow(
-    shown.some(({ status }) => status === "STARTED"),
-    TICK_MS,
-  );
   const nowMs = useNow(true, 1000);
+  const isLive = (run: Run) =>
+    run.status === "STARTED" && quietMs(run, feed.newsAtMs(run.id), nowMs) === null;
+  const liveNowMs = useNow(shown.some(isLive), TICK_MS);
   const { newAbove, goToTop } = useSteadyScroll(scrollRef, rows, ROW_HEIGHT);
   const active = useActiveRun(rows, (index) => virtualizer.scrollToIndex(index, { align: "auto" }));
   const lastShown = items.at(-1)?.index ?? 0;
@@ -65,14 +64,14 @@ export function RunsTable({ feed, query, onChange }: Props) {
           {items.map(({ index, start }) => {
             const run = rows[index];
             if (run === undefined) return null;
-            const isLive = run.status === "STARTED";
             return (
               <RunRow
                 key={run.id}
                 run={run}
                 rowIndex={index + 2}
                 top={start - HEADS_HEIGHT}
-                nowMs={isLive ? liveNowMs : nowMs}
+                nowMs={isLive(run) ? liveNowMs : nowMs}
+                newsAtMs={feed.newsAtMs(run.id)}
                 isActive={run.id === active.id}
                 onChange={onChange}
               />
