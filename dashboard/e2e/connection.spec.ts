@@ -60,6 +60,7 @@ test.describe("when the server goes and comes back", () => {
       await server.halt();
       await page.locator("[data-run] a").click();
       await expect(page.getByRole("heading", { name: "The server does not answer" })).toBeVisible();
+      await expect(page.getByRole("alert")).toContainText("is dropped and counted");
       await server.run();
       await expect(page.getByRole("heading", { level: 1 })).toHaveText("unreachable_agent");
     } finally {

@@ -56,6 +56,43 @@ test("shows a decision with its options, the choice and the reason", async ({ pa
   ).toBeVisible();
 });
 
+test("marks every option of a decision that chose several, by value or by name", async ({
+  page,
+  server,
+}) => {
+  const recorder = new Recorder("choosing_agent");
+  const pages = recorder.span({
+    name: "choose_pages",
+    type: "DECISION",
+    atMs: 1,
+    input: {
+      options: [
+        { page: "try", score: 14.4 },
+        { page: "raise", score: 10.8 },
+        { page: "types", score: 4.2 },
+      ],
+    },
+    output: { chosen: ["raise", "try"], reason: "They score near the best." },
+  });
+  await server.ingest([recorder.start(), pages.start, pages.end, recorder.end(20)]);
+  await page.goto(`/runs/${recorder.runId}?span=${pages.id}`);
+  await expect(page.getByTestId("chosen").getByRole("listitem")).toHaveText(["raise", "try"]);
+  const options = page.getByTestId("options").getByRole("listitem");
+  await expect(options).toHaveText([
+    '{"page": "try", "score": 14.4}chosen',
+    '{"page": "raise", "score": 10.8}chosen',
+    '{"page": "types", "score": 4.2}',
+  ]);
+  await expect(page.getByTestId("options").locator('[data-chosen="true"]')).toHaveCount(2);
+  await expect(page.getByRole("tabpanel").getByRole("heading", { level: 3 })).toHaveText([
+    "Chosen",
+    "Reason",
+    "Options",
+    "Timing",
+    "Record",
+  ]);
+});
+
 test("shows what a retrieval found, best first, with scores", async ({ page, server }) => {
   await open(page, server, "retrieve");
   await expect(page.getByRole("tabpanel")).toContainText("thread or coroutine");

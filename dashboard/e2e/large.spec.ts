@@ -1,8 +1,10 @@
+import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { Recorder, type WireRecord } from "./records";
 import type { TestServer } from "./server";
 
 const BATCH = 5_000;
+const FAILED_AT = 2_345;
 
 async function ingestLarge(
   server: TestServer,
@@ -20,6 +22,7 @@ async function ingestLarge(
       ...(isParent ? {} : { parent }),
       atMs: index,
       forMs: isParent ? 50 : 2,
+      ...(index === FAILED_AT ? { status: "ERROR" } : {}),
     });
     if (isParent) parent = span.id;
     lastId = span.id;
@@ -56,4 +59,45 @@ test("a link to a step deep in a large run scrolls to it", async ({ page, server
   const { runId, lastId } = await ingestLarge(server, 3_000);
   await page.goto(`/runs/${runId}?span=${lastId}`);
   await expect(page.locator(`[data-span="${lastId}"]`)).toBeInViewport();
+});
+
+/** All of the row is to be seen: below what sticks to the top, and above the end of the window. */
+async function expectInSight(page: Page, row: Locator, heads: Locator): Promise<void> {
+  await expect(async () => {
+    const top = await heads.evaluate((element) => element.getBoundingClientRect().bottom);
+    const box = await row.boundingBox();
+    expect(box).not.toBeNull();
+    expect(box?.y ?? -1).toBeGreaterThanOrEqual(top - 1);
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(
+      await page.evaluate(() => innerHeight),
+    );
+  }).toPass({ timeout: 5_000 });
+}
+
+test("the step that the keyboard chooses is wholly in sight", async ({ page, server }) => {
+  const { runId } = await ingestLarge(server, 3_000);
+  await page.goto(`/runs/${runId}`);
+  await expect(page.locator("[data-span]").first()).toBeVisible();
+  const chosen = page.locator('[data-span][aria-selected="true"]');
+  const axis = page.getByRole("columnheader", { name: "Time" });
+  const press = async (key: string, times: number) => {
+    for (let count = 0; count < times; count += 1) await page.keyboard.press(key);
+  };
+  await press("ArrowDown", 60);
+  await expect(chosen).toContainText("step_59");
+  await expectInSight(page, chosen, axis);
+  await press("ArrowUp", 45);
+  await expect(chosen).toContainText("step_14");
+  await expectInSight(page, chosen, axis);
+  await press("ArrowUp", 20);
+  await expect(chosen).toContainText("step_0");
+  await expectInSight(page, chosen, axis);
+  await press("e", 1);
+  await expect(chosen).toContainText(`step_${FAILED_AT}`);
+  await expectInSight(page, chosen, axis);
+  await press("Home", 1);
+  await page.getByRole("button", { name: "Collapse all" }).click();
+  await press("e", 1);
+  await expect(chosen).toContainText(`step_${FAILED_AT}`);
+  await expectInSight(page, chosen, axis);
 });

@@ -80,6 +80,47 @@ test("shows a step from its start, its growing time, and its end", async ({ page
   await expect(page.getByTestId("totals")).toContainText("Duration700 ms");
 });
 
+test("tells how long a run has been silent, and calls it live again when news comes", async ({
+  page,
+  server,
+}) => {
+  const recorder = new Recorder("silent_agent", {}, Date.now() - 300_000);
+  const agent = recorder.span({ name: "planner", type: "AGENT", atMs: 150_000 });
+  await server.ingest([recorder.start(), agent.start]);
+  await page.goto(`/runs/${recorder.runId}`);
+  const quiet = page.getByTestId("quiet");
+  await expect(quiet).toHaveText("no news for 2 min");
+  await expect(page.getByTestId("status").first()).toHaveText("Running");
+  await expect(page.locator("main :is(.live-mark, .bar-running)")).toHaveCount(0);
+  const tool = recorder.span({ name: "web_search", parent: agent.id, atMs: 299_000 });
+  await server.ingest([tool.start]);
+  await expect(quiet).toHaveCount(0);
+  await expect(page.locator("main .live-mark").first()).toBeVisible();
+});
+
+test("shows a step without an end in a run that is over as unfinished, not as running", async ({
+  page,
+  server,
+}) => {
+  const recorder = new Recorder("cut_agent", {}, Date.now() - 60_000);
+  const lost = recorder.span({
+    name: "lost_end",
+    type: "LLM_CALL",
+    atMs: 10,
+    input: { messages: [{ role: "user", content: "Why?" }] },
+  });
+  await server.ingest([recorder.start(), lost.start, recorder.end(500)]);
+  await page.goto(`/runs/${recorder.runId}?span=${lost.id}`);
+  const row = page.locator(`[data-span="${lost.id}"]`);
+  await expect(row.getByRole("img", { name: "Unfinished" })).toBeVisible();
+  await expect(row.locator('[role="gridcell"]')).toHaveText("unfinished");
+  const inspector = page.getByRole("region", { name: "Inspector" });
+  await expect(inspector.getByTestId("status")).toHaveText("Unfinished");
+  await expect(inspector).toContainText("Durationunfinished");
+  await expect(inspector).not.toContainText("The model is answering");
+  await expect(page.locator("main :is(.live-mark, .bar-running)")).toHaveCount(0);
+});
+
 test("takes a step that arrives after the run has ended", async ({ page, server }) => {
   const recorder = new Recorder("late_agent");
   const late = recorder.span({ name: "straggler", atMs: 4 });

@@ -53,6 +53,20 @@ test("shows a run while it runs, its figures as they grow, and its end, without 
   await expect(page.getByTestId("run-count")).toHaveText("1 run");
 });
 
+test("tells of a run that it heard nothing of for a minute", async ({ page, server }) => {
+  await page.clock.install();
+  const recorder = new Recorder("hushed_agent", { correlation_id: "workflow-hushed" });
+  await server.ingest([recorder.start()]);
+  await page.goto("/?correlation=workflow-hushed");
+  const row = page.locator(`[data-run="${recorder.runId}"]`);
+  await expect(row.locator(".live-mark").first()).toBeVisible();
+  await page.clock.fastForward(125_000);
+  await expect(row.getByTestId("quiet")).toHaveText("no news for 2 min");
+  await expect(row.locator(".live-mark")).toHaveCount(0);
+  await server.ingest([recorder.span({ name: "step", atMs: 5 }).start]);
+  await expect(row.getByTestId("quiet")).toHaveCount(0);
+});
+
 test("filters by text and status, keeps the choice in the address, and lets a run go that ends", async ({
   page,
   server,
@@ -113,6 +127,34 @@ test("walks by keyboard and opens a run", async ({ page, server }) => {
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(`/runs/${runs[1]?.runId}`);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("walk_second");
+});
+
+test("the run that the keyboard chooses is wholly in sight", async ({ page, server }) => {
+  const correlation = "workflow-sight";
+  const names = Array.from({ length: 30 }, (_, index) => `sight_${index}`);
+  const now = Date.now();
+  await server.ingest(
+    names.map((name, index) =>
+      new Recorder(name, { correlation_id: correlation }, now - index * 1000).start(),
+    ),
+  );
+  await page.setViewportSize({ width: 1200, height: 600 });
+  await page.goto(`/?correlation=${correlation}`);
+  await expect(page.locator("[data-run]").first()).toBeVisible();
+  const chosen = page.locator('[data-run][aria-selected="true"]');
+  const heads = await page.getByRole("columnheader", { name: "Name" }).locator("..").boundingBox();
+  const inSight = async (name: string) => {
+    await expect(chosen).toContainText(name);
+    await expect(async () => {
+      const box = await chosen.boundingBox();
+      expect(box?.y ?? -1).toBeGreaterThanOrEqual((heads?.y ?? 0) + (heads?.height ?? 0) - 1);
+      expect((box?.y ?? 0) + (box?.height ?? 600)).toBeLessThanOrEqual(600);
+    }).toPass({ timeout: 5_000 });
+  };
+  for (let count = 0; count < 25; count += 1) await page.keyboard.press("j");
+  await inSight("sight_24");
+  for (let count = 0; count < 20; count += 1) await page.keyboard.press("k");
+  await inSight("sight_4");
 });
 
 test("pages through many runs with few rows in the page, and new ones move nothing below the top", async ({

@@ -22,8 +22,11 @@ export class RunFeed extends Store {
   timeline = new Timeline<Run>();
   phase: RunPhase = "loading";
   failure: Failure | null = null;
-  /** When the latest event came (epoch milliseconds). */
-  newsAtMs = Date.now();
+  /**
+   * When the run was last heard of (epoch milliseconds): when the latest event came, or the latest moment
+   * that the steps told of when the page was loaded.
+   */
+  newsAtMs = 0;
   readonly #transport: Transport;
   readonly #runId: string;
   #stopFollowing: (() => void) | null = null;
@@ -83,8 +86,10 @@ export class RunFeed extends Store {
       this.timeline = timeline;
       this.phase = "ready";
       this.#follow(row.cursor);
+      // By the recorder's clock, which may go before ours.
+      const toldMs = toRun(row).startMs + timeline.knownEndMs;
+      this.newsAtMs = Math.max(this.newsAtMs, Math.min(Date.now(), toldMs));
     }
-    this.newsAtMs = Date.now();
     this.changed();
   }
 

@@ -19,6 +19,7 @@ export class RunListFeed extends Store {
   isLoadingMore = false;
   totalCount = 0;
   readonly query: RunListQuery;
+  readonly #newsAtMs = new Map<string, number>();
   readonly #transport: Transport;
   #stopFollowing: (() => void) | null = null;
   #generation = 0;
@@ -40,6 +41,19 @@ export class RunListFeed extends Store {
     };
   };
 
+  /** When a run was last heard of here (epoch milliseconds): when it changed, or else was loaded. */
+  readonly newsAtMs = (runId: string): number => this.#newsAtMs.get(runId) ?? Date.now();
+
+  #hear(runs: readonly { readonly id: string }[]): void {
+    const nowMs = Date.now();
+    for (const { id } of runs) this.#newsAtMs.set(id, nowMs);
+  }
+
+  #append(page: ReturnType<typeof toPage>): void {
+    this.#hear(page.runs);
+    this.list.append(page);
+  }
+
   /** Load the next page, unless one is on its way or there is none. */
   readonly loadMore = (): void => {
     if (this.isLoadingMore || !this.list.hasNextPage || this.phase !== "ready") return;
@@ -49,7 +63,7 @@ export class RunListFeed extends Store {
     void this.#fetchPage(this.list.endCursor).then(({ data, error }) => {
       if (generation !== this.#generation) return;
       this.isLoadingMore = false;
-      if (data !== undefined) this.list.append(toPage(data.runs));
+      if (data !== undefined) this.#append(toPage(data.runs));
       this.failure = error === undefined ? null : failureOf(error);
       this.changed();
     });
@@ -80,7 +94,7 @@ export class RunListFeed extends Store {
       }
       this.#transport.connection.markLive();
       this.list = new RunList(this.query);
-      this.list.append(toPage(data.runs));
+      this.#append(toPage(data.runs));
       this.totalCount = data.runs.totalCount;
       this.phase = "ready";
       this.failure = null;
@@ -120,6 +134,7 @@ export class RunListFeed extends Store {
       if (isKnown && !matches) this.totalCount -= 1;
       if (!isKnown && matches && kind === "CREATED") this.totalCount += 1;
     }
+    this.#hear(batch.changes.map(({ run }) => run));
     this.list.change(batch.changes.map(({ run, matches }) => ({ run: toRun(run), matches })));
     this.changed();
   }

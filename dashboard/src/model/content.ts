@@ -101,20 +101,16 @@ export function readDecision(input: JsonNode | null, output: JsonNode | null): D
   };
 }
 
-/** True when two values are the same JSON: the mark on the option that was chosen. */
-export function sameJson(left: JsonNode, right: JsonNode): boolean {
-  return canonical(left) === canonical(right);
-}
-
-function canonical(node: JsonNode): string {
+/** A text that two values share exactly when they are the same JSON. */
+export function canonicalJson(node: JsonNode): string {
   switch (node.kind) {
     case "object":
       return `{${node.entries
-        .map(({ key, value }) => `${JSON.stringify(key)}:${canonical(value)}`)
+        .map(({ key, value }) => `${JSON.stringify(key)}:${canonicalJson(value)}`)
         .sort()
         .join()}}`;
     case "array":
-      return `[${node.items.map(canonical).join()}]`;
+      return `[${node.items.map(canonicalJson).join()}]`;
     case "string":
       return JSON.stringify(node.value);
     case "number":

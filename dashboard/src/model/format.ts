@@ -64,16 +64,22 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
+/** "42 s", "5 min", "3 h", "2 d": whole units, rounded down. */
+export function formatAge(ageMs: number): string {
+  const seconds = Math.floor(ageMs / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${GROUPED.format(Math.floor(seconds / 86_400))} d`;
+}
+
 /** "now", "42 s ago", "5 min ago", "3 h ago", "2 d ago". */
 export function formatAgo(thenMs: number, nowMs: number): string {
   if (!Number.isFinite(thenMs)) return UNKNOWN;
   const seconds = Math.floor((nowMs - thenMs) / 1000);
   if (seconds < -5) return formatMoment(thenMs);
   if (seconds < 2) return "now";
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${GROUPED.format(Math.floor(seconds / 86_400))} d ago`;
+  return `${formatAge(nowMs - thenMs)} ago`;
 }
 
 /** Local date and time with milliseconds: "2026-11-05 14:03:22.118". */

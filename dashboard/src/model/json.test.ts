@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { entryOf, type JsonNode, jsonPath, parseJson, writeJson } from "./json";
+import { entryOf, type JsonNode, jsonPath, parseJson, writeJson, writeJsonLine } from "./json";
 import { CHILDREN_STEP, jsonRows } from "./json-rows";
 
 function plain(node: JsonNode): unknown {
@@ -118,5 +118,25 @@ describe("jsonRows", () => {
   it("writes paths that jq and JavaScript read", () => {
     expect(jsonPath("$", "plain")).toBe("$.plain");
     expect(jsonPath("$", 'say "hi"')).toBe('$["say \\"hi\\""]');
+  });
+});
+
+describe("writeJsonLine", () => {
+  it("writes the value on one line, numbers as they were written", () => {
+    const text = '{"page": "try", "score": 14.40, "tags": ["a", null], "none": {}}';
+    expect(writeJsonLine(parseJson(text)!, text.length)).toBe(text);
+    expect(writeJsonLine(parseJson(text)!, text.length - 1)).toBeNull();
+  });
+
+  it("holds the same value for any JSON, and is never longer than asked", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat({ max: 60 }), (value, most) => {
+        const line = writeJsonLine(parseJson(JSON.stringify(value))!, most);
+        if (line === null) return;
+        expect(line.length).toBeLessThanOrEqual(most);
+        expect(line).not.toContain("\n");
+        expect(JSON.stringify(JSON.parse(line))).toBe(JSON.stringify(value));
+      }),
+    );
   });
 });

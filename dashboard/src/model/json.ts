@@ -196,3 +196,33 @@ export function writeJson(node: JsonNode, indent = ""): string {
       return "null";
   }
 }
+
+/** The value as JSON on one line, numbers as they were written; null when it is longer than `maxCharacters`. */
+export function writeJsonLine(node: JsonNode, maxCharacters: number): string | null {
+  const parts: string[] = [];
+  let length = 0;
+  const put = (text: string): boolean => {
+    parts.push(text);
+    length += text.length;
+    return length <= maxCharacters;
+  };
+  const write = (value: JsonNode): boolean => {
+    if (value.kind === "array") {
+      return (
+        put("[") &&
+        value.items.every((item, index) => put(index === 0 ? "" : ", ") && write(item)) &&
+        put("]")
+      );
+    }
+    if (value.kind !== "object") return put(writeJson(value));
+    return (
+      put("{") &&
+      value.entries.every(
+        (entry, index) =>
+          put(`${index === 0 ? "" : ", "}${JSON.stringify(entry.key)}: `) && write(entry.value),
+      ) &&
+      put("}")
+    );
+  };
+  return write(node) ? parts.join("") : null;
+}

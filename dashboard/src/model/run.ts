@@ -1,4 +1,4 @@
-import type { RunStatus } from "./span";
+import type { RunStatus, Span, SpanStatus } from "./span";
 
 /** The kept figures of a run; null means that none is known, which is not the same as 0. */
 export interface Totals {
@@ -30,4 +30,21 @@ export interface Run {
 export function runDurationMs(run: Run, nowMs: number): number | null {
   if (run.durationMs !== null) return run.durationMs;
   return run.status === "STARTED" ? Math.max(0, nowMs - run.startMs) : null;
+}
+
+/** After this long without a record a run is not called live any more: it may wait, or its recorder may be gone. */
+const QUIET_AFTER_MS = 60_000;
+
+/** How long nothing came of a run that has not ended; null when news is fresh, or the run is over. */
+export function quietMs(run: Run, newsAtMs: number, nowMs: number): number | null {
+  const ageMs = nowMs - newsAtMs;
+  return run.status === "STARTED" && ageMs >= QUIET_AFTER_MS ? ageMs : null;
+}
+
+/** Where a step is in its life; UNFINISHED when its run is over and its end was never recorded. */
+export type SpanState = SpanStatus | "UNFINISHED";
+
+export function spanState(span: Span, run: Run | null): SpanState {
+  const isLost = span.status === "STARTED" && run !== null && run.status !== "STARTED";
+  return isLost ? "UNFINISHED" : span.status;
 }

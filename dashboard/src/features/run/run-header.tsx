@@ -12,18 +12,21 @@ import { CopyButton } from "@/ui/copy-button";
 import { Icon } from "@/ui/icons";
 import { Text } from "@/ui/text";
 import { Cost, Tokens } from "../parts/figures";
-import { StatusBadge } from "../parts/status";
+import { QuietMark, StatusBadge } from "../parts/status";
 
 /** What the run is, how it stands, and its figures. */
 export function RunHeader({
   run,
   durationMs,
   nowMs,
+  ageMs,
   onShowRun,
 }: {
   readonly run: Run;
   readonly durationMs: number | null;
   readonly nowMs: number;
+  /** How long nothing came of it while it runs; null when it is live, or over. */
+  readonly ageMs: number | null;
   readonly onShowRun: () => void;
 }) {
   return (
@@ -43,11 +46,17 @@ export function RunHeader({
             <Text value={run.name} />
           </button>
         </h1>
-        <StatusBadge status={run.status} />
+        <StatusBadge status={ageMs === null ? run.status : "QUIET"} />
+        {ageMs !== null && <QuietMark ageMs={ageMs} />}
         <CopyButton text={run.id} label="Copy the run id" />
         <Correlation id={run.correlationId} />
       </div>
-      <Figures run={run} durationMs={durationMs} nowMs={nowMs} />
+      <Figures
+        run={run}
+        isLive={run.status === "STARTED" && ageMs === null}
+        durationMs={durationMs}
+        nowMs={nowMs}
+      />
     </div>
   );
 }
@@ -68,15 +77,16 @@ function Correlation({ id }: { readonly id: string | null }) {
 
 function Figures({
   run,
+  isLive,
   durationMs,
   nowMs,
 }: {
   readonly run: Run;
+  readonly isLive: boolean;
   readonly durationMs: number | null;
   readonly nowMs: number;
 }) {
   const { totals } = run;
-  const isLive = run.status === "STARTED";
   return (
     <dl className="ml-auto flex flex-wrap items-baseline gap-x-5 gap-y-1" data-testid="totals">
       <Figure label="Started">

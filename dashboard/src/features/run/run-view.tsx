@@ -2,7 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useMemo, useRef, useState } from "react";
 import type { RunFeed } from "@/graphql/run-feed";
 import type { SpanFilter } from "@/model/filter";
-import { type Run, runDurationMs } from "@/model/run";
+import { quietMs, type Run, runDurationMs } from "@/model/run";
 import { readSpanFilter, writeSpanFilter } from "@/model/search";
 import { totalsOf } from "@/model/totals";
 import { useNow } from "@/ui/clock";
@@ -25,7 +25,8 @@ const LIVE_TICK_MS = 66;
 export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: Run }) {
   const { timeline } = feed;
   const isLive = run.status === "STARTED";
-  const nowMs = useNow(true, isLive ? LIVE_TICK_MS : 1000);
+  const ageMs = quietMs(run, feed.newsAtMs, Date.now());
+  const nowMs = useNow(true, isLive && ageMs === null ? LIVE_TICK_MS : 1000);
   const durationMs = runDurationMs(run, nowMs);
   const zoom = useTimeWindow({
     startMs: timeline.knownStartMs,
@@ -54,6 +55,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
         run={useLiveRun(timeline, run)}
         durationMs={durationMs}
         nowMs={nowMs}
+        ageMs={ageMs}
         onShowRun={() => select(null)}
       />
       <RunToolbar
@@ -76,6 +78,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
             zoom={zoom}
             selected={selected}
             isFollowing={isFollowing && isLive}
+            isLive={isLive && ageMs === null}
             onSelect={select}
             onLeaveTail={() => setFollowing(false)}
           />

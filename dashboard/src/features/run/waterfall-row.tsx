@@ -1,4 +1,5 @@
 import { memo } from "react";
+import type { SpanState } from "@/model/run";
 import type { Span } from "@/model/span";
 import type { TimeWindow } from "@/model/time-scale";
 import { FLAG_CYCLE, FLAG_ORPHAN, type Tree } from "@/model/tree";
@@ -14,6 +15,9 @@ const MAX_INDENT = 16;
 
 interface Props {
   readonly span: Span;
+  readonly state: SpanState;
+  /** Whether a running step is drawn as moving. */
+  readonly isLive: boolean;
   readonly node: number;
   readonly rowIndex: number;
   readonly top: number;
@@ -36,7 +40,19 @@ export function rowId(spanId: string): string {
 
 /** One step: its place in the tree and its stretch of time. Drawn anew only when something of it changes. */
 export const WaterfallRow = memo(function WaterfallRow(props: Props) {
-  const { span, node, rowIndex, top, treeShare, tree, isCollapsed, isDimmed, isSelected } = props;
+  const {
+    span,
+    state,
+    isLive,
+    node,
+    rowIndex,
+    top,
+    treeShare,
+    tree,
+    isCollapsed,
+    isDimmed,
+    isSelected,
+  } = props;
   const hasChildren = (tree.size[node] ?? 1) > 1;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the arrow keys are handled for the whole tree
@@ -74,12 +90,20 @@ export const WaterfallRow = memo(function WaterfallRow(props: Props) {
           </span>
         )}
         <span className="ml-auto flex shrink-0 items-center">
-          {span.status !== "COMPLETED" && <StatusMark status={span.status} />}
+          {state !== "COMPLETED" && (
+            <StatusMark status={state === "STARTED" && !isLive ? "QUIET" : state} />
+          )}
         </span>
       </div>
       <div role="gridcell" tabIndex={-1} className="relative min-w-0 flex-1 overflow-hidden">
         <div className="grid-lines absolute inset-x-2 inset-y-0">
-          <SpanBar span={span} window={props.window} endMs={props.endMs} />
+          <SpanBar
+            span={span}
+            state={state}
+            isLive={isLive}
+            window={props.window}
+            endMs={props.endMs}
+          />
         </div>
       </div>
     </div>

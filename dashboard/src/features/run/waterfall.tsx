@@ -7,7 +7,7 @@ import {
   useMemo,
   useRef,
 } from "react";
-import type { Run } from "@/model/run";
+import { type Run, spanState } from "@/model/run";
 import { spanEndMs } from "@/model/span";
 import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale";
 import type { Timeline } from "@/model/timeline";
@@ -37,6 +37,8 @@ interface Props {
   readonly zoom: Zoom;
   readonly selected: string | null;
   readonly isFollowing: boolean;
+  /** Whether what runs is drawn as moving: news of the run is fresh. */
+  readonly isLive: boolean;
   readonly onSelect: (spanId: string) => void;
   /** The reader scrolled away by hand. */
   readonly onLeaveTail: () => void;
@@ -52,13 +54,14 @@ export function Waterfall(props: Props) {
     count: rows.rows.length,
     getScrollElement: () => scrollRef.current,
     estimateSize: () => ROW_HEIGHT,
+    // The axis takes its place above the rows, and once they are scrolled it covers as much of them.
+    scrollMargin: AXIS_HEIGHT,
     scrollPaddingStart: AXIS_HEIGHT,
     overscan: 8,
   });
-  const scrollTo = (spanId: string) => {
-    const index = rows.rows.indexOf(rows.tree.indexOf.get(spanId) ?? -1);
-    if (index !== -1) virtualizer.scrollToIndex(index, { align: "auto" });
-  };
+  const scrollTo = useScrollTo(rows, (index) =>
+    virtualizer.scrollToIndex(index, { align: "auto" }),
+  );
   useImperativeHandle(ref, () => ({ scrollTo, focus: () => scrollRef.current?.focus() }));
   useTail(props, scrollTo);
   useFirstSight(props, scrollTo);
@@ -112,6 +115,7 @@ function Body({
   rows,
   zoom,
   selected,
+  isLive,
   onSelect,
   items,
   treeShare,
@@ -124,9 +128,11 @@ function Body({
       <WaterfallRow
         key={span.spanId}
         span={span}
+        state={spanState(span, timeline.run)}
+        isLive={isLive}
         node={node}
         rowIndex={index + 1}
-        top={start}
+        top={start - AXIS_HEIGHT}
         treeShare={treeShare}
         tree={rows.tree}
         window={zoom.window}
@@ -156,6 +162,20 @@ function EmptyTree({ isFiltered }: { readonly isFiltered: boolean }) {
       {isFiltered ? "No step matches the filter." : "No step has been recorded yet."}
     </p>
   );
+}
+
+/** Bring a step into sight; one whose parents are only just being unfolded, as soon as it has a row. */
+function useScrollTo(rows: Rows, scrollToIndex: (index: number) => void) {
+  const awaited = useRef<string | null>(null);
+  const scrollTo = (spanId: string) => {
+    const index = rows.rows.indexOf(rows.tree.indexOf.get(spanId) ?? -1);
+    awaited.current = index === -1 ? spanId : null;
+    if (index !== -1) scrollToIndex(index);
+  };
+  useEffect(() => {
+    if (awaited.current !== null) scrollTo(awaited.current);
+  });
+  return scrollTo;
 }
 
 /** While following, keep the step that started last in sight. */

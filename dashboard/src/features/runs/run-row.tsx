@@ -7,12 +7,12 @@ import {
   formatElapsed,
   formatMoment,
 } from "@/model/format";
-import { type Run, runDurationMs } from "@/model/run";
+import { quietMs, type Run, runDurationMs } from "@/model/run";
 import type { RunListQuery } from "@/model/run-list";
 import { plainMarks } from "@/ui/marks";
 import { Text } from "@/ui/text";
 import { Cost, Tokens } from "../parts/figures";
-import { StatusBadge, StatusMark } from "../parts/status";
+import { QuietMark, StatusBadge, StatusMark } from "../parts/status";
 import { columnClass, ROW_GRID } from "./columns";
 
 interface Props {
@@ -20,6 +20,7 @@ interface Props {
   readonly rowIndex: number;
   readonly top: number;
   readonly nowMs: number;
+  readonly newsAtMs: number;
   readonly isActive: boolean;
   readonly onChange: (part: Partial<RunListQuery>) => void;
 }
@@ -29,7 +30,9 @@ export const RunRow = memo(function RunRow(props: Props) {
   const { run, rowIndex, top, nowMs, isActive, onChange } = props;
   const navigate = useNavigate();
   const { totals } = run;
-  const isLive = run.status === "STARTED";
+  const ageMs = quietMs(run, props.newsAtMs, nowMs);
+  const status = ageMs === null ? run.status : "QUIET";
+  const isLive = status === "STARTED";
   const durationMs = runDurationMs(run, nowMs);
   const open = (event: MouseEvent<HTMLElement>) => {
     if (event.target instanceof Element && event.target.closest("a, button") !== null) return;
@@ -50,13 +53,13 @@ export const RunRow = memo(function RunRow(props: Props) {
     >
       <Cell column="status">
         <span className="flex">
-          <StatusBadge status={run.status} />
+          <StatusBadge status={status} />
         </span>
       </Cell>
       <Cell column="name">
         <span className="flex min-w-0 items-center gap-2">
           <span className="inline-flex md:hidden">
-            <StatusMark status={run.status} />
+            <StatusMark status={status} />
           </span>
           <Link
             to="/runs/$runId"
@@ -66,6 +69,7 @@ export const RunRow = memo(function RunRow(props: Props) {
           >
             <Text value={run.name} />
           </Link>
+          {ageMs !== null && <QuietMark ageMs={ageMs} />}
         </span>
       </Cell>
       <Cell column="started" tone="text-dim">

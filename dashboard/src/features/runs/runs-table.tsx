@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 import type { RunListFeed } from "@/graphql/run-list-feed";
-import type { Run } from "@/model/run";
+import { quietMs, type Run } from "@/model/run";
 import type { RunListQuery } from "@/model/run-list";
 import { useNow } from "@/ui/clock";
 import { useShortcuts } from "@/ui/shortcuts";
@@ -11,6 +11,7 @@ import { RunsHeader } from "./runs-header";
 import { useSteadyScroll } from "./steady-scroll";
 
 const ROW_HEIGHT = 36;
+const HEADS_HEIGHT = 32;
 const TICK_MS = 100;
 /** The next page is fetched when this few loaded rows are left below. */
 const LOAD_AHEAD = 20;
@@ -29,15 +30,17 @@ export function RunsTable({ feed, query, onChange }: Props) {
     count: rows.length,
     getScrollElement: () => scrollRef.current,
     estimateSize: () => ROW_HEIGHT,
+    // The heads take their place above the rows, and once they are scrolled they cover as much of them.
+    scrollMargin: HEADS_HEIGHT,
+    scrollPaddingStart: HEADS_HEIGHT,
     overscan: 10,
   });
   const items = virtualizer.getVirtualItems();
   const shown = items.flatMap(({ index }) => rows[index] ?? []);
-  const liveNowMs = useNow(
-    shown.some(({ status }) => status === "STARTED"),
-    TICK_MS,
-  );
   const nowMs = useNow(true, 1000);
+  const isLive = (run: Run) =>
+    run.status === "STARTED" && quietMs(run, feed.newsAtMs(run.id), nowMs) === null;
+  const liveNowMs = useNow(shown.some(isLive), TICK_MS);
   const { newAbove, goToTop } = useSteadyScroll(scrollRef, rows, ROW_HEIGHT);
   const active = useActiveRun(rows, (index) => virtualizer.scrollToIndex(index, { align: "auto" }));
   const lastShown = items.at(-1)?.index ?? 0;
@@ -61,14 +64,14 @@ export function RunsTable({ feed, query, onChange }: Props) {
           {items.map(({ index, start }) => {
             const run = rows[index];
             if (run === undefined) return null;
-            const isLive = run.status === "STARTED";
             return (
               <RunRow
                 key={run.id}
                 run={run}
                 rowIndex={index + 2}
-                top={start}
-                nowMs={isLive ? liveNowMs : nowMs}
+                top={start - HEADS_HEIGHT}
+                nowMs={isLive(run) ? liveNowMs : nowMs}
+                newsAtMs={feed.newsAtMs(run.id)}
                 isActive={run.id === active.id}
                 onChange={onChange}
               />

@@ -20,8 +20,9 @@ export function FailurePage({
     return (
       <Notice title="The server does not answer" tone="bad" level={level} action={action}>
         <p>
-          Nothing answered at <code className="font-mono">{location.origin}</code>. Recording goes
-          on without it: agents keep their traces and send them when it is back.
+          Nothing answered at <code className="font-mono">{location.origin}</code>. Agents run on
+          without it: each keeps up to 20,000 records and sends them when the server is back. What
+          an agent still holds when it ends is dropped and counted.
         </p>
         <p>
           Start it with <code className="font-mono">agenttrace serve</code>. This page tries again

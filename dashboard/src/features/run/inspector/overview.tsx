@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import type { SpanDetail } from "@/graphql/details";
 import { readAnswer, readDecision, readMessages, readRetrieval } from "@/model/content";
 import { parseJson } from "@/model/json";
-import type { Run } from "@/model/run";
+import { type Run, spanState } from "@/model/run";
 import type { Span } from "@/model/span";
 import type { Timeline } from "@/model/timeline";
 import type { Tree } from "@/model/tree";
@@ -41,14 +41,14 @@ function useNode(slot: PayloadSlot) {
 }
 
 /** The payloads as the kind of step makes them readable; as JSON where they are of another shape. */
-function Content({ span, payloads }: Props) {
+function Content({ run, span, payloads }: Props) {
   const input = useNode(payloads.input);
   const output = useNode(payloads.output);
   if (span.type === "LLM_CALL") {
     const turns = readMessages(input);
     const answer = readAnswer(output);
     if (turns !== null) {
-      return <Chat turns={turns} answer={answer} isRunning={span.status === "STARTED"} />;
+      return <Chat turns={turns} answer={answer} isRunning={spanState(span, run) === "STARTED"} />;
     }
     if (answer !== null) {
       return (

@@ -11,7 +11,7 @@ import type { PayloadSlot } from "./use-payloads";
 
 const FIDELITY: Record<PayloadHead["fidelity"], string | null> = {
   EXACT: null,
-  STRUCTURAL: "The content is here; the type of the recorded value is not.",
+  STRUCTURAL: "Recorded as plain JSON; the type of the value is not kept.",
   OPAQUE: "Only the class of this value is known: it could not be written as JSON.",
   TRUNCATED: "Too large to record whole: this is its beginning.",
   REDACTED: "Parts were taken out before recording.",
@@ -49,6 +49,14 @@ export function PayloadView({
 export function FidelityMark({ head }: { readonly head: PayloadHead }) {
   const meaning = FIDELITY[head.fidelity];
   if (meaning === null) return null;
+  // The ordinary case for a dataclass or a model: worth knowing, nothing to warn of.
+  if (head.fidelity === "STRUCTURAL") {
+    return (
+      <p className="mb-1 text-faint text-xs" title={meaning}>
+        structural <span className="sr-only">{meaning}</span>
+      </p>
+    );
+  }
   return (
     <p className="mb-2 text-sm text-warn">
       <span className="mr-1.5 rounded bg-warn-soft px-1.5 font-medium">

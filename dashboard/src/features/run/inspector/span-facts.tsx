@@ -1,7 +1,7 @@
 import type { SpanDetail } from "@/graphql/details";
 import { formatCount, formatDuration, formatMoment } from "@/model/format";
 import { parseInstant } from "@/model/instant";
-import type { Run } from "@/model/run";
+import { type Run, spanState } from "@/model/run";
 import type { Span } from "@/model/span";
 import type { Timeline } from "@/model/timeline";
 import { totalsOf } from "@/model/totals";
@@ -12,6 +12,7 @@ import { Cost, Tokens } from "../../parts/figures";
 import { Fact, Facts, Part } from "./facts";
 
 interface Props {
+  readonly run: Run;
   readonly span: Span;
   readonly timeline: Timeline<Run>;
   readonly tree: Tree;
@@ -44,12 +45,20 @@ export function SpanFacts(props: Props) {
   );
 }
 
-function Timing({ span, detail }: Props) {
+function Timing({ run, span, detail }: Props) {
   const end = detail.endTime ?? null;
   return (
     <Part title="Timing">
       <Facts>
-        <Fact name="Duration">{formatDuration(span.durationMs)}</Fact>
+        <Fact name="Duration">
+          {spanState(span, run) === "UNFINISHED" ? (
+            <span title="The run is over, and the end of this step was never recorded.">
+              unfinished
+            </span>
+          ) : (
+            formatDuration(span.durationMs)
+          )}
+        </Fact>
         <Fact name="Offset" hint="From the start of the run">
           {formatDuration(span.offsetMs)}
         </Fact>

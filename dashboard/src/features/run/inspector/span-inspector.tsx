@@ -2,7 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useSpanDetail } from "@/graphql/details";
 import { formatBytes, spanTypeLabel } from "@/model/format";
-import type { Run } from "@/model/run";
+import { type Run, type SpanState, spanState } from "@/model/run";
 import type { Span } from "@/model/span";
 import type { Timeline } from "@/model/timeline";
 import type { Tree } from "@/model/tree";
@@ -42,7 +42,7 @@ export function SpanInspector(props: Props) {
   const [view, chooseView] = useView();
   return (
     <>
-      <Head span={span} onClose={onClose} />
+      <Head span={span} state={spanState(span, run)} onClose={onClose} />
       <Tabs
         tabs={tabsOf(payloads, detail.data?.attributes)}
         chosen={view}
@@ -108,7 +108,15 @@ function tabsOf(payloads: Payloads, attributes: unknown): Tab<View>[] {
   ];
 }
 
-function Head({ span, onClose }: { readonly span: Span; readonly onClose: () => void }) {
+function Head({
+  span,
+  state,
+  onClose,
+}: {
+  readonly span: Span;
+  readonly state: SpanState;
+  readonly onClose: () => void;
+}) {
   return (
     <header className="flex shrink-0 items-center gap-2 px-4 pt-2.5 pb-1">
       <SpanTypeIcon type={span.type} />
@@ -116,7 +124,7 @@ function Head({ span, onClose }: { readonly span: Span; readonly onClose: () => 
         <Text value={span.name} />
       </h2>
       <span className="whitespace-nowrap text-faint text-sm">{spanTypeLabel(span.type)}</span>
-      <StatusBadge status={span.status} />
+      <StatusBadge status={state} />
       <span className="ml-auto flex items-center">
         <CopyButton text={() => location.href} label="Copy a link to this step" />
         <IconButton icon="close" label="Close (Esc)" onClick={onClose} />
