@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sys import modules
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from agenttrace.wire import Outcome, RunStatus, SpanStatus
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -112,3 +115,36 @@ def _write_traceback(failure: Failure) -> str:
 
 def _replace_odd(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def judge_span(error: BaseException) -> tuple[SpanStatus, Outcome]:
+    """Return how a span ends out of which `error` came."""
+    if isinstance(error, Exception):
+        return SpanStatus.ERROR, Outcome.ERROR
+    if isinstance(error, GeneratorExit):
+        return SpanStatus.COMPLETED, Outcome.CLOSED
+    if is_cancellation(error):
+        return SpanStatus.CANCELLED, Outcome.CANCELLED
+    if isinstance(error, KeyboardInterrupt):
+        return SpanStatus.INTERRUPTED, Outcome.ERROR
+    return SpanStatus.ERROR, Outcome.ERROR
+
+
+def judge_run(error: BaseException | None) -> RunStatus:
+    """Return how a run ends out of which `error` came; `sys.exit(0)` is an orderly end."""
+    if error is None or isinstance(error, GeneratorExit):
+        return RunStatus.COMPLETED
+    if isinstance(error, KeyboardInterrupt) or is_cancellation(error):
+        return RunStatus.INTERRUPTED
+    if isinstance(error, SystemExit) and error.code in {None, 0}:
+        return RunStatus.COMPLETED
+    return RunStatus.ERROR
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether this is asyncio's or trio's cancellation, without importing either."""
+    for module, name in (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")):
+        kind = getattr(modules.get(module), name, None)
+        if isinstance(kind, type) and isinstance(error, kind):
+            return True
+    return False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 LOGGER_NAME: Final = "agenttrace"
 
@@ -34,6 +37,29 @@ class Guard:
     def counts(self) -> dict[str, int]:
         """Return how often each kind happened."""
         return dict(self._counts)
+
+
+class Boundary:
+    """A `with` block out of which nothing comes but KeyboardInterrupt."""
+
+    __slots__ = ("_guard", "_kind")
+
+    def __init__(self, guard: Guard, kind: str) -> None:
+        self._guard = guard
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            self._guard.note(self._kind, error)
+        return True
 
 
 def log_warning(message: str, *, error: BaseException | None = None) -> None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from sys import modules
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
-from agenttrace.failures import Failure
-from agenttrace.guard import Guard
+from agenttrace.failures import Failure, judge_run, judge_span
+from agenttrace.guard import Boundary, Guard
 from agenttrace.pipeline.hub import Hub
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart, Spec
@@ -25,8 +24,6 @@ from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
@@ -34,29 +31,6 @@ if TYPE_CHECKING:
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
 Node: TypeAlias = Span | Run
-
-
-class Boundary:
-    """A `with` block out of which nothing comes but KeyboardInterrupt."""
-
-    __slots__ = ("_guard", "_kind")
-
-    def __init__(self, guard: Guard, kind: str) -> None:
-        self._guard = guard
-        self._kind = kind
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is not None:
-            self._guard.note(self._kind, error)
-        return True
 
 
 class Recorder:
@@ -359,36 +333,3 @@ class Recorder:
             SpanStatus.INTERRUPTED: RunStatus.INTERRUPTED,
         }.get(span.status, RunStatus.COMPLETED)
         self._end_run(run, status)
-
-
-def judge_span(error: BaseException) -> tuple[SpanStatus, Outcome]:
-    """Return how a span ends out of which `error` came."""
-    if isinstance(error, Exception):
-        return SpanStatus.ERROR, Outcome.ERROR
-    if isinstance(error, GeneratorExit):
-        return SpanStatus.COMPLETED, Outcome.CLOSED
-    if is_cancellation(error):
-        return SpanStatus.CANCELLED, Outcome.CANCELLED
-    if isinstance(error, KeyboardInterrupt):
-        return SpanStatus.INTERRUPTED, Outcome.ERROR
-    return SpanStatus.ERROR, Outcome.ERROR
-
-
-def judge_run(error: BaseException | None) -> RunStatus:
-    """Return how a run ends out of which `error` came; `sys.exit(0)` is an orderly end."""
-    if error is None or isinstance(error, GeneratorExit):
-        return RunStatus.COMPLETED
-    if isinstance(error, KeyboardInterrupt) or is_cancellation(error):
-        return RunStatus.INTERRUPTED
-    if isinstance(error, SystemExit) and error.code in {None, 0}:
-        return RunStatus.COMPLETED
-    return RunStatus.ERROR
-
-
-def is_cancellation(error: BaseException) -> bool:
-    """Tell whether this is asyncio's or trio's cancellation, without importing either."""
-    for module, name in (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")):
-        kind = getattr(modules.get(module), name, None)
-        if isinstance(kind, type) and isinstance(error, kind):
-            return True
-    return False
