@@ -56,7 +56,7 @@ class Recorder:
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
         self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
-        self._lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
+        self.lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
@@ -133,8 +133,8 @@ class Recorder:
 
     # Runs
 
-    def enter_run(self, run: Run) -> None:
-        """Start a run and make it the current one of this context."""
+    def enter_run(self, run: Run, *, activate: bool = True) -> None:
+        """Start a run and, with `activate`, make it the current one of this context."""
         try:
             if run._start_mono >= 0:  # noqa: SLF001 -- a run is this module's to drive
                 self.guard.warn("reentered", f"run {run.name!r} was entered twice")
@@ -144,8 +144,9 @@ class Recorder:
             if run.recording:
                 self._open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
-            run._lane_token = self._lane.set(Lane(run, 0))  # noqa: SLF001 -- as above
-            run._token = self.node.set(run)  # noqa: SLF001 -- as above
+            if activate:
+                run._lane_token = self.lane.set(Lane(run, next(run.lanes)))  # noqa: SLF001 -- as above
+                run._token = self.node.set(run)  # noqa: SLF001 -- as above
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("enter_run", error)
 
@@ -170,7 +171,7 @@ class Recorder:
             self.emit(RunSnapshot(run, 1))
 
     def _leave_run(self, run: Run) -> None:
-        for variable, token in ((self.node, run._token), (self._lane, run._lane_token)):  # noqa: SLF001 -- as above
+        for variable, token in ((self.node, run._token), (self.lane, run._lane_token)):  # noqa: SLF001 -- as above
             if token is not None:
                 try:
                     variable.reset(token)  # type: ignore[arg-type]  # each token is its variable's
@@ -179,9 +180,7 @@ class Recorder:
 
     def make_implicit_run(self, name: str) -> Run:
         """Return the run that a span outside a run opens and closes; it bears the span's name."""
-        run = Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
-        run.is_implicit = True
-        return run
+        return Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
 
     # Spans
 
@@ -194,7 +193,11 @@ class Recorder:
         *,
         activate: bool = True,
     ) -> Span | None:
-        """Start a span for a call, its input as it is now; None when nothing is recorded."""
+        """Start a span for a call, its input as it is now; None when nothing is recorded.
+
+        Without `activate` the caller's context stays as it is: the body of a stream runs later, in
+        pieces, and its consumer is not inside it.
+        """
         try:
             if not self.hub.sinks and not self.is_recording():
                 return None
@@ -204,11 +207,12 @@ class Recorder:
             snapshot = None
             if spec.capture_input:
                 snapshot = take_snapshot(bind(args, kwargs), max_bytes=self.max_payload_bytes)
+            owns_run = node is None
             if node is None:
                 node = self.make_implicit_run(spec.name)
                 node.input = snapshot
-                self.enter_run(node)
-            span = Span(node.run, spec, snapshot)
+                self.enter_run(node, activate=activate)
+            span = Span(node.run, spec, snapshot, owns_run=owns_run)
             if spec.replay_key is not None:
                 span.replay_key = self._find_replay_key(spec, args, kwargs)
             self._start(span, node, activate=activate)
@@ -230,11 +234,12 @@ class Recorder:
 
     def _start(self, span: Span, node: Node, *, activate: bool) -> None:
         run = span.run
-        lane = self._lane.get()
+        lane = self.lane.get()
         if lane is None or lane.run is not run or not lane.is_current():
             lane = Lane(run, next(run.lanes))
-            self._lane.set(lane)
-        span.lane_id = lane.lane_id
+            if activate or not span.owns_run:  # the consumer of a stream is not in the stream's run
+                self.lane.set(lane)
+        span.lane = lane
         if node is not run:
             span.parent_id = node.id  # type: ignore[union-attr]  # a node is its run or a span
         span.id = self._new_span_id()
@@ -308,7 +313,7 @@ class Recorder:
             span.end_seq = next(run.seqs)
             run.open_spans.pop(span.id, None)
             self.emit(span)
-            if run.is_implicit and not span.parent_id:
+            if span.owns_run:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("end_span", error)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.attributes import Flat
+    from agenttrace.context import Lane
     from agenttrace.run import Run
     from agenttrace.usage import Rates
     from agenttrace.wire import UsageRecord
@@ -145,11 +146,12 @@ class Span:
         "error",
         "id",
         "input",
-        "lane_id",
+        "lane",
         "line",
         "model",
         "outcome",
         "output",
+        "owns_run",
         "parent_id",
         "replay_key",
         "run",
@@ -160,7 +162,9 @@ class Span:
         "usage",
     )
 
-    def __init__(self, run: Run, spec: Spec, snapshot: Snapshot | None) -> None:
+    def __init__(
+        self, run: Run, spec: Spec, snapshot: Snapshot | None, *, owns_run: bool = False
+    ) -> None:
         self.run = run
         self.spec = spec
         self.input = snapshot
@@ -174,11 +178,18 @@ class Span:
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
-        self.lane_id = self.start_ns = self.end_seq = self.duration_ns = 0
+        self.owns_run = owns_run  # the run was opened for this span, and ends with it
+        self.lane: Lane | None = None
+        self.start_ns = self.end_seq = self.duration_ns = 0
         self.seq = -1  # not yet started
         self.id = self.parent_id = self._start_mono = 0
         self._failed = False
         self._token: Token[Span | Run | None] | None = None
+
+    @property
+    def lane_id(self) -> int:
+        """The number of its lane within the run; valid from the span's start on."""
+        return 0 if self.lane is None else self.lane.lane_id
 
     @property
     def span_id(self) -> str:
