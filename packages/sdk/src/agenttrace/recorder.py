@@ -152,19 +152,23 @@ class Recorder:
 
     def exit_run(self, run: Run, error: BaseException | None) -> None:
         """End a run; the context is what it was before."""
+        if run.status is not RunStatus.STARTED or run._start_mono < 0:  # noqa: SLF001 -- as above
+            return
+        status = RunStatus.ERROR
         try:
-            if run.status is not RunStatus.STARTED or run._start_mono < 0:  # noqa: SLF001 -- as above
-                return
-            status = RunStatus.ERROR if run._failed else judge_run(error)  # noqa: SLF001 -- as above
+            if not run._failed:  # noqa: SLF001 -- as above
+                status = judge_run(error)
             if error is not None and status is not RunStatus.COMPLETED:
                 run.error = Failure(error)
-            self._end_run(run, status)
         except BaseException as second:  # noqa: BLE001 -- the boundary
             self.guard.note("exit_run", second)
+        finally:
+            with self.boundary("exit_run"):
+                self._end_run(run, status)
 
     def _end_run(self, run: Run, status: RunStatus) -> None:
+        self._leave_run(run)  # first: whatever goes wrong after it, the program is out of the run
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
-        self._leave_run(run)
         run.status = status
         self._open_runs.discard(run)
         if run.recording and run.owns_end:
