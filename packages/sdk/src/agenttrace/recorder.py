@@ -52,6 +52,7 @@ class Recorder:
             on_fork=self._continue_in_child,
         )
         self._open_runs: WeakSet[Run] = WeakSet()
+        self.generation = 0  # counts the forks between the first process and this one
         self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
@@ -122,6 +123,7 @@ class Recorder:
                 self._end_run(run, RunStatus.INTERRUPTED)
 
     def _continue_in_child(self) -> None:
+        self.generation += 1
         renew_thread()
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
@@ -247,6 +249,7 @@ class Recorder:
         if node is not run:
             span.parent_id = node.id  # type: ignore[union-attr]  # a node is its run or a span
         span.id = self._new_span_id()
+        span.generation = self.generation
         span.seq = next(run.seqs)
         span.start_ns = self._time_ns()
         span._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
@@ -298,25 +301,29 @@ class Recorder:
         status: SpanStatus = SpanStatus.COMPLETED,
         outcome: Outcome = Outcome.OK,
     ) -> None:
-        """End a span; the context is what it was before. A second end is ignored."""
+        """End a span; the context is what it was before. A second end is ignored.
+
+        A span that was open at a fork is the parent's to end: in the child it is only left.
+        """
         try:
             if span.status is not SpanStatus.STARTED or span.seq < 0:
                 return
             run = span.run
-            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
             token = span._token  # noqa: SLF001 -- as above
             if token is not None:
                 try:
                     self.node.reset(token)
                 except ValueError:  # ended in another context than it was started in
                     span._token = None  # noqa: SLF001 -- as above
+            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
             if span._failed:  # noqa: SLF001 -- as above
                 status, outcome = SpanStatus.ERROR, Outcome.ERROR
             span.status = status
             span.outcome = outcome
-            span.end_seq = next(run.seqs)
-            run.open_spans.pop(span.id, None)
-            self.emit(span)
+            if not span.is_inherited:
+                span.end_seq = next(run.seqs)
+                run.open_spans.pop(span.id, None)
+                self.emit(span)
             if span.owns_run:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
