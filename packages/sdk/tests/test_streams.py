@@ -309,3 +309,132 @@ def test_without_output_capture_chunks_have_no_body(recording: Recording) -> Non
         list(stream())
     assert ["body" in e for e in recording.events()] == [False]
     assert "output" not in recording.span("stream")
+
+
+def test_a_stream_outside_a_run_leaves_its_consumer_outside(recording: Recording) -> None:
+    """What the consumer does between chunks is not the stream's, whose run ends with the stream."""
+    tracer = recording.tracer
+
+    @trace_llm(tracer)
+    def stream() -> Generator[str, None, None]:
+        with tracer.span("body"):
+            yield from "ab"
+
+    @trace_tool(tracer)
+    def tool(chunk: str) -> str:
+        assert tracer.current_run() is not None
+        return chunk.upper()
+
+    for chunk in stream():
+        assert tracer.current_run() is None
+        tool(chunk)
+    assert tracer.current_run() is None
+    runs = [(r["name"], r["status"], r["output"]["value"]) for r in recording.runs()]
+    assert runs == [
+        ("tool", "COMPLETED", "A"),
+        ("tool", "COMPLETED", "B"),
+        ("stream", "COMPLETED", "ab"),
+    ]
+    assert len({span["run_id"] for span in recording.spans()}) == 3
+    body, parent = recording.span("body"), recording.span("stream")
+    assert (body["run_id"], body["parent_span_id"]) == (parent["run_id"], parent["span_id"])
+    assert {span["lane"] for span in recording.spans()} == {0}
+    assert tracer.stats().errors == {}
+
+
+def test_a_stream_opened_outside_and_consumed_inside_a_run_keeps_both_apart(
+    recording: Recording,
+) -> None:
+    """The consumer's spans stay in its run and lane, those of the body in the stream's."""
+    tracer = recording.tracer
+
+    @trace_tool(tracer)
+    def stream() -> Generator[int, None, None]:
+        for item in (1, 2):
+            with tracer.span("body"):
+                pass
+            yield item
+
+    iterator = stream()
+    assert next(iterator) == 1
+    with tracer.run("agent") as run:
+        assert next(iterator) == 2
+        with tracer.span("own"):
+            assert tracer.current_run() is run
+    iterator.close()
+    own, outer = recording.span("own"), recording.span("stream")
+    bodies = [s for s in recording.spans() if s["name"] == "body"]
+    assert (own["run_id"], own["lane"], "parent_span_id" in own) == (run.run_id, 0, False)
+    assert [(s["run_id"], s["lane"]) for s in bodies] == [(outer["run_id"], 0)] * 2
+    assert [(r["name"], r["status"]) for r in recording.runs()] == [
+        ("agent", "COMPLETED"),
+        ("stream", "COMPLETED"),
+    ]
+
+
+def test_a_stream_that_is_abandoned_outside_a_run_leaves_nothing_behind(
+    recording: Recording,
+) -> None:
+    """While it is open its consumer is in no run; when it is dropped, its run ends as closed."""
+
+    @trace_tool(recording.tracer)
+    def stream() -> Generator[int, None, None]:
+        yield 1
+        yield 2
+
+    iterator = stream()
+    next(iterator)
+    assert recording.tracer.current_run() is None
+    assert recording.runs() == []
+    del iterator
+    gc.collect()
+    assert recording.span("stream")["outcome"] == "closed"
+    assert [run["status"] for run in recording.runs()] == ["COMPLETED"]
+    assert recording.tracer.current_run() is None
+    assert recording.tracer.stats().errors == {}
+
+
+def test_interleaved_streams_outside_a_run_are_a_run_each(recording: Recording) -> None:
+    """Neither ends the other's run, nor is it the other's child."""
+
+    @trace_tool(recording.tracer)
+    def stream(word: str) -> Generator[str, None, None]:
+        yield from word
+
+    pairs = list(zip(stream("ab"), stream("cde"), strict=False))
+    gc.collect()
+    assert pairs == [("a", "c"), ("b", "d")]
+    assert recording.tracer.current_run() is None
+    check_apart(recording)
+
+
+def test_interleaved_async_streams_outside_a_run_are_a_run_each(recording: Recording) -> None:
+    """The same for async generators, in one task."""
+
+    @trace_tool(recording.tracer)
+    async def stream(word: str) -> AsyncGenerator[str, None]:
+        for char in word:
+            await asyncio.sleep(0)
+            yield char
+
+    async def work() -> None:
+        first, second = stream("ab"), stream("cde")
+        seen = [await anext(each) for each in (first, second, first, second)]
+        assert seen == ["a", "c", "b", "d"]
+        assert recording.tracer.current_run() is None
+        await first.aclose()
+        await second.aclose()
+        assert recording.tracer.current_run() is None
+
+    asyncio.run(work())
+    check_apart(recording)
+
+
+def check_apart(recording: Recording) -> None:
+    """Check that two streams of different words were recorded as two runs of one span each."""
+    spans, runs = recording.spans(), recording.runs()
+    assert [span["run_id"] for span in spans] == [run["run_id"] for run in runs]
+    assert len({run["run_id"] for run in runs}) == 2
+    assert not any("parent_span_id" in span for span in spans)
+    assert [run["status"] for run in runs] == ["COMPLETED", "COMPLETED"]
+    assert recording.tracer.stats().errors == {}

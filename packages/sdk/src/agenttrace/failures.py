@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from sys import modules
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from agenttrace.wire import Outcome, RunStatus, SpanStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from agenttrace.wire import ErrorRecord
@@ -15,6 +19,19 @@ MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
 # Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
 _OWN_MODULES: Final = frozenset({"agenttrace.streams", "agenttrace.recorder"})
+
+
+def _get_reader(name: str, kind: type = BaseException) -> Callable[[BaseException], Any]:
+    reader: Callable[[BaseException], Any] = vars(kind)[name].__get__
+    return reader
+
+
+# The interpreter's own slots: a class may put code of its own behind the names.
+_CAUSE: Final = _get_reader("__cause__")
+_CONTEXT: Final = _get_reader("__context__")
+_EXIT_CODE: Final = _get_reader("code", SystemExit)
+_IS_CONTEXT_SUPPRESSED: Final = _get_reader("__suppress_context__")
+_TRACEBACK: Final = _get_reader("__traceback__")
 
 Frame: TypeAlias = tuple[str, int, str]
 """A line of a traceback: file name, line number, function name."""
@@ -31,11 +48,11 @@ class Failure:
 
         self.type = name_class(type(error))
         self.message = _read_message(error)
-        self.frames, self.skipped_frames = _read_frames(error.__traceback__)
+        self.frames, self.skipped_frames = _read_frames(_TRACEBACK(error))
         self.notes = _read_notes(error)
-        cause = error.__cause__
-        if cause is None and not error.__suppress_context__:
-            cause = error.__context__
+        cause = _CAUSE(error)
+        if cause is None and not _IS_CONTEXT_SUPPRESSED(error):
+            cause = _CONTEXT(error)
         self.cause: Failure | None = None
         if cause is not None and causes_left > 0:
             self.cause = Failure(cause, causes_left - 1)
@@ -52,18 +69,26 @@ def _read_message(error: BaseException) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as second:  # noqa: BLE001 -- a __str__ is user code
-        return f"(its text could not be read: {type(second).__name__})"
+        from agenttrace.encoding.freeze import name_class  # noqa: PLC0415 -- as in Failure
+
+        return f"(its text could not be read: {name_class(type(second))})"
 
 
 def _clean(text: str) -> str:
+    text = str.__str__(text)  # a subclass of str has methods of its own
     if len(text) > MAX_MESSAGE_CHARS:
         text = f"{text[:MAX_MESSAGE_CHARS]}… ({len(text)} characters)"
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read_notes(error: BaseException) -> list[str]:
-    notes = getattr(error, "__notes__", None)
-    if not isinstance(notes, list):
+    try:
+        notes = getattr(error, "__notes__", None)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a __getattr__ is user code
+        return []
+    if type(notes) is not list:
         return []
     return [_clean(note) for note in notes[:MAX_NOTES] if type(note) is str]
 
@@ -72,8 +97,8 @@ def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
     """Return the frames of the user's code, the first and the last of them when there are many."""
     frames: list[Frame] = []
     while traceback is not None:
-        module = traceback.tb_frame.f_globals.get("__name__")
-        if module not in _OWN_MODULES:
+        module = dict.get(traceback.tb_frame.f_globals, "__name__")
+        if type(module) is not str or module not in _OWN_MODULES:
             code = traceback.tb_frame.f_code
             frames.append((code.co_filename, traceback.tb_lineno, code.co_qualname))
         traceback = traceback.tb_next
@@ -112,3 +137,40 @@ def _write_traceback(failure: Failure) -> str:
 
 def _replace_odd(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def judge_span(error: BaseException) -> tuple[SpanStatus, Outcome]:
+    """Return how a span ends out of which `error` came."""
+    kind = type(error)  # isinstance() may ask the error itself
+    if issubclass(kind, Exception):
+        return SpanStatus.ERROR, Outcome.ERROR
+    if issubclass(kind, GeneratorExit):
+        return SpanStatus.COMPLETED, Outcome.CLOSED
+    if is_cancellation(kind):
+        return SpanStatus.CANCELLED, Outcome.CANCELLED
+    if issubclass(kind, KeyboardInterrupt):
+        return SpanStatus.INTERRUPTED, Outcome.ERROR
+    return SpanStatus.ERROR, Outcome.ERROR
+
+
+def judge_run(error: BaseException | None) -> RunStatus:
+    """Return how a run ends out of which `error` came; `sys.exit(0)` is an orderly end."""
+    kind = type(error)
+    if error is None or issubclass(kind, GeneratorExit):
+        return RunStatus.COMPLETED
+    if issubclass(kind, KeyboardInterrupt) or is_cancellation(kind):
+        return RunStatus.INTERRUPTED
+    if issubclass(kind, SystemExit):
+        code = _EXIT_CODE(error)
+        if code is None or (isinstance(code, int) and code == 0):
+            return RunStatus.COMPLETED
+    return RunStatus.ERROR
+
+
+def is_cancellation(error_type: type) -> bool:
+    """Tell whether this is asyncio's or trio's cancellation, without importing either."""
+    for module, name in (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")):
+        kind = getattr(modules.get(module), name, None)
+        if isinstance(kind, type) and issubclass(error_type, kind):
+            return True
+    return False

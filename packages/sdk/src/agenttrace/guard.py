@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 LOGGER_NAME: Final = "agenttrace"
 
@@ -20,9 +23,9 @@ class Guard:
 
     def note(self, kind: str, error: BaseException) -> None:
         """Count `error` under `kind`; log the first of the kind; raise KeyboardInterrupt again."""
-        if isinstance(error, KeyboardInterrupt):
+        if issubclass(type(error), KeyboardInterrupt):  # isinstance() may ask the error itself
             raise error
-        self.warn(kind, f"{kind}: {type(error).__module__}.{type(error).__qualname__}", error=error)
+        self.warn(kind, f"{kind}: {_name_type(error)}", error=error)
 
     def warn(self, kind: str, message: str, *, error: BaseException | None = None) -> None:
         """Count `kind` and log `message` the first time it happens."""
@@ -36,6 +39,29 @@ class Guard:
         return dict(self._counts)
 
 
+class Boundary:
+    """A `with` block out of which nothing comes but KeyboardInterrupt."""
+
+    __slots__ = ("_guard", "_kind")
+
+    def __init__(self, guard: Guard, kind: str) -> None:
+        self._guard = guard
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            self._guard.note(self._kind, error)
+        return True
+
+
 def log_warning(message: str, *, error: BaseException | None = None) -> None:
     """Log one warning; whatever a handler of the host raises stays here."""
     try:
@@ -43,9 +69,32 @@ def log_warning(message: str, *, error: BaseException | None = None) -> None:
         import logging  # noqa: PLC0415
 
         logger = logging.getLogger(LOGGER_NAME)
-        details = None if error is None else (type(error), error, error.__traceback__)
-        logger.warning("%s", message, exc_info=details)
+        logger.warning("%s", message, exc_info=error if _is_printable(error) else None)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001, S110 -- a handler is user code; no one is left to tell
         pass
+
+
+def _name_type(error: BaseException) -> str:
+    try:
+        return f"{type(error).__module__}.{type(error).__qualname__}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a metaclass is user code
+        return "an exception without a name"
+
+
+def _is_printable(error: BaseException | None) -> bool:
+    # logging reads the error and all that led to it, and is loud when one raises.
+    if error is None:
+        return False
+    from traceback import format_exception  # noqa: PLC0415 -- as logging, which brings it
+
+    try:
+        format_exception(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- an error's attributes may be user code
+        return False
+    return True

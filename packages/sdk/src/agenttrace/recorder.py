@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from sys import modules
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
-from agenttrace.failures import Failure
-from agenttrace.guard import Guard
+from agenttrace.failures import Failure, judge_run, judge_span
+from agenttrace.guard import Boundary, Guard
 from agenttrace.pipeline.hub import Hub
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart, Spec
@@ -25,8 +24,6 @@ from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
@@ -34,29 +31,6 @@ if TYPE_CHECKING:
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
 Node: TypeAlias = Span | Run
-
-
-class Boundary:
-    """A `with` block out of which nothing comes but KeyboardInterrupt."""
-
-    __slots__ = ("_guard", "_kind")
-
-    def __init__(self, guard: Guard, kind: str) -> None:
-        self._guard = guard
-        self._kind = kind
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is not None:
-            self._guard.note(self._kind, error)
-        return True
 
 
 class Recorder:
@@ -78,11 +52,12 @@ class Recorder:
             on_fork=self._continue_in_child,
         )
         self._open_runs: WeakSet[Run] = WeakSet()
+        self.generation = 0  # counts the forks between the first process and this one
         self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
         self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
-        self._lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
+        self.lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
@@ -148,6 +123,7 @@ class Recorder:
                 self._end_run(run, RunStatus.INTERRUPTED)
 
     def _continue_in_child(self) -> None:
+        self.generation += 1
         renew_thread()
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
@@ -159,8 +135,8 @@ class Recorder:
 
     # Runs
 
-    def enter_run(self, run: Run) -> None:
-        """Start a run and make it the current one of this context."""
+    def enter_run(self, run: Run, *, activate: bool = True) -> None:
+        """Start a run and, with `activate`, make it the current one of this context."""
         try:
             if run._start_mono >= 0:  # noqa: SLF001 -- a run is this module's to drive
                 self.guard.warn("reentered", f"run {run.name!r} was entered twice")
@@ -170,33 +146,38 @@ class Recorder:
             if run.recording:
                 self._open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
-            run._lane_token = self._lane.set(Lane(run, 0))  # noqa: SLF001 -- as above
-            run._token = self.node.set(run)  # noqa: SLF001 -- as above
+            if activate:
+                run._lane_token = self.lane.set(Lane(run, next(run.lanes)))  # noqa: SLF001 -- as above
+                run._token = self.node.set(run)  # noqa: SLF001 -- as above
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("enter_run", error)
 
     def exit_run(self, run: Run, error: BaseException | None) -> None:
         """End a run; the context is what it was before."""
+        if run.status is not RunStatus.STARTED or run._start_mono < 0:  # noqa: SLF001 -- as above
+            return
+        status = RunStatus.ERROR
         try:
-            if run.status is not RunStatus.STARTED or run._start_mono < 0:  # noqa: SLF001 -- as above
-                return
-            status = RunStatus.ERROR if run._failed else judge_run(error)  # noqa: SLF001 -- as above
+            if not run._failed:  # noqa: SLF001 -- as above
+                status = judge_run(error)
             if error is not None and status is not RunStatus.COMPLETED:
                 run.error = Failure(error)
-            self._end_run(run, status)
         except BaseException as second:  # noqa: BLE001 -- the boundary
             self.guard.note("exit_run", second)
+        finally:
+            with self.boundary("exit_run"):
+                self._end_run(run, status)
 
     def _end_run(self, run: Run, status: RunStatus) -> None:
+        self._leave_run(run)  # first: whatever goes wrong after it, the program is out of the run
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
-        self._leave_run(run)
         run.status = status
         self._open_runs.discard(run)
         if run.recording and run.owns_end:
             self.emit(RunSnapshot(run, 1))
 
     def _leave_run(self, run: Run) -> None:
-        for variable, token in ((self.node, run._token), (self._lane, run._lane_token)):  # noqa: SLF001 -- as above
+        for variable, token in ((self.node, run._token), (self.lane, run._lane_token)):  # noqa: SLF001 -- as above
             if token is not None:
                 try:
                     variable.reset(token)  # type: ignore[arg-type]  # each token is its variable's
@@ -205,9 +186,7 @@ class Recorder:
 
     def make_implicit_run(self, name: str) -> Run:
         """Return the run that a span outside a run opens and closes; it bears the span's name."""
-        run = Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
-        run.is_implicit = True
-        return run
+        return Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
 
     # Spans
 
@@ -220,7 +199,11 @@ class Recorder:
         *,
         activate: bool = True,
     ) -> Span | None:
-        """Start a span for a call, its input as it is now; None when nothing is recorded."""
+        """Start a span for a call, its input as it is now; None when nothing is recorded.
+
+        Without `activate` the caller's context stays as it is: the body of a stream runs later, in
+        pieces, and its consumer is not inside it.
+        """
         try:
             if not self.hub.sinks and not self.is_recording():
                 return None
@@ -230,11 +213,12 @@ class Recorder:
             snapshot = None
             if spec.capture_input:
                 snapshot = take_snapshot(bind(args, kwargs), max_bytes=self.max_payload_bytes)
+            owns_run = node is None
             if node is None:
                 node = self.make_implicit_run(spec.name)
                 node.input = snapshot
-                self.enter_run(node)
-            span = Span(node.run, spec, snapshot)
+                self.enter_run(node, activate=activate)
+            span = Span(node.run, spec, snapshot, owns_run=owns_run)
             if spec.replay_key is not None:
                 span.replay_key = self._find_replay_key(spec, args, kwargs)
             self._start(span, node, activate=activate)
@@ -256,14 +240,16 @@ class Recorder:
 
     def _start(self, span: Span, node: Node, *, activate: bool) -> None:
         run = span.run
-        lane = self._lane.get()
+        lane = self.lane.get()
         if lane is None or lane.run is not run or not lane.is_current():
             lane = Lane(run, next(run.lanes))
-            self._lane.set(lane)
-        span.lane_id = lane.lane_id
+            if activate or not span.owns_run:  # the consumer of a stream is not in the stream's run
+                self.lane.set(lane)
+        span.lane = lane
         if node is not run:
             span.parent_id = node.id  # type: ignore[union-attr]  # a node is its run or a span
         span.id = self._new_span_id()
+        span.generation = self.generation
         span.seq = next(run.seqs)
         span.start_ns = self._time_ns()
         span._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
@@ -315,26 +301,30 @@ class Recorder:
         status: SpanStatus = SpanStatus.COMPLETED,
         outcome: Outcome = Outcome.OK,
     ) -> None:
-        """End a span; the context is what it was before. A second end is ignored."""
+        """End a span; the context is what it was before. A second end is ignored.
+
+        A span that was open at a fork is the parent's to end: in the child it is only left.
+        """
         try:
             if span.status is not SpanStatus.STARTED or span.seq < 0:
                 return
             run = span.run
-            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
             token = span._token  # noqa: SLF001 -- as above
             if token is not None:
                 try:
                     self.node.reset(token)
                 except ValueError:  # ended in another context than it was started in
                     span._token = None  # noqa: SLF001 -- as above
+            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
             if span._failed:  # noqa: SLF001 -- as above
                 status, outcome = SpanStatus.ERROR, Outcome.ERROR
             span.status = status
             span.outcome = outcome
-            span.end_seq = next(run.seqs)
-            run.open_spans.pop(span.id, None)
-            self.emit(span)
-            if run.is_implicit and not span.parent_id:
+            if not span.is_inherited:
+                span.end_seq = next(run.seqs)
+                run.open_spans.pop(span.id, None)
+                self.emit(span)
+            if span.owns_run:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("end_span", error)
@@ -359,36 +349,3 @@ class Recorder:
             SpanStatus.INTERRUPTED: RunStatus.INTERRUPTED,
         }.get(span.status, RunStatus.COMPLETED)
         self._end_run(run, status)
-
-
-def judge_span(error: BaseException) -> tuple[SpanStatus, Outcome]:
-    """Return how a span ends out of which `error` came."""
-    if isinstance(error, Exception):
-        return SpanStatus.ERROR, Outcome.ERROR
-    if isinstance(error, GeneratorExit):
-        return SpanStatus.COMPLETED, Outcome.CLOSED
-    if is_cancellation(error):
-        return SpanStatus.CANCELLED, Outcome.CANCELLED
-    if isinstance(error, KeyboardInterrupt):
-        return SpanStatus.INTERRUPTED, Outcome.ERROR
-    return SpanStatus.ERROR, Outcome.ERROR
-
-
-def judge_run(error: BaseException | None) -> RunStatus:
-    """Return how a run ends out of which `error` came; `sys.exit(0)` is an orderly end."""
-    if error is None or isinstance(error, GeneratorExit):
-        return RunStatus.COMPLETED
-    if isinstance(error, KeyboardInterrupt) or is_cancellation(error):
-        return RunStatus.INTERRUPTED
-    if isinstance(error, SystemExit) and error.code in {None, 0}:
-        return RunStatus.COMPLETED
-    return RunStatus.ERROR
-
-
-def is_cancellation(error: BaseException) -> bool:
-    """Tell whether this is asyncio's or trio's cancellation, without importing either."""
-    for module, name in (("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")):
-        kind = getattr(modules.get(module), name, None)
-        if isinstance(kind, type) and isinstance(error, kind):
-            return True
-    return False

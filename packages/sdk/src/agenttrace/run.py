@@ -83,7 +83,6 @@ class Run:
         "duration_ns",
         "error",
         "input",
-        "is_implicit",
         "lanes",
         "name",
         "open_spans",
@@ -113,11 +112,10 @@ class Run:
         self.status = RunStatus.STARTED
         self.recording = recording
         self.owns_end = True  # False in the child of a fork: the parent ends it
-        self.is_implicit = False
         self.start_ns = self.duration_ns = 0
         self.seqs = count()
         self.open_spans: dict[int, Span] = {}
-        self.lanes = count(1)
+        self.lanes = count()
         self._failed = False
         self._start_mono = -1  # not yet started
         self._token: Token[Span | Run | None] | None = None

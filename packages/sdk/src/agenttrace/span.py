@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.attributes import Flat
+    from agenttrace.context import Lane
     from agenttrace.run import Run
     from agenttrace.usage import Rates
     from agenttrace.wire import UsageRecord
@@ -143,13 +144,15 @@ class Span:
         "duration_ns",
         "end_seq",
         "error",
+        "generation",
         "id",
         "input",
-        "lane_id",
+        "lane",
         "line",
         "model",
         "outcome",
         "output",
+        "owns_run",
         "parent_id",
         "replay_key",
         "run",
@@ -160,7 +163,9 @@ class Span:
         "usage",
     )
 
-    def __init__(self, run: Run, spec: Spec, snapshot: Snapshot | None) -> None:
+    def __init__(
+        self, run: Run, spec: Spec, snapshot: Snapshot | None, *, owns_run: bool = False
+    ) -> None:
         self.run = run
         self.spec = spec
         self.input = snapshot
@@ -174,11 +179,24 @@ class Span:
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
-        self.lane_id = self.start_ns = self.end_seq = self.duration_ns = 0
+        self.owns_run = owns_run  # the run was opened for this span, and ends with it
+        self.lane: Lane | None = None
+        self.generation = 0  # of the process that started it
+        self.start_ns = self.end_seq = self.duration_ns = 0
         self.seq = -1  # not yet started
         self.id = self.parent_id = self._start_mono = 0
         self._failed = False
         self._token: Token[Span | Run | None] | None = None
+
+    @property
+    def lane_id(self) -> int:
+        """The number of its lane within the run; valid from the span's start on."""
+        return 0 if self.lane is None else self.lane.lane_id
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it was open when this process was forked: the parent changes and ends it."""
+        return self.seq >= 0 and self.generation != self.run.recorder.generation
 
     @property
     def span_id(self) -> str:
@@ -204,7 +222,7 @@ class Span:
     def set_attribute(self, key: str, value: object) -> None:
         """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
         with self.run.recorder.boundary("set_attribute"):
-            if self._is_open():
+            if self._may_change():
                 if self.attributes is None:
                     self.attributes = {}
                 if len(self.attributes) < MAX_ATTRIBUTES or key in self.attributes:
@@ -218,13 +236,13 @@ class Span:
     def set_output(self, value: object) -> None:
         """Record the output as it is now; later changes to `value` are not seen."""
         with self.run.recorder.boundary("set_output"):
-            if self._is_open():
+            if self._may_change():
                 self.output = self.run.recorder.take(value)
 
     def set_model(self, model: str) -> None:
         """Name the model that answered."""
         with self.run.recorder.boundary("set_model"):
-            if self._is_open():
+            if self._may_change():
                 self.model = clean_name(model)
 
     def set_usage(  # noqa: PLR0913 -- the fields of the wire format, each by its name
@@ -248,7 +266,7 @@ class Span:
             "reasoning_tokens": reasoning_tokens,
         }
         with self.run.recorder.boundary("set_usage"):
-            if self._is_open():
+            if self._may_change():
                 self.usage = clean_usage(figures, source)
 
     def set_cost(
@@ -263,7 +281,7 @@ class Span:
         from agenttrace.usage import write_money  # noqa: PLC0415 -- the same
 
         with self.run.recorder.boundary("set_cost"):
-            if self._is_open():
+            if self._may_change():
                 text = write_money(Decimal(str(usd)))
                 if text is not None:
                     self.cost = (text, source)
@@ -286,7 +304,7 @@ class Span:
     def fail(self, error: BaseException) -> None:
         """Let the span end with status ERROR and this error, though nothing is raised out of it."""
         with self.run.recorder.boundary("fail"):
-            if self._is_open():
+            if self._may_change():
                 self.error = Failure(error)
                 self._failed = True
 
@@ -315,6 +333,9 @@ class Span:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+    def _may_change(self) -> bool:
+        return self._is_open() and not self.is_inherited
 
     def _is_open(self) -> bool:
         if not self.run.recording:

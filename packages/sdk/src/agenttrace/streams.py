@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from contextvars import Token
 
+    from agenttrace.context import Lane
     from agenttrace.recorder import Bind, Node, Recorder
     from agenttrace.span import Span, Spec
 
@@ -66,10 +67,21 @@ def wrap_coroutine(
 class _Stream:
     """One iteration: its span is current only while the body runs, not while the consumer does.
 
+    So is the lane that the body works in; the consumer may be in another run, or in none.
+
     Without a span, when nothing is recorded, every method does nothing.
     """
 
-    __slots__ = ("_chars", "_count", "_recorder", "_span", "_texts", "_token")
+    __slots__ = (
+        "_chars",
+        "_count",
+        "_lane",
+        "_lane_token",
+        "_recorder",
+        "_span",
+        "_texts",
+        "_token",
+    )
 
     def __init__(self, recorder: Recorder, span: Span | None) -> None:
         self._recorder = recorder
@@ -79,18 +91,30 @@ class _Stream:
         self._texts: list[str] | None = []
         self._chars = 0
         self._token: Token[Node | None] | None = None
+        self._lane = None if span is None else span.lane
+        self._lane_token: Token[Lane | None] | None = None
 
     def enter(self) -> None:
         if self._span is not None:
-            self._token = self._recorder.node.set(self._span)
+            recorder = self._recorder
+            self._token = recorder.node.set(self._span)
+            outer = recorder.lane.get()
+            if outer is None or outer.run is not self._span.run:
+                self._lane_token = recorder.lane.set(self._lane)
 
     def leave(self) -> None:
+        recorder = self._recorder
         token, self._token = self._token, None
-        if token is not None:
-            try:
-                self._recorder.node.reset(token)
-            except ValueError:  # resumed in one context, suspended in another
-                return
+        lane_token, self._lane_token = self._lane_token, None
+        try:
+            if token is not None:
+                recorder.node.reset(token)
+            if lane_token is not None:
+                lane = recorder.lane.get()
+                recorder.lane.reset(lane_token)
+                self._lane = lane
+        except ValueError:  # resumed in one context, suspended in another
+            return
 
     def record(self, chunk: object) -> None:
         """Record one chunk as an event, as it is now."""

@@ -196,7 +196,7 @@ class Tracer:
         recorder = self._recorder
         node = recorder.node.get()
         run = recorder.make_implicit_run(spec.name) if node is None else node.run
-        span = Span(run, spec, None)
+        span = Span(run, spec, None, owns_run=node is None)
         if run.recording:
             with recorder.boundary("span"):
                 span.replay_key = None if replay_key is None else clean_name(replay_key)

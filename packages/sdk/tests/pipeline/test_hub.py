@@ -122,6 +122,63 @@ def test_forked_processes_deliver_their_own_and_nothing_twice(tmp_path: Path) ->
 
 
 @needs_fork
+def test_a_span_that_was_open_at_a_fork_is_ended_by_the_parent_alone(tmp_path: Path) -> None:
+    """Two processes must not send two ends of one rank; what the child starts is its own."""
+    records = run(
+        tmp_path,
+        """
+        with tracer.run("agent"), tracer.span("outer") as span:
+            pid = os.fork()
+            if pid == 0:
+                span.set_output("child")
+                span.fail(ValueError("child"))
+                span.add_event("note", "child")
+                work(1)
+                sys.exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+            span.set_output("parent")
+        assert tracer.current_run() is None
+        """,
+    )
+    ends = [r for r in records if r["type"] == "span" and r["rev"] == 1]
+    assert [(r["name"], r["status"], r["output"]["value"]) for r in ends] == [
+        ("work", "COMPLETED", 1),
+        ("outer", "COMPLETED", "parent"),
+    ]
+    assert ends[0]["parent_span_id"] == ends[1]["span_id"]
+    assert [r["body"]["value"] for r in records if r["type"] == "event"] == ["child"]
+
+
+@needs_fork
+def test_a_child_is_out_of_what_it_left_and_counts_no_error(tmp_path: Path) -> None:
+    """Leaving inherited spans restores the context, and nothing of it is the user's mistake."""
+    records = run(
+        tmp_path,
+        """
+        with tracer.span("implicit"):
+            with tracer.span("inner") as inner:
+                pid = os.fork()
+                if pid == 0:
+                    inner.set_attribute("k", 1)
+            if pid == 0:
+                assert tracer.current_span().name == "implicit"
+        if pid == 0:
+            ok = tracer.current_run() is None and tracer.stats().errors == {}
+            work(1)
+            tracer.shutdown(timeout_s=5)
+            os._exit(0 if ok else 1)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """,
+    )
+    ends = [r for r in records if r["type"] == "span" and r["rev"] == 1]
+    assert sorted(r["name"] for r in ends) == ["implicit", "inner", "work"]
+    assert sorted(r["name"] for r in records if r["type"] == "run" and r["rev"] == 1) == [
+        "implicit",
+        "work",
+    ]
+
+
+@needs_fork
 def test_a_fork_while_every_lock_is_held_does_not_hang_the_child(tmp_path: Path) -> None:
     """Locks that another thread held at the fork are never released in the child: they are new."""
     records = run(
