@@ -44,7 +44,7 @@ class Failure:
 
     def __init__(self, error: BaseException, causes_left: int = MAX_CAUSES) -> None:
         # Only an error needs the walker: a run without one never imports it.
-        from agenttrace.encoding.freeze import name_class  # noqa: PLC0415
+        from agenttrace.encoding.objects import name_class  # noqa: PLC0415
 
         self.type = name_class(type(error))
         self.message = _read_message(error)

@@ -11,7 +11,8 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from agenttrace.encoding.freeze import freeze, name_class
+from agenttrace.encoding.freeze import freeze
+from agenttrace.encoding.objects import name_class
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.snapshot import take_snapshot
 

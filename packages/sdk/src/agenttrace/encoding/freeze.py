@@ -10,11 +10,18 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from math import isfinite
-from sys import modules
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.encoding.canonical import write_canonical
+from agenttrace.encoding.objects import (
+    UNREADABLE,
+    find_in_class,
+    list_fields,
+    name_class,
+    read_field,
+    short_name,
+)
 from agenttrace.encoding.tree import (
     BYTES,
     CUT,
@@ -39,7 +46,6 @@ if TYPE_CHECKING:
 
 _NODE_BYTES: Final = 64
 _NODES_BETWEEN_LOOKS_AT_THE_CLOCK: Final = 256
-_UNREADABLE: Final = object()
 
 
 def freeze(value: object) -> Frozen:
@@ -52,27 +58,6 @@ def freeze(value: object) -> Frozen:
     except BaseException:  # noqa: BLE001 -- whatever an object does, recording it is not its user's concern
         return Frozen(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE, _NODE_BYTES)
     return Frozen(tree, walk.fidelity, walk.text_chars + walk.nodes * _NODE_BYTES)
-
-
-def name_class(cls: type) -> str:
-    """Return `module.Class`; a metaclass that lies about its names gets `object`."""
-    try:
-        module, name = cls.__module__, cls.__qualname__
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 -- a metaclass may run anything here
-        return "object"
-    if type(module) is not str or type(name) is not str:
-        return "object"
-    return _replace_surrogates(f"{module}.{name}").replace("\x00", "\ufffd")[:512]
-
-
-def _replace_surrogates(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _short_name(value: object) -> str:
-    return name_class(type(value)).rpartition(".")[2]
 
 
 _Reader: TypeAlias = "Callable[[_Walk, Any, int], Tree]"
@@ -177,7 +162,7 @@ class _Walk:
         return self._mark(Pairs(pairs), Fidelity.STRUCTURAL)
 
     def _read_object(self, value: object, depth: int) -> Tree:
-        names = _list_fields(value)
+        names = list_fields(value)
         if names is None:
             return self._mark(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE)
         fields: dict[str, Tree] = {}
@@ -185,55 +170,12 @@ class _Walk:
             if self.nodes > MAX_NODES:
                 fields[f"${CUT}"] = self._mark("nodes", Fidelity.TRUNCATED)
                 break
-            field = _read_field(value, name)
-            if field is _UNREADABLE:
+            field = read_field(value, name)
+            if field is UNREADABLE:
                 fields[name] = self._mark(Tag(OPAQUE, "unreadable"), Fidelity.OPAQUE)
             else:
                 fields[name] = self.read(field, depth)
-        return Tag("object", fields, _short_name(value))
-
-
-def _list_fields(value: object) -> list[str] | None:
-    """Return the names of a dataclass's, attrs, msgspec or pydantic object's fields, else None."""
-    cls = type(value)
-    fields = _find_in_class(cls, "__dataclass_fields__")
-    if isinstance(fields, dict):
-        return [name for name in fields if type(name) is str]
-    msgspec = modules.get("msgspec")
-    if msgspec is not None and isinstance(cls, type(msgspec.Struct)):
-        return list(cls.__struct_fields__)
-    attributes = _find_in_class(cls, "__attrs_attrs__")
-    if isinstance(attributes, tuple):
-        return [name for name in (_read_field(a, "name") for a in attributes) if type(name) is str]
-    if isinstance(_find_in_class(cls, "__pydantic_fields__"), dict):
-        names = _read_field(value, "__dict__")
-        extra = _read_field(value, "__pydantic_extra__")
-        found = [*names] if isinstance(names, dict) else []
-        found += [*extra] if isinstance(extra, dict) else []
-        return [name for name in found if type(name) is str]
-    return None
-
-
-def _find_in_class(cls: type, name: str) -> object:
-    # Not getattr: a metaclass's __getattr__ (a Mock's, an ORM's) answers to every name.
-    for base in type.__dict__["__mro__"].__get__(cls):
-        found = type.__dict__["__dict__"].__get__(base).get(name)
-        if found is not None:
-            return found
-    return None
-
-
-def _read_field(value: object, name: str) -> object:
-    try:
-        try:
-            return object.__getattribute__(value, name)
-        except AttributeError:
-            extra = object.__getattribute__(value, "__pydantic_extra__")
-            return extra[name] if type(extra) is dict and name in extra else _UNREADABLE
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 -- a property named as a field is user code
-        return _UNREADABLE
+        return Tag("object", fields, short_name(value))
 
 
 def _write_base64(data: bytes | bytearray | memoryview) -> str:
@@ -253,10 +195,10 @@ def _read_bytes(walk: _Walk, value: Any, _depth: int) -> Tree:
 
 def _read_tuple(walk: _Walk, value: Any, depth: int) -> Tree:
     items = walk._read_sequence(tuple.__iter__(value), depth)  # noqa: SLF001 -- one module
-    names = _find_in_class(type(value), "_fields")
+    names = find_in_class(type(value), "_fields")
     if isinstance(names, tuple) and len(names) == len(items) and all(map(_is_text, names)):
-        return Tag("object", dict(zip(names, items, strict=True)), _short_name(value))
-    return Tag("tuple", items, None if type(value) is tuple else _short_name(value))
+        return Tag("object", dict(zip(names, items, strict=True)), short_name(value))
+    return Tag("tuple", items, None if type(value) is tuple else short_name(value))
 
 
 def _is_text(value: object) -> bool:
@@ -272,12 +214,12 @@ def _read_set(walk: _Walk, value: Any, depth: int) -> Tree:
 def _read_enum(walk: _Walk, value: Any, depth: int) -> Tree:
     member = object.__getattribute__(value, "__dict__")
     inner = walk.read(member.get("_value_"), depth)
-    return Tag("enum", inner, f"{_short_name(value)}.{member.get('_name_')}")
+    return Tag("enum", inner, f"{short_name(value)}.{member.get('_name_')}")
 
 
 def _read_as(tag: str, convert: Callable[[Any], Any]) -> _Reader:
     def read(walk: _Walk, value: Any, depth: int) -> Tree:
-        name = None if type(value).__module__ in _NAMELESS else _short_name(value)
+        name = None if type(value).__module__ in _NAMELESS else short_name(value)
         return Tag(tag, walk.read(convert(value), depth), name)
 
     return read
