@@ -182,6 +182,41 @@ def test_methods_leave_out_their_receiver(recording: Recording) -> None:
     assert [span["input"]["value"] for span in recording.spans()] == [{"a": 1}] * 5
 
 
+def test_only_methods_have_a_receiver(recording: Recording) -> None:
+    """A plain or static function's first parameter is an input, whatever its name."""
+    tracer = recording.tracer
+
+    @trace_tool(tracer)
+    def classify(cls: str) -> str:
+        return cls
+
+    class Agent:
+        @trace_tool(tracer)
+        @staticmethod
+        def static(self: int, a: int) -> int:  # noqa: PLW0211 -- the point
+            return self + a
+
+    with tracer.run("agent"):
+        classify("a")
+        classify("b")
+        Agent.static(1, 2)
+    spans = recording.spans()
+    assert [span["input"]["value"] for span in spans] == [
+        {"cls": "a"},
+        {"cls": "b"},
+        {"self": 1, "a": 2},
+    ]
+    assert len({span["input_hash"] for span in spans}) == 3
+
+
+def test_a_wrapper_without_a_tracer_is_told_where_it_is_written() -> None:
+    """The message says what to write instead."""
+    with pytest.raises(ConfigurationError, match=r"write @trace_tool\(tracer\), not @trace_tool"):
+
+        @trace_tool  # type: ignore[arg-type]  # the point
+        def tool() -> None: ...
+
+
 def test_partials_and_callables_are_named(recording: Recording) -> None:
     """What has no name of its own is named by what it wraps, or by its class."""
 
