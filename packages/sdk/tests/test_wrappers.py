@@ -249,6 +249,33 @@ def test_a_call_that_does_not_fit_raises_as_it_would(recording: Recording) -> No
     assert recording.span("tool")["error"]["type"] == "builtins.TypeError"
 
 
+def test_a_deferred_call_that_does_not_fit_raises_when_it_begins(recording: Recording) -> None:
+    """A wrapper of such a kind is of that kind itself: nothing of it runs at the call."""
+
+    async def coroutine(a: int) -> None: ...
+
+    async def async_generator(a: int) -> Any:
+        yield a
+
+    def generator(a: int) -> Any:
+        yield a
+
+    def begin(wrapped: Any) -> None:
+        started = wrapped(1, 2)
+        if inspect.isgenerator(started):
+            next(started)
+        asyncio.run(started if inspect.iscoroutine(started) else anext(started))
+
+    with recording.tracer.run("agent"):
+        for function in (coroutine, async_generator, generator):
+            with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+                begin(trace_tool(recording.tracer)(function))
+    errors = [(span["name"], span["error"]["type"]) for span in recording.spans()]
+    assert errors == [
+        (name, "builtins.TypeError") for name in ("coroutine", "async_generator", "generator")
+    ]
+
+
 def test_a_call_outside_a_run_opens_one(recording: Recording) -> None:
     """The run is named after the function, holds its input and output, and ends with it."""
 
