@@ -204,6 +204,18 @@ def test_a_run_without_a_correlation_id_lends_its_own(recording: Recording) -> N
     assert parent.correlation_id == caller.run_id == recording.runs()[0]["correlation_id"]
 
 
+def test_headers_of_any_case_are_replaced(recording: Recording) -> None:
+    """A request never carries two parents."""
+    headers = {"Traceparent": "old", "TRACEPARENT": "older", "Accept": "*/*", "Baggage": "k=v"}
+    with recording.tracer.run("caller", correlation_id="w") as run:
+        recording.tracer.inject(headers)
+    assert headers == {
+        "Accept": "*/*",
+        "Baggage": "k=v,agenttrace.correlation_id=w",
+        "traceparent": f"00-{run.run_id}-{run.run_id[16:]}-01",
+    }
+
+
 def test_outside_a_run_headers_stay_as_they_are(recording: Recording) -> None:
     """There is nothing to say."""
     headers: dict[str, str] = {}

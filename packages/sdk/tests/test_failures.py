@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agenttrace.failures import Failure
+
 if TYPE_CHECKING:
     from .conftest import Recording
 
@@ -121,3 +123,52 @@ def test_any_exit_code_ends_a_run(recording: Recording) -> None:
             raise SystemExit(code)
     assert [run["status"] for run in recording.runs()] == ["ERROR"] * 3 + ["COMPLETED"] * 2
     assert recording.tracer.stats().errors == {}
+
+
+def test_the_members_of_a_group_are_in_its_traceback(recording: Recording) -> None:
+    """Each stands there with its frames, its text and its notes, those of inner groups too."""
+    first = KeyError("first")
+    first.add_note("while testing")
+    inner = ExceptionGroup("inner", [OSError("second")])
+
+    def fail() -> None:
+        raise ValueError("third")
+
+    try:
+        fail()
+    except ValueError as error:
+        third = error
+    with pytest.raises(ExceptionGroup), recording.tracer.run("agent"):
+        raise ExceptionGroup("outer", [first, inner, third])
+    record = recording.runs()[0]["error"]
+    assert (record["type"], record["message"]) == (
+        "builtins.ExceptionGroup",
+        "outer (3 sub-exceptions)",
+    )
+    lines = record["traceback"].splitlines()
+    start = lines.index("  +---------------- 1 of 3 ----------------")
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[start:][:7] == [
+        "  +---------------- 1 of 3 ----------------",
+        "  | builtins.KeyError: 'first'",
+        "  | while testing",
+        "  +---------------- 2 of 3 ----------------",
+        "  |   +---------------- 1 of 1 ----------------",
+        "  |   | builtins.OSError: second",
+        "  | builtins.ExceptionGroup: inner (1 sub-exception)",
+    ]
+    assert "  |     fail()" in lines
+    assert lines[-1] == "  | builtins.ValueError: third"
+
+
+def test_a_group_is_kept_within_bounds() -> None:
+    """However wide and deep a group is, 32 members are read."""
+    group: ExceptionGroup[Exception]
+    group = ExceptionGroup("g", [ValueError(str(n)) for n in range(20)])
+    for _ in range(3):
+        group = ExceptionGroup("g", [group] * 20)
+
+    def count(failure: Failure) -> int:
+        return sum(1 + count(member) for member in failure.members)
+
+    assert count(Failure(group)) == 32

@@ -298,6 +298,33 @@ def test_usage_is_read_from_the_chunk_that_has_it(recording: Recording) -> None:
     assert span["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "source": "reported"}
 
 
+def test_the_last_usage_that_a_stream_reports_holds(recording: Recording) -> None:
+    """Providers count up from chunk to chunk, and need not repeat every field."""
+
+    @trace_llm(recording.tracer)
+    def stream() -> Generator[dict[str, Any], None, None]:
+        yield {"usage": {"input_tokens": 10, "output_tokens": 1}}
+        yield {"usage": {"input_tokens": 10, "output_tokens": 2}}
+        yield {"text": "no usage here"}
+        yield {"usage": {"output_tokens": 3}}
+
+    @trace_llm(recording.tracer)
+    def given() -> Generator[dict[str, Any], None, None]:
+        span = recording.tracer.current_span()
+        assert span is not None
+        yield {"usage": {"input_tokens": 10, "output_tokens": 1}}
+        span.set_usage(prompt_tokens=7)
+        yield {"usage": {"input_tokens": 10, "output_tokens": 2}}
+
+    with recording.tracer.run("agent"):
+        list(stream())
+        list(given())
+    assert [span["usage"] for span in recording.spans()] == [
+        {"prompt_tokens": 10, "completion_tokens": 3, "source": "reported"},
+        {"prompt_tokens": 7, "source": "reported"},
+    ]
+
+
 def test_without_output_capture_chunks_have_no_body(recording: Recording) -> None:
     """That something was yielded is on record, what it was is not."""
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from agenttrace import ConfigurationError, SpanType, Tracer
+from agenttrace.errors import PluginError
 from agenttrace.exporters import MemoryExporter
+from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import Settings
 from agenttrace.testing import START_NS, STEP_NS, collect
+from agenttrace.wrappers import trace_llm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from agenttrace.pipeline.queue import Item
 
     from .conftest import Recording
 
@@ -237,6 +243,90 @@ def test_a_wrong_exporter_in_the_environment_is_one_warning(
             pass
     assert [record.getMessage().split()[0] for record in caplog.records] == ["AGENTTRACE_EXPORTER:"]
     assert "there are: console; http" in caplog.records[0].getMessage()
+
+
+def test_strict_plugins_are_told_when_the_tracer_is_made(tmp_path: Path) -> None:
+    """Whatever is called first, a build does not go on without the exporter it names."""
+    named = Settings(exporter=f"jsonl:{tmp_path}/t.jsonl", strict_plugins=True)
+    tracer = Tracer(settings=named)
+    assert [exporter.name for exporter in tracer.stats().exporters] == ["jsonl"]
+    tracer.shutdown()
+    with pytest.raises(ConfigurationError, match="nobody"):
+        Tracer(settings=Settings(exporter="nobody:x", strict_plugins=True))
+
+    class Plugin:
+        AGENTTRACE_PLUGIN_API = 99
+
+    wanted = Settings(exporter="late:x", strict_plugins=True)
+    plugins = PluginManager(settings=wanted, plugins=[("late", Plugin())])
+    with pytest.raises(PluginError, match=r"plugin late .*needs plugin API 99"):
+        Tracer(settings=wanted, plugins=plugins)
+
+
+def test_a_correlation_id_may_be_an_int_or_a_uuid(recording: Recording) -> None:
+    """Its text is what is recorded; what has no such text is counted, not dropped in silence."""
+    given: list[Any] = ["w", 0, UUID(int=7), None, "", b"bytes", True]
+    with recording.tracer.run("outer", correlation_id="outer"):
+        for value in given:
+            with recording.tracer.run("inner", correlation_id=value):
+                pass
+    assert [run.get("correlation_id") for run in recording.runs()[:-1]] == [
+        "w",
+        "0",
+        "00000000-0000-0000-0000-000000000007",
+        "outer",
+        "outer",
+        None,
+        None,
+    ]
+    assert recording.tracer.stats().errors == {"correlation_id": 2}
+
+
+def test_attributes_beyond_the_limit_are_counted(recording: Recording) -> None:
+    """There is always room for the recorder's own, so that no record is refused for them."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1, cost_per_completion_token=1)
+    def stream(prompt: str) -> Iterator[str]:
+        span = recording.tracer.current_span()
+        assert span is not None
+        span.set_attributes({f"k{n}": n for n in range(1025)})
+        span.set_attribute("k0", "again")
+        yield prompt
+
+    with recording.tracer.run("agent", attributes={f"k{n}": n for n in range(1024)}) as run:
+        run.set_attribute("one more", 1)
+        run.set_attribute("k0", "again")
+        list(stream("p"))
+    attributes = recording.span("stream")["attributes"]
+    assert len(attributes) == 1024
+    assert (attributes["k0"], attributes["k1021"]) == ("again", 1021)
+    assert attributes["agenttrace.stream.chunks"] == 1
+    assert attributes["agenttrace.usage.estimate_method"] == "utf8-bytes/4"
+    (ended,) = recording.runs()
+    assert (len(ended["attributes"]), ended["attributes"]["k0"]) == (1024, "again")
+    assert recording.tracer.stats().errors == {"too_many_attributes": 4}
+
+
+def test_a_queue_counts_attributes_tags_and_errors(recording: Recording) -> None:
+    """What a record holds in memory is what it takes of the queue's bytes."""
+    text = "x" * 60_000
+    sizes: list[int] = []
+
+    def emit(_recorder: object, item: Item) -> None:
+        sizes.append(item.size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agenttrace.recorder.Recorder.emit", emit)
+        error = ValueError("x" * 10_000)
+        with recording.tracer.run("agent", attributes={"a": text}, tags=["t" * 256]) as run:
+            with recording.tracer.span("step", attributes={"a": text}) as span:
+                span.set_attribute("a", "small")
+                span.set_attribute("b", [text[1:], 1])
+                span.fail(error)
+            run.fail(error)
+    low = [60_000 + 256, 60_000, 70_000, 70_000 + 256]
+    for least, size in zip(low, sizes, strict=True):
+        assert least <= size < least + 4_000
 
 
 def test_disabled_records_nothing(tmp_path: Path) -> None:

@@ -234,6 +234,14 @@ def test_users_set_usage_and_cost_themselves(recording: Recording) -> None:
     )
 
 
+def test_a_cost_of_an_unknown_source_is_counted(recording: Recording) -> None:
+    """It is not recorded: a server would refuse the span's end for it."""
+    with recording.tracer.run("agent"), recording.tracer.span("ask") as span:
+        span.set_cost("1", source="guess")  # type: ignore[arg-type]  # the point
+    assert "cost" not in recording.span("ask")
+    assert recording.tracer.stats().errors == {"set_cost": 1}
+
+
 def test_an_answer_whose_usage_raises_does_no_harm(recording: Recording) -> None:
     """The answer goes to the caller, the span ends, and the failure is counted."""
 

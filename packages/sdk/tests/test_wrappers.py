@@ -182,6 +182,41 @@ def test_methods_leave_out_their_receiver(recording: Recording) -> None:
     assert [span["input"]["value"] for span in recording.spans()] == [{"a": 1}] * 5
 
 
+def test_only_methods_have_a_receiver(recording: Recording) -> None:
+    """A plain or static function's first parameter is an input, whatever its name."""
+    tracer = recording.tracer
+
+    @trace_tool(tracer)
+    def classify(cls: str) -> str:
+        return cls
+
+    class Agent:
+        @trace_tool(tracer)
+        @staticmethod
+        def static(self: int, a: int) -> int:  # noqa: PLW0211 -- the point
+            return self + a
+
+    with tracer.run("agent"):
+        classify("a")
+        classify("b")
+        Agent.static(1, 2)
+    spans = recording.spans()
+    assert [span["input"]["value"] for span in spans] == [
+        {"cls": "a"},
+        {"cls": "b"},
+        {"self": 1, "a": 2},
+    ]
+    assert len({span["input_hash"] for span in spans}) == 3
+
+
+def test_a_wrapper_without_a_tracer_is_told_where_it_is_written() -> None:
+    """The message says what to write instead."""
+    with pytest.raises(ConfigurationError, match=r"write @trace_tool\(tracer\), not @trace_tool"):
+
+        @trace_tool  # type: ignore[arg-type]  # the point
+        def tool() -> None: ...
+
+
 def test_partials_and_callables_are_named(recording: Recording) -> None:
     """What has no name of its own is named by what it wraps, or by its class."""
 
@@ -212,6 +247,33 @@ def test_a_call_that_does_not_fit_raises_as_it_would(recording: Recording) -> No
     with recording.tracer.run("agent"), pytest.raises(TypeError, match="unexpected keyword"):
         tool(b=1)  # type: ignore[call-arg]  # the point
     assert recording.span("tool")["error"]["type"] == "builtins.TypeError"
+
+
+def test_a_deferred_call_that_does_not_fit_raises_when_it_begins(recording: Recording) -> None:
+    """A wrapper of such a kind is of that kind itself: nothing of it runs at the call."""
+
+    async def coroutine(a: int) -> None: ...
+
+    async def async_generator(a: int) -> Any:
+        yield a
+
+    def generator(a: int) -> Any:
+        yield a
+
+    def begin(wrapped: Any) -> None:
+        started = wrapped(1, 2)
+        if inspect.isgenerator(started):
+            next(started)
+        asyncio.run(started if inspect.iscoroutine(started) else anext(started))
+
+    with recording.tracer.run("agent"):
+        for function in (coroutine, async_generator, generator):
+            with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+                begin(trace_tool(recording.tracer)(function))
+    errors = [(span["name"], span["error"]["type"]) for span in recording.spans()]
+    assert errors == [
+        (name, "builtins.TypeError") for name in ("coroutine", "async_generator", "generator")
+    ]
 
 
 def test_a_call_outside_a_run_opens_one(recording: Recording) -> None:

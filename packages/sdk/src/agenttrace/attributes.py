@@ -68,6 +68,12 @@ def clean_attributes(attributes: Mapping[str, object]) -> dict[str, Flat]:
     return {clean_name(key): flatten(value) for key, value in items}
 
 
+def measure_attribute(key: str, value: Flat) -> int:
+    """Return about how many bytes of memory an attribute takes."""
+    size = key.__sizeof__() + value.__sizeof__()
+    return size + sum(item.__sizeof__() for item in value) if type(value) is list else size
+
+
 def clean_tags(tags: Iterable[str]) -> list[str]:
     """Return at most 64 tags in their order, each once; what is no text or empty is left out."""
     source: list[object] = [tags] if isinstance(tags, str) else list(tags)

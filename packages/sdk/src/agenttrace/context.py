@@ -95,6 +95,9 @@ def write_headers(
     """Set `traceparent`, and the correlation id as a member of `baggage` beside what is there."""
     from urllib.parse import quote  # noqa: PLC0415 -- 6 ms that only distributed programs pay
 
+    # Header names are the same in any case: two of them would be sent as two headers.
+    for name in [name for name in headers if name.lower() == TRACEPARENT]:
+        del headers[name]
     headers[TRACEPARENT] = f"00-{run_id}-{span_id}-01"
     key = next((name for name in headers if name.lower() == BAGGAGE), BAGGAGE)
     others = [

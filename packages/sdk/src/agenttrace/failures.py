@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from agenttrace.wire import Outcome, RunStatus, SpanStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from agenttrace.wire import ErrorRecord
 
 MAX_MESSAGE_CHARS: Final = 16_384
 MAX_CAUSES: Final = 8
+MAX_MEMBERS: Final = 32
 MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
 # Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
@@ -31,6 +32,7 @@ _CAUSE: Final = _get_reader("__cause__")
 _CONTEXT: Final = _get_reader("__context__")
 _EXIT_CODE: Final = _get_reader("code", SystemExit)
 _IS_CONTEXT_SUPPRESSED: Final = _get_reader("__suppress_context__")
+_MEMBERS: Final = _get_reader("exceptions", BaseExceptionGroup)
 _TRACEBACK: Final = _get_reader("__traceback__")
 
 Frame: TypeAlias = tuple[str, int, str]
@@ -38,14 +40,23 @@ Frame: TypeAlias = tuple[str, int, str]
 
 
 class Failure:
-    """What is kept of an exception: names and texts, no reference to it or to its frames."""
+    """What is kept of an exception: names and texts, no reference to it or to its frames.
 
-    __slots__ = ("cause", "frames", "message", "notes", "skipped_frames", "type")
+    Of an exception group its members are kept too, 32 in all however they are nested.
+    """
 
-    def __init__(self, error: BaseException, causes_left: int = MAX_CAUSES) -> None:
+    __slots__ = ("cause", "frames", "members", "message", "notes", "skipped_frames", "type")
+
+    def __init__(
+        self,
+        error: BaseException,
+        causes_left: int = MAX_CAUSES,
+        places: Iterator[int] | None = None,
+    ) -> None:
         # Only an error needs the walker: a run without one never imports it.
         from agenttrace.encoding.objects import name_class  # noqa: PLC0415
 
+        places = iter(range(MAX_MEMBERS)) if places is None else places
         self.type = name_class(type(error))
         self.message = _read_message(error)
         self.frames, self.skipped_frames = _read_frames(_TRACEBACK(error))
@@ -55,11 +66,17 @@ class Failure:
             cause = _CONTEXT(error)
         self.cause: Failure | None = None
         if cause is not None and causes_left > 0:
-            self.cause = Failure(cause, causes_left - 1)
+            self.cause = Failure(cause, causes_left - 1, places)
+        self.members: list[Failure] = []
+        if issubclass(type(error), BaseExceptionGroup):
+            # A place is taken before a member is read, so that nested groups share them.
+            for member, _ in zip(_MEMBERS(error), places, strict=False):
+                self.members.append(Failure(member, causes_left - 1, places))
 
     def size(self) -> int:
         """Return about how many bytes of memory this takes."""
         mine = len(self.message) + 64 * len(self.frames) + sum(map(len, self.notes)) + 256
+        mine += sum(member.size() for member in self.members)
         return mine + (self.cause.size() if self.cause is not None else 0)
 
 
@@ -112,8 +129,8 @@ def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
 def write_failure(failure: Failure) -> ErrorRecord:
     """Return the record of a failure; reads source lines, so it is the worker that calls this."""
     record: ErrorRecord = {"type": failure.type, "message": failure.message}
-    if failure.frames:
-        record["traceback"] = _write_traceback(failure)
+    if failure.frames or failure.members:
+        record["traceback"] = _replace_odd("\n".join(_write_traceback(failure)))
     if failure.cause is not None:
         record["cause"] = write_failure(failure.cause)
     if failure.notes:
@@ -121,7 +138,18 @@ def write_failure(failure: Failure) -> ErrorRecord:
     return record
 
 
-def _write_traceback(failure: Failure) -> str:
+def _write_traceback(failure: Failure) -> list[str]:
+    lines = _write_frames(failure) if failure.frames else []
+    count = len(failure.members)
+    for index, member in enumerate(failure.members, start=1):
+        # The record has no place for members, so they stand below the group's frames, as in Python.
+        lines.append(f"  +---------------- {index} of {count} ----------------")
+        text = [*_write_traceback(member), f"{member.type}: {member.message}", *member.notes]
+        lines += (f"  | {line}" for part in text for line in part.splitlines())
+    return lines
+
+
+def _write_frames(failure: Failure) -> list[str]:
     from linecache import getline  # noqa: PLC0415 -- only an error needs it
 
     lines = ["Traceback (most recent call last):"]
@@ -132,7 +160,7 @@ def _write_traceback(failure: Failure) -> str:
         source = getline(path, number).strip()
         if source:
             lines.append(f"    {source}")
-    return _replace_odd("\n".join(lines))
+    return lines
 
 
 def _replace_odd(text: str) -> str:

@@ -285,11 +285,16 @@ class Recorder:
         self.end_span(span)
 
     def read_answer(self, span: Span, answer: object) -> None:
-        """Take usage and model from what a model call returned, unless the user gave them."""
+        """Take usage and model from what a model call returned, unless the user gave them.
+
+        A stream may report several times, most count up: the last figure of each field holds.
+        """
         if span.spec.span_type is not SpanType.LLM_CALL:
             return
-        if span.usage is None:
-            span.usage = find_usage(answer)
+        if not span.is_usage_given:
+            found = find_usage(answer)
+            if found is not None:
+                span.usage = found if span.usage is None else {**span.usage, **found}
         if span.model is None:
             model = find_model(answer)
             span.model = None if model is None else clean_name(model)

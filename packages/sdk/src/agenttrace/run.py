@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from sys import modules
 from typing import TYPE_CHECKING, Final, Self
 
 from agenttrace.attributes import (
@@ -13,6 +14,7 @@ from agenttrace.attributes import (
     clean_tags,
     clean_text,
     flatten,
+    measure_attribute,
 )
 from agenttrace.encoding.snapshot import Snapshot, measure
 from agenttrace.wire import RunStatus
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextvars import Token
     from types import TracebackType
+    from uuid import UUID
 
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
@@ -62,7 +65,10 @@ class RunSnapshot:
         self.output = run.output
         self.error = run.error
         self.duration_ns = run.duration_ns
-        self.size = _HEAD_BYTES + measure(run.input) + measure(run.output)
+        self.size = _HEAD_BYTES + run.attribute_bytes + measure(run.input) + measure(run.output)
+        self.size += sum(tag.__sizeof__() for tag in self.tags)
+        if run.error is not None:
+            self.size += run.error.size()
         self.line: bytes | None = None
 
 
@@ -78,6 +84,7 @@ class Run:
         "_lane_token",
         "_start_mono",
         "_token",
+        "attribute_bytes",
         "attributes",
         "correlation_id",
         "duration_ns",
@@ -106,6 +113,7 @@ class Run:
         self.correlation_id: str | None = None
         self.tags: list[str] = []
         self.attributes: dict[str, Flat] = {}
+        self.attribute_bytes = 0
         self.input: Snapshot | None = None
         self.output: Snapshot | None = None
         self.error: Failure | None = None
@@ -129,14 +137,21 @@ class Run:
     def describe(
         self,
         *,
-        correlation_id: str | None,
+        correlation_id: str | int | UUID | None,
         tags: Iterable[str],
         attributes: Mapping[str, object],
     ) -> None:
         """Set what a run is opened with; called before its start."""
         self.correlation_id = clean_correlation(correlation_id)
+        if self.correlation_id is None and correlation_id is not None:
+            kind = type(correlation_id).__name__
+            self.recorder.guard.warn(
+                "correlation_id",
+                f"run {self.name!r}: a correlation id is a text, an int or a UUID, not {kind}",
+            )
         self.tags = clean_tags(tags)
         self.attributes = clean_attributes(attributes)
+        self.attribute_bytes = sum(measure_attribute(*item) for item in self.attributes.items())
 
     def set_output(self, value: object) -> None:
         """Record what the run answers, as it is now."""
@@ -147,10 +162,20 @@ class Run:
     def set_attribute(self, key: str, value: object) -> None:
         """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
         with self.recorder.boundary("run.set_attribute"):
-            if self._is_open() and (
-                len(self.attributes) < MAX_ATTRIBUTES or key in self.attributes
-            ):
-                self.attributes[clean_name(key)] = flatten(value)
+            if self._is_open():
+                self._keep_attribute(clean_name(key), flatten(value))
+
+    def _keep_attribute(self, key: str, value: Flat) -> None:
+        if key in self.attributes:
+            self.attribute_bytes -= measure_attribute(key, self.attributes[key])
+        elif len(self.attributes) >= MAX_ATTRIBUTES:
+            self.recorder.guard.warn(
+                "too_many_attributes",
+                f"run {self.name!r} has {MAX_ATTRIBUTES} attributes; {key!r} is lost",
+            )
+            return
+        self.attributes[key] = value
+        self.attribute_bytes += measure_attribute(key, value)
 
     def add_tags(self, *tags: str) -> None:
         """Add tags, each once, up to 64."""
@@ -215,8 +240,11 @@ class Run:
         return True
 
 
-def clean_correlation(value: str | None) -> str | None:
-    """Return a correlation id of 1 to 128 characters, or None for none."""
+def clean_correlation(value: object) -> str | None:
+    """Return a correlation id of 1 to 128 characters; None for what is no text, int or UUID."""
+    uuid = modules.get("uuid")  # who has a UUID has imported it
+    if type(value) is int or (uuid is not None and isinstance(value, uuid.UUID)):
+        value = str(value)
     if not isinstance(value, str):
         return None
     return clean_text(value, MAX_CORRELATION_CHARS) or None

@@ -19,22 +19,31 @@ _BY_NAME: Final = (
 )
 
 
-def make_bind(function: Callable[..., object], *, drop_first: bool = False) -> Bind:
+def make_bind(function: Callable[..., object], *, has_receiver: bool | None = None) -> Bind:
     """Return what binds a call of `function`: `f("a")` and `f(q="a")` alike, with defaults.
 
-    A first parameter named `self` or `cls` is left out, as is any first one with `drop_first`. A
-    call that does not fit binds as far as it goes: the function itself will raise for it.
+    A method's receiver, its first parameter, is left out. Without `has_receiver` a function counts
+    as a method when it is defined in a class and that parameter is named `self` or `cls`. A call
+    that does not fit binds as far as it goes: the function itself will raise for it.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):  # a builtin that does not tell
         return _bind_unknown
     positional = [p for p in parameters if p.kind in _POSITIONAL]
-    skip = 1 if positional and (drop_first or positional[0].name in _RECEIVERS) else 0
+    if has_receiver is None:
+        is_named = bool(positional) and positional[0].name in _RECEIVERS
+        has_receiver = is_named and _is_in_class(function)
+    skip = 1 if positional and has_receiver else 0
     names = tuple(p.name for p in positional)
     if len(positional) == len(parameters) and not skip:
         return _make_simple(names, _read_defaults(parameters))
     return _Binder(parameters, names, skip)
+
+
+def _is_in_class(function: Callable[..., object]) -> bool:
+    outer = str(getattr(function, "__qualname__", "")).rpartition(".")[0]
+    return outer != "" and not outer.endswith("<locals>")
 
 
 def _read_defaults(parameters: list[inspect.Parameter]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten
+from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten, measure_attribute
 from agenttrace.encoding.snapshot import Snapshot, measure
 from agenttrace.errors import ConfigurationError
 from agenttrace.failures import Failure
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from agenttrace.wire import UsageRecord
 
 _HEAD_BYTES: Final = 512
+_COST_SOURCES: Final = ("reported", "price_table", "rates")
+# Room for what the recorder itself says of a span: its chunks, and how tokens were estimated.
+_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 2
 
 _DEFAULT_EFFECTS: Final = {
     SpanType.LLM_CALL: Effect.READ,
@@ -99,7 +102,7 @@ class SpanStart:
         self.span = span
         self.attributes = None if span.attributes is None else dict(span.attributes)
         self.model = span.model
-        self.size = measure(span.input) + _HEAD_BYTES
+        self.size = _HEAD_BYTES + span.attribute_bytes + measure(span.input)
         self.line: bytes | None = None
 
 
@@ -139,6 +142,7 @@ class Span:
         "_failed",
         "_start_mono",
         "_token",
+        "attribute_bytes",
         "attributes",
         "cost",
         "duration_ns",
@@ -147,6 +151,7 @@ class Span:
         "generation",
         "id",
         "input",
+        "is_usage_given",
         "lane",
         "line",
         "model",
@@ -174,8 +179,10 @@ class Span:
         self.outcome: Outcome | None = None
         self.model = spec.model
         self.attributes: dict[str, Flat] | None = None
+        self.attribute_bytes = 0
         self.error: Failure | None = None
         self.usage: UsageRecord | None = None
+        self.is_usage_given = False  # by the user: what an answer reports does not replace it
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
@@ -216,17 +223,36 @@ class Span:
     @property
     def size(self) -> int:
         """About how many bytes of memory the end record takes in a queue."""
-        size = _HEAD_BYTES + measure(self.input) + measure(self.output)
+        size = _HEAD_BYTES + self.attribute_bytes + measure(self.input) + measure(self.output)
         return size if self.error is None else size + self.error.size()
 
     def set_attribute(self, key: str, value: object) -> None:
-        """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
+        """Set one attribute; what is no scalar or list of scalars is kept as JSON text.
+
+        A span takes 1,022 of them; one more is left out and counted.
+        """
         with self.run.recorder.boundary("set_attribute"):
             if self._may_change():
-                if self.attributes is None:
-                    self.attributes = {}
-                if len(self.attributes) < MAX_ATTRIBUTES or key in self.attributes:
-                    self.attributes[clean_name(key)] = flatten(value)
+                self._keep_attribute(clean_name(key), flatten(value), _MAX_GIVEN_ATTRIBUTES)
+
+    def set_own_attribute(self, key: str, value: Flat) -> None:
+        """Set what the recorder itself says of the span; there is room for it in any case."""
+        with self.run.recorder.boundary("set_attribute"):
+            if self._may_change():
+                self._keep_attribute(key, value, MAX_ATTRIBUTES)
+
+    def _keep_attribute(self, key: str, value: Flat, limit: int) -> None:
+        if self.attributes is None:
+            self.attributes = {}
+        if len(self.attributes) >= limit and key not in self.attributes:
+            self.run.recorder.guard.warn(
+                "too_many_attributes", f"span {self.name!r} has {limit} attributes; {key!r} is lost"
+            )
+            return
+        if key in self.attributes:
+            self.attribute_bytes -= measure_attribute(key, self.attributes[key])
+        self.attributes[key] = value
+        self.attribute_bytes += measure_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, object]) -> None:
         """Set several attributes at once."""
@@ -268,6 +294,7 @@ class Span:
         with self.run.recorder.boundary("set_usage"):
             if self._may_change():
                 self.usage = clean_usage(figures, source)
+                self.is_usage_given = self.usage is not None
 
     def set_cost(
         self,
@@ -283,7 +310,11 @@ class Span:
         with self.run.recorder.boundary("set_cost"):
             if self._may_change():
                 text = write_money(Decimal(str(usd)))
-                if text is not None:
+                if source not in _COST_SOURCES:
+                    self.run.recorder.guard.warn(
+                        "set_cost", f"cost source {source!r}; expected one of {_COST_SOURCES}"
+                    )
+                elif text is not None:
                     self.cost = (text, source)
 
     def add_event(self, name: str, body: object = None) -> None:

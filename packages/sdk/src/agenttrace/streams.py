@@ -143,7 +143,7 @@ class _Stream:
         if span is None:
             return
         with self._recorder.boundary("chunk"):
-            span.set_attribute(STREAM_CHUNKS, self._count)
+            span.set_own_attribute(STREAM_CHUNKS, self._count)
             output = "".join(self._texts) if result is None and self._texts else result
             if span.spec.capture_output and span.output is None and output is not None:
                 span.output = self._recorder.take(output)
@@ -152,7 +152,7 @@ class _Stream:
     def fail(self, error: BaseException) -> None:
         """End the span by what the body raised."""
         if self._span is not None:
-            self._span.set_attribute(STREAM_CHUNKS, self._count)
+            self._span.set_own_attribute(STREAM_CHUNKS, self._count)
             self._recorder.end_span_by(self._span, error)
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from uuid import UUID
 
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.stats import FlushResult, Stats
@@ -38,7 +39,9 @@ class Tracer:
     """Records runs and their spans, and hands them to exporters.
 
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
-    `ConfigurationError` for what cannot be meant; recording never raises.
+    `ConfigurationError` for what cannot be meant; recording never raises. With
+    `AGENTTRACE_STRICT_PLUGINS=1` the exporter that the environment names is made at once, and what
+    is wrong with it or with a plugin is raised here.
 
         tracer = Tracer()
         tracer.set_exporter("jsonl:./traces.jsonl")
@@ -67,6 +70,8 @@ class Tracer:
         )
         if exporter is not None:
             self.set_exporter(exporter)
+        elif self._settings.strict_plugins and self._settings.exporter is not None:
+            self.set_exporter(self._settings.exporter)  # a build must not go on without it
         else:
             self._recorder.resolve_with(self._set_exporter_of_environment)
 
@@ -140,7 +145,7 @@ class Tracer:
         self,
         name: str,
         *,
-        correlation_id: str | None = None,
+        correlation_id: str | int | UUID | None = None,
         tags: Iterable[str] = (),
         attributes: Mapping[str, object] | None = None,
         input: object = None,  # noqa: A002 -- the wire format's word, given by keyword only
@@ -148,6 +153,7 @@ class Tracer:
     ) -> Run:
         """Return a run to be entered with `with` or `async with`.
 
+        `correlation_id` is a text of up to 128 characters; an int or a UUID counts as its text.
         A run within another shares its correlation id unless it is given one of its own; so does a
         run with a `parent` from `extract()`, which keeps the parent's ids as attributes too.
         `input` is recorded as it is now; None is no input.
@@ -156,7 +162,11 @@ class Tracer:
         run = Run(recorder, name, recorder.ids.new_run_id(), recording=recorder.is_recording())
         with recorder.boundary("run"):
             run.describe(
-                correlation_id=correlation_id or self._find_correlation(parent),
+                correlation_id=(
+                    self._find_correlation(parent)
+                    if correlation_id in (None, "")
+                    else correlation_id
+                ),
                 tags=tags,
                 attributes={**_describe_parent(parent), **(attributes or {})},
             )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from agenttrace.errors import ConfigurationError
 from agenttrace.signature import make_bind
 from agenttrace.span import Spec
 from agenttrace.streams import wrap_async_generator, wrap_coroutine, wrap_function, wrap_generator
-from agenttrace.tracer import read_span_type
+from agenttrace.tracer import Tracer, read_span_type
 from agenttrace.usage import read_rates
 from agenttrace.wire import SpanType
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from agenttrace.tracer import Tracer
     from agenttrace.usage import Rates
 
 __all__ = [
@@ -213,6 +213,12 @@ def _make_decorator(  # noqa: PLR0913 -- as trace
     model: str | None = None,
     rates: Rates | None = None,
 ) -> Decorator:
+    if not isinstance(tracer, Tracer):
+        raise ConfigurationError(
+            f"a wrapper takes the tracer first: write @trace_tool(tracer), not @trace_tool; "
+            f"got {type(tracer).__name__}"
+        )
+
     def make_spec(function: Callable[..., Any]) -> Spec:
         return Spec(
             _find_name(function) if name is None else name,
@@ -231,10 +237,11 @@ def _make_decorator(  # noqa: PLR0913 -- as trace
 
     def decorate(function: Any) -> Any:
         if isinstance(function, staticmethod):
-            return staticmethod(_wrap(tracer, function.__func__, make_spec(function.__func__)))
+            inner = function.__func__
+            return staticmethod(_wrap(tracer, inner, make_spec(inner), has_receiver=False))
         if isinstance(function, classmethod):
             inner = function.__func__
-            return classmethod(_wrap(tracer, inner, make_spec(inner), drop_first=True))
+            return classmethod(_wrap(tracer, inner, make_spec(inner), has_receiver=True))
         return _wrap(tracer, function, make_spec(function))
 
     return decorate
@@ -249,9 +256,9 @@ def _find_name(function: Callable[..., Any]) -> str:
 
 
 def _wrap(
-    tracer: Tracer, function: Callable[..., Any], spec: Spec, *, drop_first: bool = False
+    tracer: Tracer, function: Callable[..., Any], spec: Spec, *, has_receiver: bool | None = None
 ) -> Callable[..., Any]:
-    bind = make_bind(function, drop_first=drop_first)
+    bind = make_bind(function, has_receiver=has_receiver)
     for is_kind, wrap in _KINDS:
         if is_kind(function):
             return wrap(tracer.recorder, function, spec, bind)
