@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -166,12 +166,18 @@ def test_cost_is_the_sum_of_its_parts(p: Decimal, c: Decimal, prompt: int, compl
 
 @given(st.decimals(0, 10**6, allow_nan=False))
 def test_money_is_written_without_exponent(amount: Decimal) -> None:
-    """And without needless zeros."""
+    """And without needless zeros; exactly, as far as 40 decimals go."""
     text = write_money(amount)
     assert text is not None
-    assert Decimal(text) == amount
+    assert Decimal(text) == amount.quantize(Decimal("1e-40"), context=Context(prec=60))
     assert set(text) <= set("0123456789.")
     assert not ("." in text and text.endswith(("0", ".")))
+
+
+@pytest.mark.parametrize("amount", ["-0", "0E+999999", "1E-999999", "0.00"])
+def test_money_that_is_next_to_nothing_is_written_as_nothing(amount: str) -> None:
+    """In one digit, whatever the exponent: the server would refuse a longer text or a sign."""
+    assert write_money(Decimal(amount)) == "0"
 
 
 def test_reported_usage_is_priced(recording: Recording) -> None:

@@ -129,11 +129,16 @@ def compute_cost(usage: UsageRecord, rates: Rates) -> str | None:
 
 
 def write_money(amount: Decimal) -> str | None:
-    """Return decimal text without exponent and without needless zeros; None beyond the limit."""
+    """Return decimal text without sign, exponent or needless zeros; None beyond the limit.
+
+    What is smaller than 10^-40 dollars is rounded away: the wire carries 40 decimals.
+    """
+    from decimal import Context, Decimal  # noqa: PLC0415 -- as in _read_money
+
     if not amount.is_finite() or not 0 <= amount <= _MAX_COST_USD:
         return None
-    text = f"{amount:f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    exact = amount.quantize(Decimal("1e-40"), context=Context(prec=60))
+    return f"{exact.copy_abs():f}".rstrip("0").rstrip(".")
 
 
 def clean_usage(figures: Mapping[str, object], source: str) -> UsageRecord | None:

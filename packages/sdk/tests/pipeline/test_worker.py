@@ -6,7 +6,7 @@ import ctypes
 import logging
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -228,7 +228,7 @@ def test_backoff_doubles_with_jitter_and_retry_after_is_capped() -> None:
     limits = [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert all(limit / 2 <= wait <= limit for limit, wait in zip(limits, waits, strict=False))
     assert len({round(wait / limit, 6) for limit, wait in zip(limits, waits, strict=False)}) > 5
-    assert waits[9:] == [5.0, 60.0, 0.0]
+    assert waits[9:] == [5.0, 60.0, 0.1]
     tracer.shutdown(timeout_s=5)
 
 
@@ -339,6 +339,87 @@ def test_a_worker_that_dies_outside_an_exporter_is_replaced(
     assert (stats.restarts, stats.delivered, stats.dropped) == (1, 1, {"worker_died": 1})
     assert_balanced(tracer)
     tracer.shutdown(timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    "make_answer",
+    [
+        lambda: ExportResult.REJECTED(cast("Any", {"0": "x"})),
+        lambda: ExportResult.RETRY(cast("Any", "2")),
+        lambda: ExportResult.RETRY(float("nan")),
+    ],
+    ids=["position", "pause", "nan"],
+)
+def test_a_malformed_answer_cannot_be_made(make_answer: Callable[[], ExportResult]) -> None:
+    """So it is a failed export of the exporter that tried, and the thread goes on."""
+    with pytest.raises(TypeError, match=r"expected|must be real number"):
+        make_answer()
+
+    class Malformed(Exporter):
+        def export(self, records: Sequence[Record]) -> ExportResult:
+            return make_answer()
+
+    tracer = make(Malformed())
+    record(tracer)
+    assert tracer.flush(timeout_s=5)
+    (stats,) = tracer.stats().exporters
+    assert (stats.restarts, stats.dropped) == (0, {"export_failed": 2})
+    tracer.shutdown(timeout_s=5)
+
+
+def test_a_flush_ends_with_the_worker_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No one is left to answer it, so it does not wait for its timeout."""
+    exporter = Blocking()
+    tracer = make(exporter)
+    (pipeline,) = tracer.recorder.hub.sinks
+    export = pipeline._export
+
+    def die(batch: RecordBatch) -> ExportResult | None:
+        export(batch)
+        raise SystemExit
+
+    monkeypatch.setattr(pipeline, "_export", die)
+    record(tracer)
+    assert exporter.entered.wait(5)
+    timer = threading.Timer(0.1, exporter.gate.set)
+    timer.start()
+    started = monotonic()
+    assert not tracer.flush(timeout_s=30)
+    assert monotonic() - started < 10
+    timer.join()
+    tracer.shutdown(timeout_s=5)
+
+
+def test_a_flush_without_a_thread_to_be_had_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without threads left, or an interpreter that goes down."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    tracer = make(MemoryExporter())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        record(tracer)
+        started = monotonic()
+        result = tracer.flush(timeout_s=30)
+        assert monotonic() - started < 10
+        assert (result.complete, result.pending) == (False, 2)
+    assert tracer.flush(timeout_s=5)
+    tracer.shutdown(timeout_s=5)
+
+
+def test_an_exporter_needs_only_export() -> None:
+    """Without flush and shutdown there is nothing to make durable and nothing to release."""
+
+    class Duck:
+        def __init__(self) -> None:
+            self.export = MemoryExporter().export
+
+    tracer = make(cast("Exporter", Duck()))
+    record(tracer)
+    assert tracer.flush(timeout_s=5)
+    assert tracer.shutdown(timeout_s=5)
+    assert tracer.stats().errors == {}
 
 
 def test_a_record_that_cannot_be_made_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

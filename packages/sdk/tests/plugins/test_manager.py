@@ -141,6 +141,23 @@ def agenttrace_exporters():
             "@hookimpl\ndef agenttrace_cli(): yield 3",
             "agenttrace_cli failed: TypeError: it returned",
         ),
+        (good("db").replace('name="db"', "name=5"), "ExporterSpec.name is 5;"),
+        (good("db").replace('name="db"', "name=[]"), "ExporterSpec.name is []; expected a text"),
+        (good("db").replace('("db+x",)', "None"), "ExporterSpec.schemes is None; expected a tuple"),
+        (good("db").replace('("db+x",)', "'acme+good'"), "ExporterSpec.schemes is 'acme+good';"),
+        (good("db").replace("factory=factory", "factory=3"), "ExporterSpec.factory is 3;"),
+        (
+            "@hookimpl\ndef agenttrace_cli(): yield CommandSpec(name='x', summary='', target=1)",
+            "CommandSpec.target is 1; expected a text",
+        ),
+        (
+            "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+            "import failed: E",
+        ),
+        (
+            "def __getattr__(name): raise SystemExit(name)",
+            "registration failed: SystemExit: AGENTTRACE_PLUGIN_API",
+        ),
     ],
     ids=[
         "missing import",
@@ -156,6 +173,14 @@ def agenttrace_exporters():
         "returns text",
         "async",
         "other spec",
+        "name is a number",
+        "name is a list",
+        "no schemes",
+        "scheme is a text",
+        "no factory",
+        "target is a number",
+        "error without text",
+        "attributes raise",
     ],
 )
 def test_a_broken_plugin_is_out_of_use_and_harms_no_other(
@@ -305,6 +330,7 @@ def test_an_unknown_exporter_names_what_there_is_and_what_failed(install: Instal
         ("lambda t, **o: 1 / 0", "could not be made for 'db:x': ZeroDivisionError"),
         ("lambda t, **o: None", "returned a NoneType without export"),
         ("lambda t: MemoryExporter()", "could not be made for 'db:x': TypeError"),
+        ("lambda t, **o: exit(3)", "could not be made for 'db:x': SystemExit: 3"),
     ],
 )
 def test_a_factory_that_fails_is_a_configuration_error(

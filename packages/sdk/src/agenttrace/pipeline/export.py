@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import isnan
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
 if TYPE_CHECKING:
@@ -33,9 +34,14 @@ class ExportResult:
         after_s: float | None = None,
         reasons: Mapping[int, str] | None = None,
     ) -> None:
+        """Raise TypeError for a pause that is no number or reasons that are not by position."""
+        if after_s is not None and isnan(after_s):  # isnan itself refuses what is no number
+            raise TypeError(f"RETRY({after_s!r}): expected a pause in seconds")
         self.kind = kind
         self.after_s = after_s
         self.reasons = dict(reasons or {})
+        if not all(type(index) is int for index in self.reasons):
+            raise TypeError(f"REJECTED({self.reasons!r}): expected {{position: reason}}")
 
     @classmethod
     def RETRY(cls, after_s: float | None = None) -> Self:  # noqa: N802 -- the three answers read as constants

@@ -23,6 +23,7 @@ WORKER_DIED: Final = "worker_died"
 
 MAX_BATCH_RECORDS: Final = 1_000
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+MIN_BACKOFF_S: Final = 0.1
 FIRST_BACKOFF_S: Final = 0.5
 MAX_BACKOFF_S: Final = 30.0
 MAX_RETRY_AFTER_S: Final = 60.0
@@ -100,12 +101,16 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 -- the supervisor: whatever ends the thread is counted
             self._queue.settle(delivered=0, dropped={WORKER_DIED: self._queue.taken})
             self._last_error = _describe(error)
-            self._is_running = False
             if self._deadline is not None:  # whoever waits for the end need wait no longer
                 self._stopped.set()
             self._guard.warn("worker", f"exporter {self.name}: its thread died", error=error)
         finally:
-            self._is_running = False
+            # Under the lock, so that no other thread begins before these flushes have their answer.
+            with self._start_lock:
+                self._is_running = False
+                for request in self._flushes:
+                    request.done.set()
+                self._flushes.clear()
 
     def _is_over(self) -> bool:
         return self._deadline is not None and (
@@ -184,7 +189,7 @@ class Pipeline:
             wait_s = self._backoff_s * self._random.uniform(0.5, 1.0)
             self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
         else:
-            wait_s = min(max(after_s, 0.0), MAX_RETRY_AFTER_S)
+            wait_s = min(max(after_s, MIN_BACKOFF_S), MAX_RETRY_AFTER_S)
         self._urgent.wait(wait_s)
         self._urgent.clear()
         self._answer_flushes()
@@ -201,6 +206,8 @@ class Pipeline:
 
     def _flush_exporter(self, timeout_s: float) -> bool:
         try:
+            if not hasattr(self.exporter, "flush"):  # duck-typed: there is nothing to make durable
+                return True
             return self.exporter.flush(timeout_s=timeout_s) is True
         except BaseException as error:  # noqa: BLE001 -- as in _export
             self._last_error = _describe(error)
@@ -211,7 +218,8 @@ class Pipeline:
         self._answer_flushes()
         left = max(0.0, (self._deadline or 0.0) - monotonic())
         try:
-            self.exporter.shutdown(timeout_s=left)
+            if hasattr(self.exporter, "shutdown"):
+                self.exporter.shutdown(timeout_s=left)
         except BaseException as error:  # noqa: BLE001 -- as in _export
             self._last_error = _describe(error)
             self._guard.warn(f"shutdown:{self.name}", f"exporter {self.name}: {self._last_error}")
@@ -231,6 +239,8 @@ class Pipeline:
         self._urgent.set()
         if not self._is_running:
             self._start()
+        if not self._is_running:  # no thread can be had: no one would answer
+            request.done.set()
         self._queue.ring()
         return request
 

@@ -102,14 +102,14 @@ class PluginManager:
         spec, target = found
         try:
             exporter: object = spec.factory(target, api_key=self._settings.api_key)
-        except ConfigurationError:
+            is_exporter = callable(getattr(exporter, "export", None))
+        except (ConfigurationError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise ConfigurationError(
-                f"the exporter {spec.name} could not be made for {text!r}: "
-                f"{type(error).__name__}: {error}"
+                f"the exporter {spec.name} could not be made for {text!r}: {_describe(error)}"
             ) from error
-        if not callable(getattr(exporter, "export", None)):
+        if not is_exporter:
             raise ConfigurationError(
                 f"the factory of exporter {spec.name} returned a {type(exporter).__name__} "
                 "without export(); tell its author"
@@ -183,15 +183,8 @@ class PluginManager:
         self._register(point.name, plugin)
 
     def _register(self, name: str, plugin: object) -> None:
-        wanted = getattr(plugin, API_ATTRIBUTE, PLUGIN_API_VERSION)
-        if not isinstance(wanted, int) or wanted > PLUGIN_API_VERSION:
-            self._fail(
-                name,
-                f"it needs plugin API {wanted!r}, this agenttrace has {PLUGIN_API_VERSION}: "
-                "upgrade agenttrace",
-            )
-            return
         try:
+            _check_api(plugin)
             self._manager.register(plugin, name=name)
             self._refuse_wrappers(name, plugin)
         except KeyboardInterrupt:
@@ -285,6 +278,15 @@ class PluginManager:
         return found
 
 
+def _check_api(plugin: object) -> None:
+    wanted = getattr(plugin, API_ATTRIBUTE, PLUGIN_API_VERSION)
+    if not isinstance(wanted, int) or wanted > PLUGIN_API_VERSION:
+        raise PluginError(
+            f"it needs plugin API {wanted!r}, this agenttrace has {PLUGIN_API_VERSION}: "
+            "upgrade agenttrace"
+        )
+
+
 def _check_specs(result: Any, kind: type[_Spec]) -> list[_Spec]:
     if hasattr(result, "close") and hasattr(result, "cr_frame"):
         result.close()
@@ -293,6 +295,7 @@ def _check_specs(result: Any, kind: type[_Spec]) -> list[_Spec]:
     for spec in specs:
         if not isinstance(spec, kind):
             raise TypeError(f"it returned a {type(spec).__name__}; expected {kind.__name__}")
+        spec.check()
     return specs
 
 
@@ -315,7 +318,12 @@ def _describe_source(point: EntryPoint) -> tuple[str, str]:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a __str__ is a plugin's code
+        return type(error).__name__
 
 
 def _read_version() -> str:

@@ -26,6 +26,18 @@ class ExporterSpec:
     factory: Callable[..., Exporter]
     schemes: tuple[str, ...] = ()
 
+    def check(self) -> None:
+        """Raise TypeError when a field is not what it is declared as; the host calls it."""
+        _check_texts(self, "name", "summary")
+        if not callable(self.factory):
+            raise TypeError(f"ExporterSpec.factory is {_show(self.factory)}; expected a function")
+        is_list = isinstance(self.schemes, tuple | list)
+        if not is_list or not all(type(scheme) is str and scheme for scheme in self.schemes):
+            raise TypeError(
+                f"ExporterSpec.schemes is {_show(self.schemes)}; expected a tuple of texts, such "
+                "as ('acme',)"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSpec:
@@ -38,6 +50,10 @@ class CommandSpec:
     name: str
     summary: str
     target: str
+
+    def check(self) -> None:
+        """Raise TypeError when a field is not what it is declared as; the host calls it."""
+        _check_texts(self, "name", "summary", "target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +74,14 @@ class PluginFailure:
     distribution: str
     version: str
     error: str
+
+
+def _check_texts(spec: ExporterSpec | CommandSpec, *fields: str) -> None:
+    for field in fields:
+        value = getattr(spec, field)
+        if type(value) is not str or (field == "name" and not value):
+            raise TypeError(f"{type(spec).__name__}.{field} is {_show(value)}; expected a text")
+
+
+def _show(value: object) -> str:
+    return repr(value)[:100]
