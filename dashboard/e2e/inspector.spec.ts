@@ -41,7 +41,7 @@ test("marks estimated tokens and says why", async ({ page, server }) => {
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("tokens estimated by the recorder");
   await expect(pane).toContainText("Total~200");
-  await expect(pane).toContainText("$0.002 from the rates given at the call");
+  await expect(pane).toContainText("~$0.002 from the rates given at the call");
 });
 
 test("shows a decision with its options, the choice and the reason", async ({ page, server }) => {
@@ -120,7 +120,7 @@ test("shows what the steps inside a step add up to", async ({ page, server }) =>
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("Steps8");
   await expect(pane).toContainText("Tokens~1,530");
-  await expect(pane).toContainText("Cost$0.0153");
+  await expect(pane).toContainText("Cost~$0.0153");
 });
 
 test("keeps the digits of numbers and the bytes of the text", async ({ page, server }) => {

@@ -15,7 +15,7 @@ test("shows the recorded runs with their figures", async ({ page, server }) => {
   await expect(cell("spans")).toHaveText("9");
   await expect(cell("errors")).toHaveText("1");
   await expect(cell("tokens")).toHaveText("~1,530");
-  await expect(cell("cost")).toHaveText("$0.0153");
+  await expect(cell("cost")).toHaveText("~$0.0153");
   await expect(cell("correlation")).toHaveText("workflow-list");
   await expect(cell("tags")).toHaveText("nightlydocs");
   await expect(page).toHaveTitle("Runs · AgentTrace");

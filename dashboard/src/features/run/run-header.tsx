@@ -109,7 +109,7 @@ function Figures({
         <Tokens count={totals.totalTokens} isEstimated={totals.tokensEstimated} />
       </Figure>
       <Figure label="Cost">
-        <Cost usd={totals.costUsd} />
+        <Cost usd={totals.costUsd} isEstimated={totals.costEstimated} />
       </Figure>
     </dl>
   );

@@ -95,14 +95,18 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   );
 }
 
-/** While a run goes on its figures are those of the steps on screen; once it has ended, the server's. */
+/**
+ * While a run goes on its figures are those of the steps on screen; once it has ended, the server's. Where a
+ * cost comes from is told by the steps alone.
+ */
 function useLiveRun(timeline: RunFeed["timeline"], run: Run): Run {
   const { version, spans } = timeline;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the spans change in place; the version says when
-  return useMemo(
-    () => (run.status === "STARTED" ? { ...run, totals: totalsOf(spans.values()) } : run),
-    [run, spans, version],
-  );
+  return useMemo(() => {
+    const totals = totalsOf(spans.values());
+    if (run.status === "STARTED") return { ...run, totals };
+    return { ...run, totals: { ...run.totals, costEstimated: totals.costEstimated } };
+  }, [run, spans, version]);
 }
 
 function useFilter(): readonly [SpanFilter, (part: Partial<SpanFilter>) => void] {

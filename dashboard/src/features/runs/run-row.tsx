@@ -86,7 +86,7 @@ export const RunRow = memo(function RunRow(props: Props) {
         <Tokens count={totals.totalTokens} isEstimated={totals.tokensEstimated} />
       </Cell>
       <Cell column="cost">
-        <Cost usd={totals.costUsd} />
+        <Cost usd={totals.costUsd} isEstimated={totals.costEstimated} />
       </Cell>
       <Cell column="correlation">
         <CorrelationButton id={run.correlationId} onChange={onChange} />
