@@ -21,6 +21,8 @@ test("shows a model call as a conversation, with tokens and the source of the co
     "userThread or coroutine?",
     "assistantUse a thread when the work blocks; use a coroutine when it waits.",
   ]);
+  await expect(page.getByTestId("call-line")).toHaveText("gpt-4o-mini1.24 s1,330 tokens$0.0133");
+  await expect(page.getByTestId("call-line")).toBeInViewport();
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("· cached1,024");
   await expect(pane).toContainText("· reasoning64");
