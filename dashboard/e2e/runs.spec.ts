@@ -67,6 +67,16 @@ test("tells of a run that it heard nothing of for a minute", async ({ page, serv
   await expect(row.getByTestId("quiet")).toHaveCount(0);
 });
 
+test("counts the tags that have no room", async ({ page, server }) => {
+  const tags = ["nightly", "docs", "third", "fourth"];
+  const recorder = new Recorder("tagged_agent", { correlation_id: "workflow-tags", tags });
+  await server.ingest([recorder.start()]);
+  await page.goto("/?correlation=workflow-tags");
+  const cell = page.locator('[data-run] [data-column="tags"]');
+  await expect(cell).toHaveText("nightlydocs+2");
+  await expect(cell.getByTitle("third, fourth")).toBeInViewport({ ratio: 1 });
+});
+
 test("filters by text and status, keeps the choice in the address, and lets a run go that ends", async ({
   page,
   server,
