@@ -215,6 +215,17 @@ test("finds steps by name, kind and error, each with the way to it", async ({ pa
   await expect(names).toHaveText(["researcher", "search_docs"]);
 });
 
+test("the whole run is drawn on the axis of the bars below it", async ({ page, server }) => {
+  const run = recordResearchRun("workflow-minimap");
+  await server.ingest(run.records);
+  await page.goto(`/runs/${run.runId}`);
+  await expect(rows(page)).toHaveCount(9);
+  const axis = await page.getByRole("columnheader", { name: "Time" }).boundingBox();
+  const minimap = await page.getByTestId("minimap").boundingBox();
+  expect(minimap?.x).toBeCloseTo(axis?.x ?? -1, 0);
+  expect(minimap?.width).toBeCloseTo(axis?.width ?? -1, 0);
+});
+
 test("zooms the time axis and shows all of it again", async ({ page, server }) => {
   const run = recordResearchRun("workflow-zoom");
   await server.ingest(run.records);

@@ -36,6 +36,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   const rows = useRows(timeline, filter);
   const [selected, select] = useSelection();
   const [isFollowing, setFollowing] = useState(isLive && selected === null);
+  const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const waterfall = useRef<WaterfallHandle>(null);
   const searchRef = useRef<HTMLInputElement>(null);
   useRunKeys({
@@ -70,7 +71,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
       />
       <Panes>
         <div className="flex h-full min-w-0 flex-col">
-          <Minimap timeline={timeline} tree={rows.tree} zoom={zoom} />
+          <Minimap timeline={timeline} tree={rows.tree} zoom={zoom} treeShare={treeShare} />
           <Waterfall
             ref={waterfall}
             timeline={timeline}
@@ -79,6 +80,8 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
             selected={selected}
             isFollowing={isFollowing && isLive}
             isLive={isLive && ageMs === null}
+            treeShare={treeShare}
+            onTreeShare={setTreeShare}
             onSelect={select}
             onLeaveTail={() => setFollowing(false)}
           />
