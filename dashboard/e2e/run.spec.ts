@@ -215,6 +215,25 @@ test("finds steps by name, kind and error, each with the way to it", async ({ pa
   await expect(names).toHaveText(["researcher", "search_docs"]);
 });
 
+test("tells the level of steps that are too deep to be set in", async ({ page, server }) => {
+  const recorder = new Recorder("deep_agent");
+  const spans: ReturnType<Recorder["span"]>[] = [];
+  for (let level = 1; level <= 20; level += 1) {
+    const parent = spans.at(-1)?.id;
+    spans.push(
+      recorder.span({
+        name: `level ${level}`,
+        atMs: level,
+        ...(parent === undefined ? {} : { parent }),
+      }),
+    );
+  }
+  await server.ingest([recorder.start(), ...spans.map(({ end }) => end), recorder.end(40)]);
+  await page.goto(`/runs/${recorder.runId}`);
+  await expect(rows(page)).toHaveCount(20);
+  await expect(rows(page).getByTestId("depth")).toHaveText(["18", "19", "20"]);
+});
+
 test("the whole run is drawn on the axis of the bars below it", async ({ page, server }) => {
   const run = recordResearchRun("workflow-minimap");
   await server.ingest(run.records);
