@@ -25,8 +25,7 @@ const LIVE_TICK_MS = 66;
 export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: Run }) {
   const { timeline } = feed;
   const isLive = run.status === "STARTED";
-  const ageMs = quietMs(run, feed.newsAtMs, Date.now());
-  const nowMs = useNow(true, isLive && ageMs === null ? LIVE_TICK_MS : 1000);
+  const { nowMs, ageMs } = useRunClock(feed, run);
   const durationMs = runDurationMs(run, nowMs);
   const zoom = useTimeWindow({
     startMs: timeline.knownStartMs,
@@ -96,6 +95,13 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
       </Panes>
     </div>
   );
+}
+
+/** The time now, and how long nothing came of a run that is not over; live, it is read with every frame or so. */
+function useRunClock(feed: RunFeed, run: Run) {
+  const ageMs = quietMs(run, feed.newsAtMs, Date.now());
+  const isLive = run.status === "STARTED" && ageMs === null;
+  return { nowMs: useNow(true, isLive ? LIVE_TICK_MS : 1000), ageMs };
 }
 
 /**
