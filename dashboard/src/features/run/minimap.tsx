@@ -51,8 +51,8 @@ export function Minimap({
   const brush = useBrush(zoom);
   const chosen = brush.draft ?? (zoom.isWhole ? null : zoom.window);
   return (
-    // The gutter is that of the waterfall's scroll bar.
-    <div className="flex shrink-0 overflow-hidden border-line border-b bg-surface [scrollbar-gutter:stable]">
+    // It scrolls nowhere: the bar, unseen, takes the room that the waterfall's takes.
+    <div className="flex shrink-0 overflow-x-hidden overflow-y-scroll border-line border-b bg-surface [scrollbar-color:transparent_transparent]">
       <span
         className="px-4 text-faint text-xs"
         style={{ flex: `0 0 ${treeShare}%`, lineHeight: `${HEIGHT_PX}px` }}
