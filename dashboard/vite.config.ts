@@ -14,6 +14,12 @@ export default defineConfig({
     target: "es2022",
     // The server's content policy allows no `data:` scripts, and small files compress better together.
     assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // The libraries change seldom: after most releases a browser still has them.
+        codeSplitting: { groups: [{ name: "vendor", test: /node_modules/ }] },
+      },
+    },
   },
   server: {
     proxy: {

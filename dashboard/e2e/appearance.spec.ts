@@ -1,6 +1,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
+import { Recorder } from "./records";
 import { recordResearchRun } from "./research-run";
 
 function themeOf(page: Page): Promise<string | undefined> {
@@ -69,6 +70,38 @@ for (const width of [1440, 900, 600]) {
     }
   });
 }
+
+test("a small cost stands whole on a narrow window, and a long name ends in an ellipsis", async ({
+  page,
+  server,
+}) => {
+  const recorder = new Recorder(`long_${"name_".repeat(20)}`, {
+    correlation_id: "workflow-narrow",
+  });
+  const call = recorder.span({
+    name: "call",
+    type: "LLM_CALL",
+    atMs: 1,
+    fields: {
+      usage: { total_tokens: 706, source: "estimated" },
+      cost: { usd: "0.000232", source: "rates" },
+    },
+  });
+  await server.ingest([recorder.start(), call.start, call.end, recorder.end(20)]);
+  await page.setViewportSize({ width: 600, height: 800 });
+  await page.goto("/?correlation=workflow-narrow");
+  const cost = page.locator('[data-run] [data-column="cost"]');
+  await expect(cost).toHaveText("~$0.000232");
+  expect(await cost.evaluate((cell) => cell.scrollWidth - cell.clientWidth)).toBe(0);
+  await page.goto(`/runs/${recorder.runId}`);
+  const title = page.getByRole("heading", { level: 1 });
+  await expect(title).toBeVisible();
+  const box = await title.getByRole("button").boundingBox();
+  const outer = await title.boundingBox();
+  expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(
+    (outer?.x ?? 0) + (outer?.width ?? 0) + 1,
+  );
+});
 
 test("a run is inspected in a pane below on a narrow window, beside on a wide one", async ({
   page,

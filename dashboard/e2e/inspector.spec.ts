@@ -21,6 +21,8 @@ test("shows a model call as a conversation, with tokens and the source of the co
     "userThread or coroutine?",
     "assistantUse a thread when the work blocks; use a coroutine when it waits.",
   ]);
+  await expect(page.getByTestId("call-line")).toHaveText("gpt-4o-mini1.24 s1,330 tokens$0.0133");
+  await expect(page.getByTestId("call-line")).toBeInViewport();
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("· cached1,024");
   await expect(pane).toContainText("· reasoning64");
@@ -41,7 +43,7 @@ test("marks estimated tokens and says why", async ({ page, server }) => {
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("tokens estimated by the recorder");
   await expect(pane).toContainText("Total~200");
-  await expect(pane).toContainText("$0.002 from the rates given at the call");
+  await expect(pane).toContainText("~$0.002 from the rates given at the call");
 });
 
 test("shows a decision with its options, the choice and the reason", async ({ page, server }) => {
@@ -120,7 +122,7 @@ test("shows what the steps inside a step add up to", async ({ page, server }) =>
   const pane = page.getByRole("tabpanel");
   await expect(pane).toContainText("Steps8");
   await expect(pane).toContainText("Tokens~1,530");
-  await expect(pane).toContainText("Cost$0.0153");
+  await expect(pane).toContainText("Cost~$0.0153");
 });
 
 test("keeps the digits of numbers and the bytes of the text", async ({ page, server }) => {

@@ -27,7 +27,7 @@ test("shows the figures that were ingested, and every step in its place", async 
     ["Tool calls", "3"],
     ["Errors", "1"],
     ["Tokens", "~1,530"],
-    ["Cost", "$0.0153"],
+    ["Cost", "~$0.0153"],
   ]) {
     await expect(totals).toContainText(`${name}${value}`);
   }
@@ -47,7 +47,7 @@ test("shows the figures that were ingested, and every step in its place", async 
   ).toEqual(["1", "2", "2", "2", "2", "2", "2", "3", "2"]);
   const usage = page.getByTestId("usage-by-model").getByRole("row");
   await expect(usage.nth(1)).toHaveText("gpt-4o-mini11,2001301,330$0.0133");
-  await expect(usage.nth(2)).toHaveText("extractive-summariser1~180~20~200$0.002");
+  await expect(usage.nth(2)).toHaveText("extractive-summariser1~180~20~200~$0.002");
   await page.getByRole("link", { name: "workflow-page" }).first().click();
   await expect(page).toHaveURL("/?correlation=workflow-page");
 });
@@ -213,6 +213,36 @@ test("finds steps by name, kind and error, each with the way to it", async ({ pa
   await expect(page).toHaveURL(/type=retrieval/);
   await page.reload();
   await expect(names).toHaveText(["researcher", "search_docs"]);
+});
+
+test("tells the level of steps that are too deep to be set in", async ({ page, server }) => {
+  const recorder = new Recorder("deep_agent");
+  const spans: ReturnType<Recorder["span"]>[] = [];
+  for (let level = 1; level <= 20; level += 1) {
+    const parent = spans.at(-1)?.id;
+    spans.push(
+      recorder.span({
+        name: `level ${level}`,
+        atMs: level,
+        ...(parent === undefined ? {} : { parent }),
+      }),
+    );
+  }
+  await server.ingest([recorder.start(), ...spans.map(({ end }) => end), recorder.end(40)]);
+  await page.goto(`/runs/${recorder.runId}`);
+  await expect(rows(page)).toHaveCount(20);
+  await expect(rows(page).getByTestId("depth")).toHaveText(["18", "19", "20"]);
+});
+
+test("the whole run is drawn on the axis of the bars below it", async ({ page, server }) => {
+  const run = recordResearchRun("workflow-minimap");
+  await server.ingest(run.records);
+  await page.goto(`/runs/${run.runId}`);
+  await expect(rows(page)).toHaveCount(9);
+  const axis = await page.getByRole("columnheader", { name: "Time" }).boundingBox();
+  const minimap = await page.getByTestId("minimap").boundingBox();
+  expect(minimap?.x).toBeCloseTo(axis?.x ?? -1, 0);
+  expect(minimap?.width).toBeCloseTo(axis?.width ?? -1, 0);
 });
 
 test("zooms the time axis and shows all of it again", async ({ page, server }) => {

@@ -15,7 +15,7 @@ test("shows the recorded runs with their figures", async ({ page, server }) => {
   await expect(cell("spans")).toHaveText("9");
   await expect(cell("errors")).toHaveText("1");
   await expect(cell("tokens")).toHaveText("~1,530");
-  await expect(cell("cost")).toHaveText("$0.0153");
+  await expect(cell("cost")).toHaveText("~$0.0153");
   await expect(cell("correlation")).toHaveText("workflow-list");
   await expect(cell("tags")).toHaveText("nightlydocs");
   await expect(page).toHaveTitle("Runs · AgentTrace");
@@ -65,6 +65,16 @@ test("tells of a run that it heard nothing of for a minute", async ({ page, serv
   await expect(row.locator(".live-mark")).toHaveCount(0);
   await server.ingest([recorder.span({ name: "step", atMs: 5 }).start]);
   await expect(row.getByTestId("quiet")).toHaveCount(0);
+});
+
+test("counts the tags that have no room", async ({ page, server }) => {
+  const tags = ["nightly", "docs", "third", "fourth"];
+  const recorder = new Recorder("tagged_agent", { correlation_id: "workflow-tags", tags });
+  await server.ingest([recorder.start()]);
+  await page.goto("/?correlation=workflow-tags");
+  const cell = page.locator('[data-run] [data-column="tags"]');
+  await expect(cell).toHaveText("nightlydocs+2");
+  await expect(cell.getByTitle("third, fourth")).toBeInViewport({ ratio: 1 });
 });
 
 test("filters by text and status, keeps the choice in the address, and lets a run go that ends", async ({

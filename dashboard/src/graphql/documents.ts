@@ -42,6 +42,7 @@ export const SpanRowFragment = graphql(/* GraphQL */ `
       source
     }
     costUsd
+    costSource
   }
 `);
 

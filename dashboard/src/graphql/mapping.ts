@@ -25,6 +25,8 @@ export function toRun(row: RunRowFragment): Run {
       totalTokens: totals.totalTokens ?? null,
       tokensEstimated: totals.tokensEstimated,
       costUsd: totals.costUsd ?? null,
+      // The schema does not say where a sum comes from.
+      costEstimated: totals.tokensEstimated && typeof totals.costUsd === "string",
     },
   };
 }
@@ -46,5 +48,8 @@ export function toSpan(row: SpanRowFragment): Span {
     totalTokens: row.usage?.totalTokens ?? null,
     tokensEstimated: row.usage?.source === "ESTIMATED",
     costUsd: row.costUsd ?? null,
+    costEstimated:
+      row.usage?.source === "ESTIMATED" &&
+      (row.costSource === "PRICE_TABLE" || row.costSource === "RATES"),
   };
 }

@@ -12,6 +12,8 @@ export interface Totals {
   readonly totalTokens: number | null;
   readonly tokensEstimated: boolean;
   readonly costUsd: string | null;
+  /** Part of the cost was computed from estimated tokens; where the source of a cost is not known, it counts as computed. */
+  readonly costEstimated: boolean;
 }
 
 /** A run as lists show it. Times are milliseconds since the Unix epoch. */

@@ -16,6 +16,8 @@ export interface Span {
   readonly tokensEstimated: boolean;
   /** Decimal text in US dollars, as recorded. */
   readonly costUsd: string | null;
+  /** The cost was computed from tokens that are an estimate. */
+  readonly costEstimated: boolean;
 }
 
 export const SPAN_TYPES = [

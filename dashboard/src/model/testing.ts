@@ -20,6 +20,7 @@ export function aSpan(part: Partial<Span> = {}): Span {
     totalTokens: null,
     tokensEstimated: false,
     costUsd: null,
+    costEstimated: false,
     ...part,
   };
 }
@@ -44,6 +45,7 @@ export function aRun(part: Partial<Run> = {}): Run {
       totalTokens: null,
       tokensEstimated: false,
       costUsd: null,
+      costEstimated: false,
     },
     ...part,
   };
@@ -68,6 +70,7 @@ export const arbitrarySpan: fc.Arbitrary<Span> = fc.record({
   totalTokens: tokens,
   tokensEstimated: fc.boolean(),
   costUsd: fc.constantFrom(null, "0.1", "0.02"),
+  costEstimated: fc.boolean(),
 });
 
 /** Snapshots of one run. */

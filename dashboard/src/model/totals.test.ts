@@ -5,7 +5,13 @@ import { totalsOf } from "./totals";
 it("adds what is known and leaves unknown what nobody knows", () => {
   const totals = totalsOf([
     aSpan({ type: "LLM_CALL", totalTokens: 30, promptTokens: 20, costUsd: "0.1" }),
-    aSpan({ type: "LLM_CALL", totalTokens: 12, tokensEstimated: true, costUsd: "0.2" }),
+    aSpan({
+      type: "LLM_CALL",
+      totalTokens: 12,
+      tokensEstimated: true,
+      costUsd: "0.2",
+      costEstimated: true,
+    }),
     aSpan({ type: "TOOL_CALL", status: "ERROR" }),
   ]);
   expect(totals).toEqual({
@@ -19,5 +25,6 @@ it("adds what is known and leaves unknown what nobody knows", () => {
     totalTokens: 42,
     tokensEstimated: true,
     costUsd: "0.3",
+    costEstimated: true,
   });
 });

@@ -15,6 +15,7 @@ export function totalsOf(spans: Iterable<Span>): Totals {
     totalTokens: null as number | null,
     tokensEstimated: false,
     costUsd: null as string | null,
+    costEstimated: false,
   };
   for (const span of spans) {
     sum.spans += 1;
@@ -25,6 +26,7 @@ export function totalsOf(spans: Iterable<Span>): Totals {
     sum.completionTokens = plus(sum.completionTokens, span.completionTokens);
     sum.totalTokens = plus(sum.totalTokens, span.totalTokens);
     sum.tokensEstimated ||= span.tokensEstimated;
+    sum.costEstimated ||= span.costEstimated;
     if (span.costUsd !== null) {
       sum.costUsd = sum.costUsd === null ? span.costUsd : addDecimals(sum.costUsd, span.costUsd);
     }

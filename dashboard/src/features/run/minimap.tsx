@@ -18,10 +18,13 @@ export function Minimap({
   timeline,
   tree,
   zoom,
+  treeShare,
 }: {
   readonly timeline: Timeline<Run>;
   readonly tree: Tree;
   readonly zoom: Zoom;
+  /** Percent of the width that the tree below takes: the picture stands above the bars, on their axis. */
+  readonly treeShare: number;
 }) {
   const boxRef = useRef<HTMLDivElement>(null);
   const canvasRef = useRef<HTMLCanvasElement>(null);
@@ -48,16 +51,26 @@ export function Minimap({
   const brush = useBrush(zoom);
   const chosen = brush.draft ?? (zoom.isWhole ? null : zoom.window);
   return (
-    <div
-      ref={boxRef}
-      className="relative shrink-0 cursor-crosshair touch-none border-line border-b bg-surface"
-      style={{ height: HEIGHT_PX }}
-      title="Drag to choose a stretch of time; double-click to see all of it"
-      {...brush.handlers}
-    >
-      {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: this canvas takes no focus; the tree says the same in words */}
-      <canvas ref={canvasRef} aria-hidden="true" className="absolute inset-0 size-full" />
-      {chosen !== null && <Chosen chosen={chosen} bounds={bounds} />}
+    // It scrolls nowhere: the bar, unseen, takes the room that the waterfall's takes.
+    <div className="flex shrink-0 overflow-x-hidden overflow-y-scroll border-line border-b bg-surface [scrollbar-color:transparent_transparent]">
+      <span
+        className="px-4 text-faint text-xs"
+        style={{ flex: `0 0 ${treeShare}%`, lineHeight: `${HEIGHT_PX}px` }}
+      >
+        Whole run
+      </span>
+      <div
+        ref={boxRef}
+        data-testid="minimap"
+        className="relative mx-2 min-w-0 flex-1 cursor-crosshair touch-none"
+        style={{ height: HEIGHT_PX }}
+        title="Drag to choose a stretch of time; double-click to see all of it"
+        {...brush.handlers}
+      >
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: this canvas takes no focus; the tree says the same in words */}
+        <canvas ref={canvasRef} aria-hidden="true" className="absolute inset-0 size-full" />
+        {chosen !== null && <Chosen chosen={chosen} bounds={bounds} />}
+      </div>
     </div>
   );
 }

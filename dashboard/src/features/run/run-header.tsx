@@ -36,12 +36,12 @@ export function RunHeader({
           Runs
         </Link>
         <Icon name="chevron" size={10} className="text-faint" />
-        <h1 className="min-w-0 truncate font-semibold">
+        <h1 className="flex min-w-0 max-w-[40vw] font-semibold">
           <button
             type="button"
             onClick={onShowRun}
             title="Show the run itself"
-            className="max-w-[40vw] truncate hover:underline"
+            className="min-w-0 truncate hover:underline"
           >
             <Text value={run.name} />
           </button>
@@ -109,7 +109,7 @@ function Figures({
         <Tokens count={totals.totalTokens} isEstimated={totals.tokensEstimated} />
       </Figure>
       <Figure label="Cost">
-        <Cost usd={totals.costUsd} />
+        <Cost usd={totals.costUsd} isEstimated={totals.costEstimated} />
       </Figure>
     </dl>
   );

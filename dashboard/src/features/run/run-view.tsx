@@ -25,8 +25,7 @@ const LIVE_TICK_MS = 66;
 export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: Run }) {
   const { timeline } = feed;
   const isLive = run.status === "STARTED";
-  const ageMs = quietMs(run, feed.newsAtMs, Date.now());
-  const nowMs = useNow(true, isLive && ageMs === null ? LIVE_TICK_MS : 1000);
+  const { nowMs, ageMs } = useRunClock(feed, run);
   const durationMs = runDurationMs(run, nowMs);
   const zoom = useTimeWindow({
     startMs: timeline.knownStartMs,
@@ -36,6 +35,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   const rows = useRows(timeline, filter);
   const [selected, select] = useSelection();
   const [isFollowing, setFollowing] = useState(isLive && selected === null);
+  const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const waterfall = useRef<WaterfallHandle>(null);
   const searchRef = useRef<HTMLInputElement>(null);
   useRunKeys({
@@ -70,7 +70,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
       />
       <Panes>
         <div className="flex h-full min-w-0 flex-col">
-          <Minimap timeline={timeline} tree={rows.tree} zoom={zoom} />
+          <Minimap timeline={timeline} tree={rows.tree} zoom={zoom} treeShare={treeShare} />
           <Waterfall
             ref={waterfall}
             timeline={timeline}
@@ -79,6 +79,8 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
             selected={selected}
             isFollowing={isFollowing && isLive}
             isLive={isLive && ageMs === null}
+            treeShare={treeShare}
+            onTreeShare={setTreeShare}
             onSelect={select}
             onLeaveTail={() => setFollowing(false)}
           />
@@ -95,14 +97,25 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   );
 }
 
-/** While a run goes on its figures are those of the steps on screen; once it has ended, the server's. */
+/** The time now, and how long nothing came of a run that is not over; live, it is read with every frame or so. */
+function useRunClock(feed: RunFeed, run: Run) {
+  const ageMs = quietMs(run, feed.newsAtMs, Date.now());
+  const isLive = run.status === "STARTED" && ageMs === null;
+  return { nowMs: useNow(true, isLive ? LIVE_TICK_MS : 1000), ageMs };
+}
+
+/**
+ * While a run goes on its figures are those of the steps on screen; once it has ended, the server's. Where a
+ * cost comes from is told by the steps alone.
+ */
 function useLiveRun(timeline: RunFeed["timeline"], run: Run): Run {
   const { version, spans } = timeline;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the spans change in place; the version says when
-  return useMemo(
-    () => (run.status === "STARTED" ? { ...run, totals: totalsOf(spans.values()) } : run),
-    [run, spans, version],
-  );
+  return useMemo(() => {
+    const totals = totalsOf(spans.values());
+    if (run.status === "STARTED") return { ...run, totals };
+    return { ...run, totals: { ...run.totals, costEstimated: totals.costEstimated } };
+  }, [run, spans, version]);
 }
 
 function useFilter(): readonly [SpanFilter, (part: Partial<SpanFilter>) => void] {

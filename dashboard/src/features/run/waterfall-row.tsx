@@ -77,6 +77,7 @@ export const WaterfallRow = memo(function WaterfallRow(props: Props) {
         style={{ flex: `0 0 ${treeShare}%` }}
       >
         <Guides tree={tree} node={node} />
+        <DepthMark depth={tree.depth[node] ?? 0} />
         {hasChildren ? (
           <Fold isOpen={!isCollapsed} onToggle={() => props.onToggle(span.spanId)} />
         ) : (
@@ -147,6 +148,20 @@ function Fold({ isOpen, onToggle }: { readonly isOpen: boolean; readonly onToggl
     >
       <Icon name="chevron" size={10} className={isOpen ? "rotate-90" : ""} />
     </button>
+  );
+}
+
+/** Where the indent has come to its end the level is told as a number, as a screen reader counts it. */
+function DepthMark({ depth }: { readonly depth: number }) {
+  if (depth <= MAX_INDENT) return null;
+  return (
+    <span
+      data-testid="depth"
+      title={`Level ${depth + 1}`}
+      className="shrink-0 rounded bg-sunken px-1 text-faint text-xs"
+    >
+      {depth + 1}
+    </span>
   );
 }
 

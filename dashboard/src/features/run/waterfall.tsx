@@ -11,7 +11,7 @@ import { type Run, spanState } from "@/model/run";
 import { spanEndMs } from "@/model/span";
 import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale";
 import type { Timeline } from "@/model/timeline";
-import { Resizer, useShare } from "@/ui/resizer";
+import { Resizer } from "@/ui/resizer";
 import { useWidth } from "@/ui/size";
 import { TimeAxis } from "./time-axis";
 import type { Rows } from "./use-rows";
@@ -39,6 +39,9 @@ interface Props {
   readonly isFollowing: boolean;
   /** Whether what runs is drawn as moving: news of the run is fresh. */
   readonly isLive: boolean;
+  /** Percent of the width that the tree takes. */
+  readonly treeShare: number;
+  readonly onTreeShare: (share: number) => void;
   readonly onSelect: (spanId: string) => void;
   /** The reader scrolled away by hand. */
   readonly onLeaveTail: () => void;
@@ -46,9 +49,8 @@ interface Props {
 
 /** The tree of steps on the left, their time on the right; only the rows in sight are in the page. */
 export function Waterfall(props: Props) {
-  const { ref, rows, zoom, selected, onLeaveTail } = props;
+  const { ref, rows, zoom, selected, treeShare, onTreeShare, onLeaveTail } = props;
   const scrollRef = useRef<HTMLDivElement>(null);
-  const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const barsPx = Math.max(0, useWidth(scrollRef) * (1 - treeShare / 100));
   const virtualizer = useVirtualizer({
     count: rows.rows.length,
@@ -91,7 +93,7 @@ export function Waterfall(props: Props) {
             ...gridLines(marks, zoom.window, barsPx - 2 * BARS_MARGIN_PX),
           }}
         >
-          <Body {...props} items={virtualizer.getVirtualItems()} treeShare={treeShare} />
+          <Body {...props} items={virtualizer.getVirtualItems()} />
         </div>
         {rows.rows.length === 0 && <EmptyTree isFiltered={rows.matches !== null} />}
       </div>
@@ -101,7 +103,7 @@ export function Waterfall(props: Props) {
           share={treeShare}
           label="Width of the tree"
           direction="row"
-          onShare={setTreeShare}
+          onShare={onTreeShare}
           className="pointer-events-auto"
         />
       </div>
@@ -119,7 +121,7 @@ function Body({
   onSelect,
   items,
   treeShare,
-}: Props & { readonly items: readonly VirtualItem[]; readonly treeShare: number }) {
+}: Props & { readonly items: readonly VirtualItem[] }) {
   return items.map(({ index, start }) => {
     const node = rows.rows[index] ?? -1;
     const span = timeline.spans.get(rows.tree.ids[node] ?? "");

@@ -13,11 +13,11 @@ const NUMBER = "text-right";
 /** One grid for the heads and every row; columns give way as the window narrows, the least needed first. */
 export const ROW_GRID =
   "grid items-center gap-x-4 px-4 " +
-  "grid-cols-[minmax(0,1fr)_84px_72px_64px] " +
-  "sm:grid-cols-[minmax(0,1fr)_88px_76px_52px_76px] " +
-  "md:grid-cols-[100px_minmax(0,1fr)_96px_80px_60px_56px_84px_76px] " +
-  "lg:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)] " +
-  "xl:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_84px_minmax(0,1fr)_minmax(0,1fr)]";
+  "grid-cols-[minmax(0,1fr)_80px_72px_88px] " +
+  "sm:grid-cols-[minmax(0,1fr)_88px_76px_52px_88px] " +
+  "md:grid-cols-[100px_minmax(0,1fr)_96px_80px_60px_56px_84px_88px] " +
+  "lg:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_92px_minmax(0,1fr)] " +
+  "xl:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_92px_minmax(0,1fr)_minmax(0,1fr)]";
 
 export const COLUMNS: readonly Column[] = [
   { key: "status", label: "Status", field: null, className: "max-md:hidden" },

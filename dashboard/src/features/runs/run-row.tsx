@@ -15,6 +15,9 @@ import { Cost, Tokens } from "../parts/figures";
 import { QuietMark, StatusBadge, StatusMark } from "../parts/status";
 import { columnClass, ROW_GRID } from "./columns";
 
+/** So many tags stand in a row, cut with an ellipsis where they must be; the others are counted. */
+const SHOWN_TAGS = 2;
+
 interface Props {
   readonly run: Run;
   readonly rowIndex: number;
@@ -86,7 +89,7 @@ export const RunRow = memo(function RunRow(props: Props) {
         <Tokens count={totals.totalTokens} isEstimated={totals.tokensEstimated} />
       </Cell>
       <Cell column="cost">
-        <Cost usd={totals.costUsd} />
+        <Cost usd={totals.costUsd} isEstimated={totals.costEstimated} />
       </Cell>
       <Cell column="correlation">
         <CorrelationButton id={run.correlationId} onChange={onChange} />
@@ -147,20 +150,30 @@ function Tags({
   readonly tags: readonly string[];
   readonly onChange: Props["onChange"];
 }) {
+  const all = [...new Set(tags)];
+  const rest = all.slice(SHOWN_TAGS);
   return (
     <span className="flex gap-1 overflow-hidden">
-      {[...new Set(tags)].slice(0, 8).map((tag) => (
+      {all.slice(0, SHOWN_TAGS).map((tag) => (
         <button
           key={tag}
           type="button"
           tabIndex={-1}
           title={`Show every run tagged ${plainMarks(tag)}`}
           onClick={() => onChange({ tag })}
-          className="max-w-40 shrink-0 truncate rounded bg-sunken px-1.5 text-dim text-xs leading-5 hover:text-accent"
+          className="min-w-0 max-w-40 truncate rounded bg-sunken px-1.5 text-dim text-xs leading-5 hover:text-accent"
         >
           <Text value={tag} />
         </button>
       ))}
+      {rest.length > 0 && (
+        <span
+          title={rest.map(plainMarks).join(", ")}
+          className="shrink-0 text-faint text-xs leading-5"
+        >
+          +{rest.length}
+        </span>
+      )}
     </span>
   );
 }

@@ -1,11 +1,14 @@
 import { useMemo } from "react";
 import type { SpanDetail } from "@/graphql/details";
 import { readAnswer, readDecision, readMessages, readRetrieval } from "@/model/content";
+import { formatDuration } from "@/model/format";
 import { parseJson } from "@/model/json";
 import { type Run, spanState } from "@/model/run";
 import type { Span } from "@/model/span";
 import type { Timeline } from "@/model/timeline";
 import type { Tree } from "@/model/tree";
+import { Text } from "@/ui/text";
+import { Cost, Tokens } from "../../parts/figures";
 import { Chat } from "./chat";
 import { DecisionView } from "./decision-view";
 import { ErrorView } from "./error-view";
@@ -29,10 +32,33 @@ export function Overview(props: Props) {
   const { detail } = props;
   return (
     <>
+      {props.span.type === "LLM_CALL" && <CallLine {...props} />}
       {detail.error !== null && detail.error !== undefined && <ErrorView error={detail.error} />}
       <Content {...props} />
       <SpanFacts {...props} />
     </>
+  );
+}
+
+/** What one asks of a model call first, above a conversation of any length. */
+function CallLine({ run, span }: Props) {
+  const state = spanState(span, run);
+  return (
+    <p data-testid="call-line" className="mb-4 flex flex-wrap gap-x-2 text-dim text-sm">
+      {span.model !== null && (
+        <span className="font-medium text-ink">
+          <Text value={span.model} />
+        </span>
+      )}
+      {state === "UNFINISHED" && <span>unfinished</span>}
+      {span.durationMs !== null && <span>{formatDuration(span.durationMs)}</span>}
+      {span.totalTokens !== null && (
+        <span>
+          <Tokens count={span.totalTokens} isEstimated={span.tokensEstimated} /> tokens
+        </span>
+      )}
+      {span.costUsd !== null && <Cost usd={span.costUsd} isEstimated={span.costEstimated} />}
+    </p>
   );
 }
 

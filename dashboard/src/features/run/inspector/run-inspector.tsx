@@ -107,7 +107,7 @@ function UsageByModel({ rows }: { readonly rows: RunDetail["usageByModel"] }) {
                 </td>
               ))}
               <td className="pl-3 text-right">
-                <Cost usd={row.costUsd ?? null} />
+                <Cost usd={row.costUsd ?? null} isEstimated={row.tokensEstimated} />
               </td>
             </tr>
           ))}

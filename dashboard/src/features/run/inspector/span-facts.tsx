@@ -107,7 +107,7 @@ function UsageFacts({ span, detail }: Props) {
         <Fact name="Cost">
           {span.costUsd !== null && (
             <>
-              <Cost usd={span.costUsd} />{" "}
+              <Cost usd={span.costUsd} isEstimated={span.costEstimated} />{" "}
               <span className="text-faint text-sm">
                 {detail.costSource ? COST_SOURCE[detail.costSource] : ""}
               </span>
@@ -142,7 +142,11 @@ function Subtree({ span, timeline, tree }: Props) {
             <Tokens count={totals.totalTokens} isEstimated={totals.tokensEstimated} />
           )}
         </Fact>
-        <Fact name="Cost">{totals.costUsd !== null && <Cost usd={totals.costUsd} />}</Fact>
+        <Fact name="Cost">
+          {totals.costUsd !== null && (
+            <Cost usd={totals.costUsd} isEstimated={totals.costEstimated} />
+          )}
+        </Fact>
       </Facts>
     </Part>
   );
