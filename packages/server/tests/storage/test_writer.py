@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from agenttrace.wire.validation import ValidRecord
 from agenttrace_server.errors import OverloadedError
@@ -16,9 +18,9 @@ from agenttrace_server.storage import writer as writer_module
 from agenttrace_server.storage.append import Appended, append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import RUN
-from agenttrace_server.storage.writer import Writer
+from agenttrace_server.storage.writer import Refusal, Writer
 
-from ..support.lines import check_records, make_run
+from ..support.lines import check_records, make_run, make_run_id
 
 
 def _count_runs(connection: Connection) -> int:
@@ -77,13 +79,13 @@ async def test_nobody_is_answered_before_the_commit(
 async def test_a_job_fails_alone(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of jobs that share a transaction, only the one that cannot be stored is refused."""
+    """Of jobs that share a transaction, only the one that the database fails is sent back."""
     poison = check_records([make_run(3)])
 
     def append(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
         result = append_records(connection, records)
         if poison[0] in records:
-            raise RuntimeError("cannot be stored")
+            raise OperationalError("INSERT", (), sqlite3.OperationalError("disk is full"))
         return result
 
     monkeypatch.setattr(writer_module, "append_records", append)
@@ -94,15 +96,92 @@ async def test_a_job_fails_alone(
     writer.start()
     results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [
-        type(None),
-        type(None),
-        type(None),
+        tuple,
+        tuple,
+        tuple,
         OverloadedError,
-        type(None),
-        type(None),
+        tuple,
+        tuple,
     ]
+    assert str(results[3]) == "the store could not be written (disk is full)"
     assert await database.read(_count_runs) == 5
     assert "was not stored" in caplog.text
+    await writer.close()
+
+
+def _poison(monkeypatch: pytest.MonkeyPatch, numbers: set[int], error: Exception) -> list[int]:
+    """Make the program fail at the records of some runs; return the sizes of what was tried."""
+    guilty = {make_run_id(number) for number in numbers}
+    sizes: list[int] = []
+
+    def append(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+        result = append_records(connection, records)  # what it wrote must be undone
+        sizes.append(len(records))
+        if any(record.run_id in guilty for record in records):
+            raise error
+        return result
+
+    monkeypatch.setattr(writer_module, "append_records", append)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OverflowError("int too large"), "OverflowError: int too large"),
+        (
+            IntegrityError("INSERT", (), sqlite3.IntegrityError("NOT NULL failed")),
+            "IntegrityError: NOT NULL failed",
+        ),
+    ],
+    ids=["program", "constraint"],
+)
+async def test_a_record_that_cannot_be_stored_is_refused_alone(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    cause: str,
+) -> None:
+    """Of several jobs in one transaction: its job hears its place and why; the rest is stored."""
+    sizes = _poison(monkeypatch, {2, 7, 8}, error)
+    heard: list[Appended] = []
+    writer = Writer(database, on_commit=heard.append)
+    parts = [range(5), range(5, 10), range(10, 16)]
+    tasks = [
+        asyncio.create_task(writer.append(check_records([make_run(n) for n in part])))
+        for part in parts
+    ]
+    await asyncio.sleep(0)
+    writer.start()
+    reason = f"the record could not be stored ({cause})"
+    assert await asyncio.gather(*tasks) == [
+        (Refusal(2, reason),),
+        (Refusal(2, reason), Refusal(3, reason)),
+        (),
+    ]
+    assert await database.read(_count_runs) == 13
+    assert heard == [
+        Appended(13, frozenset(make_run_id(n) for n in range(16) if n not in {2, 7, 8}))
+    ]
+    assert sum(sizes) <= 16 * 6  # the depth of halving 16, and the first try
+    assert [record.message for record in caplog.records] == [
+        "3 records were refused; the first of them"
+    ]
+    await writer.close()
+
+
+async def test_a_batch_of_nothing_but_guilty_records_is_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one hears of it, and the writer goes on."""
+    _poison(monkeypatch, {0, 1}, ValueError("no"))
+    writer = Writer(database, on_commit=lambda _: None)
+    writer.start()
+    refusals = await writer.append(check_records([make_run(0), make_run(1)]))
+    assert [refusal.index for refusal in refusals] == [0, 1]
+    assert await writer.append(check_records([make_run(2)])) == ()
+    assert await database.read(_count_runs) == 1
     await writer.close()
 
 

@@ -61,9 +61,16 @@ class IngestService:
             records, errors = parse_body(body)
         else:
             records, errors = await asyncio.to_thread(parse_body, body)
-        if records:
-            await self._writer.append(records)
-        return IngestResult(len(records), len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
+        refusals = await self._writer.append(records) if records else ()
+        if refusals:
+            numbers = _list_numbers(body, errors)
+            errors += [
+                LineError(numbers[refusal.index], "not_stored", _shorten(refusal.reason))
+                for refusal in refusals
+            ]
+            errors.sort(key=lambda error: error.line)
+        accepted = len(records) - len(refusals)
+        return IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
 
 
 def parse_body(body: bytes) -> tuple[list[ValidRecord], list[LineError]]:
@@ -89,6 +96,13 @@ def parse_body(body: bytes) -> tuple[list[ValidRecord], list[LineError]]:
         else:
             records.append(record)
     return records, errors
+
+
+def _list_numbers(body: bytes, errors: list[LineError]) -> list[int]:
+    """Return the line of each record, in their order."""
+    bad = {error.line for error in errors}
+    lines = enumerate(body.split(b"\n"), start=1)
+    return [number for number, line in lines if line.strip() and number not in bad]
 
 
 def _check_integers(record: ValidRecord) -> None:

@@ -2,8 +2,9 @@
 
 A commit with `synchronous=FULL` costs one sync of the disk whether it holds one record or ten
 thousand. So one task takes everything that waits, commits it, and resolves the waiters. None is
-resolved before the commit; when a commit fails, its jobs are tried one by one, so that a job
-fails alone.
+resolved before the commit. When the database fails, the jobs are tried one by one, so that a job
+fails alone and can be sent again. When a record makes the program fail, it would do so again: it
+alone is refused, and the others are stored.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from agenttrace_server.errors import OverloadedError
 from agenttrace_server.storage.append import Appended, append_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
 
     from agenttrace.wire.validation import ValidRecord
     from agenttrace_server.storage.engine import Database
@@ -30,10 +33,19 @@ MAX_GROUP_RECORDS: Final = 20_000
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that cannot be stored, now or later."""
+
+    index: int
+    """Among those that were given."""
+    reason: str
+
+
 @dataclass(slots=True)
 class _Job:
     records: Sequence[ValidRecord]
-    done: asyncio.Future[None]
+    done: asyncio.Future[tuple[Refusal, ...]]
 
 
 class Writer:
@@ -56,8 +68,8 @@ class Writer:
         """Begin to take jobs."""
         self._task = asyncio.create_task(self._run(), name="agenttrace-writer")
 
-    async def append(self, records: Sequence[ValidRecord]) -> None:
-        """Return when the records are on disk.
+    async def append(self, records: Sequence[ValidRecord]) -> tuple[Refusal, ...]:
+        """Return when the records are on disk, all but those that are returned.
 
         Raises:
             OverloadedError: they are not, and none of them is: the store could not be written.
@@ -68,7 +80,7 @@ class Writer:
         job = _Job(records, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._wake.set()
-        await job.done
+        return await job.done
 
     async def close(self) -> None:
         """Write what waits, then stop."""
@@ -106,15 +118,83 @@ class Writer:
 
     async def _commit(self, group: list[_Job]) -> None:
         records = [record for job in group for record in job.records]
-        appended = await self._database.write(append_records, records)
+        refused: dict[int, Exception] = {}
+        try:
+            appended = await self._database.write(append_records, records)
+        except Exception as error:
+            if _is_of_store(error):
+                raise
+            appended, refused = await self._database.write(append_sound_records, records)
+            _report(refused)
         self._on_commit(appended)
+        start = 0
         for job in group:
+            end = start + len(job.records)
+            places = [place for place in refused if start <= place < end] if refused else []
+            refusals = [Refusal(place - start, _describe(refused[place])) for place in places]
             if not job.done.done():  # a client that has gone away cancelled it
-                job.done.set_result(None)
+                job.done.set_result(tuple(refusals))
+            start = end
+
+
+def append_sound_records(
+    connection: Connection, records: Sequence[ValidRecord]
+) -> tuple[Appended, dict[int, Exception]]:
+    """Merge the records that can be merged; return why the others cannot, by their places.
+
+    Halves what fails until the guilty ones are alone, each try within a savepoint.
+    """
+    done: list[Appended] = []
+    refused: dict[int, Exception] = {}
+
+    def append_part(start: int, end: int) -> None:
+        savepoint = connection.begin_nested()
+        try:
+            done.append(append_records(connection, records[start:end]))
+        except Exception as error:
+            savepoint.rollback()
+            if _is_of_store(error):
+                raise
+            if end - start == 1:
+                refused[start] = error
+                return
+        else:
+            savepoint.commit()
+            return
+        middle = (start + end) // 2
+        append_part(start, middle)
+        append_part(middle, end)
+
+    append_part(0, len(records))
+    changed = frozenset(run_id for appended in done for run_id in appended.run_ids)
+    return Appended(max((appended.end for appended in done), default=0), changed), refused
+
+
+def _is_of_store(error: Exception) -> bool:
+    """Tell whether the database or the machine failed, which may be better later.
+
+    A value that the database does not take is the record's fault.
+    """
+    if isinstance(error, DataError | IntegrityError):
+        return False
+    return isinstance(error, SQLAlchemyError | OSError | MemoryError)
+
+
+def _describe(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"the record could not be stored ({type(cause).__name__}: {cause})"
+
+
+def _report(refused: dict[int, Exception]) -> None:
+    for error in list(refused.values())[:1]:  # a client that errs, errs often
+        _log.error("%d records were refused; the first of them", len(refused), exc_info=error)
 
 
 def _fail(job: _Job, error: Exception) -> None:
     _log.error("a batch of %d records was not stored", len(job.records), exc_info=error)
-    if not job.done.done():
+    if job.done.done():
+        return
+    if _is_of_store(error):
         cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-        job.done.set_exception(OverloadedError(f"the store could not be written ({cause})"))
+        error = OverloadedError(f"the store could not be written ({cause})")
+    job.done.set_exception(error)
