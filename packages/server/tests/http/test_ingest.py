@@ -52,7 +52,7 @@ def test_bad_lines_are_told_and_good_ones_stored(client: Client) -> None:
                 {
                     "line": 3,
                     "code": "invalid_json",
-                    "message": "the line is not valid JSON at byte 4",
+                    "message": "the line is not valid JSON at byte 1: expected ident",
                 },
                 {
                     "line": 5,
