@@ -151,13 +151,25 @@ def test_payloads_keep_their_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
-        (b"", "invalid_json", "the line is not valid JSON"),
-        (b"{", "invalid_json", "the line is not valid JSON"),
+        (b"", "invalid_json", "the line is not valid JSON: it ends too early"),
+        (b"{", "invalid_json", "the line is not valid JSON: it ends too early"),
+        (b"foo", "invalid_json", "the line is not valid JSON at byte 1: expected ident"),
+        (
+            b'{"v":1,\n"a":\xc3\xa9}',
+            "invalid_json",
+            "the line is not valid JSON at byte 12: expected value",
+        ),
+        (
+            b'{"v":1,"a":"\\ud800"}',
+            "invalid_json",
+            "the line is not valid JSON at byte 18: unexpected end of hex escape",
+        ),
+        (b'{"v":1e999}', "invalid_field", "v has a number that is out of range"),
         (b"[]", "invalid_json", "the line must be a JSON object"),
         (b"null", "invalid_json", "the line must be a JSON object"),
         (b"5", "invalid_json", "the line must be a JSON object"),
-        (b'{"v":1} x', "invalid_json", "the line is not valid JSON at byte 9"),
-        (b"\xef\xbb\xbf{}", "invalid_json", "the line is not valid JSON at byte 0"),
+        (b'{"v":1}x', "invalid_json", "the line is not valid JSON at byte 7: trailing characters"),
+        (b"\xef\xbb\xbf{}", "invalid_json", "the line is not valid JSON at byte 0: expected value"),
         (b'{"v":1,"a":"\xff"}', "invalid_utf8", "the line is not UTF-8 at byte 12"),
         (b"{}", "unknown_version", "v must be 1"),
         (b'{"v":2,"type":"run"}', "unknown_version", "v must be 1"),
@@ -242,6 +254,8 @@ def test_what_is_no_record_is_refused_with_its_reason(line: bytes, code: str, me
         ({"input_hash": "0" * 63}, "input_hash"),
         ({"fn_hash": "F" * 64}, "fn_hash"),
         ({"model": "m" * 513}, "model"),
+        ({"model": ""}, "model"),
+        ({"replay_key": ""}, "replay_key"),
         ({"replay_key": "k\x00"}, "replay_key"),
     ],
     ids=lambda value: repr(value)[:50],
@@ -272,6 +286,41 @@ def test_a_field_that_is_wrong_is_named(change: dict[str, Any], where: str | Non
 def test_a_run_s_own_fields_are_checked(change: dict[str, Any], where: str) -> None:
     """A run is never CANCELLED; its tags and ids have their limits."""
     assert refuse(dump({**RUN, **change}))[1].startswith(where)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "where"),
+    [
+        ("seq", "1e999", "seq"),
+        ("attributes", '{"a": 1e999}', "attributes"),
+        ("attributes", '{"a": [1, -1e999]}', "attributes"),
+        (
+            "input",
+            '{"value": 1, "codec": "json", "fidelity": "exact", "bytes": 1e999}',
+            "input.bytes",
+        ),
+    ],
+)
+def test_a_number_that_no_computer_holds_is_named(field: str, text: str, where: str) -> None:
+    """It is JSON, and of the right kind: what is wrong is its size."""
+    line = dump(SPAN)[:-1] + f', "{field}": {text}}}'.encode()
+    message = f"{where} has a number that is out of range"
+    assert judge(line) == ("invalid_field", message)
+
+
+@pytest.mark.parametrize("depth", [20, 300])
+def test_a_long_path_is_shortened_in_the_middle(depth: int) -> None:
+    """The reason is not pushed out by where it is."""
+    error: dict[str, Any] = {"type": "T"}
+    for _ in range(depth):
+        error = {"type": "T", "message": "", "cause": error}
+    code, message = refuse(dump({**SPAN, "error": error}))
+    where, _, reason = message.partition(": ")
+    assert code == "invalid_field"
+    assert where.startswith("error.cause.cause.cause.….cause.cause.cause.")
+    assert reason == (
+        "Field required" if depth == 20 else "Recursion error - maximum validation depth exceeded"
+    )
 
 
 @pytest.mark.parametrize("field", ["run_id", "rev", "name", "status", "start_ns"])

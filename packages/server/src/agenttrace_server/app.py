@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.loaders import Loaders
@@ -79,12 +79,15 @@ def create_app(settings: Settings) -> Application:
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *HealthRoutes(HealthService(database, writer)).make_routes(),
-            Mount("/", Dashboard()),
         ],
         middleware=_list_middleware(settings),
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
         lifespan=lifespan,
     )
+    # As the default it comes after a door that exists but not for this method (405), and no
+    # spelling with another slash is redirected.
+    app.router.default = Dashboard()
+    app.router.redirect_slashes = False
     return Application(app, database, graphql, bus, budget)
 
 

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite+aiosqlite:///./data/agenttrace.db",
-        description="Where the store is: a SQLite file. `sqlite:///` means the same.",
+        description="Where the store is: a SQLite file. `sqlite:///` means the same. No options.",
     )
     server_host: str = Field(
         default="127.0.0.1", description="The address to listen on. There are no accounts yet."

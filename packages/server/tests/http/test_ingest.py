@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_bad_lines_are_told_and_good_ones_stored(client: Client) -> None:
                 {
                     "line": 3,
                     "code": "invalid_json",
-                    "message": "the line is not valid JSON at byte 4",
+                    "message": "the line is not valid JSON at byte 1: expected ident",
                 },
                 {
                     "line": 5,
@@ -84,12 +84,35 @@ def test_the_list_of_errors_is_capped_and_says_so(client: Client) -> None:
     assert answer["errors_truncated"] is True
 
 
-@pytest.mark.parametrize("body", [b"", b"\n\n", b"nonsense", b"{}\n[]\n5"], ids=repr)
+@pytest.mark.parametrize("body", [b"", b"\n\n", b" \r\n"], ids=repr)
+@pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_no_lines_are_no_error(
+    client: Client, body: bytes, encode: Callable[[bytes], bytes]
+) -> None:
+    """A recorder that flushes nothing is told that nothing was refused."""
+    headers = {} if encode is bytes else {"content-encoding": "gzip"}
+    answer = _post(client, encode(body), **headers)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"accepted": 0, "rejected": 0, "errors": []},
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_only_post_is_taken(client: Client, method: str) -> None:
+    """Another method is answered with the one that the door is for."""
+    answer = client.http.request(method, "/api/ingest")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("body", [b"nonsense", b"{}\n[]\n5"], ids=repr)
 def test_nothing_taken_is_a_bad_request(client: Client, body: bytes) -> None:
     """When no line could be taken the request itself was wrong."""
     answer = _post(client, body)
     assert answer.status_code == 400
     assert answer.json()["accepted"] == 0
+    assert answer.json()["errors"]
 
 
 def test_sending_again_is_no_error(client: Client) -> None:
@@ -182,6 +205,16 @@ def test_a_gzip_bomb_is_refused_while_it_inflates(client: Client) -> None:
     answer = _post(client, bomb, **{"content-encoding": "gzip"})
     assert answer.status_code == 413
     assert "inflated body is over 67108864 bytes" in answer.json()["error"]["message"]
+
+
+def test_too_many_gzip_members_are_refused(client: Client) -> None:
+    """A thousand go in one request; more would cost the server far more than the sender."""
+    member, gzipped = gzip.compress(b""), {"content-encoding": "gzip"}
+    most = member * (bodies.MAX_GZIP_MEMBERS - 1) + gzip.compress(GOOD)
+    assert _post(client, most, **gzipped).json()["accepted"] == 1
+    answer = _post(client, most + member, **gzipped)
+    assert answer.status_code == 413
+    assert "over 1000 gzip members" in answer.json()["error"]["message"]
 
 
 def test_too_many_records_are_refused(client: Client) -> None:

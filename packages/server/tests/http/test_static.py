@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from agenttrace_server import app as app_module
 from agenttrace_server.http.static import Dashboard
@@ -15,6 +17,8 @@ from ..support.thread import ServerThread
 
 PAGE = "<!doctype html><title>built</title>"
 
+SCRIPT = "const steps = [];\n" * 20_000
+
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
@@ -22,7 +26,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     folder = tmp_path / "static"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE)
-    (folder / "assets" / "app-1a2b.js").write_text("1")
+    (folder / "assets" / "app-1a2b.js").write_text(SCRIPT)
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(folder))
@@ -30,7 +34,9 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/runs/abc?x=1", "/runs/abc/", "/apiary"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/runs/abc?x=1", "/runs/abc/", "/apiary", "/docsify"]
+)
 def test_addresses_of_the_app_get_its_page(built: Client, path: str) -> None:
     """A deep link is the app's to understand; its page is asked for anew each time."""
     answer = built.http.get(path)
@@ -46,6 +52,40 @@ def test_hashed_files_are_kept_for_ever(built: Client) -> None:
     assert answer.headers["content-type"].startswith("text/javascript")
 
 
+def test_files_are_compressed_for_who_takes_it(built: Client) -> None:
+    """A script comes as gzip, or as it is to who does not take that; caches tell them apart."""
+    address = "/assets/app-1a2b.js"
+    small = built.http.get(address)
+    plain = built.http.get(address, headers={"accept-encoding": "identity"})
+    assert (small.text, plain.text) == (SCRIPT, SCRIPT)
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.num_bytes_downloaded < len(SCRIPT) / 10
+    assert "content-encoding" not in plain.headers
+    assert plain.num_bytes_downloaded == len(SCRIPT)
+    assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_a_file_that_one_has_is_not_sent_again(built: Client, encoding: str) -> None:
+    """Its tag, compressed or not, is answered with 304 and nothing else."""
+    headers = {"accept-encoding": encoding}
+    tag = built.http.get("/assets/app-1a2b.js", headers=headers).headers["etag"]
+    assert tag.startswith('W/"')
+    headers["if-none-match"] = tag
+    again = built.http.get("/assets/app-1a2b.js", headers=headers)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["vary"] == "Accept-Encoding"
+    headers["if-none-match"] = 'W/"another"'
+    assert built.http.get("/assets/app-1a2b.js", headers=headers).text == SCRIPT
+
+
+def test_a_websocket_has_one_door(built: Client) -> None:
+    """At another address it is refused before it is open."""
+    with pytest.raises(InvalidStatus) as caught, connect(built.url.replace("http", "ws") + "/runs"):
+        pass
+    assert caught.value.response.status_code == 403
+
+
 def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
     """A script of an old build is 404, so that the browser does not run a page as a script."""
     assert built.http.get("/assets/app-old.js").status_code == 404
@@ -53,10 +93,13 @@ def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api", "/api/", "/api/nothing", "/API/x", "/v1/traces", "/graphql/", "//api/x", "/graphql/x"],
+    [
+        *("/api", "/api/", "/api/nothing", "/API/x", "/v1/traces", "/graphql/", "//api/x"),
+        *("/graphql/x", "/metrics", "/docs", "/docs/", "/healthz/", "/readyz/x", "/api/ingest/"),
+    ],
 )
-def test_paths_of_the_api_never_get_the_page(built: Client, path: str) -> None:
-    """An unknown door of the API is a JSON 404."""
+def test_names_of_doors_never_get_the_page(built: Client, path: str) -> None:
+    """A name that is kept for a door, of this release or a later one, is a JSON 404."""
     answer = built.http.get(built.url + path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import from_json
 
 from agenttrace.wire import (
     WIRE_VERSION,
@@ -78,9 +79,6 @@ def _check_times(start_ns: int, end_ns: int | None) -> None:
 
 Name: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=512), AfterValidator(_refuse_nul)
-]
-ShortText: TypeAlias = Annotated[
-    str, StringConstraints(max_length=512), AfterValidator(_refuse_nul)
 ]
 Tag: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=256), AfterValidator(_refuse_nul)
@@ -190,11 +188,11 @@ class ValidSpan(_Model):
     input: ValidPayload | None = None
     output: ValidPayload | None = None
     error: ValidError | None = None
-    model: ShortText | None = None
+    model: Name | None = None
     usage: ValidUsage | None = None
     cost: ValidCost | None = None
     attributes_json: str | None = None
-    replay_key: ShortText | None = None
+    replay_key: Name | None = None
     input_hash: Sha256Hex | None = None
     hash_version: Counter | None = None
     fn_hash: Sha256Hex | None = None
@@ -229,8 +227,9 @@ _decode_value: Final = msgspec.json.Decoder().decode
 _decode_flat: Final = msgspec.json.Decoder(
     dict[str, str | int | float | bool | list[str | int | float | bool | None] | None]
 ).decode
-# msgspec's text is for Python programmers ("Expected `object`"); its position helps everyone.
-_POSITION: Final = re.compile(r"\(byte (\d+)\)")
+_POSITION: Final = re.compile(r" at line (\d+) column (\d+)$")
+_SHOWN_PATH: Final = 4
+"""Of a long path to a field, so many parts are shown of each end."""
 
 
 def parse_line(line: bytes) -> ValidRecord:
@@ -248,10 +247,10 @@ def parse_line(line: bytes) -> ValidRecord:
     except UnicodeDecodeError as error:
         raise WireError("invalid_utf8", f"the line is not UTF-8 at byte {error.start}") from error
     fields = _split(line, "the line")
-    version = _decode_small(fields.pop("v", None))
+    version = _decode_small(fields.pop("v", None), "v")
     if version != WIRE_VERSION or isinstance(version, bool):
         raise WireError("unknown_version", f"v must be {WIRE_VERSION}")
-    kind = _decode_small(fields.get("type"))
+    kind = _decode_small(fields.get("type"), "type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise WireError("unknown_type", "type must be 'run', 'span' or 'event'")
@@ -272,7 +271,7 @@ def _collect_values(fields: dict[str, msgspec.Raw], model: type[BaseModel]) -> d
         elif key in _FLAT_FIELDS:
             values[f"{key}_json"] = _read_flat(text, key)
         elif key in model.model_fields:
-            values[key] = _decode_small(raw)
+            values[key] = _decode_small(raw, key)
     return values
 
 
@@ -282,21 +281,40 @@ def _split(text: bytes, where: str) -> dict[str, msgspec.Raw]:
     except msgspec.ValidationError as error:
         raise WireError("invalid_json", f"{where} must be a JSON object") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise WireError("invalid_json", f"{where} is not valid JSON{_locate(error)}") from error
+        raise _refuse_json(error, text, where) from error
 
 
-def _locate(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return " (nested too deeply)"
-    found = _POSITION.search(str(error))
-    return f" at byte {found[1]}" if found else ""
-
-
-def _decode_small(raw: msgspec.Raw | None) -> Any:
+def _decode_small(raw: msgspec.Raw | None, where: str) -> Any:
     try:
         return None if raw is None else _decode_value(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise WireError("invalid_json", f"not valid JSON{_locate(error)}") from error
+        assert raw is not None
+        raise _refuse_json(error, bytes(raw), where) from error
+
+
+def _refuse_json(error: Exception, text: bytes, where: str) -> WireError:
+    if isinstance(error, RecursionError):
+        return WireError("invalid_json", f"{where} is not valid JSON (nested too deeply)")
+    if isinstance(error, msgspec.ValidationError):  # JSON, but no value of ours
+        return WireError("invalid_field", f"{where} has a number that is out of range")
+    return WireError("invalid_json", f"{where} is not valid JSON{_locate(text)}")
+
+
+def _locate(text: bytes) -> str:
+    # msgspec names no place for half of its errors; a second parser does for each.
+    try:
+        from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        found = _POSITION.search(str(error))
+        reason = str(error)[: found.start()] if found else ""
+        if found is None or reason.startswith("recursion limit"):
+            return ""
+        if reason.startswith("EOF"):
+            return ": it ends too early"
+        before = text.split(b"\n")[: int(found[1]) - 1]
+        byte = sum(len(line) + 1 for line in before) + int(found[2]) - 1
+        return f" at byte {max(byte, 0)}: {reason}"
+    return ""
 
 
 def _read_payload(text: bytes, key: str) -> dict[str, Any]:
@@ -304,18 +322,22 @@ def _read_payload(text: bytes, key: str) -> dict[str, Any]:
     if "value" not in parts:
         raise WireError("invalid_field", f"{key}.value is missing")
     value = bytes(parts.pop("value")).decode()
-    rest = {name: _decode_small(raw) for name, raw in parts.items()}
+    rest = {name: _decode_small(raw, f"{key}.{name}") for name, raw in parts.items()}
     return {**rest, "value_json": value}
 
 
 def _read_flat(text: bytes, key: str) -> str:
     try:
         flat = _decode_flat(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
+        if str(error).startswith("Number out of range"):
+            raise _refuse_json(error, text, key) from error
         raise WireError(
             "invalid_field",
             f"{key} must be a flat object of strings, numbers, booleans or lists of them",
         ) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _refuse_json(error, text, key) from error
     if len(flat) > MAX_ATTRIBUTES:
         raise WireError("invalid_field", f"{key} has {len(flat)} keys; at most {MAX_ATTRIBUTES}")
     return text.decode()
@@ -323,6 +345,9 @@ def _read_flat(text: bytes, key: str) -> str:
 
 def _describe(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the record"
+    path = [str(part) for part in first["loc"]]
+    if len(path) > 2 * _SHOWN_PATH:
+        path[_SHOWN_PATH:-_SHOWN_PATH] = ["…"]
+    where = ".".join(path) or "the record"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{more}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_WIRE_BYTES: Final = 16 * 1024 * 1024
 MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024
+MAX_GZIP_MEMBERS: Final = 1_000
 BODY_TIMEOUT_S: Final = 60
 
 _GZIP_WINDOW: Final = 31  # zlib's sign for a gzip stream
@@ -68,6 +69,7 @@ class _Inflater:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._members = 1
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -85,6 +87,12 @@ class _Inflater:
     def _step(self, data: bytes) -> bytes:
         """Inflate at most a mebibyte; return what is left to do."""
         if self._member.eof:
+            # Twenty bytes make an empty one, and each costs more than its bytes do.
+            if self._members == MAX_GZIP_MEMBERS:
+                raise HTTPException(
+                    413, f"the body has over {MAX_GZIP_MEMBERS} gzip members; send several requests"
+                )
+            self._members += 1
             self._member = zlib.decompressobj(_GZIP_WINDOW)
         try:
             plain = self._member.decompress(data, _INFLATE_STEP_BYTES)

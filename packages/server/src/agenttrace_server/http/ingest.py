@@ -43,7 +43,9 @@ class IngestRoute:
         except OverloadedError as error:
             retry = {"Retry-After": str(error.retry_after_s)}
             return make_error(503, "overloaded", str(error), headers=retry)
-        return JSONResponse(_dump(result), status_code=200 if result.accepted else 400)
+        # A body without lines is a batch of none: nothing of it was refused.
+        is_refused = result.rejected and not result.accepted
+        return JSONResponse(_dump(result), status_code=400 if is_refused else 200)
 
 
 def _check_content_type(request: Request) -> None:

@@ -8,18 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from agenttrace_server.http.errors import refuse_websocket
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
 
-_API_PATH: Final = re.compile(r"/+(api|graphql|v1)(/|$)", re.IGNORECASE)
+# Doors, those of later releases too: a program that asks for one must not get a page.
+_RESERVED_PATH: Final = re.compile(
+    r"/+(api|graphql|v1|healthz|readyz|metrics|docs)(/|$)", re.IGNORECASE
+)
 _HASHED: Final = "assets/"  # Vite puts a hash of the content into the names in here
 _FOREVER: Final = "public, max-age=31536000, immutable"
+_MIN_COMPRESSED_BYTES: Final = 1024
+_COMPRESSION: Final = 6  # 9 gains less than one per cent
 _NOT_BUILT: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>AgentTrace</title></head>
 <body>
@@ -33,15 +41,24 @@ What it holds can be read at <code>/graphql</code>.</p>
 
 
 class Dashboard:
-    """Serves the files of the dashboard."""
+    """Serves the files of the dashboard, compressed for who takes gzip."""
 
     def __init__(self, folder: Path = STATIC_FOLDER) -> None:
         self._folder = folder
         self._files = StaticFiles(directory=folder, check_dir=False)
+        self._compressed = GZipMiddleware(
+            self._answer, minimum_size=_MIN_COMPRESSED_BYTES, compresslevel=_COMPRESSION
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with a file, the app's page, or 404 for a path of the API."""
-        if _API_PATH.match(scope["path"]):
+        """Answer with a file, the app's page, or 404 for a name that is reserved for a door."""
+        if scope["type"] == "websocket":
+            await refuse_websocket(receive, send)
+            return
+        await self._compressed(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _RESERVED_PATH.match(scope["path"]):
             raise HTTPException(404, f"there is nothing at {scope['path'][:200]}")
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, "only GET", headers={"Allow": "GET, HEAD"})
@@ -64,5 +81,10 @@ class Dashboard:
 
 
 def _cache(response: Response, path: str) -> Response:
+    # One file has two forms on the wire: the same content (a weak tag), not the same bytes.
+    if "etag" in response.headers:
+        response.headers["ETag"] = f"W/{response.headers['etag']}"
+    if response.status_code == HTTPStatus.NOT_MODIFIED:  # to others the middleware adds it
+        response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _FOREVER if path.startswith(_HASHED) else "no-cache"
     return response
