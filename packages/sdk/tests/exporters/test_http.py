@@ -68,7 +68,7 @@ def test_a_server_that_is_busy_is_tried_again(
     assert exporter.export(make_records(1)) == ExportResult.DELIVERED
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 415, 422, 500, 501])
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 415, 422, 501])
 def test_any_other_status_refuses_the_batch(
     connect: Connect, server: Server, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,6 +82,59 @@ def test_any_other_status_refuses_the_batch(
     assert [request.path for request in server.requests] == ["/api/ingest"] * 2
     (warning,) = [record.getMessage() for record in caplog.records]
     assert f"with status {status}: " in warning
+
+
+def test_an_error_of_the_server_is_tried_three_times_more(connect: Connect, server: Server) -> None:
+    """A batch that the server fails on each time must not hold up all others; each has its own."""
+    server.answer = lambda _: Answer(500, b"")
+    exporter = connect(server.endpoint)
+    for _ in range(2):
+        kinds = [exporter.export(make_records(1)).kind for _ in range(4)]
+        assert kinds == ["retry", "retry", "retry", "rejected"]
+    server.script(Answer(500, b""))
+    assert [exporter.export(make_records(1)).kind for _ in range(2)] == ["retry", "delivered"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            Answer(401, report(rejected=2)),
+            "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",
+        ),
+        (Answer(413, report(rejected=1)), "one record is larger than the server takes"),
+        (Answer(400, report((1, "odd"))), "odd: why"),
+        (Answer(404, b""), "there is no such path; the endpoint should end in /api"),
+        (Answer(418, b""), "that is not the answer of an AgentTrace server's API"),
+    ],
+)
+def test_the_warning_of_a_refusal_says_what_to_do(
+    connect: Connect,
+    server: Server,
+    answer: Answer,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """In whole sentences, whether the server names a reason or not."""
+    server.script(answer)
+    with caplog.at_level(logging.WARNING, "agenttrace"):
+        connect(server.endpoint).export(make_records(1))
+    (warning,) = [each.getMessage() for each in caplog.records if each.name == "agenttrace"]
+    assert warning == (
+        f"{server.endpoint}/ingest refuses records with status {answer.status}: {why}. "
+        "They are dropped and counted in tracer.stats()."
+    )
+
+
+def test_the_key_of_the_environment_is_sent_unless_one_is_given(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by an exporter that the program makes itself; an empty text is no key."""
+    monkeypatch.setenv("AGENTTRACE_API_KEY", "from-environment")
+    for api_key in (None, "given", ""):
+        connect(server.endpoint, api_key=api_key).export(make_records(1))
+    sent = [request.headers.get("authorization") for request in server.requests]
+    assert sent == ["Bearer from-environment", "Bearer given", None]
 
 
 def test_a_200_of_something_else_is_no_delivery(connect: Connect, server: Server) -> None:
@@ -234,7 +287,22 @@ def test_retry_after_may_be_a_date() -> None:
     assert read_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
 
 
-@pytest.mark.parametrize("endpoint", ["", "localhost:8000", "ftp://x/api", "http://", "/api"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "localhost:8000",
+        "ftp://x/api",
+        "http://",
+        "/api",
+        "http://localhost:abc/api",
+        "http://localhost:99999/api",
+        "http://localhost:0/api",
+        "http://[::1/api",
+        "http://localhost/api?key=1",
+        "http://localhost/api#top",
+    ],
+)
 def test_an_endpoint_that_is_no_url_is_an_error(endpoint: str) -> None:
     """It is told when it is configured."""
     with pytest.raises(ConfigurationError, match="expected one such as http://localhost:8000/api"):

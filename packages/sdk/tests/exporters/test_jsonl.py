@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import resource
+import signal
 import stat
 from typing import TYPE_CHECKING, Any, cast
 
@@ -109,3 +112,40 @@ def test_a_device_needs_no_sync() -> None:
     assert exporter.export(RECORDS) == ExportResult.DELIVERED
     assert exporter.flush(timeout_s=1)
     exporter.shutdown(timeout_s=1)
+
+
+def test_a_torn_line_is_ended_before_the_next(tmp_path: Path) -> None:
+    """A process that died within a write costs its own line and no other."""
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"torn":')
+    exporter = JSONLExporter(path)
+    assert exporter.export(RECORDS) == ExportResult.DELIVERED
+    exporter.shutdown(timeout_s=1)
+    assert path.read_bytes() == b'{"torn":\n{"n":0}\n{"n":1}\n{"n":2}\n'
+
+
+def test_a_write_that_was_cut_off_costs_no_record_that_follows(tmp_path: Path) -> None:
+    """What is counted as delivered can be read back, although the file was at its limit between."""
+    path = tmp_path / "t.jsonl"
+    exporter = JSONLExporter(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12, limits[1]))
+        assert exporter.export(RECORDS).kind == "rejected"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert path.read_bytes() == b'{"n":0}\n{"n"'
+    assert exporter.export(RECORDS) == ExportResult.DELIVERED
+    exporter.shutdown(timeout_s=1)
+    assert [json.loads(line) for line in path.read_bytes().splitlines()[2:]] == RECORDS
+
+
+def test_the_path_is_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes its folder writes no second file; a tilde is the home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    here, home = JSONLExporter("t.jsonl"), JSONLExporter("~/t.jsonl")
+    monkeypatch.chdir("/")
+    assert (here.path, home.path) == (tmp_path / "t.jsonl", tmp_path / "home" / "t.jsonl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -94,7 +94,21 @@ class _PluginGroup(TyperGroup):
                 f"No such command '{wanted}'. It may belong to a plugin that failed to load: "
                 f"{names} (see agenttrace plugins)."
             )
-        return f"No such command '{wanted}'. It comes with: pip install {_ELSEWHERE[wanted]}"
+        distribution = _ELSEWHERE[wanted]
+        if _is_installed(distribution):
+            return (
+                f"No such command '{wanted}'. {distribution} is installed, but AGENTTRACE_PLUGINS "
+                "does not name its plugin."
+            )
+        return f"No such command '{wanted}'. It comes with: pip install {distribution}"
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def build(manager: PluginManager) -> Any:

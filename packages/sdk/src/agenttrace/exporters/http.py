@@ -16,6 +16,7 @@ from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
+from agenttrace.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,9 @@ TOTAL_TIMEOUT_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
 MIN_GZIP_BYTES: Final = 32 * 1024
 RETRY_STATUSES: Final = frozenset({408, 429, 502, 503, 504})
+MAX_ERROR_RETRIES: Final = 3
 _CONTENT_TOO_LARGE: Final = 413
+_SERVER_ERROR: Final = 500
 
 
 class APIExporter(Exporter):
@@ -36,7 +39,8 @@ class APIExporter(Exporter):
     A batch is delivered when the server answers 2xx, which it does after its commit; lines that it
     refuses are counted as `rejected`. While the server cannot be reached, or answers 408, 429, 502,
     503 or 504, the batch stays and is sent again with growing pauses; `Retry-After` is honoured.
-    Any other status refuses the batch for good. While the server is away there is one warning.
+    After 500 it is sent again 3 times. Any other status refuses the batch for good. While the
+    server is away there is one warning.
 
     Guarantee: at least once while the program runs; what waits at its end is dropped and counted.
     """
@@ -44,16 +48,15 @@ class APIExporter(Exporter):
     def __init__(self, endpoint: str, *, api_key: str | None = None) -> None:
         """`endpoint` is the server's API, such as `http://localhost:8000/api`.
 
+        Without `api_key` the key is AGENTTRACE_API_KEY, if that is set; an empty text is no key.
+
         Raises:
             ConfigurationError: when `endpoint` is no http or https URL.
 
         """
-        parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError(
-                f"endpoint {endpoint!r} is no http or https URL; "
-                "expected one such as http://localhost:8000/api"
-            )
+        _check_endpoint(endpoint)
+        if api_key is None:
+            api_key = read_settings().api_key
         self.endpoint = endpoint.rstrip("/")
         self._url = f"{self.endpoint}/ingest"
         self._headers = {"content-type": "application/x-ndjson"}
@@ -62,6 +65,7 @@ class APIExporter(Exporter):
         self._client: httpx.Client | None = None
         self._client_pid = 0
         self._has_warned = False
+        self._error_retries = 0
 
     def export(self, records: Sequence[Record]) -> ExportResult:
         """Send the records in one request, in halves where it is too large for the server."""
@@ -131,6 +135,10 @@ class APIExporter(Exporter):
         if status in RETRY_STATUSES:
             self._warn(f"{self._url} answers {status}")
             return ExportResult.RETRY(read_retry_after(retry_after))
+        if status == _SERVER_ERROR and self._error_retries < MAX_ERROR_RETRIES:
+            self._error_retries += 1
+            return ExportResult.RETRY(read_retry_after(retry_after))
+        self._error_retries = 0
         report = _read_report(answer)
         if 200 <= status < 300 and report is not None:  # noqa: PLR2004 -- the 2xx class
             self._has_warned = False
@@ -138,9 +146,10 @@ class APIExporter(Exporter):
             return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
         if report is not None:
             reasons = dict.fromkeys(range(count), f"status {status}") | _find_reasons(report, count)
-            self._warn_rejected(status, next(iter(reasons.values())))
+            named = (each for each in reasons.values() if each != _UNNAMED)
+            self._warn_rejected(status, _HINTS.get(status) or next(named, _UNNAMED))
             return ExportResult.REJECTED(reasons)
-        why = _HINTS.get(status, "is that an AgentTrace server's API?")
+        why = _HINTS.get(status, _NO_API)
         self._warn_rejected(status, why)
         return ExportResult.REJECTED(dict.fromkeys(range(count), f"status {status}"))
 
@@ -157,17 +166,32 @@ class APIExporter(Exporter):
         if not self._has_warned:
             self._has_warned = True
             log_warning(
-                f"{self._url} refuses records with status {status}: {why} They are dropped and "
-                "counted in tracer.stats()."
+                f"{self._url} refuses records with status {status}: {why.rstrip('.?!')}. They "
+                "are dropped and counted in tracer.stats()."
             )
 
 
+_NO_API: Final = "that is not the answer of an AgentTrace server's API"
+_UNNAMED: Final = "not named in the server's answer"
 _HINTS: Final = {
-    401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key.",
-    403: "the API key may not ingest.",
-    404: "there is no such path; the endpoint should end in /api.",
-    413: "one record is larger than the server takes.",
+    401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",
+    403: "the API key may not ingest",
+    404: "there is no such path; the endpoint should end in /api",
+    413: "one record is larger than the server takes",
 }
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        parts = urlsplit(endpoint)
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number up to 65535, an IPv6 address without its end
+        is_valid = False
+    if not is_valid or "?" in endpoint or "#" in endpoint:
+        raise ConfigurationError(
+            f"endpoint {endpoint!r} is no http or https URL of a host, a port and a path alone; "
+            "expected one such as http://localhost:8000/api"
+        )
 
 
 def read_retry_after(value: str | None) -> float | None:
@@ -202,7 +226,7 @@ def _find_reasons(report: dict[str, Any], count: int) -> dict[int, str]:
     if type(rejected) is int:  # the list is capped: count those too that it does not name
         others = (index for index in range(count) if index not in reasons)
         for _, index in zip(range(rejected - len(reasons)), others, strict=False):
-            reasons[index] = "not named in the server's answer"
+            reasons[index] = _UNNAMED
     return reasons
 
 

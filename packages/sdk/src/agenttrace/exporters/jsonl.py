@@ -29,7 +29,8 @@ class JSONLExporter(Exporter):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        # Where it is now: the program may change its folder before the first record.
+        self.path = Path(path).expanduser().absolute()
         self._has_warned = False
         self._descriptor: int | None = None
 
@@ -39,6 +40,8 @@ class JSONLExporter(Exporter):
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
+                if _ends_within_a_line(self.path):
+                    data = b"\n" + data
             _write_all(self._descriptor, data)
         except OSError as error:
             self._warn(error)
@@ -88,6 +91,18 @@ class JSONLExporter(Exporter):
 
 # A pipe or a terminal has nothing to sync.
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EROFS})
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    # What a process left that died within a write, or a disk that was full. A failed write closes
+    # the file, so that its own torn line is found here as well.
+    if not path.is_file():  # a pipe or a device cannot be read back
+        return False
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -66,7 +66,7 @@ def _make_http(target: str, **options: object) -> Exporter:
     from agenttrace.exporters.http import APIExporter  # noqa: PLC0415 -- 100 ms, when it is picked
 
     api_key = options.get("api_key")
-    return APIExporter(target, api_key=api_key if isinstance(api_key, str) else None)
+    return APIExporter(target, api_key=api_key if isinstance(api_key, str) else "")
 
 
 def _make_console(target: str, **_options: object) -> Exporter:
