@@ -207,6 +207,38 @@ def test_without_rates_nothing_is_estimated(recording: Recording) -> None:
     assert not {"usage", "cost"} & recording.span("ask").keys()
 
 
+def test_what_is_cut_from_a_payload_counts_by_its_text(recording: Recording) -> None:
+    """Four bytes of the text a token, not of its escaped JSON, keys left out."""
+    text = '"\n' * 400_000
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1)
+    def ask(prompt: object) -> str:
+        return text
+
+    with recording.tracer.run("agent"):
+        ask({"key": [text]})
+    span = recording.span("ask")
+    assert span["input"]["fidelity"] == span["output"]["fidelity"] == "truncated"
+    assert span["usage"] == {
+        "prompt_tokens": 200_000,
+        "completion_tokens": 200_000,
+        "total_tokens": 400_000,
+        "source": "estimated",
+    }
+
+
+def test_what_is_not_captured_is_not_counted(recording: Recording) -> None:
+    """Half an estimate would look like a whole one."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1, capture_input=False)
+    def ask(prompt: str) -> str:
+        return prompt
+
+    with recording.tracer.run("agent"):
+        ask("abcd")
+    assert not {"usage", "cost"} & recording.span("ask").keys()
+
+
 def test_a_failed_call_has_no_estimate(recording: Recording) -> None:
     """Nothing came back, so nothing is known of its price."""
 

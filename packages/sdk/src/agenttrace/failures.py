@@ -86,7 +86,7 @@ def _read_message(error: BaseException) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as second:  # noqa: BLE001 -- a __str__ is user code
-        from agenttrace.encoding.freeze import name_class  # noqa: PLC0415 -- as in Failure
+        from agenttrace.encoding.objects import name_class  # noqa: PLC0415 -- as in Failure
 
         return f"(its text could not be read: {name_class(type(second))})"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ESTIMATE_METHOD: Final = "utf8-bytes/4"
 """The name under which estimated spans carry the method, so that a better one can be told apart."""
 
-BYTES_PER_TOKEN: Final = 4
+_BYTES_PER_TOKEN: Final = 4
 _MAX_TOKENS: Final = 2**31 - 1
 _MAX_COST_USD: Final = 1_000_000
 FIELDS: Final = (
@@ -61,10 +61,16 @@ def estimate_tokens(value: Any) -> int:
     the same figure everywhere, and is marked `estimated` wherever it is used. Keys, numbers and
     the framing of messages are not counted.
     """
-    return -(-_count_bytes(value) // BYTES_PER_TOKEN)
+    return divide_bytes(count_text_bytes(value))
 
 
-def _count_bytes(value: Any) -> int:
+def divide_bytes(count: int) -> int:
+    """Return the estimated number of tokens of so many bytes of text."""
+    return -(-count // _BYTES_PER_TOKEN)
+
+
+def count_text_bytes(value: Any) -> int:
+    """Return the bytes of UTF-8 of all texts within a JSON value, keys left out."""
     total = 0
     rest = [value]
     while rest:

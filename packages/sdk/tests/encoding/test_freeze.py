@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import threading
 import time
 from typing import Any, NoReturn
 from unittest.mock import MagicMock
@@ -139,7 +140,7 @@ def test_a_mock_has_no_fields() -> None:
 
 
 def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """50 ms a value: a walk that takes longer ends, and says so."""
+    """A second of the thread's own time: a walk that takes longer ends, says so, has no hash."""
 
     @dataclasses.dataclass
     class Slow:
@@ -148,13 +149,74 @@ def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
     def tick() -> float:
-        now[0] += 0.02
+        now[0] += 0.2
         return now[0]
 
-    monkeypatch.setattr("agenttrace.encoding.freeze.perf_counter", tick)
+    monkeypatch.setattr("agenttrace.encoding.freeze.thread_time", tick)
     frozen = freeze([Slow() for _ in range(5_000)])
     assert frozen.fidelity == "truncated"
-    assert b'"$cut":"time"' in encode(frozen, max_bytes=10**7).text
+    encoded = encode(frozen, max_bytes=10**7, with_hash=True)
+    assert b'{"$cut":"time"}' in encoded.text
+    assert encoded.hash is None
+
+
+def test_slow_fields_are_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object of a thousand properties is not read to its end when each takes its time."""
+    now = [0.0]
+    names = [f"field_{n}" for n in range(1_000)]
+
+    def read(_self: object) -> int:
+        now[0] += 0.01
+        return 1
+
+    slow = dataclasses.make_dataclass("slow", names)
+    value = slow(*names)
+    for name in names:
+        setattr(slow, name, property(read))
+    monkeypatch.setattr("agenttrace.encoding.freeze.thread_time", lambda: now[0])
+    frozen = freeze(value)
+    assert (frozen.fidelity, frozen.is_whole) == ("truncated", False)
+    assert now[0] < 5
+
+
+def test_a_busy_machine_changes_no_hash() -> None:
+    """However long the walk takes by the wall clock, equal values have equal hashes."""
+
+    @dataclasses.dataclass
+    class Part:
+        number: int
+        text: str = "t"
+
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            pass
+
+    threads = [threading.Thread(target=spin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        value = [Part(n) for n in range(3_300)]
+        taken = [encode(freeze(value), max_bytes=10**7, with_hash=True) for _ in range(3)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len({encoded.hash for encoded in taken}) == 1
+    assert taken[0].hash is not None
+    assert {encoded.fidelity for encoded in taken} == {"structural"}
+
+
+def test_what_cannot_be_walked_has_no_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of its content was seen, so its hash would be that of any other."""
+
+    def fail(*_args: object) -> NoReturn:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr("agenttrace.encoding.freeze._Walk.read", fail)
+    encoded = encode(freeze([{1}]), max_bytes=9999, with_hash=True)
+    assert (encoded.text, encoded.hash) == (b'{"$opaque":"builtins.list"}', None)
 
 
 def test_the_worst_value_takes_little_time() -> None:

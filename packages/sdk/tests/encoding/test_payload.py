@@ -7,7 +7,8 @@ import datetime as dt
 import enum
 import json
 import math
-from collections import OrderedDict, namedtuple
+from array import array
+from collections import OrderedDict, deque, namedtuple
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
@@ -145,7 +146,16 @@ def test_plain_data_is_exact(value: Any) -> None:
         (dt.time(1, 2), "01:02:00"),
         (dt.timedelta(seconds=1.5), 1.5),
         (Decimal("1.10"), "1.10"),
+        (dt.timedelta.max, [999_999_999, 86_399_999_999]),
         (Fraction(1, 3), [1, 3]),
+        (range(0, 4, 2), [0, 3, 2]),
+        (slice(1, None), [1, None, None]),
+        (deque([1, "a"], 5), [1, "a"]),
+        ({"b": 1, "a": 2}.keys(), ["a", "b"]),
+        ({"b": 1, "a": 2}.values(), [1, 2]),
+        ({"b": 1, "a": 2}.items(), [["a", 2], ["b", 1]]),
+        (OrderedDict(b=1).keys(), ["b"]),
+        (array("i", [1]), {"$bytes": "AQAAAA=="}),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (PurePosixPath("/a/b"), "/a/b"),
         (ValueError("x", 1), ["x", 1]),
@@ -229,7 +239,7 @@ def test_a_long_value_is_cut_and_says_what_it_was(wrap: bool) -> None:
     whole = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     encoded = encode(take_snapshot(value, max_bytes=1024), max_bytes=1024)
     assert encoded.fidelity == "truncated"
-    assert (encoded.total_bytes, encoded.sha256) == (len(whole), sha256(whole).hexdigest())
+    assert encoded.whole == (len(whole), sha256(whole).hexdigest(), len(text.encode()))
     preview = json.loads(encoded.text)
     assert preview == (whole if wrap else text.encode())[:256].decode("utf-8", "ignore")
 

@@ -8,9 +8,10 @@ that a dataclass names as a field) whatever it raises is contained, except Keybo
 
 from __future__ import annotations
 
+import re
 from binascii import b2a_base64
 from math import isfinite
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.encoding.canonical import write_canonical
@@ -23,13 +24,14 @@ from agenttrace.encoding.objects import (
     short_name,
 )
 from agenttrace.encoding.tree import (
+    BUFFER,
     BYTES,
     CUT,
     CYCLE,
     FLOAT,
+    MAX_CPU_SECONDS,
     MAX_DEPTH,
     MAX_NODES,
-    MAX_SECONDS,
     MAX_TEXT_CHARS,
     OPAQUE,
     TEXT,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _NODE_BYTES: Final = 64
+_EXACT_SECONDS: Final = 2.0**33  # beyond, two microseconds may be one float
+# Items that are addresses differ in equal objects; Zf, Zd and Zg are complex numbers.
+_ADDRESSES: Final = re.compile("[OPXz&]|Z(?![fdg])")
 _NODES_BETWEEN_LOOKS_AT_THE_CLOCK: Final = 256
 
 
@@ -56,8 +61,10 @@ def freeze(value: object) -> Frozen:
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 -- whatever an object does, recording it is not its user's concern
-        return Frozen(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE, _NODE_BYTES)
-    return Frozen(tree, walk.fidelity, walk.text_chars + walk.nodes * _NODE_BYTES)
+        opaque = Tag(OPAQUE, name_class(type(value)))
+        return Frozen(opaque, Fidelity.OPAQUE, _NODE_BYTES, is_whole=False)
+    size = walk.text_chars + walk.nodes * _NODE_BYTES
+    return Frozen(tree, walk.fidelity, size, is_whole=walk.fidelity is not Fidelity.TRUNCATED)
 
 
 _Reader: TypeAlias = "Callable[[_Walk, Any, int], Tree]"
@@ -65,14 +72,15 @@ _Row: TypeAlias = "tuple[type | tuple[type, ...], _Reader]"
 
 
 class _Walk:
-    __slots__ = ("_deadline", "_path", "fidelity", "nodes", "text_chars")
+    __slots__ = ("_deadline_s", "_next_look", "_path", "fidelity", "nodes", "text_chars")
 
     def __init__(self) -> None:
         self.fidelity = Fidelity.EXACT
         self.nodes = 0
         self.text_chars = 0
-        self._path: set[int] = set()
-        self._deadline = perf_counter() + MAX_SECONDS
+        self._path: dict[int, int] = {}
+        self._deadline_s = thread_time() + MAX_CPU_SECONDS
+        self._next_look = _NODES_BETWEEN_LOOKS_AT_THE_CLOCK
 
     def read(self, value: Any, depth: int) -> Tree:
         self.nodes += 1
@@ -84,28 +92,29 @@ class _Walk:
             return self._read_text(value)
         if kind is float:
             return self._read_float(value)
-        reason = self._find_limit(depth)
+        reason = "depth" if depth >= MAX_DEPTH else self._find_limit()
         if reason is not None:
             return self._mark(Tag(CUT, reason), Fidelity.TRUNCATED)
-        if id(value) in self._path:
-            return self._mark(Tag(CYCLE, name_class(kind)), Fidelity.OPAQUE)
-        self._path.add(id(value))
+        holder = self._path.get(id(value))
+        if holder is not None:  # how far up it is tells apart what would unfold to different values
+            return self._mark(Tag(CYCLE, name_class(kind), str(depth - holder)), Fidelity.OPAQUE)
+        self._path[id(value)] = depth
         try:
             return self._read_compound(value, kind, depth + 1)
         finally:
-            self._path.discard(id(value))
+            del self._path[id(value)]
 
-    def _find_limit(self, depth: int) -> str | None:
-        if depth >= MAX_DEPTH:
-            return "depth"
+    def _find_limit(self) -> str | None:
         if self.nodes > MAX_NODES:
             return "nodes"
         if self.text_chars > MAX_TEXT_CHARS:
             return "text"
-        # Only compound values look at the clock, and only now and then: it costs as much as a node.
-        if self.nodes % _NODES_BETWEEN_LOOKS_AT_THE_CLOCK < 2 and perf_counter() > self._deadline:  # noqa: PLR2004 -- two nodes in a row, as one may be a scalar
-            self.nodes = MAX_NODES + 1
-            return "time"
+        # The clock is looked at only now and then: it costs as much as a node.
+        if self.nodes >= self._next_look:
+            self._next_look = self.nodes + _NODES_BETWEEN_LOOKS_AT_THE_CLOCK
+            if thread_time() > self._deadline_s:
+                self.nodes = MAX_NODES + 1
+                return "time"
         return None
 
     def _mark(self, tree: Tree, fidelity: Fidelity) -> Tree:
@@ -164,11 +173,15 @@ class _Walk:
     def _read_object(self, value: object, depth: int) -> Tree:
         names = list_fields(value)
         if names is None:
+            buffer = _read_buffer(self, value)
+            if buffer is not None:
+                return buffer
             return self._mark(Tag(OPAQUE, name_class(type(value))), Fidelity.OPAQUE)
         fields: dict[str, Tree] = {}
         for name in names:
-            if self.nodes > MAX_NODES:
-                fields[f"${CUT}"] = self._mark("nodes", Fidelity.TRUNCATED)
+            reason = self._find_limit()  # reading a field may run code: the clock counts here too
+            if reason is not None:
+                fields[f"${CUT}"] = self._mark(reason, Fidelity.TRUNCATED)
                 break
             field = read_field(value, name)
             if field is UNREADABLE:
@@ -178,19 +191,40 @@ class _Walk:
         return Tag("object", fields, short_name(value))
 
 
-def _write_base64(data: bytes | bytearray | memoryview) -> str:
+def _write_base64(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
 
 def _read_bytes(walk: _Walk, value: Any, _depth: int) -> Tree:
     kind = type(value)  # isinstance would ask an object for its __class__, which is user code
-    if kind is memoryview:
-        value, kind = value.tobytes(), bytes
-    length = bytearray.__len__(value) if issubclass(kind, bytearray) else bytes.__len__(value)
-    walk.text_chars += length * 4 // 3
+    if kind is bytes:
+        return _write_buffer(walk, memoryview(value))
+    base = bytearray if issubclass(kind, bytearray) else bytes
+    # A slice is of the built-in type: a subclass's __buffer__ never runs.
+    view = memoryview(base.__getitem__(value, slice(None)))
+    return Tag(BUFFER, _write_buffer(walk, view), short_name(value))
+
+
+def _read_buffer(walk: _Walk, value: Any) -> Tree | None:
+    """Return the type, format, shape and bytes of an array and the like; None if it is none."""
+    try:
+        view = memoryview(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- TypeError for what is no buffer; a __buffer__ may raise anything
+        return None
+    with view:
+        if _ADDRESSES.search(view.format):
+            return None
+        name = f"{short_name(value)} {view.format} {'x'.join(map(str, view.shape or ()))}"
+        return Tag(BUFFER, _write_buffer(walk, view), name)
+
+
+def _write_buffer(walk: _Walk, view: memoryview) -> Tree:
+    walk.text_chars += view.nbytes * 4 // 3
     if walk.text_chars > MAX_TEXT_CHARS:
         return walk._mark(Tag(CUT, "text"), Fidelity.TRUNCATED)  # noqa: SLF001 -- one module
-    return Tag(BYTES, _write_base64(value))
+    return Tag(BYTES, _write_base64(view.tobytes()))
 
 
 def _read_tuple(walk: _Walk, value: Any, depth: int) -> Tree:
@@ -198,7 +232,9 @@ def _read_tuple(walk: _Walk, value: Any, depth: int) -> Tree:
     names = find_in_class(type(value), "_fields")
     if isinstance(names, tuple) and len(names) == len(items) and all(map(_is_text, names)):
         return Tag("object", dict(zip(names, items, strict=True)), short_name(value))
-    return Tag("tuple", items, None if type(value) is tuple else short_name(value))
+    if type(value) is tuple:
+        return Tag("tuple", items)
+    return Tag("object", items, short_name(value))  # ["Class", […]] is a tuple's own content too
 
 
 def _is_text(value: object) -> bool:
@@ -206,9 +242,29 @@ def _is_text(value: object) -> bool:
 
 
 def _read_set(walk: _Walk, value: Any, depth: int) -> Tree:
-    iterate = set.__iter__ if issubclass(type(value), set) else frozenset.__iter__
+    kind = type(value)
+    iterate = set.__iter__ if issubclass(kind, set) else frozenset.__iter__
     items = walk._read_sequence(iterate(value), depth)  # noqa: SLF001 -- one module
-    return Tag("set", sorted(items, key=write_canonical))
+    if kind is set or kind is frozenset:
+        return Tag(kind.__name__, sorted(items, key=write_canonical))
+    return Tag("object", sorted(items, key=write_canonical), short_name(value))
+
+
+def _read_view(walk: _Walk, value: Any, depth: int) -> Tree:
+    items = walk._read_sequence(list(value), depth)  # noqa: SLF001 -- one module
+    if issubclass(type(value), type({}.values())):
+        return Tag("dict_values", items)
+    tag = "dict_keys" if issubclass(type(value), type({}.keys())) else "dict_items"
+    return Tag(tag, sorted(items, key=write_canonical))  # as in a dict, their order is no content
+
+
+def _read_range(_walk: _Walk, value: range, _depth: int) -> Tree:
+    # Equal ranges are written alike: range(0, 3, 2) and range(0, 4, 2) hold the same numbers.
+    if not value:
+        return Tag("range", [0, 0, 1])
+    last = value[-1]
+    step = value.step if value.start != last else 1
+    return Tag("range", [value.start, last + (1 if step > 0 else -1), step])
 
 
 def _read_enum(walk: _Walk, value: Any, depth: int) -> Tree:
@@ -225,16 +281,27 @@ def _read_as(tag: str, convert: Callable[[Any], Any]) -> _Reader:
     return read
 
 
+def _measure_delta(value: Any) -> float | list[int]:
+    from datetime import timedelta  # noqa: PLC0415 -- as in _load_readers
+
+    seconds = timedelta.total_seconds(value)
+    if abs(seconds) < _EXACT_SECONDS:
+        return seconds
+    days, rest = timedelta.__divmod__(value, timedelta(days=1))
+    return [days, timedelta.__floordiv__(rest, timedelta(microseconds=1))]
+
+
 def _read_exception(walk: _Walk, value: Any, depth: int) -> Tree:
     args = BaseException.__dict__["args"].__get__(value)
     return Tag("exception", walk.read(list(args), depth), name_class(type(value)))
 
 
-_NAMELESS: Final = frozenset({"builtins", "datetime", "decimal", "uuid", "pathlib"})
+_NAMELESS: Final = frozenset({"builtins", "datetime", "decimal", "uuid"})
 
 
 def _load_readers() -> tuple[_Row, ...]:
     # Imported when the first value that is not plain is seen: 15 ms that plain data does not pay.
+    from collections import deque  # noqa: PLC0415
     from datetime import date, datetime, time, timedelta  # noqa: PLC0415
     from decimal import Decimal  # noqa: PLC0415
     from enum import Enum  # noqa: PLC0415
@@ -253,11 +320,15 @@ def _load_readers() -> tuple[_Row, ...]:
         (dict, _read_as("dict", lambda value: dict(dict.items(value)))),
         (list, _read_as("list", lambda value: list(list.__iter__(value)))),
         ((set, frozenset), _read_set),
-        ((bytes, bytearray, memoryview), _read_bytes),
+        ((bytes, bytearray), _read_bytes),
+        (deque, _read_as("deque", lambda value: list(deque.__iter__(value)))),
+        (range, _read_range),
+        ((type({}.keys()), type({}.values()), type({}.items())), _read_view),
+        (slice, _read_as("slice", lambda v: [v.start, v.stop, v.step])),
         (datetime, _read_as("datetime", datetime.isoformat)),
         (date, _read_as("date", date.isoformat)),
         (time, _read_as("time", time.isoformat)),
-        (timedelta, _read_as("timedelta", timedelta.total_seconds)),
+        (timedelta, _read_as("timedelta", _measure_delta)),
         (Decimal, _read_as("decimal", Decimal.__str__)),
         (Fraction, _read_as("fraction", lambda v: [v._numerator, v._denominator])),  # noqa: SLF001 -- the properties may be overridden
         (complex, _read_as("complex", lambda v: [v.real, v.imag])),

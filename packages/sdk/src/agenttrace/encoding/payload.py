@@ -13,7 +13,7 @@ import orjson
 
 from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
-from agenttrace.encoding.snapshot import Encoded, Snapshot
+from agenttrace.encoding.snapshot import Encoded, Snapshot, Whole
 from agenttrace.encoding.tree import (
     MAX_DEPTH,
     MAX_TEXT_CHARS,
@@ -23,6 +23,7 @@ from agenttrace.encoding.tree import (
     Tag,
     Tree,
 )
+from agenttrace.usage import count_text_bytes
 from agenttrace.wire import Fidelity
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
@@ -63,7 +64,8 @@ def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> En
 def _encode_tree(frozen: Frozen, *, max_bytes: int, with_hash: bool) -> Encoded:
     value = show(frozen.tree)
     text = write_json(value)
-    canonical = write_canonical(frozen.tree).encode() if with_hash else None
+    # What was left out is not in the tree: a hash of the rest would be that of other values too.
+    canonical = write_canonical(frozen.tree).encode() if with_hash and frozen.is_whole else None
     return _finish(text, frozen.fidelity, canonical, max_bytes=max_bytes, value=value)
 
 
@@ -82,8 +84,7 @@ def _finish(
     return Encoded(
         shown,
         Fidelity.TRUNCATED.value,
-        total_bytes=len(text),
-        sha256=sha256(text).hexdigest(),
+        whole=Whole(len(text), sha256(text).hexdigest(), count_text_bytes(value)),
         input_hash=input_hash,
     )
 

@@ -14,10 +14,13 @@ from agenttrace.wire import Fidelity
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
 MAX_TEXT_CHARS: Final = 32 * 1024 * 1024
-MAX_SECONDS: Final = 0.05
+MAX_CPU_SECONDS: Final = 1.0
+"""The thread's own, and thirty times what MAX_NODES cost: a busy machine does not bring a value to
+it, only slow code in a value does."""
 
 FLOAT: Final = "float"
 BYTES: Final = "bytes"
+BUFFER: Final = "buffer"
 TEXT: Final = "text"
 OPAQUE: Final = "opaque"
 CYCLE: Final = "cycle"
@@ -62,11 +65,15 @@ def pick_worse(one: Fidelity, other: Fidelity) -> Fidelity:
 
 
 class Frozen:
-    """A tree, its fidelity, and about how many bytes of memory it takes."""
+    """A tree, its fidelity, and about how many bytes of memory it takes.
 
-    __slots__ = ("fidelity", "size", "tree")
+    `is_whole` is false when a part was left out, so that different values may have this tree.
+    """
 
-    def __init__(self, tree: Tree, fidelity: Fidelity, size: int) -> None:
+    __slots__ = ("fidelity", "is_whole", "size", "tree")
+
+    def __init__(self, tree: Tree, fidelity: Fidelity, size: int, *, is_whole: bool) -> None:
         self.tree = tree
         self.fidelity = fidelity
         self.size = size
+        self.is_whole = is_whole

@@ -16,9 +16,9 @@ from agenttrace.failures import Failure, write_failure
 from agenttrace.run import RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import (
-    BYTES_PER_TOKEN,
     ESTIMATE_METHOD,
     compute_cost,
+    divide_bytes,
     estimate_tokens,
 )
 from agenttrace.wire import (
@@ -94,8 +94,9 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
     if span.input is not None:
         encoded = _encode(span, "input", with_hash=True)
         _add_payload(b',"input":', encoded, parts)
-        digest = str(encoded.hash).encode()
-        parts.append(b',"input_hash":"%b","hash_version":%d' % (digest, HASH_VERSION))
+        if encoded.hash is not None:
+            digest = encoded.hash.encode()
+            parts.append(b',"input_hash":"%b","hash_version":%d' % (digest, HASH_VERSION))
 
 
 def _write_span_start(start: SpanStart) -> bytes:
@@ -133,9 +134,10 @@ def _write_span_end(span: Span) -> bytes:
 def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:
     fidelity = encoded.fidelity.encode()
     parts += (key, b'{"value":', encoded.text, b',"codec":"json","fidelity":"%b"' % fidelity)
-    if encoded.total_bytes is not None:
-        digest = str(encoded.sha256).encode()
-        parts.append(b',"bytes":%d,"sha256":"%b"' % (encoded.total_bytes, digest))
+    whole = encoded.whole
+    if whole is not None:
+        digest = whole.json_sha256.encode()
+        parts.append(b',"bytes":%d,"sha256":"%b"' % (whole.json_bytes, digest))
     parts.append(b"}")
 
 
@@ -175,8 +177,8 @@ def _estimate_usage(span: Span) -> UsageRecord | None:
 
 
 def _estimate(encoded: Encoded) -> int:
-    if encoded.total_bytes is not None:  # truncated: what is left out counts too
-        return -(-encoded.total_bytes // BYTES_PER_TOKEN)
+    if encoded.whole is not None:  # what was cut off counts too
+        return divide_bytes(encoded.whole.text_bytes)
     return estimate_tokens(orjson.loads(encoded.text))
 
 
@@ -252,9 +254,9 @@ def _write_payload(encoded: Encoded) -> dict[str, Any]:
         "codec": _JSON,
         "fidelity": encoded.fidelity,
     }
-    if encoded.total_bytes is not None:
-        payload["bytes"] = encoded.total_bytes
-        payload["sha256"] = encoded.sha256
+    if encoded.whole is not None:
+        payload["bytes"] = encoded.whole.json_bytes
+        payload["sha256"] = encoded.whole.json_sha256
     return payload
 
 
