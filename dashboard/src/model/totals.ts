@@ -22,6 +22,8 @@ export function totalsOf(spans: Iterable<Span>): Totals {
     if (span.type === "LLM_CALL") sum.llmCalls += 1;
     if (span.type === "TOOL_CALL") sum.toolCalls += 1;
     if (span.status === "ERROR") sum.errors += 1;
+    // An agent's figures repeat those of the steps within it: the server leaves them out as well.
+    if (span.type === "AGENT") continue;
     sum.promptTokens = plus(sum.promptTokens, span.promptTokens);
     sum.completionTokens = plus(sum.completionTokens, span.completionTokens);
     sum.totalTokens = plus(sum.totalTokens, span.totalTokens);
