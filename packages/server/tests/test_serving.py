@@ -64,7 +64,12 @@ def _follow_without_reading(plain: socket.socket) -> None:
     plain.settimeout(STUCK_S)
     ping = _make_frame({"type": "ping", "payload": {"x": "x" * 60_000}})
     with pytest.raises(TimeoutError):  # it takes nothing more: it waits for its reader
-        plain.sendall(ping * 1_000)
+        _send_many(plain, ping)
+
+
+def _send_many(plain: socket.socket, message: bytes) -> None:
+    for _ in range(10_000):
+        plain.sendall(message)
 
 
 def _stop(server: ServerProcess) -> tuple[int, str, float]:
@@ -115,18 +120,12 @@ def _connect_refused(server: ServerProcess) -> Iterator[None]:
 
 def test_clients_that_vanish_leave_no_trace(server_process: ServerProcess) -> None:
     """Connections that break off, in the middle of anything, are no errors of the server."""
-    with Client(server_process.url) as client:
-        client.send(
-            [make_run(), *(make_span(n, attributes={"t": "y" * 999}) for n in range(5_000))]
-        )
-    for number in range(21):
+    for number in range(20):
         with _connect(server_process) as plain:
-            if number == 20:
-                _follow_without_reading(plain)
-            else:  # the server finds out when it accepts, or when it says what is wrong
-                plain.sendall(HANDSHAKE + _make_frame({"no": "message", "x": "x" * 126}))
-                if number % 2:
-                    plain.recv(1)
+            # The server finds out when it accepts, or when it says what is wrong.
+            plain.sendall(HANDSHAKE + _make_frame({"no": "message", "x": "x" * 126}))
+            if number % 2:
+                plain.recv(1)
             linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)  # a reset, no goodbye
     assert server_process.stop() == (0, "")
