@@ -28,3 +28,16 @@ it("adds what is known and leaves unknown what nobody knows", () => {
     costEstimated: true,
   });
 });
+
+it("leaves out what an agent says its steps add up to, as the server does", () => {
+  const totals = totalsOf([
+    aSpan({ type: "AGENT", totalTokens: 30, costUsd: "0.1", status: "ERROR" }),
+    aSpan({ type: "LLM_CALL", totalTokens: 30, costUsd: "0.1" }),
+  ]);
+  expect([totals.spans, totals.errors, totals.totalTokens, totals.costUsd]).toEqual([
+    2,
+    1,
+    30,
+    "0.1",
+  ]);
+});

@@ -46,6 +46,15 @@ def test_a_batch_is_one_request_of_lines(connect: Connect, server: Server) -> No
     assert request.lines == [b'{"n":0,"x":"x"}', b'{"n":1,"x":"x"}']
 
 
+def test_records_for_this_machine_go_through_no_proxy(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy of the environment is for other machines: prompts do not leave this one."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert connect(server.endpoint).export(make_records(1)) == ExportResult.DELIVERED
+
+
 def test_a_large_batch_is_compressed(connect: Connect, server: Server) -> None:
     """From 32 KiB on."""
     exporter = connect(server.endpoint)

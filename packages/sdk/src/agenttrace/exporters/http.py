@@ -113,6 +113,8 @@ class APIExporter(Exporter):
             self._client = httpx.Client(
                 timeout=httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=False,
+                # What is meant for this machine must not leave it through a proxy.
+                trust_env=not _is_loopback(self.endpoint),
                 # Uncompressed answers: what is read is then what is counted.
                 headers={"accept-encoding": "identity", "accept": "application/json"},
             )
@@ -234,3 +236,8 @@ def _describe(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ConnectError) and "refused" in str(error):
         return "connection refused"
     return str(error) or type(error).__name__
+
+
+def _is_loopback(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
