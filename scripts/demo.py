@@ -7,6 +7,7 @@ examples/research_agent.py, slowed down so that a person can watch it.
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
 import subprocess
 import sys
@@ -97,6 +98,8 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 def serve(base_url: str, port: int, *, stay: bool) -> int:
     """Serve while the agent runs and, to `stay`, until Ctrl-C; return the exit code."""
+    # A wish to end takes the server along, whoever sends it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = str(Path(sys.executable).with_name("agenttrace"))
     server = subprocess.Popen([command, "serve", "--port", str(port)], cwd=ROOT)
     try:

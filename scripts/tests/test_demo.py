@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -37,3 +40,31 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
     assert done.stderr == (
         f"Port {port} of 127.0.0.1: Address already in use. Try another: make demo PORT=8001\n"
     )
+
+
+def test_a_wish_to_end_takes_the_server_along(tmp_path: Path) -> None:
+    """After SIGTERM nothing listens on the port any more, and the demo ends with 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'demo.db'}"}
+    demo = subprocess.Popen(
+        [sys.executable, str(DEMO), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    assert demo.stdout is not None
+    with demo, demo.stdout as lines:
+        watch = threading.Timer(60, demo.kill)
+        watch.start()
+        try:
+            assert any("watch: the agent starts now" in line for line in lines)
+            demo.send_signal(signal.SIGTERM)
+            assert demo.wait(30) == 0
+        finally:
+            watch.cancel()
+            demo.kill()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
