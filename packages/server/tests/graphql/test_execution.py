@@ -43,7 +43,7 @@ def _fill(client: Client) -> None:
             parent_span_id=make_span_id(n - 1),
             model="m",
             usage=USAGE,
-            cost={"usd": "1e-3", "source": sources[n % 3]},
+            cost={"usd": "0.001", "source": sources[n % 3]},
             replay_key="k",
             input_hash="b" * 64,
             start_ns=1_790_000_000_000_001_999 + n,

@@ -97,7 +97,7 @@ _USAGE = st.fixed_dictionaries(
 )
 _COST = st.fixed_dictionaries(
     {
-        "usd": st.decimals(0, 1_000_000, places=12, allow_nan=False).map(str),
+        "usd": st.decimals(0, 1_000_000, places=12, allow_nan=False).map("{:f}".format),
         "source": st.just("rates"),
     }
 )
