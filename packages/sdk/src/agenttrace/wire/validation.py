@@ -76,7 +76,9 @@ def _check_times(start_ns: int, end_ns: int | None) -> None:
 Name: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=512), AfterValidator(_refuse_nul)
 ]
-ShortText: TypeAlias = Annotated[str, StringConstraints(max_length=512), AfterValidator(_refuse_nul)]
+ShortText: TypeAlias = Annotated[
+    str, StringConstraints(max_length=512), AfterValidator(_refuse_nul)
+]
 Tag: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=256), AfterValidator(_refuse_nul)
 ]
