@@ -88,11 +88,9 @@ class PrivateFolder:
 
     def open_child(self, name: str) -> PrivateFolder:
         """Open the sub-folder `name`, made when it is not there; raises as `open_folder`."""
-        try:
+        with contextlib.suppress(FileExistsError):
             os.mkdir(name, FOLDER_MODE, dir_fd=self._fd)
-            self.sync()
-        except FileExistsError:
-            pass
+            os.chmod(name, FOLDER_MODE, dir_fd=self._fd)  # whatever the umask took
         return _hold(self.path / name, name, parent_fd=self._fd)
 
     def find_child(self, name: str) -> PrivateFolder | None:
@@ -223,17 +221,18 @@ def _make_folders(path: Path) -> None:
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):
             each.mkdir(FOLDER_MODE)
-            _sync_folder(each.parent)
+            each.chmod(FOLDER_MODE)
 
 
-def _sync_folder(path: Path) -> None:
-    """Make the names in a folder survive a power cut, where this user may look into it."""
-    with contextlib.suppress(PermissionError):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+def sync_parents(path: Path) -> None:
+    """Make the way to `path` survive a power cut, as far as this user may see it."""
+    for parent in path.absolute().parents:
+        with contextlib.suppress(PermissionError):
+            fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 def _hold(path: Path, name: str, *, parent_fd: int | None) -> PrivateFolder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace.pipeline.spool.accounts import EXPIRED, SPOOL_FULL
 from agenttrace.pipeline.spool.aside import Aside
-from agenttrace.pipeline.spool.folder import FaultError, open_folder
+from agenttrace.pipeline.spool.folder import FaultError, open_folder, sync_parents
 from agenttrace.pipeline.spool.segment import (
     HEADER_BYTES,
     NEW_PREFIX,
@@ -67,6 +67,9 @@ class Shelf:
             root = open_folder(self._root)
             try:
                 self._folder = root.open_child(self._name)
+                if self._is_synced:
+                    root.sync()
+                    sync_parents(self._root)
             finally:
                 root.close()
         return self._folder
