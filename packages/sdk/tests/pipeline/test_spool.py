@@ -6,11 +6,13 @@ import json
 import os
 import time
 import tracemalloc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agenttrace.pipeline.spool import Spool, SpoolLimits
+from agenttrace.pipeline.spool import Spool, SpoolLimits, segment
+from agenttrace.pipeline.spool.folder import lock_file
 from agenttrace.pipeline.spool.segment import FRAME_BYTES, MAX_RECORD_BYTES
 from agenttrace.wire.validation import MAX_LINE_BYTES
 
@@ -26,6 +28,7 @@ from .spool_parts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SMALL = SpoolLimits(max_bytes=16_000, segment_bytes=1_000, scan_every_s=0.0)
@@ -329,16 +332,45 @@ def test_what_is_set_aside_expires_as_records_do(tmp_path: Path) -> None:
     assert list_aside(late, "dead") == []
 
 
-def test_drafts_that_a_death_left_are_cleared_away(tmp_path: Path) -> None:
-    """A file that never got its name is removed after a minute, not while it is being made."""
-    spool = make_spool(tmp_path)
-    spool.read()
-    old, fresh = spool.path / ".new-old.spool1", spool.path / ".new-fresh.spool1"
-    old.touch()
-    fresh.touch()
-    os.utime(old, (0, time.time() - 100))
-    spool.read()
-    assert (old.exists(), fresh.exists()) == (False, True)
+@contextmanager
+def run_before_next_lock(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
+) -> Iterator[None]:
+    """Let another process `act` between the moments when a file is opened and when it is locked."""
+    acts = [act]
+
+    def act_and_lock(fd: int) -> bool:
+        if acts:
+            acts.pop()()
+        return lock_file(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "lock_file", act_and_lock)
+        yield
+    assert acts == []
+
+
+def test_a_file_that_is_taken_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may mistake a new file for an orphan's and remove it: nothing is lost."""
+    spool, other = make_spool(tmp_path), make_spool(tmp_path)
+    with run_before_next_lock(monkeypatch, other.read):
+        append_all(spool, [b"a"])
+    spool.close()
+    assert drain(make_spool(tmp_path)) == [b"a"]
+
+
+def test_a_file_that_is_finished_before_it_is_adopted_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner delivers the last of it while another process opens it."""
+    owner, other = make_spool(tmp_path, limits=SMALL), make_spool(tmp_path, limits=SMALL)
+    append_all(owner, make_lines(100))
+    batch = owner.read()
+    assert batch is not None
+    with run_before_next_lock(monkeypatch, lambda: owner.acknowledge(batch)):
+        assert other.read() is None
 
 
 def test_sync_reaches_the_disk_with_every_append(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agenttrace.pipeline.spool import find_spool_folder
+from agenttrace.pipeline.spool.folder import FaultError, open_folder
 
 from .spool_parts import append_all, count_imbalance, drain, list_aside, list_segments, make_spool
 
@@ -361,6 +362,17 @@ def test_a_planted_file_is_refused_and_left_alone(
     assert drain(spool) == [b"good"]
     expected = {} if kind in {"symbolic link", "pipe"} else {"refused": 1}
     assert (spool.stats().faults, os.path.lexists(real)) == (expected, True)
+
+
+def test_a_file_that_was_swapped_for_a_link_after_it_was_listed_is_refused(tmp_path: Path) -> None:
+    """Opening a file does not follow a link, wherever it came from."""
+    (tmp_path / "secret").write_text("another program's")
+    (tmp_path / "file").symlink_to(tmp_path / "secret")
+    folder = open_folder(tmp_path)
+    with pytest.raises(FaultError, match=r"file .*/file is a symbolic link; remove it") as caught:
+        folder.open_file("file")
+    folder.close()
+    assert caught.value.reason == "refused"
 
 
 def test_the_default_folder_is_the_users_own(tmp_path: Path) -> None:

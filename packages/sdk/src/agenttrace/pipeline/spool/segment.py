@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 SEGMENT_SUFFIX: Final = ".spool1"
 """How the names of files in this format end; another format will have another suffix."""
 
-NEW_PREFIX: Final = ".new-"
-"""How the name of a file begins until it is locked and ready."""
-
 MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 """The longest record: the longest line that the wire format allows."""
 
@@ -136,8 +133,6 @@ class Segment:
             start = _FRAME_START.pack(_MAGIC, len(line), zlib.crc32(line, self._seed))
             parts += (start, zlib.crc32(start, self._seed).to_bytes(4, "little"), line)
         data = b"".join(parts)
-        # Where the records end, not where the file does: what an append left behind that failed
-        # half-way and could not be taken back is overwritten.
         write_at(self._fd, data, self.end)
         if is_synced:
             try:
@@ -304,22 +299,21 @@ def create_segment(folder: PrivateFolder, *, created_ns: int, is_synced: bool) -
     """Create an empty file for this process; names sort by `created_ns`. Raises OSError."""
     for _ in range(_CREATE_TRIES):
         name = f"{created_ns:020d}-{os.urandom(8).hex()}{SEGMENT_SUFFIX}"
-        draft = NEW_PREFIX + name
-        fd = folder.create_file(draft)
+        fd = folder.create_file(name)
         try:
-            # Locked before it has its name: no other process can take it for an orphan.
-            if lock_file(fd):
+            # Until it is locked the file looks like an orphan's: another process may take it, find
+            # nothing in it, and remove it.
+            if lock_file(fd) and os.fstat(fd).st_nlink:
                 write_at(fd, bytes(HEADER_BYTES), 0)
-                folder.rename(draft, name)
                 if is_synced:
                     folder.sync()
                 return Segment(name, fd, is_own=True, end=HEADER_BYTES)
         except BaseException:
+            folder.remove(name)
             os.close(fd)
-            folder.remove(draft)
             raise
-        os.close(fd)  # someone clears the folder of drafts
-    raise FaultError("io_error", f"no file in {folder.path} could be locked")
+        os.close(fd)
+    raise FaultError("io_error", f"no file in {folder.path} stayed this process's own")
 
 
 def adopt_segment(folder: PrivateFolder, name: str) -> Segment | None:

@@ -12,7 +12,6 @@ from agenttrace.pipeline.spool.aside import Aside
 from agenttrace.pipeline.spool.folder import FaultError, open_folder, sync_parents
 from agenttrace.pipeline.spool.segment import (
     HEADER_BYTES,
-    NEW_PREFIX,
     SEGMENT_SUFFIX,
     adopt_segment,
     create_segment,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _SIDE_SHARE: Final = 16  # dead/ and corrupt/ may each take this part of the whole
 _AGE_SHARE: Final = 8
-_DRAFT_MAX_AGE_S: Final = 60.0
 
 
 class Shelf:
@@ -177,11 +175,7 @@ class Shelf:
             self.retire_active()
         folder = self.open_folder()
         entries = folder.list()
-        wall_s = self._clock_ns() / 1e9
-        before_s = wall_s - self._limits.max_age_s
-        for entry in entries:
-            if entry.name.startswith(NEW_PREFIX) and entry.changed_s < wall_s - _DRAFT_MAX_AGE_S:
-                folder.remove(entry.name)
+        before_s = self._clock_ns() / 1e9 - self._limits.max_age_s
         self._orphans = deque(self._list_orphans(folder, entries, before_s))
         self._ignored.intersection_update(entry.name for entry in entries)
         self.aside.remove_expired(folder, before_s=before_s)
@@ -192,7 +186,7 @@ class Shelf:
         held = {segment.name for segment in self.list_held()}
         names = []
         for entry in entries:
-            if not entry.name.endswith(SEGMENT_SUFFIX) or entry.name.startswith(NEW_PREFIX):
+            if not entry.name.endswith(SEGMENT_SUFFIX):
                 continue
             if entry.changed_s < before_s and self._discard(folder, entry.name, EXPIRED):
                 continue
