@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agenttrace.pipeline.spool import find_spool_folder
-from agenttrace.pipeline.spool.folder import FaultError, open_folder
+from agenttrace.pipeline.spool.folder import FaultError, identify, open_folder
 
 from .spool_parts import append_all, count_imbalance, drain, list_aside, list_segments, make_spool
 
@@ -61,13 +61,16 @@ def fill_disk(spool: Spool) -> Iterator[None]:
     real = os.dup(active._fd)  # keeps the file and its lock
     full = os.open("/dev/full", os.O_RDWR)
     fd = active._fd
+    identity = active._identity
     os.dup2(full, fd)
     os.close(full)
+    active._identity = identify(fd)
     try:
         yield
     finally:
         os.dup2(real, fd)
         os.close(real)
+        active._identity = identity
 
 
 def test_a_write_that_fails_half_way_is_taken_back(tmp_path: Path) -> None:
@@ -214,6 +217,44 @@ def test_a_folder_that_is_removed_while_in_use_is_made_anew(
     append_all(spool, [b"e"])
     spool.close()
     assert drain(make_spool(root)) == [b"e"]
+
+
+def test_a_reader_follows_to_the_folder_that_was_made_anew(tmp_path: Path) -> None:
+    """A process that only reads finds what others leave after the folder was removed."""
+    reader = make_spool(tmp_path)
+    assert reader.read() is None
+    shutil.rmtree(reader.path)
+    gone = make_spool(tmp_path)
+    append_all(gone, [b"a"])
+    gone.close()
+    assert drain(reader) == [b"a"]
+    assert reader.stats().faults == {}
+
+
+def test_descriptors_that_the_program_closes_are_not_used(tmp_path: Path) -> None:
+    """A file of the program's that gets the same number is neither written, read nor closed."""
+    spool = make_spool(tmp_path / "spool")
+    append_all(spool, [b"a"])
+    active, folder = spool._shelf.active, spool._shelf._folder
+    assert active is not None
+    assert folder is not None
+    numbers = (active._fd, folder._fd)
+    for number in numbers:
+        os.close(number)
+    stranger = tmp_path / "stranger"
+    opened = [os.open(stranger, os.O_RDWR | os.O_CREAT, 0o600) for _ in numbers]
+    assert sorted(opened) == sorted(numbers)
+    taken, fault = spool.append([b"b"])
+    assert fault is not None
+    assert (taken, fault.reason) == (1, "missing")
+    assert "1 records that wait in it are left to the next process" in fault.message
+    assert drain(spool) == [b"b"]
+    assert (spool.stats().pending, count_imbalance(spool)) == (1, 0)
+    spool.close()
+    assert drain(make_spool(tmp_path / "spool")) == [b"a"]
+    assert stranger.read_bytes() == b""
+    for number in opened:
+        os.close(number)
 
 
 def test_a_folder_that_cannot_be_made_becomes_usable_later(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ Both are kept for people to look at, within a limit of their own, and are never 
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -88,9 +86,12 @@ class Aside:
 
 
 def _write_refused(line: bytes, reason: str, now_ns: int) -> bytes:
+    import json  # noqa: PLC0415 -- as base64: most runs refuse nothing
+    from base64 import b64encode  # noqa: PLC0415
+
     record: dict[str, str | int] = {"reason": reason, "refused_ns": now_ns}
     try:
         record["line"] = line.decode()
     except UnicodeDecodeError:
-        record["line_base64"] = base64.b64encode(line).decode()
+        record["line_base64"] = b64encode(line).decode()
     return json.dumps(record).encode() + b"\n"

@@ -13,8 +13,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from tempfile import gettempdir
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if sys.platform != "win32":
     import fcntl
@@ -80,11 +79,17 @@ class Entry(NamedTuple):
 class PrivateFolder:
     """A folder of this user alone, held open. `open_folder` and `open_child` make one."""
 
-    __slots__ = ("_fd", "path")
+    __slots__ = ("_fd", "_identity", "path")
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self._fd = fd
+        self._identity = identify(fd)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the folder is still there, and the descriptor still means it."""
+        return identify(self._fd) == self._identity and os.fstat(self._fd).st_nlink > 0
 
     def open_child(self, name: str) -> PrivateFolder:
         """Open the sub-folder `name`, made when it is not there; raises as `open_folder`."""
@@ -175,8 +180,7 @@ class PrivateFolder:
     def close(self) -> None:
         """Let go of the folder; a second call does nothing."""
         fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        close_own(fd, self._identity)
 
 
 def find_spool_folder(environ: Mapping[str, str]) -> Path:
@@ -190,6 +194,8 @@ def find_spool_folder(environ: Mapping[str, str]) -> Path:
         state = home / ".local" / "state"
     if state.is_absolute():
         return state / "agenttrace" / "spool"
+    from tempfile import gettempdir  # noqa: PLC0415 -- 10 ms that a user with a home saves
+
     user = os.getuid() if hasattr(os, "getuid") else environ.get("USERNAME", "user")
     return Path(gettempdir()) / f"agenttrace-{user}" / "spool"
 
@@ -272,6 +278,29 @@ def _check_owner(what: str, status: os.stat_result) -> None:
             f"{os.geteuid()}; remove it or choose another spool folder"
         )
         raise FaultError("refused", message)
+
+
+Identity: TypeAlias = tuple[int, int] | None
+"""What an open file is: its device and inode."""
+
+
+def identify(fd: int) -> Identity:
+    """Return what `fd` means at the moment; None when it means nothing."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def close_own(fd: int, identity: Identity) -> None:
+    """Close `fd` if it still means the file that was opened.
+
+    A program that becomes a daemon closes descriptors that are not its own, and the system gives
+    their numbers to the next files that it opens.
+    """
+    if identity is not None and identify(fd) == identity:
+        os.close(fd)
 
 
 def lock_file(fd: int) -> bool:

@@ -22,7 +22,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from agenttrace.pipeline.spool.folder import FaultError, lock_file, write_at
+from agenttrace.pipeline.spool.folder import FaultError, close_own, identify, lock_file, write_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,13 +75,25 @@ class Segment:
     before the next `read`.
     """
 
-    __slots__ = ("_acked", "_cursor", "_fd", "_is_own", "_seed", "_slot", "end", "name", "pending")
+    __slots__ = (
+        "_acked",
+        "_cursor",
+        "_fd",
+        "_identity",
+        "_is_own",
+        "_seed",
+        "_slot",
+        "end",
+        "name",
+        "pending",
+    )
 
     def __init__(self, name: str, fd: int, *, is_own: bool, end: int) -> None:
         self.name = name
         self.end = end
         self.pending = 0
         self._fd = fd
+        self._identity = identify(fd)
         self._is_own = is_own
         self._seed = zlib.crc32(name.encode())
         offsets = [self._load_slot(place) for place in _SLOT_PLACES]
@@ -95,11 +107,6 @@ class Segment:
             if crc == zlib.crc32(data[:8], self._seed) and offset >= HEADER_BYTES:
                 return int(offset)
         return HEADER_BYTES
-
-    @property
-    def is_open(self) -> bool:
-        """Whether this process still holds the file."""
-        return self._fd >= 0
 
     @property
     def is_empty(self) -> bool:
@@ -122,9 +129,18 @@ class Segment:
         return max(0, self.end - self._acked)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the descriptor means this file no longer."""
+        return identify(self._fd) != self._identity
+
+    @property
     def is_unlinked(self) -> bool:
         """Whether someone removed the file, so that what it holds dies with this process."""
-        return os.fstat(self._fd).st_nlink == 0
+        return not self.is_closed and os.fstat(self._fd).st_nlink == 0
+
+    def _check_fd(self) -> None:
+        if self.is_closed:
+            raise FaultError("missing", f"the program has closed the spool file {self.name}")
 
     def append(self, lines: Sequence[bytes], *, is_synced: bool) -> None:
         """Write `lines` behind the last record: all of them, or raise OSError and keep none."""
@@ -133,6 +149,7 @@ class Segment:
             start = _FRAME_START.pack(_MAGIC, len(line), zlib.crc32(line, self._seed))
             parts += (start, zlib.crc32(start, self._seed).to_bytes(4, "little"), line)
         data = b"".join(parts)
+        self._check_fd()
         write_at(self._fd, data, self.end)
         if is_synced:
             try:
@@ -146,6 +163,7 @@ class Segment:
 
     def read(self, *, max_records: int, max_bytes: int) -> Findings:
         """Read on: at least one record if there is any. Nothing is read when it raises OSError."""
+        self._check_fd()
         position = self._cursor
         lines: list[bytes] = []
         damages: list[Damage] = []
@@ -215,6 +233,7 @@ class Segment:
 
         Never synced: what a power cut takes back is sent twice, which changes nothing.
         """
+        self._check_fd()
         offset = self._acked.to_bytes(8, "little")
         data = _SLOT.pack(self._acked, zlib.crc32(offset, self._seed))
         # In turns, so that a torn write leaves the other slot.
@@ -232,8 +251,7 @@ class Segment:
     def close(self) -> None:
         """Let go of the file and its lock; what is pending is left to the next process."""
         fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        close_own(fd, self._identity)
 
 
 class _Window:

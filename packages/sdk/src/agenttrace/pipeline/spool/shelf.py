@@ -61,6 +61,8 @@ class Shelf:
 
     def open_folder(self) -> PrivateFolder:
         """Return the target's folder, made when it is not there."""
+        if self._folder is not None and not self._folder.is_intact:
+            self._close_folder()
         if self._folder is None:
             root = open_folder(self._root)
             try:
@@ -89,13 +91,8 @@ class Shelf:
             if is_full or self._is_old():
                 self.retire_active()
         if self.active is None:
-            try:
-                segment = self._create(needed)
-            except FileNotFoundError:  # the folder was removed, and was held open
-                self._close_folder()
-                segment = self._create(needed)
-            self.own.append(segment)
-            self.active = segment
+            self.active = self._create(needed)
+            self.own.append(self.active)
         return self.active
 
     def _is_old(self) -> bool:

@@ -110,15 +110,23 @@ class Spool:
         return Appended(taken, fault)
 
     def _check_active(self) -> Fault | None:
-        """Leave a file that was removed while it was in use; return that fault."""
+        """Leave a file that was removed or closed while it was in use; return that fault."""
         active = self._shelf.active
-        if active is None or not active.is_unlinked:
+        if active is None:
+            return None
+        if active.is_closed:
+            message = (
+                f"the program has closed the file {active.name} of the spool {self.path}; "
+                f"{active.pending} records that wait in it are left to the next process"
+            )
+        elif active.is_unlinked:
+            message = (
+                f"the spool {self.path} was removed while it was in use, and is made anew; "
+                f"{active.pending} records that waited in it last as long as this process"
+            )
+        else:
             return None
         self._shelf.retire_active()
-        message = (
-            f"the spool {self.path} was removed while it was in use, and is made anew; "
-            f"{active.pending} records that waited in it last as long as this process"
-        )
         return self._note(FaultError("missing", message))
 
     def _append_some(self, lines: Sequence[bytes], first: int) -> int:
