@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.pipeline.spool.folder import FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from agenttrace.pipeline.spool.folder import PrivateFolder
     from agenttrace.pipeline.spool.segment import Damage, Segment
@@ -47,15 +47,21 @@ class Aside:
         finally:
             side.close()
 
-    def save_damage(self, folder: PrivateFolder, segment: Segment, damage: Damage) -> None:
-        """Copy a damaged range to a file named after where it was; raises OSError."""
-        name = f"{segment.name}.{damage.start}"
+    def save_damage(
+        self, folder: PrivateFolder, segment: Segment, damages: Sequence[Damage]
+    ) -> None:
+        """Copy damaged ranges to a file named after where they begin; raises OSError.
+
+        One file for all that a read came upon: damage may be in a thousand places.
+        """
+        name = f"{segment.name}.{damages[0].start}"
         side = folder.open_child(DAMAGE_FOLDER)
         try:
-            self._make_room(side, damage.end - damage.start)
+            self._make_room(side, sum(damage.end - damage.start for damage in damages))
             side.remove(name)  # of a process that died before it was done with the file
-            for piece in segment.read_raw(damage):
-                side.append_file(name, piece)
+            for damage in damages:
+                for piece in segment.read_raw(damage):
+                    side.append_file(name, piece)
         finally:
             side.close()
 

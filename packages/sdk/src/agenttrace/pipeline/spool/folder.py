@@ -323,7 +323,8 @@ def write_at(fd: int, data: bytes, offset: int) -> None:
         while done < len(view):
             done += os.pwrite(fd, view[done:], offset + done)
     except OSError:
-        # What cannot be taken back either is overwritten later, or skipped by whoever reads it.
+        # Where that fails as well, whoever reads the file skips what is torn, and sends what is
+        # whole: a duplicate.
         with contextlib.suppress(OSError):
             os.ftruncate(fd, offset)
         raise

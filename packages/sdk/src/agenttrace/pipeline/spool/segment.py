@@ -170,7 +170,7 @@ class Segment:
         size = 0
         for frame in self._walk(position):
             if isinstance(frame, Damage):
-                damages.append(frame)
+                _add_damage(damages, frame)
                 position = frame.end
                 continue
             size += len(frame)
@@ -281,16 +281,19 @@ class _Window:
     def find_frame(self, position: int, seed: int) -> int:
         """Return where the next intact header begins, or the end; raises OSError."""
         while position + FRAME_BYTES <= self._end:
-            self._fill(position, FRAME_BYTES)
+            start = position - self._base
+            if not 0 <= start <= len(self._data) - FRAME_BYTES:
+                self._fill(position, FRAME_BYTES)
+                start = 0
             if len(self._data) < FRAME_BYTES:
                 break
-            at = self._data.find(_MAGIC)
+            at = self._data.find(_MAGIC, start)
             while 0 <= at <= len(self._data) - FRAME_BYTES:
                 if _check_header(self._data[at : at + FRAME_BYTES], seed) is not None:
-                    return position + at
+                    return self._base + at
                 at = self._data.find(_MAGIC, at + 1)
             # The last bytes may be the beginning of a header.
-            position += len(self._data) - FRAME_BYTES + 1
+            position = self._base + len(self._data) - FRAME_BYTES + 1
         return self._end
 
     def is_zero(self, position: int) -> bool:
@@ -301,6 +304,15 @@ class _Window:
                 return False
             position += len(self._data)
         return True
+
+
+def _add_damage(damages: list[Damage], damage: Damage) -> None:
+    """Add a range, as one with the last when nothing intact is between them."""
+    if damages and damages[-1].end == damage.start:
+        last = damages.pop()
+        kind = last.kind if last.kind == damage.kind else "corrupt"
+        damage = Damage(last.start, damage.end, kind)
+    damages.append(damage)
 
 
 def _check_header(data: bytes, seed: int) -> int | None:

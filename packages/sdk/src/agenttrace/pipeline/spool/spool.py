@@ -200,11 +200,12 @@ class Spool:
         self._accounts.drop(CORRUPT, found.missing)
         for damage in found.damages:
             self._accounts.note_damage(damage)
-            if damage.kind == "corrupt":
-                try:
-                    self._shelf.aside.save_damage(self._shelf.open_folder(), segment, damage)
-                except OSError as error:
-                    self._note(error)
+        corrupt = [damage for damage in found.damages if damage.kind == "corrupt"]
+        if corrupt:
+            try:
+                self._shelf.aside.save_damage(self._shelf.open_folder(), segment, corrupt)
+            except OSError as error:
+                self._note(error)
         if found.lines:
             return SpoolBatch(found.lines, segment)
         self._shelf.finish(segment)
