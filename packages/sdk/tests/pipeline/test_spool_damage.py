@@ -63,8 +63,11 @@ class Found(NamedTuple):
     torn: int
 
 
-def recover(folder: Path, name: str, data: bytes) -> Found:
-    """Put `data` in place of a file that a process left, and read it as the next process does."""
+def recover(folder: Path, name: str, data: bytes, *, ranges: int | None = None) -> Found:
+    """Put `data` in place of a file that a process left, and read it as the next process does.
+
+    Damage is counted as so many `ranges`, where that is given.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     spool = make_spool(folder)
     spool.path.mkdir(parents=True)
@@ -75,6 +78,7 @@ def recover(folder: Path, name: str, data: bytes) -> Found:
     assert list_segments(spool) == []
     assert stats.quarantined_bytes == sum(map(len, aside))
     assert bool(stats.quarantined) == bool(aside)
+    assert ranges in {None, stats.quarantined}
     assert (stats.adopted, stats.faults, count_imbalance(spool)) == (len(lines), {}, 0)
     spool.close()
     return Found(lines, aside, stats.torn)
@@ -160,9 +164,11 @@ def test_a_file_of_anything_never_stops_the_start(data: bytes) -> None:
     assert found.lines == []
 
 
-@pytest.mark.parametrize("step", [1, 2], ids=["every record", "every other record"])
+@pytest.mark.parametrize(
+    ("step", "ranges"), [(1, 1), (2, 10_000)], ids=["every record", "every other record"]
+)
 def test_damage_everywhere_is_read_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, ranges: int
 ) -> None:
     """What it takes grows with the file, not with the damage, and no file is made for each."""
     count = 20_000
@@ -183,7 +189,7 @@ def test_damage_everywhere_is_read_once(
         return found
 
     monkeypatch.setattr(os, "pread", count_bytes)
-    found = recover(tmp_path, path.name, bytes(data))
+    found = recover(tmp_path, path.name, bytes(data), ranges=ranges)
     assert len(found.lines) == count - count // step
     assert sum(map(len, found.aside)) == count // step * (FRAME_BYTES + 8)
     assert len(found.aside) <= 1 + len(found.lines) // 1_000
