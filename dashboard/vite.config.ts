@@ -1,9 +1,19 @@
 import { fileURLToPath } from "node:url";
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
+import type { ProxyOptions } from "vite";
 import { defineConfig } from "vitest/config";
 
 const server = process.env.AGENTTRACE_SERVER ?? "http://127.0.0.1:8000";
+
+// The server answers its own pages only: what comes through here is to look like one of them.
+const toServer: ProxyOptions = {
+  target: server,
+  changeOrigin: true,
+  configure: (proxy) => {
+    proxy.on("proxyReq", (request) => request.setHeader("origin", server));
+  },
+};
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
@@ -23,8 +33,8 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "/graphql": { target: server, ws: true, changeOrigin: true },
-      "/api": { target: server, changeOrigin: true },
+      "/graphql": { ...toServer, ws: true, rewriteWsOrigin: true },
+      "/api": toServer,
     },
   },
   test: {
