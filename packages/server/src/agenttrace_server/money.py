@@ -13,7 +13,8 @@ _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 def parse_pico(usd: str) -> int:
     """Return decimal text in US dollars as pico-dollars; digits beyond 10^-12 are rounded.
 
-    Takes whatever `decimal.Decimal` reads as a finite number, as the wire's validation does.
+    Takes whatever `decimal.Decimal` reads as a finite number: more than the wire's validation lets
+    through, so that no text which was accepted can fail here.
     """
     scaled = _CONTEXT.multiply(Decimal(usd), Decimal(PICO_PER_USD))
     return int(_CONTEXT.to_integral_value(scaled))
