@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
-from agenttrace.context import Lane, renew_thread
+from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.guard import Boundary, Guard
+from agenttrace.links import find_fault, write_link
 from agenttrace.pipeline.hub import Hub
+from agenttrace.retries import FailedCall
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.span import Event, Span, SpanStart, Spec
+from agenttrace.semconv import RETRY_ATTEMPT
+from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
@@ -27,10 +31,13 @@ if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
+    from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
+    from agenttrace.spec import Spec
+    from agenttrace.wire import LinkRecord
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
-Node: TypeAlias = Span | Run
+Node: TypeAlias = Span | Run | Place
 
 
 class Recorder:
@@ -62,7 +69,7 @@ class Recorder:
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
         self._resource = None if resource is None else dict(resource)
-        self._is_resource_found = False
+        self._found_resource: Resource | None = None
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -84,25 +91,37 @@ class Recorder:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
 
-    def describe_resource(self) -> Mapping[str, str | int]:
-        """Return who records here. Found out once, on a worker thread, and anew after a fork."""
-        if self._resource is None:
+    def describe_resource(self) -> Facts:
+        """Return who records here. Found out on a worker thread, and anew after a fork."""
+        if self._resource is not None:
+            return self._resource
+        if self._found_resource is None:
             from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
-            from agenttrace.pipeline.records import read_resource  # noqa: PLC0415 -- as the worker
+            from agenttrace.resource import Resource  # noqa: PLC0415 -- the worker's alone
 
-            self._is_resource_found = True
-            self._resource = dict(read_resource(self.settings.service_name, __version__))
-        return self._resource
+            self._found_resource = Resource(self.settings.service_name, __version__)
+        return self._found_resource.describe()
 
     def emit(self, item: Item) -> None:
         """Offer one item to every exporter's queue."""
         for sink in self.hub.sinks:
-            sink.put(item)
+            if not sink.put(item):
+                run = item.span.run if isinstance(item, SpanStart) else item.run  # type: ignore[attr-defined]  # whatever is put has its run
+                run.is_complete = False
 
     def emit_event(
-        self, run: Run, span_id: str | None, name: str, body: Snapshot | Failure | None
-    ) -> None:
-        """Record an event at this moment."""
+        self,
+        run: Run,
+        span_id: str | None,
+        name: str,
+        body: Snapshot | Failure | None,
+        *,
+        since: Span | None = None,
+    ) -> int:
+        """Record an event at this moment; return how long after the start of `since`, in ns."""
+        offset_ns = None
+        if since is not None:
+            offset_ns = max(0, self._monotonic_ns() - since._start_mono)  # noqa: SLF001 -- a span is this module's to drive
         self.emit(
             Event(
                 run,
@@ -111,8 +130,24 @@ class Recorder:
                 t_ns=self._time_ns(),
                 name=name,
                 body=body,
+                offset_ns=offset_ns,
             )
         )
+        return offset_ns or 0
+
+    def make_link(
+        self,
+        links: list[LinkRecord],
+        run_id: str,
+        span_id: str | None,
+        attributes: Mapping[str, object] | None,
+    ) -> LinkRecord | None:
+        """Return a link to be added to `links`; one that cannot be meant is counted as `link`."""
+        fault = find_fault(links, run_id, span_id)
+        if fault is not None:
+            self.guard.warn("link", fault)
+            return None
+        return write_link(run_id, span_id, attributes)
 
     def _interrupt_open(self) -> None:
         """Send the last snapshot of what will never end now."""
@@ -128,8 +163,7 @@ class Recorder:
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
             reseed()
-        if self._is_resource_found:
-            self._resource = None  # it holds the process id
+        self._found_resource = None  # it holds the process id
         for run in list(self._open_runs):
             run.leave_to_parent(os.getpid())
 
@@ -174,10 +208,13 @@ class Recorder:
         run.status = status
         self._open_runs.discard(run)
         if run.recording and run.owns_end:
+            run.end_seq = next(run.seqs)
             self.emit(RunSnapshot(run, 1))
 
     def _leave_run(self, run: Run) -> None:
-        for variable, token in ((self.node, run._token), (self.lane, run._lane_token)):  # noqa: SLF001 -- as above
+        tokens = ((self.node, run._token), (self.lane, run._lane_token))  # noqa: SLF001 -- as above
+        run._token = run._lane_token = None  # noqa: SLF001 -- as above; a token serves once
+        for variable, token in tokens:
             if token is not None:
                 try:
                     variable.reset(token)  # type: ignore[arg-type]  # each token is its variable's
@@ -221,11 +258,37 @@ class Recorder:
             span = Span(node.run, spec, snapshot, owns_run=owns_run)
             if spec.replay_key is not None:
                 span.replay_key = self._find_replay_key(spec, args, kwargs)
+            if node.failed_call is not None:
+                self._count_attempt(span, node)
             self._start(span, node, activate=activate)
         except BaseException as error:  # noqa: BLE001 -- the boundary
-            self.guard.note("open_span", error)
+            self._note_loss("open_span", error)
             return None
         return span
+
+    def _note_loss(self, kind: str, error: BaseException) -> None:
+        """Count an error for which a record is missing; the current run is not complete."""
+        self.guard.note(kind, error)
+        node = self.node.get()
+        if node is not None:
+            node.run.is_complete = False
+
+    def _count_attempt(self, span: Span, node: Node) -> None:
+        failed = node.failed_call
+        if failed is not None and failed.spec is span.spec:
+            node.failed_call = None
+            attempt = failed.count_attempt(span.spec, span.input, self.max_payload_bytes)
+            if attempt > 1:
+                span.set_own_attribute(RETRY_ATTEMPT, attempt)
+
+    def release(self, span: Span) -> None:
+        """Make the caller's context what it was before the span, which stays open: a stream's."""
+        token, span._token = span._token, None  # noqa: SLF001 -- as above
+        if token is not None:
+            with suppress(ValueError):  # returned in another context than it was called in
+                self.node.reset(token)
+        if span.owns_run:
+            self._leave_run(span.run)
 
     def _find_replay_key(
         self, spec: Spec, args: tuple[object, ...], kwargs: dict[str, object]
@@ -332,7 +395,7 @@ class Recorder:
             if span.owns_run:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
-            self.guard.note("end_span", error)
+            self._note_loss("end_span", error)
 
     def end_span_by(self, span: Span, error: BaseException) -> None:
         """End a span whose body raised `error`, which stays as it is."""
@@ -344,6 +407,15 @@ class Recorder:
             self.guard.note("end_span", second)
             status, outcome = SpanStatus.ERROR, Outcome.ERROR
         self.end_span(span, status=status, outcome=outcome)
+        if outcome is Outcome.ERROR:
+            with self.boundary("end_span"):
+                self._keep_failure(span)
+
+    def _keep_failure(self, span: Span) -> None:
+        node = self.node.get()
+        if node is not None and node is not span and span.spec.function is not None:
+            attempt = span.attributes.get(RETRY_ATTEMPT) if span.attributes else None
+            node.failed_call = FailedCall(span, attempt if type(attempt) is int else 1)
 
     def _exit_implicit_run(self, run: Run, span: Span) -> None:
         run.output = span.output

@@ -21,7 +21,8 @@ from agenttrace.semconv import (
     PARENT_SPAN_ID,
 )
 from agenttrace.settings import Settings, read_settings
-from agenttrace.span import Span, Spec
+from agenttrace.span import Span
+from agenttrace.spec import Spec
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:

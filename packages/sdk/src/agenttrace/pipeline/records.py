@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,6 +89,8 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
         parts.append(b',"replay_key":' + orjson.dumps(span.replay_key))
     if fn_hash:
         parts.append(b',"fn_hash":"%b"' % fn_hash)
+    if spec.boundary is not None:
+        parts.append(b',"boundary":true' if spec.boundary else b',"boundary":false')
     if span.input is not None:
         encoded = _encode(span, "input", with_hash=True)
         _add_payload(b',"input":', encoded, parts)
@@ -124,6 +124,8 @@ def _write_span_end(span: Span) -> bytes:
         rest["error"] = write_failure(span.error)
     if span.model is not None:
         rest["model"] = span.model
+    if span.links:
+        rest["links"] = span.links
     attributes = dict(span.attributes) if span.attributes else {}
     _add_usage(span, rest, attributes)
     if attributes:
@@ -193,6 +195,8 @@ def _build_event(event: Event) -> dict[str, Any]:
     }
     if event.span_id is not None:
         record["span_id"] = event.span_id
+    if event.offset_ns is not None:
+        record["offset_ns"] = event.offset_ns
     body = event.body
     if isinstance(body, Failure):
         failure = write_failure(body)
@@ -223,7 +227,18 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
     if snapshot.status is not RunStatus.STARTED:
         record["end_ns"] = run.start_ns + snapshot.duration_ns
         record["duration_ns"] = snapshot.duration_ns
-    limit = run.recorder.max_payload_bytes
+        record["complete"] = snapshot.is_complete
+    if snapshot.end_seq is not None:
+        record["end_seq"] = snapshot.end_seq
+    _add_run_contents(snapshot, record)
+    resource = run.recorder.describe_resource()
+    if resource:
+        record["resource"] = resource
+    return record
+
+
+def _add_run_contents(snapshot: RunSnapshot, record: dict[str, Any]) -> None:
+    limit = snapshot.run.recorder.max_payload_bytes
     if snapshot.input is not None:
         record["input"] = _write_payload(encode(snapshot.input, max_bytes=limit))
     if snapshot.output is not None:
@@ -234,10 +249,8 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
         record["tags"] = snapshot.tags
     if snapshot.attributes:
         record["attributes"] = snapshot.attributes
-    resource = run.recorder.describe_resource()
-    if resource:
-        record["resource"] = resource
-    return record
+    if snapshot.links:
+        record["links"] = snapshot.links
 
 
 def _encode(span: Span, field: str, *, with_hash: bool = False) -> Encoded:
@@ -267,19 +280,3 @@ def hash_source(function: Callable[..., object]) -> str:
     except (OSError, TypeError, ValueError):
         return ""
     return sha256(source.encode("utf-8", "replace")).hexdigest()
-
-
-def read_resource(service_name: str | None, version: str) -> dict[str, str | int]:
-    """Return who records here, under OpenTelemetry's resource names."""
-    program = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 -- text, not a file
-    if program in {"-c", "-m"}:  # python's own way to say that there is no program file
-        program = ""
-    return {
-        semconv.SERVICE_NAME: service_name or program or "python",
-        semconv.HOST_NAME: os.uname().nodename if hasattr(os, "uname") else "localhost",
-        semconv.PROCESS_PID: os.getpid(),
-        semconv.PROCESS_RUNTIME_NAME: sys.implementation.name,
-        semconv.PROCESS_RUNTIME_VERSION: sys.version.split()[0],
-        semconv.TELEMETRY_SDK_NAME: "agenttrace",
-        semconv.TELEMETRY_SDK_VERSION: version,
-    }

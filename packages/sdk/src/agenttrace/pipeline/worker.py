@@ -69,10 +69,12 @@ class Pipeline:
         self._queue.reset()
         self._begin()
 
-    def put(self, item: Item) -> None:
+    def put(self, item: Item) -> bool:
         """Queue one item or count it as dropped; never blocks, and wakes the worker at once."""
-        if self._queue.put(item) and not self._is_running:
+        is_taken = self._queue.put(item)
+        if is_taken and not self._is_running:
             self._start()
+        return is_taken
 
     def _start(self) -> None:
         with self._start_lock:

@@ -1,0 +1,43 @@
+"""Links: what a run or span has to do with besides its parent."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from agenttrace.attributes import clean_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agenttrace.wire import LinkRecord
+
+MAX_LINKS: Final = 128
+LINK_BYTES: Final = 512
+"""About how many bytes of memory a link takes."""
+
+_RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
+
+
+def find_fault(links: list[LinkRecord], run_id: object, span_id: object) -> str | None:
+    """Return why this link cannot be added to `links`; None when it can."""
+    if len(links) >= MAX_LINKS:
+        return f"there are {MAX_LINKS} links; one more is lost"
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        return "a link's run id is 32 lower-case hexadecimal digits"
+    if span_id is not None and (not isinstance(span_id, str) or not _SPAN_ID.fullmatch(span_id)):
+        return "a link's span id is 16 lower-case hexadecimal digits"
+    return None
+
+
+def write_link(
+    run_id: str, span_id: str | None, attributes: Mapping[str, object] | None
+) -> LinkRecord:
+    """Return the record of a link."""
+    link: LinkRecord = {"run_id": run_id}
+    if span_id is not None:
+        link["span_id"] = span_id
+    if attributes:
+        link["attributes"] = clean_attributes(attributes)
+    return link
