@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
+PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
 CORRELATION_KEY: Final = "agenttrace.correlation_id"
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"

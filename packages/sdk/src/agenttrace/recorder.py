@@ -18,11 +18,10 @@ from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.guard import Boundary, Guard
-from agenttrace.links import find_fault, write_link
 from agenttrace.pipeline.hub import Hub
-from agenttrace.retries import FailedCall
+from agenttrace.propagation import register
+from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.semconv import RETRY_ATTEMPT
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
-    from agenttrace.wire import LinkRecord
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
 Node: TypeAlias = Span | Run | Place
@@ -58,7 +56,9 @@ class Recorder:
             on_shutdown=self._interrupt_open,
             on_fork=self._continue_in_child,
         )
-        self._open_runs: WeakSet[Run] = WeakSet()
+        self.open_runs: WeakSet[Run] = WeakSet()
+        self.joined_runs: dict[str, Run] = {}  # of other processes, by id
+        self.key, self.number = register(self)
         self.generation = 0  # counts the forks between the first process and this one
         self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
@@ -84,7 +84,7 @@ class Recorder:
         return bool(self.hub.sinks)
 
     def boundary(self, kind: str) -> Boundary:
-        """Return a `with` block that contains and counts under `kind` whatever goes wrong."""
+        """Return a `with` block that contains and counts under `kind` what goes wrong."""
         return Boundary(self.guard, kind)
 
     def take(self, value: object) -> Snapshot:
@@ -135,23 +135,9 @@ class Recorder:
         )
         return offset_ns or 0
 
-    def make_link(
-        self,
-        links: list[LinkRecord],
-        run_id: str,
-        span_id: str | None,
-        attributes: Mapping[str, object] | None,
-    ) -> LinkRecord | None:
-        """Return a link to be added to `links`; one that cannot be meant is counted as `link`."""
-        fault = find_fault(links, run_id, span_id)
-        if fault is not None:
-            self.guard.warn("link", fault)
-            return None
-        return write_link(run_id, span_id, attributes)
-
     def _interrupt_open(self) -> None:
         """Send the last snapshot of what will never end now."""
-        for run in list(self._open_runs):
+        for run in list(self.open_runs):
             for span in list(run.open_spans.values()):
                 self.end_span(span, status=SpanStatus.INTERRUPTED, outcome=Outcome.UNFINISHED)
             with self.boundary("interrupt"):
@@ -164,7 +150,7 @@ class Recorder:
         if callable(reseed):
             reseed()
         self._found_resource = None  # it holds the process id
-        for run in list(self._open_runs):
+        for run in list(self.open_runs):
             run.leave_to_parent(os.getpid())
 
     # Runs
@@ -178,7 +164,7 @@ class Recorder:
             run.start_ns = self._time_ns()
             run._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
             if run.recording:
-                self._open_runs.add(run)
+                self.open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
             if activate:
                 run._lane_token = self.lane.set(Lane(run, next(run.lanes)))  # noqa: SLF001 -- as above
@@ -206,7 +192,7 @@ class Recorder:
         self._leave_run(run)  # first: whatever goes wrong after it, the program is out of the run
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
         run.status = status
-        self._open_runs.discard(run)
+        self.open_runs.discard(run)
         if run.recording and run.owns_end:
             run.end_seq = next(run.seqs)
             self.emit(RunSnapshot(run, 1))
@@ -259,7 +245,7 @@ class Recorder:
             if spec.replay_key is not None:
                 span.replay_key = self._find_replay_key(spec, args, kwargs)
             if node.failed_call is not None:
-                self._count_attempt(span, node)
+                count_attempt(span, node, max_bytes=self.max_payload_bytes)
             self._start(span, node, activate=activate)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self._note_loss("open_span", error)
@@ -267,19 +253,11 @@ class Recorder:
         return span
 
     def _note_loss(self, kind: str, error: BaseException) -> None:
-        """Count an error for which a record is missing; the current run is not complete."""
+        # A record is missing for it: the current run is not complete.
         self.guard.note(kind, error)
         node = self.node.get()
         if node is not None:
             node.run.is_complete = False
-
-    def _count_attempt(self, span: Span, node: Node) -> None:
-        failed = node.failed_call
-        if failed is not None and failed.spec is span.spec:
-            node.failed_call = None
-            attempt = failed.count_attempt(span.spec, span.input, self.max_payload_bytes)
-            if attempt > 1:
-                span.set_own_attribute(RETRY_ATTEMPT, attempt)
 
     def release(self, span: Span) -> None:
         """Make the caller's context what it was before the span, which stays open: a stream's."""
@@ -409,13 +387,7 @@ class Recorder:
         self.end_span(span, status=status, outcome=outcome)
         if outcome is Outcome.ERROR:
             with self.boundary("end_span"):
-                self._keep_failure(span)
-
-    def _keep_failure(self, span: Span) -> None:
-        node = self.node.get()
-        if node is not None and node is not span and span.spec.function is not None:
-            attempt = span.attributes.get(RETRY_ATTEMPT) if span.attributes else None
-            node.failed_call = FailedCall(span, attempt if type(attempt) is int else 1)
+                keep_failure(span, self.node.get())
 
     def _exit_implicit_run(self, run: Run, span: Span) -> None:
         run.output = span.output

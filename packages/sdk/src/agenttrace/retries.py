@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agenttrace.encoding.snapshot import Encoded, Snapshot
+from agenttrace.semconv import RETRY_ATTEMPT
 
 if TYPE_CHECKING:
+    from agenttrace.recorder import Node
     from agenttrace.span import Span
     from agenttrace.spec import Spec
 
@@ -21,11 +23,27 @@ class FailedCall:
         self.input = span.input
         self.attempt = attempt
 
-    def count_attempt(self, spec: Spec, snapshot: Snapshot | None, max_bytes: int) -> int:
-        """Return which attempt a call is, from 2 on; 1 when it is another call than this one."""
-        if spec is not self.spec or snapshot is None or self.input is None:
-            return 1
-        return self.attempt + 1 if _are_equal(self.input, snapshot, max_bytes) else 1
+
+def keep_failure(span: Span, node: Node | None) -> None:
+    """Remember at `node`, where a failed call's caller is, that it failed and with what input."""
+    if node is not None and node is not span and span.spec.function is not None:
+        attempt = span.attributes.get(RETRY_ATTEMPT) if span.attributes else None
+        node.failed_call = FailedCall(span, attempt if type(attempt) is int else 1)
+
+
+def count_attempt(span: Span, node: Node, *, max_bytes: int) -> None:
+    """Say of a call that is made again, after it failed at this `node`, which attempt it is."""
+    failed = node.failed_call
+    if failed is None or failed.spec is not span.spec:
+        return
+    node.failed_call = None
+    given = span.input
+    if (
+        given is not None
+        and failed.input is not None
+        and _are_equal(failed.input, given, max_bytes)
+    ):
+        span.set_own_attribute(RETRY_ATTEMPT, failed.attempt + 1)
 
 
 def _are_equal(one: Snapshot, other: Snapshot, max_bytes: int) -> bool:

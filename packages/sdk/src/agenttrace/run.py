@@ -17,7 +17,7 @@ from agenttrace.attributes import (
     measure_attribute,
 )
 from agenttrace.encoding.snapshot import Snapshot, measure
-from agenttrace.links import LINK_BYTES
+from agenttrace.links import add_link
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Run:
         "failed_call",
         "input",
         "is_complete",
+        "is_sampled",
         "lanes",
         "links",
         "name",
@@ -111,7 +112,6 @@ class Run:
         "recorder",
         "recording",
         "run_id",
-        "sampled",
         "seqs",
         "start_ns",
         "status",
@@ -136,7 +136,7 @@ class Run:
         self.recording = recording
         self.owns_end = True  # False in the child of a fork: the parent ends it
         self.is_complete = True  # until a record of it is known to be lost
-        self.sampled = True  # False when the caller's traceparent says that nobody records
+        self.is_sampled = True  # False when the caller's traceparent says that nobody records
         self.tracestate: str | None = None  # what came with it, to be passed on
         self.links: list[LinkRecord] | None = None
         self.failed_call: FailedCall | None = None
@@ -217,12 +217,7 @@ class Run:
         """
         with self.recorder.boundary("run.add_link"):
             if self._is_open():
-                if self.links is None:
-                    self.links = []
-                link = self.recorder.make_link(self.links, run_id, span_id, attributes)
-                if link is not None:
-                    self.links.append(link)
-                    self.attribute_bytes += LINK_BYTES
+                add_link(self, self.recorder, run_id, span_id, attributes)
 
     def fail(self, error: BaseException) -> None:
         """Let the run end with status ERROR and this error, though nothing is raised out of it."""

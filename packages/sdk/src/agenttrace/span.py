@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten, measure_attribute
 from agenttrace.encoding.snapshot import Snapshot, measure
 from agenttrace.failures import Failure
-from agenttrace.links import LINK_BYTES
+from agenttrace.links import add_link
 from agenttrace.semconv import EVENT_EXCEPTION
 from agenttrace.usage import clean_usage
 from agenttrace.wire import Outcome, SpanStatus
@@ -293,12 +293,7 @@ class Span:
         """
         with self.run.recorder.boundary("add_link"):
             if self._may_change():
-                if self.links is None:
-                    self.links = []
-                link = self.run.recorder.make_link(self.links, run_id, span_id, attributes)
-                if link is not None:
-                    self.links.append(link)
-                    self.attribute_bytes += LINK_BYTES
+                add_link(self, self.run.recorder, run_id, span_id, attributes)
 
     def add_event(self, name: str, body: object = None) -> None:
         """Record something that happened within this span, at this moment."""

@@ -144,6 +144,7 @@ class _Hooks:
     """Whether this process's hooks are set: with the first exporter, never at import."""
 
     are_set = False
+    are_kept = False
 
 
 _hooks = _Hooks()
@@ -161,10 +162,7 @@ def _shut_down_all() -> None:
 def _reset_all() -> None:
     for hub in list(_hubs):
         hub.reset_after_fork()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # A forked child forgets its finalizers after this; what is registered here runs then.
-        util.register_after_fork(_hooks, lambda _: _finish_with_multiprocessing())
+    _finish_with_multiprocessing()
 
 
 def _finish_with_multiprocessing() -> None:
@@ -172,3 +170,8 @@ def _finish_with_multiprocessing() -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, _shut_down_all, exitpriority=10)
+        if not _hooks.are_kept:
+            # A child forgets its finalizers when it begins, also one that a forkserver forked and
+            # that has imported the program before; what is registered here runs after that.
+            _hooks.are_kept = True
+            util.register_after_fork(_hooks, lambda _: _finish_with_multiprocessing())

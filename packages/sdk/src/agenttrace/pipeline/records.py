@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+# resource is imported here for its user: imported by a worker it could be half so when it forks.
+from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace import semconv
 from agenttrace.encoding.payload import encode
 from agenttrace.failures import Failure, write_failure
