@@ -11,7 +11,7 @@ WORDS = ("Hel", "lo ", "you")
 
 
 class FakeProvider:
-    """Streams `WORDS` as either provider would; with the model `broken` the stream ends in an error."""
+    """Streams `WORDS` as either provider would; of the model `broken` it ends in an error."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -56,7 +56,7 @@ def write_openai(model: str) -> list[tuple[str, Any]]:
 
 def write_anthropic(model: str) -> list[tuple[str, Any]]:
     """Return the events of a streamed message."""
-    message = {
+    message: dict[str, Any] = {
         "id": "m1",
         "type": "message",
         "role": "assistant",

@@ -47,7 +47,7 @@ def make_call(recording: Recording, provider: FakeProvider, kind: str) -> Callab
     else:
         module, path = anthropic, provider.url
     names = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "AsyncAnthropic")}
-    sync_name, async_name = names[kind.split()[0]]
+    sync_name, async_name = names[kind.split(maxsplit=1)[0]]
     is_async = "async" in kind
     client = getattr(module, async_name if is_async else sync_name)(base_url=path, **options)
 
@@ -157,7 +157,7 @@ def test_an_error_in_the_middle_ends_it(
         run(recording, provider, kind, "broken", None)
     span = recording.span("ask")
     assert (span["status"], span["outcome"]) == ("ERROR", "error")
-    assert span["error"]["type"].split(".")[0] == kind.split()[0]
+    assert span["error"]["type"].split(".")[0] == kind.split(maxsplit=1)[0]
     assert span["attributes"]["agenttrace.stream.chunks"] >= 2
 
 

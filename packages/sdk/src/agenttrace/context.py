@@ -10,7 +10,7 @@ from weakref import ref
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from agenttrace.retries import FailedCall
     from agenttrace.run import Run
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
-PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
+_PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
 CORRELATION_KEY: Final = "agenttrace.correlation_id"
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
@@ -153,6 +153,16 @@ def write_headers(  # noqa: PLR0913 -- what the headers say, each by its name
     ]
     mine = f"{CORRELATION_KEY}={quote(correlation_id, safe='')}"
     headers[key] = ",".join([*others, mine])
+
+
+def write_environment(
+    variables: Mapping[str, str], inject: Callable[[MutableMapping[str, str]], None]
+) -> dict[str, str]:
+    """Return the variables with what `inject` writes into headers, in upper case."""
+    headers = {k.lower(): v for k, v in variables.items() if k.lower() in _PROPAGATED_HEADERS}
+    others = {k: v for k, v in variables.items() if k.lower() not in _PROPAGATED_HEADERS}
+    inject(headers)
+    return {**others, **{name.upper(): value for name, value in headers.items()}}
 
 
 def read_headers(headers: Mapping[str, str]) -> RemoteContext | None:

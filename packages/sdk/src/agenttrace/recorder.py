@@ -20,6 +20,7 @@ from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.guard import Boundary, Guard
 from agenttrace.pipeline.hub import Hub
 from agenttrace.propagation import register
+from agenttrace.recording_tools import RecordingTools
 from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
-    from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
 
@@ -38,7 +38,7 @@ Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, ob
 Node: TypeAlias = Span | Run | Place
 
 
-class Recorder:
+class Recorder(RecordingTools):
     """What a tracer's runs and spans share. Safe on any thread and in any task."""
 
     def __init__(
@@ -49,6 +49,7 @@ class Recorder:
         settings: Settings,
         resource: Mapping[str, str | int] | None,
     ) -> None:
+        super().__init__(settings, resource)
         self.guard = Guard()
         self.hub = Hub(
             guard=self.guard,
@@ -60,7 +61,6 @@ class Recorder:
         self.joined_runs: dict[str, Run] = {}  # of other processes, by id
         self.key, self.number = register(self)
         self.generation = 0  # counts the forks between the first process and this one
-        self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
         self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
@@ -68,8 +68,6 @@ class Recorder:
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
-        self._resource = None if resource is None else dict(resource)
-        self._found_resource: Resource | None = None
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -90,17 +88,6 @@ class Recorder:
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
-
-    def describe_resource(self) -> Facts:
-        """Return who records here. Found out on a worker thread, and anew after a fork."""
-        if self._resource is not None:
-            return self._resource
-        if self._found_resource is None:
-            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
-            from agenttrace.resource import Resource  # noqa: PLC0415 -- the worker's alone
-
-            self._found_resource = Resource(self.settings.service_name, __version__)
-        return self._found_resource.describe()
 
     def emit(self, item: Item) -> None:
         """Offer one item to every exporter's queue."""
@@ -149,7 +136,7 @@ class Recorder:
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
             reseed()
-        self._found_resource = None  # it holds the process id
+        self.forget_process()
         for run in list(self.open_runs):
             run.leave_to_parent(os.getpid())
 

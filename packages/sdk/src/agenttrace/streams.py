@@ -247,9 +247,7 @@ def open_stream(recorder: Recorder, span: Span | None) -> Stream | None:
 _watched: Final[dict[int, ref[Any]]] = {}
 
 
-def watch(
-    stream: Stream, target: object, *, on_gone: Callable[[], object] | None = None
-) -> None:
+def watch(stream: Stream, target: object, *, on_gone: Callable[[], object] | None = None) -> None:
     """End the stream as closed when `target` is gone, should it still be open then.
 
     `on_gone` is called first.
