@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from agenttrace.cli.output import Screen, write_text
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import read_settings
+from agenttrace.trace.visible import show_lines
 
 
 def list_plugins(
@@ -27,7 +28,7 @@ def list_plugins(
     manager = PluginManager(settings=read_settings())
     report = describe_plugins(manager)
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        write_text(json.dumps(report, indent=2) + "\n")
     else:
         _print_report(report)
     if report["failures"]:
@@ -52,41 +53,23 @@ def describe_plugins(manager: PluginManager) -> dict[str, Any]:
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    # rich takes 60 ms to import, and JSON does not need it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    # Piped text is for grep: no colour, and no line is broken.
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    _print_table(
-        console,
-        "Plugins",
-        [
-            [p["name"], p["distribution"], p["version"], ", ".join(p["hooks"])]
-            for p in report["plugins"]
-        ],
-    )
-    _print_table(
-        console,
-        "Exporters",
-        [[e["name"], e["summary"]] for e in report["exporters"]],
-    )
-    _print_table(console, "Commands", [[c["name"], c["summary"]] for c in report["commands"]])
+    screen = Screen()
+    plugins = report["plugins"]
+    rows = [[p["name"], p["distribution"], p["version"], ", ".join(p["hooks"])] for p in plugins]
+    _print_table(screen, "Plugins", rows)
+    _print_table(screen, "Exporters", [[e["name"], e["summary"]] for e in report["exporters"]])
+    _print_table(screen, "Commands", [[c["name"], c["summary"]] for c in report["commands"]])
     if report["failures"]:
-        console.print(Text("Failed", style="bold red"))
+        screen.write([screen.paint("Failed", "bold red")])
         for failure in report["failures"]:
             source = f" ({failure['distribution']} {failure['version']})".replace(" )", ")")
             where = source if failure["distribution"] else ""
-            console.print(Text(f"  {failure['name']}{where}: {failure['error']}"))
+            screen.write([f"  {failure['name']}{where}: {show_lines(failure['error'])}"])
 
 
-def _print_table(console: Any, title: str, rows: list[list[str]]) -> None:
-    from rich.text import Text  # noqa: PLC0415 -- as in _print_report
-
-    console.print(Text(title, style="bold"))
-    widths = (
-        [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    )
+def _print_table(screen: Screen, title: str, rows: list[list[str]]) -> None:
+    screen.write([screen.paint(title, "bold")])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.print(Text("  " + "  ".join(cells).rstrip()))
+        screen.write(["  " + show_lines("  ".join(cells)).rstrip()])
