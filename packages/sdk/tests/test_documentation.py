@@ -29,10 +29,11 @@ def find_blocks(path: Path, language: str) -> list[str]:
 def run(*arguments: str, folder: Path) -> str:
     """Run Python in `folder`, with what lies there importable, and return what it prints."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    search_path = os.pathsep.join(filter(None, [str(folder), environment.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(folder), "AGENTTRACE_PLUGINS": "acme"},
+        env={**environment, "PYTHONPATH": search_path, "AGENTTRACE_PLUGINS": "acme"},
         capture_output=True,
         text=True,
         check=False,

@@ -37,10 +37,12 @@ class Settings(NamedTuple):
     disabled: bool = False
     plugins: tuple[str, ...] | None = None
     strict_plugins: bool = False
+    trace_plugins: bool = False
     queue_max_records: int = 20_000
     queue_max_bytes: int = 64 * 1024 * 1024
     payload_max_bytes: int = 1024 * 1024
     shutdown_timeout_s: float = 5.0
+    round_trip_check: str | None = None
 
 
 TABLE: Final = (
@@ -94,6 +96,15 @@ TABLE: Final = (
         "strict_plugins",
     ),
     Setting(
+        "AGENTTRACE_TRACE_PLUGINS",
+        "boolean",
+        "",
+        "0",
+        "`1` tells on standard error what each plugin was asked, what it answered and how long it "
+        "took",
+        "trace_plugins",
+    ),
+    Setting(
         "AGENTTRACE_QUEUE_MAX_RECORDS",
         "integer 1 to 10000000",
         "records",
@@ -125,6 +136,16 @@ TABLE: Final = (
         "5",
         "how long the end of the program may wait for records to be delivered",
         "shutdown_timeout_s",
+    ),
+    Setting(
+        "AGENTTRACE_ROUND_TRIP_CHECK",
+        "one of always sampled never",
+        "",
+        "sampled; always under pytest and `python -X dev`",
+        "how often a payload with types is decoded as it is recorded, to see that an equal value "
+        "comes back: only then it is marked `exact`. `sampled` checks the first 10 of each "
+        "combination of classes, and then one in 100",
+        "round_trip_check",
     ),
 )
 
@@ -183,10 +204,18 @@ def _read_number(text: str, kind: str) -> float:
     return value
 
 
+def _read_choice(text: str, kind: str) -> str:
+    choices = kind.split()[2:]
+    if text.lower() in choices:
+        return text.lower()
+    raise ValueError(f"one of {', '.join(choices)}")
+
+
 _READERS: Final[dict[str, Callable[[str, str], Value]]] = {
     "text": _read_text,
     "boolean": _read_boolean,
     "list": _read_list,
     "integer": _read_integer,
     "number": _read_number,
+    "one": _read_choice,
 }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from .conftest import Done
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,14 +18,6 @@ ENVIRONMENT = {
 ENVIRONMENT.pop("NO_COLOR", None)
 ENVIRONMENT.pop("FORCE_COLOR", None)
 COMMAND = [sys.executable, "-m", "agenttrace"]
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 def run_process(*args: str | Path, cwd: Path, stdin: bytes = b"", **variables: str) -> Done:

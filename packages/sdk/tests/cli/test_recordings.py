@@ -19,11 +19,13 @@ from recordings import (
     write_file,
 )
 
-from .support import COMMAND, ENVIRONMENT, Done, run_process
+from .support import COMMAND, ENVIRONMENT, run_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from .conftest import Done
 
     Run = Callable[..., Done]
     RunInTerminal = Callable[..., str]
@@ -72,9 +74,9 @@ def read_json(text: str) -> Any:
     return json.loads(text)
 
 
-def test_runs_lists_the_default_file(run: Run, folder: Path) -> None:
+def test_runs_lists_the_default_file(command: Run, folder: Path) -> None:
     """Newest first, with short ids, nothing on standard error."""
-    done = run("runs", cwd=folder)
+    done = command("runs", cwd=folder)
     assert (done.code, done.err) == (0, "")
     head, failed, completed = done.out.splitlines()
     assert head.split()[:5] == ["ID", "STARTED", "NAME", "STATUS", "DURATION"]
@@ -83,12 +85,14 @@ def test_runs_lists_the_default_file(run: Run, folder: Path) -> None:
     assert re.search(r"agent +COMPLETED +12.0 ms +2 +1 +0 +0 +~12 +~\$0.01 +demo$", completed)
 
 
-def test_the_file_is_the_one_that_the_recorder_writes(run: Run, folder: Path) -> None:
+def test_the_file_is_the_one_that_the_recorder_writes(command: Run, folder: Path) -> None:
     """AGENTTRACE_EXPORTER names it for both; --file comes before it."""
     (folder / "traces.jsonl").rename(folder / "mine.jsonl")
-    assert run("runs", cwd=folder, AGENTTRACE_EXPORTER="jsonl:mine.jsonl").code == 0
-    assert run("runs", "--file", "mine.jsonl", cwd=folder, AGENTTRACE_EXPORTER="jsonl:x").code == 0
-    done = run("runs", cwd=folder)
+    assert command("runs", cwd=folder, AGENTTRACE_EXPORTER="jsonl:mine.jsonl").code == 0
+    assert (
+        command("runs", "--file", "mine.jsonl", cwd=folder, AGENTTRACE_EXPORTER="jsonl:x").code == 0
+    )
+    done = command("runs", cwd=folder)
     assert (done.code, done.out) == (4, "")
     assert done.err == (
         "agenttrace: there is no file ./traces.jsonl; name another with --file, or "
@@ -112,9 +116,11 @@ def test_the_file_is_the_one_that_the_recorder_writes(run: Run, folder: Path) ->
         (["--limit", "0"], ["other", "agent"]),
     ],
 )
-def test_runs_are_filtered(run: Run, folder: Path, options: list[str], names: list[str]) -> None:
+def test_runs_are_filtered(
+    command: Run, folder: Path, options: list[str], names: list[str]
+) -> None:
     """Each option by itself; JSON is alone on standard output."""
-    done = run("runs", "--json", *options, cwd=folder)
+    done = command("runs", "--json", *options, cwd=folder)
     assert done.code == 0
     assert [found["name"] for found in read_json(done.out)] == names
 
@@ -129,17 +135,17 @@ def test_runs_are_filtered(run: Run, folder: Path, options: list[str], names: li
     ],
 )
 def test_what_cannot_be_meant_is_usage(
-    run: Run, folder: Path, arguments: list[str], message: str
+    command: Run, folder: Path, arguments: list[str], message: str
 ) -> None:
     """Exit code 2, and the message says what to write instead."""
-    done = run(*arguments, cwd=folder, COLUMNS="200")
+    done = command(*arguments, cwd=folder, COLUMNS="200")
     assert (done.code, done.out) == (2, "")
     assert message in done.err
 
 
-def test_json_has_graphql_s_names(run: Run, folder: Path) -> None:
+def test_json_has_graphql_s_names(command: Run, folder: Path) -> None:
     """A run with its totals and its tree; payloads only when they are asked for."""
-    done = run("show", RUN_ID, "--json", cwd=folder)
+    done = command("show", RUN_ID, "--json", cwd=folder)
     assert (done.code, done.err) == (0, "")
     shape = read_json(done.out)
     assert shape["id"] == RUN_ID
@@ -161,15 +167,15 @@ def test_json_has_graphql_s_names(run: Run, folder: Path) -> None:
         ("ask", 1, "LLM_CALL"),
     ]
     assert "input" not in shape["spanTree"][1]
-    whole = read_json(run("show", RUN_ID, "--json", "--payloads", cwd=folder).out)
+    whole = read_json(command("show", RUN_ID, "--json", "--payloads", cwd=folder).out)
     assert whole["spanTree"][1]["output"]["value"] == "because"
     assert whole["spanTree"][0]["events"][0]["body"]["value"] == {"key": "found", "value": 2}
 
 
-def test_show_is_a_tree(run: Run, folder: Path) -> None:
+def test_show_is_a_tree(command: Run, folder: Path) -> None:
     """Of the last run unless another is named."""
-    assert run("show", cwd=folder).out.startswith("other  ERROR\n")
-    done = run("show", RUN_ID, cwd=folder)
+    assert command("show", cwd=folder).out.startswith("other  ERROR\n")
+    done = command("show", RUN_ID, cwd=folder)
     assert done.out.splitlines()[3:] == [
         "└─ answer      agent  0.50 ms",
         "   ├─ ask      llm    0.50 ms  ~7→5  ~$0.01  m-1",
@@ -177,15 +183,15 @@ def test_show_is_a_tree(run: Run, folder: Path) -> None:
     ]
 
 
-def test_show_payloads_and_one_span(run: Run, folder: Path) -> None:
+def test_show_payloads_and_one_span(command: Run, folder: Path) -> None:
     """Inputs and outputs below each span; one span with everything about it."""
-    done = run("show", RUN_ID, "--payloads", cwd=folder)
+    done = command("show", RUN_ID, "--payloads", cwd=folder)
     assert ' in {"messages": [{"role": "user", "content": "why?"}]}' in done.out
     assert "out because" in done.out
-    done = run("show", RUN_ID, "--span", span_id(2), cwd=folder)
+    done = command("show", RUN_ID, "--span", span_id(2), cwd=folder)
     assert done.out.startswith("ask  llm  COMPLETED  0.50 ms\n")
     assert '"content": "why?"' in done.out
-    shape = read_json(run("show", RUN_ID, "--span", span_id(2), "--json", cwd=folder).out)
+    shape = read_json(command("show", RUN_ID, "--span", span_id(2), "--json", cwd=folder).out)
     assert (shape["spanId"], shape["costUsd"]) == (span_id(2), "0.010")
 
 
@@ -201,29 +207,29 @@ def test_show_payloads_and_one_span(run: Run, folder: Path) -> None:
     ],
 )
 def test_what_is_not_there_has_its_code(
-    run: Run, folder: Path, run_text: str, code: int, message: str
+    command: Run, folder: Path, run_text: str, code: int, message: str
 ) -> None:
     """3: not found; 4: no data to look in. The message says what there is."""
-    done = run("show", run_text, cwd=folder)
+    done = command("show", run_text, cwd=folder)
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith(f"agenttrace: {message}")
 
 
-def test_a_run_may_be_a_file_or_in_one(run: Run, folder: Path) -> None:
+def test_a_run_may_be_a_file_or_in_one(command: Run, folder: Path) -> None:
     """Diff and replay need no server; `-` is standard input."""
-    exported = run("export", RUN_ID, cwd=folder).out
+    exported = command("export", RUN_ID, cwd=folder).out
     (folder / "one.jsonl").write_text(exported)
     for text in ("one.jsonl", "one.jsonl:last", f"traces.jsonl:{RUN_ID}"):
-        assert run("show", text, cwd=folder).out.startswith("agent  COMPLETED")
-    done = run("show", "-f", "-", cwd=folder, stdin=exported.encode())
+        assert command("show", text, cwd=folder).out.startswith("agent  COMPLETED")
+    done = command("show", "-f", "-", cwd=folder, stdin=exported.encode())
     assert done.out.startswith("agent  COMPLETED")
 
 
-def test_bad_lines_are_told_on_standard_error(run: Run, folder: Path) -> None:
+def test_bad_lines_are_told_on_standard_error(command: Run, folder: Path) -> None:
     """They change neither the output nor the code."""
     with (folder / "traces.jsonl").open("a") as file:
         file.write('{"v":2}\n{"v":1,"type":"span","run_')
-    done = run("runs", "--json", cwd=folder)
+    done = command("runs", "--json", cwd=folder)
     assert (done.code, len(read_json(done.out))) == (0, 2)
     first, second = done.err.splitlines()
     assert first.startswith("agenttrace: ./traces.jsonl: line 7 is left out: not a record")
@@ -233,25 +239,25 @@ def test_bad_lines_are_told_on_standard_error(run: Run, folder: Path) -> None:
     )
 
 
-def test_export_gives_back_the_lines(run: Run, folder: Path) -> None:
+def test_export_gives_back_the_lines(command: Run, folder: Path) -> None:
     """Byte for byte, of the runs that were named, to a pipe or a file."""
     lines = (folder / "traces.jsonl").read_text().splitlines(keepends=True)
-    assert run("export", RUN_ID, cwd=folder).out == "".join(lines[:5])
-    assert run("export", RUN_ID, "last", RUN_ID, cwd=folder).out == "".join(lines)
-    done = run("export", "last", "--out", "out.jsonl", cwd=folder)
+    assert command("export", RUN_ID, cwd=folder).out == "".join(lines[:5])
+    assert command("export", RUN_ID, "last", RUN_ID, cwd=folder).out == "".join(lines)
+    done = command("export", "last", "--out", "out.jsonl", cwd=folder)
     assert (done.code, done.out) == (0, "")
     assert done.err == "agenttrace: 1 run, 1 record written to out.jsonl\n"
     assert (folder / "out.jsonl").read_text() == lines[5]
-    array = read_json(run("export", RUN_ID, "--format", "json", cwd=folder).out)
+    array = read_json(command("export", RUN_ID, "--format", "json", cwd=folder).out)
     assert array == [json.loads(line) for line in lines[:5]]
 
 
-def test_an_export_that_fails_leaves_the_file_as_it_was(run: Run, folder: Path) -> None:
+def test_an_export_that_fails_leaves_the_file_as_it_was(command: Run, folder: Path) -> None:
     """It takes its place only when it is whole."""
     (folder / "out.jsonl").write_text("before")
-    assert run("export", "ffff", "--out", "out.jsonl", cwd=folder).code == 3
+    assert command("export", "ffff", "--out", "out.jsonl", cwd=folder).code == 3
     assert (folder / "out.jsonl").read_text() == "before"
-    done = run("export", "last", "--out", "no/such/out.jsonl", cwd=folder)
+    done = command("export", "last", "--out", "no/such/out.jsonl", cwd=folder)
     assert (done.code, done.err) == (
         4,
         "agenttrace: cannot write no/such/out.jsonl: No such file or directory\n",
@@ -301,9 +307,7 @@ def test_a_reader_that_goes_ends_it_quietly(tmp_path: Path, arguments: list[str]
     assert process.wait(timeout=30) == 0
 
 
-def test_recorded_text_does_nothing_to_a_terminal(
-    run_in_terminal: RunInTerminal, tmp_path: Path
-) -> None:
+def test_recorded_text_does_nothing_to_a_terminal(terminal: RunInTerminal, tmp_path: Path) -> None:
     """Escapes and overrides are shown, in text and in JSON; the JSON says the same."""
     write_file(
         tmp_path / "traces.jsonl",
@@ -316,28 +320,28 @@ def test_recorded_text_does_nothing_to_a_terminal(
         ["show", "--json", "--payloads"],
         ["export", "last"],
     ):
-        shown = run_in_terminal(*arguments, cwd=tmp_path, columns=300)
+        shown = terminal(*arguments, cwd=tmp_path, columns=300)
         plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
         assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(plain), arguments
         assert "owned" in plain
-    shown = run_in_terminal("show", "--json", cwd=tmp_path, columns=300)
+    shown = terminal("show", "--json", cwd=tmp_path, columns=300)
     assert json.loads(shown)["name"] == EVIL
 
 
 def test_a_terminal_gets_colour_and_no_line_that_is_too_long(
-    run: Run, run_in_terminal: RunInTerminal, folder: Path
+    command: Run, terminal: RunInTerminal, folder: Path
 ) -> None:
     """Unless NO_COLOR is set; a pipe gets neither colour nor cuts."""
     for columns in (40, 60, 80, 100, 160):
         for arguments in (["runs"], ["show", RUN_ID]):
-            shown = run_in_terminal(*arguments, cwd=folder, columns=columns)
+            shown = terminal(*arguments, cwd=folder, columns=columns)
             assert "\x1b[" in shown
             rows = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.splitlines()]
             tree = rows if arguments == ["runs"] else rows[3:]
             assert max(len(row) for row in tree) <= columns
-    plain = run_in_terminal("show", RUN_ID, cwd=folder, columns=80, NO_COLOR="1")
+    plain = terminal("show", RUN_ID, cwd=folder, columns=80, NO_COLOR="1")
     assert not re.search(r"\x1b\[[\d;]*3\dm", plain)
-    assert "\x1b[" not in run("show", RUN_ID, cwd=folder).out
+    assert "\x1b[" not in command("show", RUN_ID, cwd=folder).out
 
 
 def test_a_poor_encoding_is_no_failure(folder: Path) -> None:
@@ -355,9 +359,9 @@ def test_a_process_ends_with_the_code(folder: Path) -> None:
         assert (done.code, bool(done.out), bool(done.err)) == (code, code == 0, code != 0)
 
 
-def test_help_has_examples(run: Run, folder: Path) -> None:
+def test_help_has_examples(command: Run, folder: Path) -> None:
     """Every command shows how it is used."""
-    for command in ("runs", "show", "export"):
-        done = run(command, "--help", cwd=folder)
+    for name in ("runs", "show", "export"):
+        done = command(name, "--help", cwd=folder)
         assert done.code == 0
-        assert f"agenttrace {command}" in done.out.split("For example:")[1]
+        assert f"agenttrace {name}" in done.out.split("For example:")[1]
