@@ -32,6 +32,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_QUEUE_MAX_BYTES": "2048",
             "AGENTTRACE_PAYLOAD_MAX_BYTES": "4096",
             "AGENTTRACE_SHUTDOWN_TIMEOUT_S": "0.5",
+            "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -44,6 +45,7 @@ def test_every_setting_is_read() -> None:
         queue_max_bytes=2048,
         payload_max_bytes=4096,
         shutdown_timeout_s=0.5,
+        round_trip_check="never",
     )
 
 
@@ -65,6 +67,7 @@ def test_an_empty_list_of_plugins_is_not_the_same_as_none() -> None:
         ("AGENTTRACE_PAYLOAD_MAX_BYTES", "5000000", "an integer from 1024 to 4194304"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "nan", "a number from 0 to 3600"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "soon", "a number from 0 to 3600"),
+        ("AGENTTRACE_ROUND_TRIP_CHECK", "often", "one of always, sampled, never"),
     ],
     ids=lambda value: value[:40],
 )
@@ -94,6 +97,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "queue_max_bytes",
         "payload_max_bytes",
         "shutdown_timeout_s",
+        "round_trip_check",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:

@@ -42,6 +42,7 @@ class Settings(NamedTuple):
     queue_max_bytes: int = 64 * 1024 * 1024
     payload_max_bytes: int = 1024 * 1024
     shutdown_timeout_s: float = 5.0
+    round_trip_check: str | None = None
 
 
 TABLE: Final = (
@@ -136,6 +137,16 @@ TABLE: Final = (
         "how long the end of the program may wait for records to be delivered",
         "shutdown_timeout_s",
     ),
+    Setting(
+        "AGENTTRACE_ROUND_TRIP_CHECK",
+        "one of always sampled never",
+        "",
+        "sampled; always under pytest and `python -X dev`",
+        "how often a payload with types is decoded as it is recorded, to see that an equal value "
+        "comes back: only then it is marked `exact`. `sampled` checks the first 10 of each "
+        "combination of classes, and then one in 100",
+        "round_trip_check",
+    ),
 )
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -193,10 +204,18 @@ def _read_number(text: str, kind: str) -> float:
     return value
 
 
+def _read_choice(text: str, kind: str) -> str:
+    choices = kind.split()[2:]
+    if text.lower() in choices:
+        return text.lower()
+    raise ValueError(f"one of {', '.join(choices)}")
+
+
 _READERS: Final[dict[str, Callable[[str, str], Value]]] = {
     "text": _read_text,
     "boolean": _read_boolean,
     "list": _read_list,
     "integer": _read_integer,
     "number": _read_number,
+    "one": _read_choice,
 }

@@ -89,7 +89,7 @@ def make_tracer() -> tuple[Tracer, MemoryExporter]:
         clock=StepClock(),
         id_generator=IncrementalIds(),
         resource={},
-        settings=Settings(),
+        settings=Settings(round_trip_check="always"),
     )
     return tracer, memory
 
