@@ -30,7 +30,7 @@ from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
-    from agenttrace.pipeline.queue import Item
+    from agenttrace.pipeline.intake import Item
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
 
@@ -90,11 +90,8 @@ class Recorder(RecordingTools):
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
 
     def emit(self, item: Item) -> None:
-        """Offer one item to every exporter's queue."""
-        for sink in self.hub.sinks:
-            if not sink.put(item):
-                run = item.span.run if isinstance(item, SpanStart) else item.run  # type: ignore[attr-defined]  # whatever is put has its run
-                run.is_complete = False
+        """Offer one item to the queue before the exporters."""
+        self.hub.put(item)
 
     def emit_event(
         self,
