@@ -20,7 +20,7 @@ from agenttrace.guard import Boundary, Guard
 from agenttrace.pipeline.hub import Hub
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart, Spec
-from agenttrace.usage import find_model, find_usage
+from agenttrace.usage import read_report
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
     from agenttrace.settings import Settings
+    from agenttrace.usage.prices import PriceBook
+    from agenttrace.usage.tables import ListTables
+
+_MAX_COVERED: Final = 4_096
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
 Node: TypeAlias = Span | Run
@@ -66,6 +70,8 @@ class Recorder:
         self._is_resource_found = False
         self._policy: Policy | None = None
         self._resolve: Callable[[], None] | None = None
+        self.list_price_tables: ListTables | None = None  # None: the built-in ones
+        self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
         """Call `resolve` once, before the first record, unless exporters are there by then."""
@@ -104,6 +110,11 @@ class Recorder:
             self._is_resource_found = True
             self._resource = dict(read_resource(self.settings.service_name, __version__))
         return self._resource
+
+    def price_with(self, list_tables: ListTables) -> None:
+        """Ask `list_tables` once for the price tables, on a worker thread with the first price."""
+        self.list_price_tables = list_tables
+        self.price_book = None
 
     def emit(self, item: Item) -> None:
         """Offer one item to every exporter's queue."""
@@ -296,19 +307,36 @@ class Recorder:
         self.end_span(span)
 
     def read_answer(self, span: Span, answer: object) -> None:
-        """Take usage and model from what a model call returned, unless the user gave them.
+        """Keep what a model call's answer, or a chunk of it, reports of itself.
 
-        A stream may report several times, most count up: the last figure of each field holds.
+        Only model calls are billed: what an agent's answer reports is the sum of its model calls.
         """
         if span.spec.span_type is not SpanType.LLM_CALL:
             return
-        if not span.is_usage_given:
-            found = find_usage(answer)
-            if found is not None:
-                span.usage = found if span.usage is None else {**span.usage, **found}
-        if span.model is None:
-            model = find_model(answer)
-            span.model = None if model is None else clean_name(model)
+        found = read_report(answer)
+        if found is None:
+            return
+        if span.report is None:
+            span.report = found
+        else:
+            span.report.merge(found)
+        if span.model is None and found.model is not None:
+            span.model = clean_name(found.model)
+        if found.counts:
+            self.cover_callers(span)
+
+    def cover_callers(self, span: Span) -> None:
+        """Tell the open model calls around this one which answer it bills, so that they do not."""
+        response_id = None if span.report is None else span.report.response_id
+        open_spans = span.run.open_spans
+        caller = open_spans.get(span.parent_id)
+        while caller is not None:
+            if caller.spec.span_type is SpanType.LLM_CALL:
+                if caller.covered is None:
+                    caller.covered = set()
+                if len(caller.covered) < _MAX_COVERED:
+                    caller.covered.add(response_id)
+            caller = open_spans.get(caller.parent_id)
 
     def end_span(
         self,

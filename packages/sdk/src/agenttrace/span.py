@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
     from agenttrace.run import Run
-    from agenttrace.usage import Rates
+    from agenttrace.usage import Rates, Report
     from agenttrace.wire import UsageRecord
 
 _HEAD_BYTES: Final = 512
@@ -145,6 +145,7 @@ class Span:
         "attribute_bytes",
         "attributes",
         "cost",
+        "covered",
         "duration_ns",
         "end_seq",
         "error",
@@ -160,6 +161,7 @@ class Span:
         "owns_run",
         "parent_id",
         "replay_key",
+        "report",
         "run",
         "seq",
         "spec",
@@ -183,6 +185,8 @@ class Span:
         self.error: Failure | None = None
         self.usage: UsageRecord | None = None
         self.is_usage_given = False  # by the user: what an answer reports does not replace it
+        self.report: Report | None = None  # what the answer said of itself
+        self.covered: set[str | None] | None = None  # answers that model calls within it billed
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
@@ -295,6 +299,8 @@ class Span:
             if self._may_change():
                 self.usage = clean_usage(figures, source)
                 self.is_usage_given = self.usage is not None
+                if self.is_usage_given and self.spec.span_type is SpanType.LLM_CALL:
+                    self.run.recorder.cover_callers(self)
 
     def set_cost(
         self,
