@@ -126,6 +126,14 @@ class CostRecord(TypedDict):
     table: NotRequired[str]
 
 
+class LinkRecord(TypedDict):
+    """Another run, or a span of one, that a run or span has to do with."""
+
+    run_id: str
+    span_id: NotRequired[str]
+    attributes: NotRequired[dict[str, JsonValue]]
+
+
 class RunRecord(TypedDict):
     """A snapshot of a run."""
 
@@ -145,6 +153,9 @@ class RunRecord(TypedDict):
     tags: NotRequired[list[str]]
     attributes: NotRequired[dict[str, JsonValue]]
     resource: NotRequired[dict[str, JsonValue]]
+    links: NotRequired[list[LinkRecord]]
+    end_seq: NotRequired[int]
+    complete: NotRequired[bool]
     replayed_from: NotRequired[str]
     forked_at: NotRequired[int]
 
@@ -180,6 +191,8 @@ class SpanRecord(TypedDict):
     input_hash: NotRequired[str]
     hash_version: NotRequired[int]
     fn_hash: NotRequired[str]
+    links: NotRequired[list[LinkRecord]]
+    boundary: NotRequired[bool]
 
 
 class EventRecord(TypedDict):
@@ -192,6 +205,7 @@ class EventRecord(TypedDict):
     t_ns: int
     name: str
     span_id: NotRequired[str]
+    offset_ns: NotRequired[int]
     body: NotRequired[Payload]
 
 
