@@ -21,6 +21,7 @@ from agenttrace.plugins.specs import (
     PriceTableSpec,
     ProcessorSpec,
 )
+from agenttrace.usage.prices import Price, PriceQuery, PriceTable
 from agenttrace.wire import EventRecord, Record, RunRecord, SpanRecord
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "IntegrationSpec",
     "PluginFailure",
     "PluginInfo",
+    "Price",
+    "PriceQuery",
+    "PriceTable",
     "PriceTableSpec",
     "ProcessorSpec",
     "Record",
