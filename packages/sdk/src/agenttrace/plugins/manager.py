@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins import builtin
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from agenttrace.plugins.specs import Spec
     from agenttrace.settings import Settings
     from agenttrace.tracer import Tracer
+
+_Result = TypeVar("_Result")
 
 PROCESSOR_METHODS: Final = ("process", "flush")
 PRICE_TABLE_METHODS: Final = ("find_price",)
@@ -153,7 +155,8 @@ class PluginManager:
             raise ConfigurationError(self._describe_unknown(text))
         spec, target = found
         try:
-            exporter: object = spec.factory(target, api_key=self._settings.api_key)
+            make = partial(spec.factory, target, api_key=self._settings.api_key)
+            exporter: object = self.watch(spec, f"make exporter {spec.name}", make)
             is_exporter = callable(getattr(exporter, "export", None))
         except (ConfigurationError, KeyboardInterrupt):
             raise
@@ -192,6 +195,10 @@ class PluginManager:
         from agenttrace.plugins.integrator import Integrator  # noqa: PLC0415 -- when it is called
 
         return Integrator(manager=self, tracer=tracer, guard=guard)
+
+    def watch(self, spec: Spec, what: str, function: Callable[[], _Result]) -> _Result:
+        """Return what a part of a plugin returns, told as `AGENTTRACE_TRACE_PLUGINS` asks for."""
+        return self._loader.watch(self.find_plugin(spec) or BUILTIN, what, function)
 
     def find_plugin(self, spec: Spec) -> str:
         """Return the name of the plugin that a spec came from; empty when it came from none."""

@@ -84,7 +84,10 @@ _ALL_REPORTED: Final[UsageRecord] = {
     "reasoning_tokens": 3,
     "source": "reported",
 }
-_DETAILS: Final[Mapping[str, int | str]] = {"service_tier": "no such tier", "a_detail_of_a_later_version": 3}
+_DETAILS: Final[Mapping[str, int | str]] = {
+    "service_tier": "no such tier",
+    "a_detail_of_a_later_version": 3,
+}
 _ESTIMATED: Final[UsageRecord] = {"prompt_tokens": 10**12, "source": "estimated"}
 
 
