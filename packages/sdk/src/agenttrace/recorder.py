@@ -25,8 +25,9 @@ from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
+    from agenttrace.encoding.payload import Policy
     from agenttrace.ids import IdGenerator
-    from agenttrace.pipeline.queue import Item
+    from agenttrace.pipeline.intake import Item
     from agenttrace.settings import Settings
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
@@ -63,6 +64,7 @@ class Recorder:
         self._new_span_id = ids.new_span_id
         self._resource = None if resource is None else dict(resource)
         self._is_resource_found = False
+        self._policy: Policy | None = None
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -84,6 +86,15 @@ class Recorder:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
 
+    @property
+    def policy(self) -> Policy:
+        """What is done with a payload beside writing it; made on the worker, at the first one."""
+        if self._policy is None:
+            from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- as the worker
+
+            self._policy = make_policy(self.settings)
+        return self._policy
+
     def describe_resource(self) -> Mapping[str, str | int]:
         """Return who records here. Found out once, on a worker thread, and anew after a fork."""
         if self._resource is None:
@@ -95,9 +106,8 @@ class Recorder:
         return self._resource
 
     def emit(self, item: Item) -> None:
-        """Offer one item to every exporter's queue."""
-        for sink in self.hub.sinks:
-            sink.put(item)
+        """Offer one item to the queue before the exporters."""
+        self.hub.put(item)
 
     def emit_event(
         self, run: Run, span_id: str | None, name: str, body: Snapshot | Failure | None

@@ -56,9 +56,12 @@ class Whole(NamedTuple):
 
 
 class Encoded:
-    """A payload's parts, and the hash of the canonical form where one was asked for and known."""
+    """A payload's parts, and the hash of the canonical form where one was asked for and known.
 
-    __slots__ = ("fidelity", "hash", "size", "text", "whole")
+    `types` is the JSON text of the types that the value's JSON text lacks; None when it lacks none.
+    """
+
+    __slots__ = ("fidelity", "hash", "size", "text", "types", "whole")
 
     def __init__(
         self,
@@ -67,12 +70,14 @@ class Encoded:
         *,
         whole: Whole | None = None,
         input_hash: str | None = None,
+        types: bytes | None = None,
     ) -> None:
         self.text = text
+        self.types = types
         self.fidelity = fidelity
         self.whole = whole
         self.hash = input_hash
-        self.size = len(text)
+        self.size = len(text) + (0 if types is None else len(types))
 
 
 Snapshot: TypeAlias = bytes | Frozen | Encoded
