@@ -9,7 +9,7 @@ from agenttrace.encoding.payload import write_json
 from agenttrace.plugins.checks.samples import START_NS, copy_records, make_odd_records, make_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from agenttrace.plugins.checks.findings import Findings
     from agenttrace.plugins.manager import PluginManager
@@ -71,6 +71,7 @@ class Query(NamedTuple):
     model: str
     usage: UsageRecord
     at_ns: int
+    details: Mapping[str, int | str]
 
 
 _NONE_REPORTED: Final[UsageRecord] = {"source": "reported"}
@@ -82,6 +83,10 @@ _ALL_REPORTED: Final[UsageRecord] = {
     "cache_write_tokens": 50,
     "reasoning_tokens": 3,
     "source": "reported",
+}
+_DETAILS: Final[Mapping[str, int | str]] = {
+    "service_tier": "no such tier",
+    "a_detail_of_a_later_version": 3,
 }
 _ESTIMATED: Final[UsageRecord] = {"prompt_tokens": 10**12, "source": "estimated"}
 
@@ -101,8 +106,8 @@ def _check_table(where: str, table: PriceTableLike, models: list[str], findings:
     for model in [*models, *unknown]:
         for provider in (None, "", "openai", "no such provider"):
             for usage in (_ALL_REPORTED, _NONE_REPORTED, _ESTIMATED):
-                for at_ns in (0, START_NS):
-                    query: Any = Query(provider, model, usage, at_ns)
+                for at_ns, details in ((0, {}), (START_NS, {}), (START_NS, _DETAILS)):
+                    query: Any = Query(provider, model, usage, at_ns, details)
                     with findings.catch(
                         where, f"find_price() of model {model[:50]!r}", "return None instead"
                     ):
