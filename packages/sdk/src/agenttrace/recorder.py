@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
+# The class finds a member by a Python call, a global name is a look-up.
+_STARTED: Final = SpanStatus.STARTED
+_LLM_CALL: Final = SpanType.LLM_CALL
 Node: TypeAlias = Span | Run | Place
 
 
@@ -314,14 +317,15 @@ class Recorder(RecordingTools):
         try:
             if spec.capture_output and span.output is None:
                 span.output = take_snapshot(result, max_bytes=self.max_payload_bytes)
-            self.read_answer(span, result)
+            if spec.span_type is _LLM_CALL:
+                self.read_answer(span, result)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("close_span", error)
         self.end_span(span)
 
     def read_answer(self, span: Span, answer: object) -> None:
         """Keep what a model call's answer, or a chunk of it, reports of itself."""
-        if span.spec.span_type is SpanType.LLM_CALL:
+        if span.spec.span_type is _LLM_CALL:
             keep_report(span, answer)
 
     def end_span(
@@ -336,7 +340,7 @@ class Recorder(RecordingTools):
         A span that was open at a fork is the parent's to end: in the child it is only left.
         """
         try:
-            if span.status is not SpanStatus.STARTED or span.seq < 0:
+            if span.status is not _STARTED or span.seq < 0:
                 return
             run = span.run
             token = span._token  # noqa: SLF001 -- as above
@@ -345,12 +349,13 @@ class Recorder(RecordingTools):
                     self.node.reset(token)
                 except ValueError:  # ended in another context than it was started in
                     span._token = None  # noqa: SLF001 -- as above
-            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
+            duration_ns = self._monotonic_ns() - span._start_mono  # noqa: SLF001 -- as above
+            span.duration_ns = duration_ns if duration_ns > 0 else 0  # noqa: FURB136 -- max() is a call
             if span._failed:  # noqa: SLF001 -- as above
                 status, outcome = SpanStatus.ERROR, Outcome.ERROR
             span.status = status
             span.outcome = outcome
-            if not span.is_inherited:
+            if span.generation == self.generation:  # not inherited by a fork
                 span.end_seq = next(run.seqs)
                 run.open_spans.pop(span.id, None)
                 self.emit(span)
