@@ -23,7 +23,7 @@ from agenttrace.propagation import register
 from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
-from agenttrace.usage import find_model, find_usage
+from agenttrace.usage.reports import keep_report
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
+    from agenttrace.usage.prices import PriceBook
+    from agenttrace.usage.tables import ListTables
+
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
 Node: TypeAlias = Span | Run | Place
@@ -73,6 +76,8 @@ class Recorder:
         self._policy: Policy | None = None
         self._found_resource: Resource | None = None
         self._resolve: Callable[[], None] | None = None
+        self.list_price_tables: ListTables | None = None  # None: the built-in ones
+        self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
         """Call `resolve` once, before the first record, unless exporters are there by then."""
@@ -112,6 +117,11 @@ class Recorder:
 
             self._found_resource = Resource(self.settings.service_name, __version__)
         return self._found_resource.describe()
+
+    def price_with(self, list_tables: ListTables) -> None:
+        """Ask `list_tables` once for the price tables, on a worker thread with the first price."""
+        self.list_price_tables = list_tables
+        self.price_book = None
 
     def emit(self, item: Item) -> None:
         """Offer one item to the queue before the exporters."""
@@ -334,19 +344,9 @@ class Recorder:
         self.end_span(span)
 
     def read_answer(self, span: Span, answer: object) -> None:
-        """Take usage and model from what a model call returned, unless the user gave them.
-
-        A stream may report several times, most count up: the last figure of each field holds.
-        """
-        if span.spec.span_type is not SpanType.LLM_CALL:
-            return
-        if not span.is_usage_given:
-            found = find_usage(answer)
-            if found is not None:
-                span.usage = found if span.usage is None else {**span.usage, **found}
-        if span.model is None:
-            model = find_model(answer)
-            span.model = None if model is None else clean_name(model)
+        """Keep what a model call's answer, or a chunk of it, reports of itself."""
+        if span.spec.span_type is SpanType.LLM_CALL:
+            keep_report(span, answer)
 
     def end_span(
         self,

@@ -10,6 +10,7 @@ from agenttrace.failures import Failure
 from agenttrace.links import add_link
 from agenttrace.semconv import EVENT_EXCEPTION
 from agenttrace.usage import clean_usage
+from agenttrace.usage.reports import cover_callers
 from agenttrace.wire import Outcome, SpanStatus
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agenttrace.retries import FailedCall
     from agenttrace.run import Run
     from agenttrace.spec import Spec
+    from agenttrace.usage import Report
     from agenttrace.wire import LinkRecord, SpanType, UsageRecord
 
 _HEAD_BYTES: Final = 512
@@ -88,6 +90,7 @@ class Span:
         "attribute_bytes",
         "attributes",
         "cost",
+        "covered",
         "duration_ns",
         "end_seq",
         "error",
@@ -105,6 +108,7 @@ class Span:
         "owns_run",
         "parent_id",
         "replay_key",
+        "report",
         "run",
         "seq",
         "spec",
@@ -128,6 +132,8 @@ class Span:
         self.error: Failure | None = None
         self.usage: UsageRecord | None = None
         self.is_usage_given = False  # by the user: what an answer reports does not replace it
+        self.report: Report | None = None  # what the answer said of itself
+        self.covered: set[str | None] | None = None  # answers that model calls within it billed
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
@@ -247,6 +253,8 @@ class Span:
             if self._may_change():
                 self.usage = clean_usage(figures, source)
                 self.is_usage_given = self.usage is not None
+                if self.is_usage_given:
+                    cover_callers(self)
 
     def set_cost(
         self,

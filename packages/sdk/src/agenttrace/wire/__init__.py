@@ -116,10 +116,14 @@ class UsageRecord(TypedDict):
 
 
 class CostRecord(TypedDict):
-    """Money as decimal text in US dollars, and where the figure comes from."""
+    """Money as decimal text in US dollars, and where the figure comes from.
+
+    `table` names the price table and its version, with `source` `price_table`.
+    """
 
     usd: str
     source: Literal["reported", "price_table", "rates"]
+    table: NotRequired[str]
 
 
 class LinkRecord(TypedDict):
