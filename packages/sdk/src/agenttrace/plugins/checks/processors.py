@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.payload import write_json
 from agenttrace.plugins.checks.samples import START_NS, copy_records, make_odd_records, make_runs
+from agenttrace.usage.prices import PriceQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,16 +74,6 @@ def _check_records(where: str, what: str, records: list[Record], findings: Findi
             )
 
 
-class Query(NamedTuple):
-    """What a price table is asked: the fields of a PriceQuery."""
-
-    provider: str | None
-    model: str
-    usage: UsageRecord
-    at_ns: int
-    details: Mapping[str, int | str]
-
-
 _NONE_REPORTED: Final[UsageRecord] = {"source": "reported"}
 _ALL_REPORTED: Final[UsageRecord] = {
     "prompt_tokens": 1_000,
@@ -112,15 +103,18 @@ def check_price_tables(
 def _check_table(where: str, table: PriceTableLike, models: list[str], findings: Findings) -> None:
     unknown = ["", "no-such-model", "gpt-4", "ünknown/модель", "x" * 10_000]
     is_known = dict.fromkeys(models, False)
+    ask: Any = table.find_price  # the protocol leaves the query's type to the table
     for model in [*models, *unknown]:
         for provider in (None, "", "openai", "no such provider"):
             for usage in (_ALL_REPORTED, _NONE_REPORTED, _ESTIMATED):
                 for at_ns, details in ((0, {}), (START_NS, {}), (START_NS, _DETAILS)):
-                    query: Any = Query(provider, model, usage, at_ns, details)
+                    query = PriceQuery(
+                        provider=provider, model=model, usage=usage, at_ns=at_ns, details=details
+                    )
                     with findings.catch(
                         where, f"find_price() of model {model[:50]!r}", "return None instead"
                     ):
-                        price = table.find_price(query)
+                        price = ask(query)
                         _check_price(where, price, findings)
                         is_known[model] = is_known.get(model, False) or price is not None
     for model in models:
