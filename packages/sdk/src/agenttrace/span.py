@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agenttrace.wire import LinkRecord, SpanType, UsageRecord
 
 _HEAD_BYTES: Final = 512
+_STARTED: Final = SpanStatus.STARTED  # the class finds a member by a Python call
 _COST_SOURCES: Final = ("reported", "price_table", "rates")
 # Room for what the recorder itself says of a span: its chunks and the time to the first, which
 # attempt it is, and how tokens were estimated.
@@ -124,7 +125,7 @@ class Span:
         self.spec = spec
         self.input = snapshot
         self.output: Snapshot | None = None
-        self.status = SpanStatus.STARTED
+        self.status: SpanStatus = _STARTED
         self.outcome: Outcome | None = None
         self.model = spec.model
         self.attributes: dict[str, Flat] | None = None
@@ -156,7 +157,7 @@ class Span:
     @property
     def is_open(self) -> bool:
         """Whether it has not ended yet."""
-        return self.status is SpanStatus.STARTED
+        return self.status is _STARTED
 
     @property
     def is_inherited(self) -> bool:
@@ -181,7 +182,12 @@ class Span:
     @property
     def size(self) -> int:
         """About how many bytes of memory the end record takes in a queue."""
-        size = _HEAD_BYTES + self.attribute_bytes + measure(self.input) + measure(self.output)
+        size = _HEAD_BYTES + self.attribute_bytes
+        for part in (self.input, self.output):  # as measure(), without its calls
+            if type(part) is bytes:
+                size += len(part)
+            elif part is not None:
+                size += part.size  # type: ignore[union-attr]  # bytes is excluded
         return size if self.error is None else size + self.error.size()
 
     def set_attribute(self, key: str, value: object) -> None:
@@ -360,7 +366,7 @@ class Span:
     def _is_open(self) -> bool:
         if not self.run.recording:
             return False
-        if self.status is not SpanStatus.STARTED:
+        if self.status is not _STARTED:
             self.run.recorder.guard.warn(
                 "after_end", f"span {self.name!r} was changed after its end; that is not recorded"
             )

@@ -11,9 +11,10 @@ from agenttrace.plugins.checks.samples import START_NS, copy_records, make_odd_r
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from agenttrace.pipeline.processor import Processor
     from agenttrace.plugins.checks.findings import Findings
     from agenttrace.plugins.manager import PluginManager
-    from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
+    from agenttrace.plugins.protocols import PriceTableLike
     from agenttrace.wire import Record, UsageRecord
 
 
@@ -24,24 +25,32 @@ def check_processors(manager: PluginManager, own: set[str], *, findings: Finding
             _check_processor(f"processor {name}", processor, findings)
 
 
-def _check_processor(where: str, processor: ProcessorLike, findings: Findings) -> None:
+def _check_processor(where: str, processor: Processor, findings: Findings) -> None:
     given = [*make_runs(3), *make_odd_records()]
     for number, batch in enumerate([*given, *given]):  # what is repeated, too
         records = copy_records(batch)
         kind = "an empty batch" if not batch else f"batch {number % len(given)}: {_show(batch)}"
         with findings.catch(where, f"process() of {kind}", "pass on what it does not understand"):
             _check_records(where, "process()", list(processor.process(records)), findings)
-    held: list[Record] = []
-    for attempt in ("flush()", "a second flush()"):
+    for attempt, function in (("flush()", processor.flush), ("shutdown()", processor.shutdown)):
         with findings.catch(where, attempt, "return what is still held back, or nothing"):
-            held = list(processor.flush())
+            held = list(function())
             _check_records(where, attempt, held, findings)
-    if held:
+            again = list(function())
+            if again:
+                findings.add(
+                    where,
+                    f"a second {attempt} returned {len(again)} records again",
+                    "forget what was returned: it would be counted twice",
+                )
+    if type(processor.held) is not int or processor.held != 0:
         findings.add(
             where,
-            f"a second flush() returned {len(held)} records again",
-            "forget what was returned: it would be counted twice",
+            f"after shutdown() it still holds {processor.held!r} records",
+            "count in `held` what is held back, and return all of it at the end",
         )
+    with findings.catch(where, "reset()", "forget what is held back: the child of a fork calls it"):
+        processor.reset()
 
 
 def _check_records(where: str, what: str, records: list[Record], findings: Findings) -> None:
