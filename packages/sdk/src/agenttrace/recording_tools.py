@@ -20,6 +20,7 @@ class RecordingTools:
         self._given_resource = None if resource is None else dict(resource)
         self._resource: Resource | None = None
         self._policy: Policy | None = None
+        self.plugin_versions: list[str] = []
 
     @property
     def policy(self) -> Policy:
@@ -38,7 +39,9 @@ class RecordingTools:
             from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
             from agenttrace.resource import Resource  # noqa: PLC0415 -- the thread's alone
 
-            self._resource = Resource(self.settings.service_name, __version__)
+            self._resource = Resource(
+                self.settings.service_name, __version__, plugins=self.plugin_versions
+            )
         return self._resource.describe()
 
     def forget_process(self) -> None:

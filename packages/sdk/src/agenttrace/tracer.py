@@ -44,9 +44,8 @@ class Tracer:
     """Records runs and their spans, and hands them to exporters.
 
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
-    `ConfigurationError` for what cannot be meant; recording never raises. With
-    `AGENTTRACE_STRICT_PLUGINS=1` the exporter that the environment names is made at once, and what
-    is wrong with it or with a plugin is raised here.
+    `ConfigurationError` for what cannot be meant; recording never raises. What is wrong with the
+    exporter of the environment or with a plugin is raised with `AGENTTRACE_STRICT_PLUGINS=1` only.
 
         tracer = Tracer()
         tracer.set_exporter("jsonl:./traces.jsonl")
@@ -67,6 +66,7 @@ class Tracer:
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
+        self._is_equipped = False  # with what plugins bring beside exporters
         self._integrator: Integrator | None = None
         self._recorder = Recorder(
             clock=SystemClock() if clock is None else clock,
@@ -113,8 +113,14 @@ class Tracer:
 
     def _add(self, name: str, exporter: Exporter) -> None:
         self._recorder.resolve_with(lambda: None)
-        if not self._settings.disabled:
-            self._recorder.hub.add(exporter, name=name)
+        if self._settings.disabled:
+            return
+        if not self._is_equipped:
+            from agenttrace.plugins.equipment import equip  # noqa: PLC0415 -- as `plugins`
+
+            self._is_equipped = True
+            equip(self._recorder, self.plugins)
+        self._recorder.hub.add(exporter, name=name)
 
     def _find_exporter(self, exporter: Exporter | str) -> tuple[str, Exporter]:
         if isinstance(exporter, str):
@@ -137,15 +143,12 @@ class Tracer:
 
     @property
     def plugins(self) -> PluginManager:
-        """The plugins of this tracer; loaded when an exporter is first named by a text."""
+        """The plugins of this tracer; loaded when it is given its first exporter."""
         if self._plugins is None:
-            # pluggy and importlib.metadata: 30 ms that only programs which name a plugin pay.
-            from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415
+            from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415 -- takes 30 ms
 
             self._plugins = PluginManager(settings=self._settings)
         return self._plugins
-
-    # Integrations
 
     def instrument(self, name: str | None = None) -> list[str]:
         """Record the calls of one library, or of each that has an integration and is installed.
@@ -356,8 +359,6 @@ class Tracer:
         """
         return cast("_Function", Propagated(function, take_spots((self._recorder,))))
 
-    # Delivery
-
     def flush(self, *, timeout_s: float = 10.0) -> FlushResult:
         """Wait until what was recorded so far is delivered or dropped, at most `timeout_s`."""
         return self._recorder.hub.flush(timeout_s=timeout_s)
@@ -373,7 +374,7 @@ class Tracer:
         return self._recorder.hub.shutdown(timeout_s=limit)
 
     def stats(self) -> Stats:
-        """Return what became of every record, and what went wrong, at this moment."""
+        """Return what became of every record, and what went wrong."""
         return self._recorder.hub.stats()
 
 
