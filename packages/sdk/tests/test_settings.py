@@ -33,6 +33,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_PAYLOAD_MAX_BYTES": "4096",
             "AGENTTRACE_SHUTDOWN_TIMEOUT_S": "0.5",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
+            "AGENTTRACE_REDACT": "off",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -46,6 +47,7 @@ def test_every_setting_is_read() -> None:
         payload_max_bytes=4096,
         shutdown_timeout_s=0.5,
         round_trip_check="never",
+        redact="off",
     )
 
 
@@ -97,6 +99,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "payload_max_bytes",
         "shutdown_timeout_s",
         "round_trip_check",
+        "redact",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agenttrace.encoding.payload import Policy
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.queue import Item
+    from agenttrace.redaction import Redactor
     from agenttrace.settings import Settings
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
@@ -44,6 +46,7 @@ class Recorder:
         ids: IdGenerator,
         settings: Settings,
         resource: Mapping[str, str | int] | None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
         self.guard = Guard()
         self.hub = Hub(
@@ -65,6 +68,7 @@ class Recorder:
         self._resource = None if resource is None else dict(resource)
         self._is_resource_found = False
         self._policy: Policy | None = None
+        self._given_redactor = redactor
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -92,8 +96,16 @@ class Recorder:
         if self._policy is None:
             from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- as the worker
 
-            self._policy = make_policy(self.settings)
+            self._policy = make_policy(self.settings, self._find_redactor())
         return self._policy
+
+    def _find_redactor(self) -> Redactor | None:
+        from agenttrace.redaction import make_redactor  # noqa: PLC0415 -- as the worker
+
+        redactor = make_redactor(self.settings.redact, self._given_redactor)
+        if redactor is not None:
+            redactor.note_failure = partial(self.guard.note, "redactor")
+        return redactor
 
     def describe_resource(self) -> Mapping[str, str | int]:
         """Return who records here. Found out once, on a worker thread, and anew after a fork."""

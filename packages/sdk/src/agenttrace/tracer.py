@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
@@ -25,12 +25,13 @@ from agenttrace.span import Span, Spec
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
     from uuid import UUID
 
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.stats import FlushResult, Stats
     from agenttrace.plugins.manager import PluginManager
+    from agenttrace.redaction import Redactor
 
 _Chosen = TypeVar("_Chosen")
 
@@ -42,6 +43,10 @@ class Tracer:
     `ConfigurationError` for what cannot be meant; recording never raises. With
     `AGENTTRACE_STRICT_PLUGINS=1` the exporter that the environment names is made at once, and what
     is wrong with it or with a plugin is raised here.
+
+    Secrets are taken out of what is recorded. `redactor` is a `redaction.Redactor` with rules of
+    the program's own, or one such rule: a function `(key, value) -> value` that is asked for each
+    text and number. See `AGENTTRACE_REDACT`.
 
         tracer = Tracer()
         tracer.set_exporter("jsonl:./traces.jsonl")
@@ -59,6 +64,7 @@ class Tracer:
         resource: Mapping[str, str | int] | None = None,
         settings: Settings | None = None,
         plugins: PluginManager | None = None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
@@ -67,6 +73,7 @@ class Tracer:
             ids=RandomIds() if id_generator is None else id_generator,
             settings=self._settings,
             resource=resource,
+            redactor=redactor,
         )
         if exporter is not None:
             self.set_exporter(exporter)
