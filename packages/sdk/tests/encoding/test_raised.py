@@ -58,7 +58,7 @@ class Judge(Exception):  # noqa: N818 -- as programs have them
 
 
 @pytest.fixture(autouse=True)
-def _loaded(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+def loaded(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """Let this module be found by its name."""
     module = types.ModuleType(__name__)
     module.__dict__.update(globals())
@@ -149,11 +149,11 @@ def test_causes_come_back(recording: Recording) -> None:
     ids=["Exception", "BaseException"],
 )
 def test_an_error_whose_class_is_gone_is_caught_by_its_base(
-    recording: Recording, _loaded: types.ModuleType, error: BaseException, base: type
+    recording: Recording, loaded: types.ModuleType, error: BaseException, base: type
 ) -> None:
     """By the nearest class that is left, under its own name, and told apart as replayed."""
     found = record(recording, error)
-    del _loaded.__dict__[type(error).__name__]
+    del loaded.__dict__[type(error).__name__]
     again = decode_error(found)
     assert isinstance(again, base)
     assert isinstance(again, ReplayedError)
@@ -163,10 +163,10 @@ def test_an_error_whose_class_is_gone_is_caught_by_its_base(
     assert str(again) == str(error)
 
 
-def test_a_class_may_be_given(recording: Recording, _loaded: types.ModuleType) -> None:
+def test_a_class_may_be_given(recording: Recording, loaded: types.ModuleType) -> None:
     """For a program whose class has moved."""
     found = record(recording, GoneError(code=1, left=2))
-    del _loaded.__dict__["GoneError"]
+    del loaded.__dict__["GoneError"]
     again = decode_error(found, classes={f"{__name__}:GoneError": GoneError})
     assert type(again) is GoneError
     assert again.code == 1

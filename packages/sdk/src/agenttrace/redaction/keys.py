@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 # Each ends a name, whatever its case and separators: apiKey, X-Api-Key, OPENAI_API_KEY.
@@ -38,15 +39,8 @@ _SCHEMA_TYPES: Final = frozenset(
 )
 _NUMERIC_RULES: Final = frozenset({"password", "passphrase", "secret"})
 
-# For the quick look at a whole text: where one of these ends a key, or stands before a value.
-KEY_PATTERN: Final = (
-    r"(?i:passw(?:or)?ds?|passphrases?|secrets?|secret[-_. ]?keys?|api[-_. ]?keys?"
-    r"|subscription[-_. ]?keys?|token|authorization|cookies?|private[-_. ]?keys?"
-    r"|signing[-_. ]?keys?|encryption[-_. ]?keys?|ssh[-_. ]?keys?|access[-_. ]?keys?"
-    r"|credentials?|pwd|jwt|auth|pin)"
-)
 
-
+@lru_cache(maxsize=4096)
 def find_rule(key: str) -> str | None:
     """Return the rule that a name falls under, None when it names no secret."""
     letters = _NOT_A_LETTER.sub("", key.lower())

@@ -31,6 +31,7 @@ from agenttrace.redaction.patterns import (
     QUICK_VALUES,
     SECRET_KEY,
     Pattern,
+    redact_assigned,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MIN_SECRET_CHARS: Final = 8
 _MAX_NESTED_CHARS: Final = 4 * 1024 * 1024
 _MAX_KNOWN_KEYS: Final = 10_000
+_MAX_NAME_CHARS: Final = 64
 _UNTOUCHED: Final = frozenset({CUT, CYCLE, FLOAT, OPAQUE})
 _SETTING_PART: Final = re.compile(r"\s*(?:/((?:[^/\\]|\\.)+)/|([^,/]+))\s*(?:,|$)")
 _ON: Final = frozenset({"on", "1", "true", "yes"})
@@ -112,10 +114,14 @@ class Redactor:
             return text
         if text.lstrip()[:1] in {"{", "["} and len(text) <= _MAX_NESTED_CHARS:
             text = self._redact_nested(text)
+        return self._redact_forms(text)
+
+    def _redact_forms(self, text: str) -> str:
+        lowered = text.lower()
         for pattern in self._patterns:
-            mark = f"[redacted:{pattern.name}]"
-            text = pattern.find.sub(pattern.replace or (lambda _, mark=mark: mark), text)  # type: ignore[misc]  # bound at once
-        return text
+            if any(hint in lowered for hint in pattern.hints):
+                text = pattern.redact(text)
+        return redact_assigned(text) if self._built_in else text
 
     def _redact_nested(self, text: str) -> str:
         """Return a JSON text, as of a tool call's arguments, redacted by its keys too."""
@@ -133,7 +139,7 @@ class Redactor:
         if kind is dict:
             return self._redact_members(value, self._redact_plain)
         if kind is list:
-            return _map_list(value, lambda item: self._redact_plain(item, key))
+            return self._redact_items(value, lambda item: self._redact_plain(item, key))
         return self._ask(key, value) if self._rules and value is not None else value
 
     def _redact_scalar(self, text: str, key: str | None) -> Any:
@@ -145,8 +151,9 @@ class Redactor:
     ) -> dict[str, Any]:
         changed: dict[str, Any] = {}
         is_changed = False
+        named = self._find_named(members) if "value" in members else None
         for key, value in members.items():
-            rule = self._find_rule(key)
+            rule = named if named is not None and key == "value" else self._find_rule(key)
             if rule is not None and may_hold(rule, value, members) and not _is_marked(value):
                 name, new = key, f"[redacted:{rule}]"
             else:
@@ -155,13 +162,25 @@ class Redactor:
             changed[name] = new
         return changed if is_changed else members
 
+    def _find_named(self, members: dict[str, Any]) -> str | None:
+        """Return the rule of an object that says its name apart: a header's, a state's."""
+        for key in ("key", "name"):
+            name = members.get(key)
+            if type(name) is str:
+                return self._find_rule(name)
+        return None
+
+    def _redact_items(self, items: list[Any], redact: Callable[[Any], Any]) -> list[Any]:
+        if len(items) == 2 and type(items[0]) is str and type(items[1]) is str:  # noqa: PLR2004 -- a name and its value, as headers come
+            rule = self._find_rule(items[0]) if len(items[0]) <= _MAX_NAME_CHARS else None
+            if rule is not None and not items[1].isalpha() and not _is_marked(items[1]):
+                return [items[0], f"[redacted:{rule}]"]
+        return _map_list(items, redact)
+
     def _redact_key(self, key: str) -> str:
         if len(key) < 2 * _MIN_SECRET_CHARS:
             return key
-        redacted = key
-        if self.suspects(key):
-            for pattern in self._patterns:
-                redacted = pattern.find.sub(f"[redacted:{pattern.name}]", redacted)
+        redacted = self._redact_forms(key) if self.suspects(key) else key
         return key if redacted == key else redacted
 
     def _find_rule(self, key: str) -> str | None:
@@ -201,7 +220,7 @@ class Redactor:
     def _redact_node(self, tree: Any, key: str | None) -> Any:
         kind = type(tree)
         if kind is list:
-            return _map_list(tree, lambda item: self._redact_node(item, key))
+            return self._redact_items(tree, lambda item: self._redact_node(item, key))
         if kind is dict:
             return self._redact_members(tree, self._redact_node)
         if kind is Tag:
