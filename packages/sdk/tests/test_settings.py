@@ -40,6 +40,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_DURABILITY": "SYNC",
             "AGENTTRACE_SIGNALS": "chain",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
+            "AGENTTRACE_REDACT": "off",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -60,6 +61,7 @@ def test_every_setting_is_read() -> None:
         durability="sync",
         signals="chain",
         round_trip_check="never",
+        redact="off",
     )
 
 
@@ -121,6 +123,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "durability",
         "signals",
         "round_trip_check",
+        "redact",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agenttrace.pipeline.stats import FlushResult, Stats
     from agenttrace.plugins.integrator import Integrator
     from agenttrace.plugins.manager import PluginManager
+    from agenttrace.redaction import Redactor
 
 _Chosen = TypeVar("_Chosen")
 _Function = TypeVar("_Function", bound="Callable[..., object]")
@@ -46,6 +47,10 @@ class Tracer:
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
     `ConfigurationError` for what cannot be meant; recording never raises. What is wrong with the
     exporter of the environment or with a plugin is raised with `AGENTTRACE_STRICT_PLUGINS=1` only.
+
+    Secrets are taken out of what is recorded. `redactor` is a `redaction.Redactor` with rules of
+    the program's own, or one such rule: a function `(key, value) -> value` that is asked for each
+    text and number. See `AGENTTRACE_REDACT`.
 
         tracer = Tracer()
         tracer.set_exporter("jsonl:./traces.jsonl")
@@ -63,6 +68,7 @@ class Tracer:
         resource: Mapping[str, str | int] | None = None,
         settings: Settings | None = None,
         plugins: PluginManager | None = None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
@@ -73,6 +79,7 @@ class Tracer:
             ids=RandomIds() if id_generator is None else id_generator,
             settings=self._settings,
             resource=resource,
+            redactor=redactor,
         )
         if exporter is not None:
             self.set_exporter(exporter)
