@@ -128,7 +128,7 @@ def test_the_command_line_prints_what_its_page_shows(tmp_path: Path) -> None:
     environment |= {"TZ": "UTC", "AGENTTRACE_PLUGINS": "", "PATH": path}
     shown = "".join(find_blocks(COMMANDS, "console"))
     commands = re.findall(r"^\$ (.*)$", shown, re.MULTILINE)
-    script = "".join(f"echo '$ {command}'\n{command} 2>&1\n" for command in commands)
+    script = "".join(f"cat <<'END'\n$ {each}\nEND\n{each} 2>&1\n" for each in commands)
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     )
