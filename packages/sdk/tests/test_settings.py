@@ -25,6 +25,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_EXPORTER": " jsonl:./t.jsonl ",
             "AGENTTRACE_API_KEY": "key",
             "AGENTTRACE_SERVICE_NAME": "agent",
+            "AGENTTRACE_PRICES": "./prices.json",
             "AGENTTRACE_DISABLED": "Yes",
             "AGENTTRACE_PLUGINS": "a, b,",
             "AGENTTRACE_STRICT_PLUGINS": "1",
@@ -32,12 +33,19 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_QUEUE_MAX_BYTES": "2048",
             "AGENTTRACE_PAYLOAD_MAX_BYTES": "4096",
             "AGENTTRACE_SHUTDOWN_TIMEOUT_S": "0.5",
+            "AGENTTRACE_SPOOL": "off",
+            "AGENTTRACE_SPOOL_FOLDER": "/var/spool/agent",
+            "AGENTTRACE_SPOOL_MAX_BYTES": "2097152",
+            "AGENTTRACE_SPOOL_MAX_AGE_S": "3600",
+            "AGENTTRACE_DURABILITY": "SYNC",
+            "AGENTTRACE_SIGNALS": "chain",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
         api_key="key",
         service_name="agent",
+        prices="./prices.json",
         disabled=True,
         plugins=("a", "b"),
         strict_plugins=True,
@@ -45,6 +53,12 @@ def test_every_setting_is_read() -> None:
         queue_max_bytes=2048,
         payload_max_bytes=4096,
         shutdown_timeout_s=0.5,
+        spool=False,
+        spool_folder="/var/spool/agent",
+        spool_max_bytes=2097152,
+        spool_max_age_s=3600,
+        durability="sync",
+        signals="chain",
         round_trip_check="never",
     )
 
@@ -67,6 +81,8 @@ def test_an_empty_list_of_plugins_is_not_the_same_as_none() -> None:
         ("AGENTTRACE_PAYLOAD_MAX_BYTES", "5000000", "an integer from 1024 to 4194304"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "nan", "a number from 0 to 3600"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "soon", "a number from 0 to 3600"),
+        ("AGENTTRACE_DURABILITY", "very", "one of buffered, sync"),
+        ("AGENTTRACE_SIGNALS", "", "one of auto, chain, off"),
         ("AGENTTRACE_ROUND_TRIP_CHECK", "often", "one of always, sampled, never"),
     ],
     ids=lambda value: value[:40],
@@ -89,6 +105,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "exporter",
         "api_key",
         "service_name",
+        "prices",
         "disabled",
         "plugins",
         "strict_plugins",
@@ -97,6 +114,12 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "queue_max_bytes",
         "payload_max_bytes",
         "shutdown_timeout_s",
+        "spool",
+        "spool_folder",
+        "spool_max_bytes",
+        "spool_max_age_s",
+        "durability",
+        "signals",
         "round_trip_check",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
@@ -107,6 +130,8 @@ def test_the_table_and_the_fields_are_the_same() -> None:
             assert float(row.default) == value
         elif row.kind == "boolean":
             assert row.default == str(int(value))
+        elif row.kind.startswith("one of") and value is not None:
+            assert row.default == value
         else:
             assert value is None
 
