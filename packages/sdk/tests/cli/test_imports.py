@@ -150,7 +150,7 @@ def test_a_door_that_is_shut_is_one_line(
     door.answer = lambda _: (status, {})
     done = command("import", "t.jsonl", "--to", door.url, cwd=folder)
     assert (done.code, done.out, len(done.err.splitlines())) == (4, "", 1)
-    assert f"refuses records with status {status}: {reason}" in done.err
+    assert f"refuses all records with status {status}: {reason}" in done.err
 
 
 def test_a_server_that_is_away_is_told(command: Run, folder: Path) -> None:

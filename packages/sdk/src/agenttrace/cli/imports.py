@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -39,6 +40,7 @@ _LONGEST_PAUSE_S: Final = 5.0
 _FLUSH_TIMEOUT_S: Final = 60.0
 _PROGRESS_EVERY_S: Final = 0.1
 _DIGEST_BYTES: Final = 16
+_SENTENCE_END: Final = re.compile(r"\. (?=[A-Z])")
 
 
 class _Refusal(NamedTuple):
@@ -184,6 +186,8 @@ class _Importer:
         if not batch:
             return
         result = self._export(RecordBatch([placed.text for placed in batch]))
+        if result.kind == "stopped":
+            raise RecordingError(self._describe_failure(result.reason or "it takes no records"))
         reasons = result.reasons
         if len(reasons) == len(batch) and all(map(_is_of_all, reasons.values())):
             raise RecordingError(self._describe_failure(next(iter(reasons.values()))))
@@ -209,7 +213,7 @@ class _Importer:
         self._progress.clear()
         # The exporter warns a program that goes on; of that, only what went wrong matters here.
         said = self._said[-1] if self._said else reason
-        why = said.split(". The program goes on")[0].split(". They are dropped")[0]
+        why = _SENTENCE_END.split(said, maxsplit=1)[0].rstrip(".")
         return f"{why}. {show_count(self.accepted, 'record')} imported before"
 
 
