@@ -98,7 +98,7 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second = find_blocks(README, "python")
+    first, second, codec, redaction = find_blocks(README, "python")
     assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
@@ -106,3 +106,4 @@ def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     assert names.count("research_agent") == 2
     assert {"search", "pick", "summarise", "answer", "state"} < set(names)
     assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
+    assert run("-c", codec, folder=tmp_path) == run("-c", redaction, folder=tmp_path) == ""
