@@ -29,7 +29,7 @@ import numpy as np
 import pydantic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _METHODS = (
     "__bool__ __bytes__ __call__ __complex__ __contains__ __copy__ __deepcopy__ __dir__ "
@@ -123,7 +123,7 @@ class Color(enum.Enum):
     __str__ = __repr__ = touch
 
 
-def generate() -> Iterator[int]:
+def generate() -> Generator[int, None, None]:
     """Count the values that are taken from it."""
     TOUCHES.append(1)
     yield 1

@@ -29,7 +29,8 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.sampled_from([2**63, 2**64, -(2**64), 10**400, 7**6000, -0.0, 1e308, 5e-324])
+    | st.sampled_from([2**63, 2**64, -(2**64), 10**400, -0.0, 1e308, 5e-324])
+    | st.just(6_000).map(lambda n: 7**n)
     | st.floats()
     | st.text(alphabet=st.characters(categories=["L", "N", "P", "Cs", "Cc", "So"]))
     | st.binary(max_size=20)
@@ -92,12 +93,9 @@ def check(value: Any) -> str:
         assert type(again) is type(value)
         # By their trees: NaN equals nothing, and exceptions nothing but themselves.
         assert find_difference(freeze(value).tree, freeze(again).tree, "") is None
-        assert again == value or "NaN" in repr(value) or "nan" in repr(value) or _holds_error(value)
+        differs = b'"NaN"' in encoded.text or b'"exception ' in (encoded.types or b"")
+        assert differs or again == value
     return encoded.fidelity
-
-
-def _holds_error(value: Any) -> bool:
-    return "ValueError(" in repr(value)
 
 
 def _refuse(constant: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
@@ -17,6 +17,9 @@ from agenttrace.encoding.snapshot import take_snapshot
 from agenttrace.redaction import Redactor
 
 from . import hostile
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 LIMIT = 2**20
 _STACK = contextlib.ExitStack()
@@ -78,9 +81,10 @@ def test_deep_recursion_needs_no_deep_stack() -> None:
     """However deep a value is, its reading stops before Python's own limit."""
     deep = hostile.nest(100_000, lambda value: [value])
     limit = sys.getrecursionlimit()
-    frame, depth = sys._getframe(), 0
+    frame: FrameType | None = sys._getframe()
+    depth = 0
     while frame is not None:
-        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]  # the last has none
+        frame, depth = frame.f_back, depth + 1
     sys.setrecursionlimit(depth + 250)
     try:
         assert write(deep).fidelity == "truncated"
