@@ -169,7 +169,7 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second, third, fourth = find_blocks(README, "python")
+    first, second, codec, redaction, third, fourth = find_blocks(README, "python")
     printed = run("-c", first, folder=tmp_path)
     assert "dropped={}, " in printed
     assert "errors={}" in printed
