@@ -180,7 +180,8 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second, third = find_blocks(README, "python")
+    first, threads, second, third = find_blocks(README, "python")
+    assert run("-c", threads, folder=tmp_path) == "in this run\nin this one\n"
     assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()

@@ -379,49 +379,6 @@ def test_a_coroutine_function_may_return_a_stream(recording: Recording) -> None:
     assert describe(recording) == ("closed", "a", 1, ["a"])
 
 
-def test_a_returned_coroutine_that_nobody_awaits_warns_once(recording: Recording) -> None:
-    """As the plain one does; closed by hand it does not, and either way the span ends."""
-
-    async def work() -> None: ...
-
-    @trace_tool(recording.tracer)
-    def call() -> Any:
-        return work()
-
-    def forget() -> None:
-        call()
-        gc.collect()
-
-    with recording.tracer.run("agent"):
-        call().close()
-        with pytest.warns(RuntimeWarning, match="work' was never awaited") as warned:
-            forget()
-        assert len(warned) == 1
-    assert [span["outcome"] for span in recording.spans()] == ["closed", "closed"]
-
-
-def test_a_coroutine_that_is_cancelled_before_it_begins_is_closed(recording: Recording) -> None:
-    """Its body never runs, as the plain one's would not, and it warns no more than that."""
-
-    async def work() -> None:
-        raise AssertionError
-
-    @trace_tool(recording.tracer)
-    def call() -> Any:
-        return work()
-
-    async def main() -> None:
-        async with recording.tracer.run("agent"):
-            task = asyncio.create_task(call())
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    asyncio.run(main())
-    gc.collect()
-    assert recording.span("call")["outcome"] == "closed"
-
-
 def test_a_future_tells_when_it_is_done(recording: Recording) -> None:
     """The very future comes back; its result, error or cancellation ends the span."""
 

@@ -5,6 +5,7 @@ What the stream yields, returns, raises and is sent goes through untouched.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -61,9 +62,13 @@ class Stream:
         """Whether its span has ended."""
         return self._has_ended
 
-    def inside(self) -> _Inside:
+    def inside(self) -> _Inside | nullcontext[None]:
         """Return a `with` block in which the stream's span is the current one."""
-        return _Inside(self)
+        try:
+            return _Inside(self)
+        except BaseException as error:  # noqa: BLE001 -- the boundary; memory may be short
+            self.recorder.guard.note("stream", error)
+            return _NOWHERE
 
     def is_inside(self) -> bool:
         """Tell whether it is the stream's own body that runs here."""
@@ -230,6 +235,9 @@ class _Inside:
             return
         except BaseException as second:  # noqa: BLE001 -- the boundary
             recorder.guard.note("stream", second)
+
+
+_NOWHERE: Final = nullcontext()
 
 
 def open_stream(recorder: Recorder, span: Span | None) -> Stream | None:
