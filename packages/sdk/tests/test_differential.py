@@ -31,6 +31,23 @@ def test_nothing_that_breaks_inside_is_seen_outside() -> None:
     run_examples(200)
 
 
+FOLLOWING = [
+    name
+    for name in INTERNALS
+    if name.split(".")[1]
+    in ("adoption", "calls", "chunks", "recording_methods", "returned", "streams")
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("returned")])
+def test_whatever_breaks_in_following_a_stream_is_not_seen(kind: str) -> None:
+    """Each part of it, under each kind of stream."""
+    assert len(FOLLOWING) > 30
+    for name in FOLLOWING:
+        check(Case(kind, [1], {}, [object(), 5], None, 1), (name, SystemExit(3)))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_does_the_same_when_nothing_breaks(kind: str) -> None:
     """To its end, with an early stop, and with an error."""

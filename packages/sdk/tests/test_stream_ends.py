@@ -1,4 +1,4 @@
-"""How a returned stream ends: where its cleanup belongs, what is counted once, who still holds it."""
+"""How a returned stream ends: where its cleanup belongs, what counts once, who still holds it."""
 
 from __future__ import annotations
 
@@ -87,10 +87,9 @@ def test_a_coroutine_that_somebody_keeps_is_not_closed(recording: Recording) -> 
         coroutine.close()
         del coroutine
         gc.collect()
-        try:
+        with pytest.raises(StopIteration) as stop:
             kept[0].send(None)
-        except StopIteration as stop:
-            assert stop.value == 1
+        assert stop.value.value == 1
     assert recording.span("call")["outcome"] == "closed"
 
 
@@ -154,3 +153,21 @@ def test_a_coroutine_that_is_cancelled_before_it_begins_is_closed(recording: Rec
     asyncio.run(main())
     gc.collect()
     assert recording.span("call")["outcome"] == "closed"
+
+
+def test_the_text_of_a_model_s_chunks_is_joined(recording: Recording) -> None:
+    """Chunks as providers send them, as dicts; what carries no text is passed over."""
+
+    @trace_llm(recording.tracer)
+    def call() -> Any:
+        yield {"choices": [{"delta": {"role": "assistant"}}]}
+        yield {"choices": [{"delta": {"content": "he"}}]}
+        yield {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "ll"}}
+        yield {"type": "response.output_text.delta", "delta": "o"}
+        yield {"type": "message_stop"}
+        yield {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+
+    with recording.tracer.run("agent"):
+        assert len(list(call())) == 6
+    span = recording.span("call")
+    assert (span["output"]["value"], span["usage"]["completion_tokens"]) == ("hello", 2)

@@ -143,7 +143,7 @@ class Stream:
 
     def finish(self, result: object, outcome: Outcome = Outcome.OK) -> None:
         """End the span: its output is what the generator returned, else the text it streamed."""
-        if not self._end():
+        if self._has_been_ended():
             return
         span = self.span
         with self.recorder.boundary("chunk"):
@@ -169,11 +169,11 @@ class Stream:
 
     def hand_over(self) -> None:
         """Be done with it, without ending the span: that goes on otherwise."""
-        self._end(has_chunks=False)
+        self._has_been_ended(has_chunks=False)
 
     def fail(self, error: BaseException) -> None:
         """End the span by what the body raised."""
-        if self._end():
+        if not self._has_been_ended():
             self.recorder.end_span_by(self.span, error)
 
     def close(self) -> None:
@@ -184,16 +184,17 @@ class Stream:
         """Call this once the stream has ended."""
         self._on_end.append(call)
 
-    def _end(self, *, has_chunks: bool = True) -> bool:
+    def _has_been_ended(self, *, has_chunks: bool = True) -> bool:
+        """Tell whether it had ended before; from now on it has."""
         if self._has_ended:
-            return False
+            return True
         self._has_ended = True
         with self.recorder.boundary("stream"):
             if has_chunks and not self._is_block and self.span.is_open:
                 self.span.set_own_attribute(STREAM_CHUNKS, self._count)
             for call in self._on_end:
                 call()
-        return True
+        return False
 
 
 class _Inside:
