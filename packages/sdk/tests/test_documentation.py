@@ -169,7 +169,8 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second, codec, redaction, third, fourth = find_blocks(README, "python")
+    first, threads, second, codec, redaction, third, fourth = find_blocks(README, "python")
+    assert run("-c", threads, folder=tmp_path) == "in this run\nin this one\n"
     printed = run("-c", first, folder=tmp_path)
     assert "dropped={}, " in printed
     assert "errors={}" in printed
