@@ -25,6 +25,7 @@ from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
+    from agenttrace.encoding.payload import Policy
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.intake import Item
     from agenttrace.settings import Settings
@@ -63,6 +64,7 @@ class Recorder:
         self._new_span_id = ids.new_span_id
         self._resource = None if resource is None else dict(resource)
         self._is_resource_found = False
+        self._policy: Policy | None = None
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -83,6 +85,15 @@ class Recorder:
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
+
+    @property
+    def policy(self) -> Policy:
+        """What is done with a payload beside writing it; made on the worker, at the first one."""
+        if self._policy is None:
+            from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- as the worker
+
+            self._policy = make_policy(self.settings)
+        return self._policy
 
     def describe_resource(self) -> Mapping[str, str | int]:
         """Return who records here. Found out once, on a worker thread, and anew after a fork."""

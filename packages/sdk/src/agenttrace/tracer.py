@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.stats import FlushResult, Stats
+    from agenttrace.plugins.integrator import Integrator
     from agenttrace.plugins.manager import PluginManager
 
 _Chosen = TypeVar("_Chosen")
@@ -62,6 +63,7 @@ class Tracer:
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
+        self._integrator: Integrator | None = None
         self._recorder = Recorder(
             clock=SystemClock() if clock is None else clock,
             ids=RandomIds() if id_generator is None else id_generator,
@@ -138,6 +140,35 @@ class Tracer:
 
             self._plugins = PluginManager(settings=self._settings)
         return self._plugins
+
+    # Integrations
+
+    def instrument(self, name: str | None = None) -> list[str]:
+        """Record the calls of one library, or of each that has an integration and is installed.
+
+        Returns:
+            The names of the integrations that are on now. One that fails is not among them: it is
+            counted in `stats()` and listed by `agenttrace plugins`. Calling it again changes
+            nothing; `AGENTTRACE_DISABLED=1` turns on none.
+
+        Raises:
+            ConfigurationError: when there is no integration of this name, or it lacks its library.
+
+        """
+        if self._settings.disabled:
+            return []
+        if self._integrator is None:
+            self._integrator = self.plugins.make_integrator(tracer=self, guard=self._recorder.guard)
+        return self._integrator.turn_on(name)
+
+    def uninstrument(self, name: str | None = None) -> list[str]:
+        """Undo `instrument`, for one integration or all; return the names of those still on.
+
+        Raises:
+            ConfigurationError: when there is no integration of this name.
+
+        """
+        return [] if self._integrator is None else self._integrator.turn_off(name)
 
     # Recording
 
@@ -303,8 +334,10 @@ class Tracer:
     def shutdown(self, *, timeout_s: float | None = None) -> FlushResult:
         """Deliver what can be delivered within `timeout_s` and stop; what comes later is dropped.
 
-        None means `AGENTTRACE_SHUTDOWN_TIMEOUT_S`. The end of the program calls this by itself.
+        None means `AGENTTRACE_SHUTDOWN_TIMEOUT_S`. Integrations are turned off. The end of the
+        program delivers by itself.
         """
+        self.uninstrument()
         limit = self._settings.shutdown_timeout_s if timeout_s is None else timeout_s
         return self._recorder.hub.shutdown(timeout_s=limit)
 

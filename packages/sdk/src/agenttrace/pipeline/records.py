@@ -13,7 +13,7 @@ import orjson
 from agenttrace import semconv
 from agenttrace.encoding.payload import encode
 from agenttrace.failures import Failure, write_failure
-from agenttrace.run import RunSnapshot
+from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import (
     ESTIMATE_METHOD,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agenttrace.pipeline.intake import Item
 
 _JSON: Final = "json"
+_CODECS: Final = (b"json", b"typed")
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}
 _OUTCOME_TEXTS: Final = {
     outcome: b',"outcome":"%b"' % outcome.value.encode() for outcome in Outcome
@@ -133,7 +134,10 @@ def _write_span_end(span: Span) -> bytes:
 
 def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:
     fidelity = encoded.fidelity.encode()
-    parts += (key, b'{"value":', encoded.text, b',"codec":"json","fidelity":"%b"' % fidelity)
+    codec = _CODECS[encoded.types is not None]
+    parts += (key, b'{"value":', encoded.text, b',"codec":"%b","fidelity":"%b"' % (codec, fidelity))
+    if encoded.types is not None:
+        parts += (b',"types":', encoded.types)
     whole = encoded.whole
     if whole is not None:
         digest = whole.json_sha256.encode()
@@ -202,8 +206,7 @@ def _build_event(event: Event) -> dict[str, Any]:
             "fidelity": Fidelity.STRUCTURAL.value,
         }
     elif body is not None:
-        encoded = encode(body, max_bytes=event.run.recorder.max_payload_bytes)
-        record["body"] = _write_payload(encoded)
+        record["body"] = _write_payload(_encode_snapshot(event.run, body))
     return record
 
 
@@ -223,11 +226,10 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
     if snapshot.status is not RunStatus.STARTED:
         record["end_ns"] = run.start_ns + snapshot.duration_ns
         record["duration_ns"] = snapshot.duration_ns
-    limit = run.recorder.max_payload_bytes
     if snapshot.input is not None:
-        record["input"] = _write_payload(encode(snapshot.input, max_bytes=limit))
+        record["input"] = _write_payload(_encode_snapshot(run, snapshot.input))
     if snapshot.output is not None:
-        record["output"] = _write_payload(encode(snapshot.output, max_bytes=limit))
+        record["output"] = _write_payload(_encode_snapshot(run, snapshot.output))
     if snapshot.error is not None:
         record["error"] = write_failure(snapshot.error)
     if snapshot.tags:
@@ -242,18 +244,29 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
 
 def _encode(span: Span, field: str, *, with_hash: bool = False) -> Encoded:
     """Encode a span's input or output once; the text replaces the snapshot."""
-    snapshot: Snapshot = getattr(span, field)
-    encoded = encode(snapshot, max_bytes=span.run.recorder.max_payload_bytes, with_hash=with_hash)
+    encoded = _encode_snapshot(span.run, getattr(span, field), with_hash=with_hash)
     setattr(span, field, encoded)
     return encoded
+
+
+def _encode_snapshot(run: Run, snapshot: Snapshot, *, with_hash: bool = False) -> Encoded:
+    recorder = run.recorder
+    return encode(
+        snapshot,
+        max_bytes=recorder.max_payload_bytes,
+        with_hash=with_hash,
+        policy=recorder.policy,
+    )
 
 
 def _write_payload(encoded: Encoded) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "value": orjson.Fragment(encoded.text),
-        "codec": _JSON,
+        "codec": _CODECS[encoded.types is not None].decode(),
         "fidelity": encoded.fidelity,
     }
+    if encoded.types is not None:
+        payload["types"] = orjson.Fragment(encoded.types)
     if encoded.whole is not None:
         payload["bytes"] = encoded.whole.json_bytes
         payload["sha256"] = encoded.whole.json_sha256

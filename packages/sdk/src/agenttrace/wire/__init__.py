@@ -80,11 +80,15 @@ class Fidelity(StrEnum):
 
 
 class Payload(TypedDict):
-    """A captured value. `bytes` and `sha256` describe the whole value where it was truncated."""
+    """A captured value. `bytes` and `sha256` describe the whole value where it was truncated.
+
+    `types` says, by JSON pointer, what JSON has no type for; present with the codec `typed`.
+    """
 
     value: JsonValue
     codec: str
     fidelity: str
+    types: NotRequired[dict[str, str | dict[str, JsonValue]]]
     bytes: NotRequired[int]
     sha256: NotRequired[str]
 

@@ -101,9 +101,10 @@ class _Model(BaseModel):
 
 
 class ValidPayload(_Model):
-    """A captured value. `value_json` is the value's JSON text, byte for byte as it came."""
+    """A captured value. `…_json` fields hold JSON text, byte for byte as it came."""
 
     value_json: str
+    types_json: str | None = None
     codec: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     fidelity: Annotated[Fidelity, Field(strict=False)]
     bytes: Counter | None = None
@@ -322,8 +323,20 @@ def _read_payload(text: bytes, key: str) -> dict[str, Any]:
     if "value" not in parts:
         raise WireError("invalid_field", f"{key}.value is missing")
     value = bytes(parts.pop("value")).decode()
+    types = bytes(parts.pop("types", b"null"))
+    types_json = None if types == b"null" else _read_types(types, f"{key}.types")
     rest = {name: _decode_small(raw, f"{key}.{name}") for name, raw in parts.items()}
-    return {**rest, "value_json": value}
+    return {**rest, "value_json": value, "types_json": types_json}
+
+
+def _read_types(text: bytes, where: str) -> str:
+    for pointer, described in _split(text, where).items():
+        if pointer and not pointer.startswith("/"):
+            raise WireError("invalid_field", f"{where}: {pointer[:64]!r} is no JSON pointer")
+        if bytes(described)[:1] not in {b'"', b"{"}:
+            raise WireError("invalid_field", f"{where}: a type must be a text or an object")
+        _decode_small(described, where)
+    return text.decode()
 
 
 def _read_flat(text: bytes, key: str) -> str:
