@@ -127,6 +127,15 @@ class Hub:
             self._guard.warn("sync_timeout", "a record was not on disk after 5 s")
         return is_taken
 
+    def samples(self, run_id: str) -> bool:
+        """Tell whether the run of this id is to be recorded, by `AGENTTRACE_SAMPLE_RATE`."""
+        rate = self._settings.sample_rate
+        if rate >= 1.0:
+            return True
+        from agenttrace.pipeline.sampling import is_sampled  # noqa: PLC0415 -- as in add
+
+        return is_sampled(run_id, rate)
+
     def clear(self, *, timeout_s: float) -> None:
         """Shut the exporters down and forget them, but not their accounts."""
         writer = self._writer

@@ -107,7 +107,7 @@ class Intake:
                 self._items.append(entry)
                 self._bytes += size
                 self._accepted += 1
-            is_idle = self.is_idle
+            is_idle = self.is_idle and self.is_open
             if is_idle:
                 self.is_idle = False
         if is_idle:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from agenttrace.errors import ConfigurationError
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
+from agenttrace.pipeline.processor import Processor
 from agenttrace.plugins.markers import PLUGIN_API_VERSION, hookimpl
 from agenttrace.plugins.specs import (
     CodecSpec,
@@ -36,6 +37,7 @@ __all__ = [
     "PluginFailure",
     "PluginInfo",
     "PriceTableSpec",
+    "Processor",
     "ProcessorSpec",
     "Record",
     "RunRecord",
