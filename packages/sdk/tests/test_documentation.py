@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from agenttrace.plugins import hookspecs
+from agenttrace.plugins import builtin, hookspecs
 
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "plugins.md"
 README = ROOT / "packages" / "sdk" / "README.md"
+COMMANDS = ROOT / "docs" / "cli.md"
+GOLDEN = Path(__file__).parent / "golden" / "research_agent.ndjson"
 
 
 def find_blocks(path: Path, language: str) -> list[str]:
@@ -27,10 +29,11 @@ def find_blocks(path: Path, language: str) -> list[str]:
 def run(*arguments: str, folder: Path) -> str:
     """Run Python in `folder`, with what lies there importable, and return what it prints."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    search_path = os.pathsep.join(filter(None, [str(folder), environment.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(folder), "AGENTTRACE_PLUGINS": "acme"},
+        env={**environment, "PYTHONPATH": search_path, "AGENTTRACE_PLUGINS": "acme"},
         capture_output=True,
         text=True,
         check=False,
@@ -98,7 +101,7 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second = find_blocks(README, "python")
+    first, second, third = find_blocks(README, "python")
     assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
@@ -106,3 +109,31 @@ def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     assert names.count("research_agent") == 2
     assert {"search", "pick", "summarise", "answer", "state"} < set(names)
     assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
+    assert "  search COMPLETED\n" in run("-c", third, folder=tmp_path)
+
+
+def test_the_command_line_prints_what_its_page_shows(tmp_path: Path) -> None:
+    """Every command of docs/cli.md, one after the other, on the golden recording."""
+    golden = GOLDEN.read_text()
+    for number, start in ((1, "0193a5f0c0de7001"), (2, "0193a5f0c1aa7001")):
+        golden = golden.replace(f"{number:032x}", f"{start}800000000000000{number}")
+    (tmp_path / "traces.jsonl").write_text(golden)
+    (tmp_path / "agenttrace").write_text(f'#!/bin/sh\nexec {sys.executable} -m agenttrace "$@"\n')
+    (tmp_path / "agenttrace").chmod(0o755)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    path = f"{tmp_path}:{environment['PATH']}"
+    environment |= {"TZ": "UTC", "AGENTTRACE_PLUGINS": "", "PATH": path}
+    shown = "".join(find_blocks(COMMANDS, "console"))
+    commands = re.findall(r"^\$ (.*)$", shown, re.MULTILINE)
+    script = "".join(f"echo '$ {command}'\n{command} 2>&1\n" for command in commands)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == shown
+
+
+def test_every_command_has_its_section() -> None:
+    """What `agenttrace --help` lists is explained."""
+    listed = {spec.name for spec in builtin.agenttrace_cli()}
+    explained = re.findall(r"^## `agenttrace (\w+)", COMMANDS.read_text(), re.MULTILINE)
+    assert set(explained) == listed

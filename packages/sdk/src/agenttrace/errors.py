@@ -3,7 +3,9 @@
 AgentTraceError
 ├── ConfigurationError (ValueError)    an argument or a setting that cannot be meant
 ├── DecodeError (ValueError)           a payload that cannot be made a value again
-└── PluginError                        a plugin that cannot be loaded, in strict mode
+├── PluginError                        a plugin that cannot be loaded, in strict mode
+└── trace.RecordingError               a recording that cannot be read
+    └── trace.RunNotFoundError         no run, or more than one, is what was asked for
 
 ReplayedError (BaseException)          a recorded exception whose class is gone
 
@@ -13,9 +15,13 @@ logged once per kind under the logger `agenttrace`.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class AgentTraceError(Exception):
-    """The root of this package's errors."""
+    """The root of this package's errors. `exit_code` is the command's when it ends with one."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class ConfigurationError(AgentTraceError, ValueError):

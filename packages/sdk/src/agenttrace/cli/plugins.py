@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from agenttrace.cli.output import write_text
 from agenttrace.plugins.integrator import list_missing
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import read_settings
@@ -42,7 +43,7 @@ def list_plugins(
     manager = PluginManager(settings=read_settings())
     report = describe_plugins(manager)
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        write_text(json.dumps(report, indent=2) + "\n")
     else:
         _print_report(report)
     if report["failures"]:
@@ -112,19 +113,21 @@ def _print_report(report: dict[str, Any]) -> None:
 
     # Piped text is for grep: no colour, and no line is broken.
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    rows = [
-        [plugin["name"], _show_source(plugin), ", ".join(plugin["hooks"]) or "no hooks"]
-        for plugin in report["plugins"]
-    ]
-    _print_table(console, "Plugins", rows)
-    for kind, title in TITLES.items():
-        _print_table(console, title, [_show_row(each) for each in report[kind]])
-    if report["failures"]:
-        console.print(Text("Failed", style="bold red"))
-        for failure in report["failures"]:
-            source = _show_source(failure)
-            where = f" ({source})" if source else ""
-            console.print(Text(f"  {failure['name']}{where}: {failure['error']}"))
+    with console.capture() as printed:
+        rows = [
+            [plugin["name"], _show_source(plugin), ", ".join(plugin["hooks"]) or "no hooks"]
+            for plugin in report["plugins"]
+        ]
+        _print_table(console, "Plugins", rows)
+        for kind, title in TITLES.items():
+            _print_table(console, title, [_show_row(each) for each in report[kind]])
+        if report["failures"]:
+            console.print(Text("Failed", style="bold red"))
+            for failure in report["failures"]:
+                source = _show_source(failure)
+                where = f" ({source})" if source else ""
+                console.print(Text(f"  {failure['name']}{where}: {failure['error']}"))
+    write_text(printed.get())
 
 
 def _show_row(added: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from time import sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from agenttrace.run import RunSnapshot
+from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import SpanStart
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Intake:
             self._accepted += 1
         else:
             self._refused[QUEUE_FULL] += 1
+            _note_gap(item)
         self._yield_bytes += size
         self._yield_at += 1
         if self._yield_at >= YIELD_EVERY_RECORDS or self._yield_bytes >= YIELD_EVERY_BYTES:
@@ -261,6 +262,14 @@ class Intake:
                 held=self.held,
                 size_bytes=self._bytes,
             )
+
+
+def _note_gap(item: Item) -> None:
+    """Let the run say at its end that a record is missing; what a start says, the end repeats."""
+    if not isinstance(item, SpanStart):
+        run: object = getattr(item, "run", None)
+        if isinstance(run, Run):
+            run.is_complete = False
 
 
 def _find_share(item: Item) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+# resource is imported here for its user: imported by a worker it could be half so when it forks.
+from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace import semconv
 from agenttrace.encoding.payload import encode
 from agenttrace.failures import Failure, write_failure
@@ -92,6 +92,8 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
         parts.append(b',"replay_key":' + orjson.dumps(span.replay_key))
     if fn_hash:
         parts.append(b',"fn_hash":"%b"' % fn_hash)
+    if spec.boundary is not None:
+        parts.append(b',"boundary":true' if spec.boundary else b',"boundary":false')
     if span.input is not None:
         encoded = _encode(span, "input", with_hash=True)
         _add_payload(b',"input":', encoded, parts)
@@ -125,6 +127,8 @@ def _write_span_end(span: Span) -> bytes:
         rest["error"] = write_failure(span.error)
     if span.model is not None:
         rest["model"] = span.model
+    if span.links:
+        rest["links"] = span.links
     attributes = dict(span.attributes) if span.attributes else {}
     _add_usage(span, rest, attributes)
     if attributes:
@@ -197,6 +201,8 @@ def _build_event(event: Event) -> dict[str, Any]:
     }
     if event.span_id is not None:
         record["span_id"] = event.span_id
+    if event.offset_ns is not None:
+        record["offset_ns"] = event.offset_ns
     body = event.body
     if isinstance(body, Failure):
         failure = write_failure(body)
@@ -226,6 +232,18 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
     if snapshot.status is not RunStatus.STARTED:
         record["end_ns"] = run.start_ns + snapshot.duration_ns
         record["duration_ns"] = snapshot.duration_ns
+        record["complete"] = snapshot.is_complete
+    if snapshot.end_seq is not None:
+        record["end_seq"] = snapshot.end_seq
+    _add_run_contents(snapshot, record)
+    resource = run.recorder.describe_resource()
+    if resource:
+        record["resource"] = resource
+    return record
+
+
+def _add_run_contents(snapshot: RunSnapshot, record: dict[str, Any]) -> None:
+    run = snapshot.run
     if snapshot.input is not None:
         record["input"] = _write_payload(_encode_snapshot(run, snapshot.input))
     if snapshot.output is not None:
@@ -236,10 +254,8 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
         record["tags"] = snapshot.tags
     if snapshot.attributes:
         record["attributes"] = snapshot.attributes
-    resource = run.recorder.describe_resource()
-    if resource:
-        record["resource"] = resource
-    return record
+    if snapshot.links:
+        record["links"] = snapshot.links
 
 
 def _encode(span: Span, field: str, *, with_hash: bool = False) -> Encoded:
@@ -280,19 +296,3 @@ def hash_source(function: Callable[..., object]) -> str:
     except (OSError, TypeError, ValueError):
         return ""
     return sha256(source.encode("utf-8", "replace")).hexdigest()
-
-
-def read_resource(service_name: str | None, version: str) -> dict[str, str | int]:
-    """Return who records here, under OpenTelemetry's resource names."""
-    program = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 -- text, not a file
-    if program in {"-c", "-m"}:  # python's own way to say that there is no program file
-        program = ""
-    return {
-        semconv.SERVICE_NAME: service_name or program or "python",
-        semconv.HOST_NAME: os.uname().nodename if hasattr(os, "uname") else "localhost",
-        semconv.PROCESS_PID: os.getpid(),
-        semconv.PROCESS_RUNTIME_NAME: sys.implementation.name,
-        semconv.PROCESS_RUNTIME_VERSION: sys.version.split()[0],
-        semconv.TELEMETRY_SDK_NAME: "agenttrace",
-        semconv.TELEMETRY_SDK_VERSION: version,
-    }

@@ -36,6 +36,7 @@ from agenttrace.wire import (
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTRIBUTES: Final = 1024
 MAX_TAGS: Final = 64
+MAX_LINKS: Final = 128
 MAX_COST_USD: Final = Decimal(1_000_000)
 MAX_COST_DECIMALS: Final = 40
 
@@ -92,6 +93,10 @@ Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$
 Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_INT64)]
 Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+FlatValue: TypeAlias = str | int | float | bool | None
+FlatObject: TypeAlias = Annotated[
+    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
+]
 CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
 
 
@@ -140,6 +145,17 @@ class ValidCost(_Model):
     source: Literal["reported", "price_table", "rates"]
 
 
+class ValidLink(_Model):
+    """Another run, or a span of one."""
+
+    run_id: RunId
+    span_id: SpanId | None = None
+    attributes: FlatObject | None = None
+
+
+Links: TypeAlias = Annotated[list[ValidLink], Field(max_length=MAX_LINKS)]
+
+
 class ValidRun(_Model):
     """A checked snapshot of a run. `…_json` fields hold JSON text as it came."""
 
@@ -158,6 +174,9 @@ class ValidRun(_Model):
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
     attributes_json: str | None = None
     resource_json: str | None = None
+    links: Links | None = None
+    end_seq: Counter | None = None
+    complete: bool | None = None
     replayed_from: RunId | None = None
     forked_at: Counter | None = None
 
@@ -197,6 +216,8 @@ class ValidSpan(_Model):
     input_hash: Sha256Hex | None = None
     hash_version: Counter | None = None
     fn_hash: Sha256Hex | None = None
+    links: Links | None = None
+    boundary: bool | None = None
 
     @model_validator(mode="after")
     def _check_end(self) -> Self:
@@ -213,6 +234,7 @@ class ValidEvent(_Model):
     t_ns: Nanoseconds
     name: Name
     span_id: SpanId | None = None
+    offset_ns: Nanoseconds | None = None
     body: ValidPayload | None = None
 
 
