@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from agenttrace.pipeline.enriching import Enricher, read_pairs
 from agenttrace.pipeline.sampling import TailSampler, is_sampled
 from agenttrace.plugins import Processor, Record
 from agenttrace.settings import Settings
+from agenttrace.wrappers import trace_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -250,17 +252,56 @@ def test_a_run_that_is_not_sampled_is_not_recorded() -> None:
     """Nothing of it is made, counted or sent; the program sees no difference."""
     memory = MemoryExporter()
     tracer = Tracer(exporter=memory, settings=Settings(sample_rate=0.0))
-    headers: dict[str, str] = {}
+    headers: list[dict[str, str]] = [{}, {}, {}]
     with tracer.run("agent") as run, tracer.span("step") as span:
         span.set_output(1)
-        tracer.inject(headers)
+        tracer.inject(headers[0])
     with tracer.span("implicit"):
-        pass
+        tracer.inject(headers[1])
+
+    @trace_tool(tracer)
+    def call() -> None:
+        tracer.inject(headers[2])
+
+    call()
+    assert tracer.current_run() is None
     assert tracer.shutdown(timeout_s=5)
     assert (memory.records, tracer.stats().attempted) == ([], 0)
     assert not run.recording
     assert tracer.stats().errors == {}
-    assert headers["traceparent"].endswith("-00")
+    assert [each["traceparent"][-3:] for each in headers] == ["-00"] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_called_in_a_run_shares_its_decision(seed: int) -> None:
+    """Whole runs are recorded or left out, also those that a call outside a run opens."""
+    memory = MemoryExporter()
+    tracer = Tracer(exporter=memory, settings=Settings(sample_rate=0.5))
+
+    @trace_tool(tracer)
+    def inner() -> None:
+        with tracer.run("nested"), tracer.span("leaf"):
+            pass
+
+    @trace_tool(tracer)
+    def outer() -> Iterator[int]:
+        inner()
+        yield 1
+        inner()
+
+    count = 40
+    for _ in range(count):
+        list(outer())
+        with tracer.span("by hand"):
+            inner()
+    assert tracer.current_run() is None
+    tracer.shutdown(timeout_s=5)
+    records: list[Any] = memory.records
+    names = Counter(each["name"] for each in records if each.get("rev") == 1)
+    assert 0 < names["outer"] < 2 * count
+    assert names["nested"] == names["leaf"] == names["inner"]
+    assert names["nested"] == names["outer"] + names["by hand"] // 2
+    assert tracer.stats().errors == {}
 
 
 SHARE_ID = "f" * 32
