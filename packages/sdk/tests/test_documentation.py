@@ -48,6 +48,9 @@ def installed(tmp_path: Path) -> Path:
     for block in find_blocks(GUIDE, "python"):
         name = block.splitlines()[0].removeprefix("# ")
         (tmp_path / name).write_text(block)
+    (tmp_path / "acme_sdk.py").write_text(
+        "class Client:\n    def ask(self, question): return question.upper()\n"
+    )
     (project,) = [tomllib.loads(block) for block in find_blocks(GUIDE, "toml")]
     about = project["project"]
     info = tmp_path / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
@@ -90,6 +93,71 @@ def test_the_guide_s_exporter_and_command_work(installed: Path, text: str) -> No
 def test_the_guide_s_test_passes(installed: Path) -> None:
     """What it advises plugin authors to write."""
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme.py", folder=installed)
+
+
+CHECKS = {
+    "acme_region": "",
+    "acme_money": "samples=[acme_money.Money(1250, 'EUR'), acme_money.Money(0, '')]",
+    "acme_prices": "models=['acme-1']",
+    "acme_integration": "",
+}
+
+
+@pytest.mark.parametrize("module", CHECKS)
+def test_each_of_the_guide_s_plugins_keeps_the_contract(installed: Path, module: str) -> None:
+    """As it stands there, and with its own values."""
+    code = f"import {module}; from agenttrace.testing import check_plugin; import os"
+    code += f"; os.environ['ACME_REGION'] = 'eu'; check_plugin({module}, {CHECKS[module]})"
+    run("-c", code, folder=installed)
+
+
+MANAGER = """
+import os
+from agenttrace.plugins.manager import PluginManager
+from agenttrace.settings import Settings
+from agenttrace.testing import collect, make_tracer
+import {module}
+manager = PluginManager(settings=Settings(), plugins=[("guide", {module})])
+"""
+
+
+def test_the_guide_s_processor_adds_what_it_says(installed: Path) -> None:
+    """To runs alone, and only where there is something to add."""
+    code = MANAGER.format(module="acme_region") + (
+        "spec = next(each for each in manager.processors() if each.name == 'region')\n"
+        "assert spec.factory(Settings()) is None\n"
+        "os.environ['ACME_REGION'] = 'eu'\n"
+        "records = [{'type': 'run', 'run_id': 'a'}, {'type': 'span', 'run_id': 'a'}]\n"
+        "print([each.get('attributes') for each in spec.factory(Settings()).process(records)])\n"
+    )
+    assert run("-c", code, folder=installed) == "[{'cloud.region': 'eu'}, None]\n"
+
+
+def test_the_guide_s_price_is_exact(installed: Path) -> None:
+    """A known model has one, an unknown one has none."""
+    code = MANAGER.format(module="acme_prices") + (
+        "from types import SimpleNamespace as Query\n"
+        "table = dict(manager.make_price_tables())['acme']\n"
+        "usage = {'total_tokens': 1500, 'source': 'reported'}\n"
+        "print(table.find_price(Query(model='acme-1', usage=usage)).usd)\n"
+        "print(table.find_price(Query(model='acme-2', usage=usage)))\n"
+    )
+    assert run("-c", code, folder=installed) == "0.003000\nNone\n"
+
+
+def test_the_guide_s_integration_records_a_library(installed: Path) -> None:
+    """From instrument() to uninstrument(), and not longer."""
+    code = MANAGER.format(module="acme_integration") + (
+        "from acme_sdk import Client\n"
+        "tracer, memory = make_tracer()\n"
+        "tracer._plugins = manager\n"
+        "assert tracer.instrument('acme') == ['acme']\n"
+        "with tracer.run('agent'): print(Client().ask('why'))\n"
+        "assert tracer.uninstrument('acme') == []\n"
+        "with tracer.run('agent'): print(Client().ask('why'))\n"
+        "print([r['name'] for r in collect(tracer, memory) if r['type'] == 'span'])\n"
+    )
+    assert run("-c", code, folder=installed) == "WHY\nWHY\n['acme.ask', 'acme.ask']\n"
 
 
 def test_the_guide_names_every_hook() -> None:

@@ -148,11 +148,11 @@ def list_distributions() -> list[tuple[str, str]]:
             if folder.endswith(".dist-info"):
                 name, _, version = folder.removesuffix(".dist-info").partition("-")
                 found.setdefault(name.lower().replace("-", "_"), version)
-    return sorted(found.items())
+    return list(found.items())
 
 
 def list_packages(distributions: list[tuple[str, str]]) -> list[str]:
     """Return `name==version` of the distributions that have a module of their name loaded."""
     loaded = {name.lower() for name in list(sys.modules) if "." not in name}
     found = [f"{name}=={version}" for name, version in distributions if name in loaded]
-    return found[:MAX_ITEMS]
+    return sorted(found)[:MAX_ITEMS]

@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     exporter: str | None = None
     api_key: str | None = None
     service_name: str | None = None
+    prices: str | None = None
     disabled: bool = False
     plugins: tuple[str, ...] | None = None
     strict_plugins: bool = False
@@ -81,6 +82,15 @@ TABLE: Final = (
         "the program's file name",
         "`service.name` in each run's resource",
         "service_name",
+    ),
+    Setting(
+        "AGENTTRACE_PRICES",
+        "text",
+        "",
+        "none",
+        "a JSON file of prices, in US dollars a million tokens, that count more than any other "
+        "price table; `packages/sdk/README.md` shows one",
+        "prices",
     ),
     Setting(
         "AGENTTRACE_DISABLED",

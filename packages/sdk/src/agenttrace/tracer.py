@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
-from agenttrace.context import PROPAGATED_HEADERS, RemoteContext, read_headers, write_headers
+from agenttrace.context import RemoteContext, read_headers, write_environment, write_headers
 from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
 from agenttrace.ids import IdGenerator, RandomIds
@@ -346,12 +346,7 @@ class Tracer:
         """
         variables = dict(os.environ if base is None else base)
         with self._recorder.boundary("environment"):
-            # Only these three: on Windows the names of others may differ in case alone.
-            mine = {k: v for k, v in variables.items() if k.lower() in PROPAGATED_HEADERS}
-            others = {k: v for k, v in variables.items() if k not in mine}
-            headers = {name.lower(): value for name, value in mine.items()}
-            self.inject(headers)
-            return {**others, **{name.upper(): value for name, value in headers.items()}}
+            return write_environment(variables, self.inject)
         return variables
 
     def propagate(self, function: _Function) -> _Function:

@@ -3,260 +3,33 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agenttrace.plugins import (
     CodecSpec,
     CommandSpec,
-    ConfigurationError,
-    Exporter,
-    ExporterSpec,
-    ExportResult,
     IntegrationSpec,
     PriceTableSpec,
+    Processor,
     ProcessorSpec,
     Record,
     encode_records,
     hookimpl,
 )
-from agenttrace.plugins.checks.samples import copy_records, identify, make_odd_records, make_runs
-from agenttrace.testing import Destination, check_plugin
+from agenttrace.plugins.checks.samples import copy_records, make_odd_records, make_runs
 from agenttrace.wire.validation import parse_line
+
+from .conftest import find
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Store:
-    """A destination that keeps the best snapshot of each record, and fails when it is told to."""
-
-    def __init__(self) -> None:
-        self.how = "ok"
-        self.records: dict[object, Record] = {}
-
-    def set_answer(self, how: str) -> None:
-        self.how = how
-
-    def keep(self, records: Iterable[Record]) -> None:
-        for record in records:
-            known: Any = self.records.get(identify(record), {})
-            if record["type"] == "event" or record["rev"] >= known.get("rev", 0):
-                self.records[identify(record)] = record
-
-
-class Sound(Exporter):
-    """An exporter without a fault; each test gives it one."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        if self.store.how == "retry":
-            return ExportResult.RETRY()
-        if self.store.how == "reject":
-            return ExportResult.REJECTED(dict.fromkeys(range(len(records)), "no"))
-        self.store.keep(records)
-        return ExportResult.DELIVERED
-
-
-class Exporting:
-    """A plugin with one exporter."""
-
-    def __init__(self, kind: type[Sound], **fields: Any) -> None:
-        self.store = Store()
-        self.kind = kind
-        self.fields = {"name": "acme", "schemes": ("acme",), **fields}
-
-    def make(self, target: str, **_options: object) -> Exporter:
-        if not target:
-            raise ConfigurationError("acme needs a target")
-        return self.kind(self.store)
-
-    @hookimpl
-    def agenttrace_exporters(self) -> list[ExporterSpec]:
-        return [ExporterSpec(**{"summary": "s", "factory": self.make, **self.fields})]
-
-    def destination(self) -> Destination:
-        return Destination(target="x", read=self.store.records.values, answer=self.store.set_answer)
-
-
-def find(plugin: object, **given: Any) -> list[str]:
-    """Return the findings of check_plugin, without their numbers."""
-    try:
-        check_plugin(plugin, name="mine", **given)
-    except AssertionError as error:
-        title, *lines = str(error).splitlines()
-        assert title == f"mine: {len(lines)} finding{'s' if len(lines) > 1 else ''}"
-        return [line.partition(". ")[2] for line in lines]
-    return []
-
-
-def find_in_exporter(kind: type[Sound], **fields: Any) -> list[str]:
-    """Return the findings of a plugin with this exporter."""
-    plugin = Exporting(kind, **fields)
-    name = plugin.fields["name"]
-    return find(plugin, destinations={name: plugin.destination()})
-
-
-def test_a_sound_exporter_passes() -> None:
-    """Through all answers of its destination, on one thread that is not the caller's."""
-    threads = set()
-
-    class Watched(Sound):
-        def export(self, records: Sequence[Record]) -> ExportResult:
-            threads.add((id(self), threading.get_ident()))
-            return super().export(records)
-
-    assert find_in_exporter(Watched) == []
-    assert threading.get_ident() not in {thread for _, thread in threads}
-    assert len(threads) == len({exporter for exporter, _ in threads})
-
-
-class Raising(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        if self.store.how == "retry":
-            raise OSError("away")
-        return super().export(records)
-
-
-class Silent(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        return cast("ExportResult", None)
-
-
-class Lying(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        super().export(records)
-        return ExportResult.DELIVERED
-
-
-class Stubborn(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        result = super().export(records)
-        return ExportResult.RETRY() if result.kind == "rejected" else result
-
-
-class Hopeless(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        return ExportResult.RETRY()
-
-
-class Miscounting(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        result = super().export(records)
-        if result.kind == "rejected":
-            return ExportResult.REJECTED({index + 1: "no" for index in range(len(records))})
-        return result
-
-
-class LastWins(Sound):
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        result = super().export(records)
-        if result.kind == "delivered":
-            self.store.records.update({identify(record): record for record in records})
-        return result
-
-
-class Unsure(Sound):
-    def flush(self, *, timeout_s: float) -> bool:
-        return cast("bool", None)
-
-
-class BadEnd(Sound):
-    def shutdown(self, *, timeout_s: float) -> None:
-        raise ValueError("x")
-
-
-class OldSignature(Sound):
-    def flush(self) -> bool:  # type: ignore[override]  # which is the fault
-        return True
-
-
-class Affine(Sound):
-    """Opens on the thread that makes it what it uses on another."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.connection = sqlite3.connect(":memory:")
-
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        self.connection.execute("SELECT 1")
-        return super().export(records)
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (Raising, "acme, when every other attempt fails for now: it raised OSError: away; answer"),
-        (Silent, "it raised TypeError: export() returned NoneType, not an ExportResult; answer"),
-        (
-            Lying,
-            "records are not at the destination although it answered DELIVERED, such as (",
-        ),
-        (Stubborn, "everything is refused: it asks again for a batch that the destination refuses"),
-        (Hopeless, "it asks again for a batch that the destination takes everything at last; ans"),
-        (Miscounting, "it rejected the positions [6] of a batch of 6; count from 0"),
-        (LastWins, "6 runs or spans are kept in an older snapshot, such as ('run', '0"),
-        (Unsure, "flush(timeout_s=2) returned None when nothing was in its way; return True"),
-        (BadEnd, "shutdown(timeout_s=2) raised ValueError: x; release everything"),
-        (OldSignature, "it raised TypeError: OldSignature.flush() got an unexpected keyword"),
-        (Affine, "it raised ProgrammingError: SQLite objects created in a thread can only be"),
-    ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else "",
-)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Affine leaves its connection behind
-def test_each_fault_of_an_exporter_is_found(kind: type[Sound], expected: str) -> None:
-    """By the scenario in which it shows."""
-    findings = find_in_exporter(kind)
-    assert [line for line in findings if expected in line], findings
-
-
-def test_a_call_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deadline that it was given, and some more, is all it gets."""
-    gate = threading.Event()
-
-    class Hanging(Sound):
-        def flush(self, *, timeout_s: float) -> bool:
-            return gate.wait()
-
-    monkeypatch.setattr("agenttrace.plugins.checks.exporters.DEADLINE_S", 0.1)
-    monkeypatch.setattr("agenttrace.plugins.checks.exporters.GRACE_S", 0.1)
-    findings = find_in_exporter(Hanging)
-    gate.set()
-    assert "it raised TimeoutError: it took longer than 0.2 s; answer" in findings[0]
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"name": "a:b"}, "exporter a:b: no text can pick this name; leave out colons"),
-        ({"schemes": ("Acme",)}, "no text can begin with the scheme 'Acme'; write lower-case"),
-        ({"schemes": ("acme://",)}, "no text can begin with the scheme 'acme://'; write lower"),
-        ({"factory": lambda target: None}, "with options, its factory raised TypeError: "),
-    ],
-    ids=["name", "upper case", "separator", "no options"],
-)
-def test_what_no_user_can_pick_is_found(fields: dict[str, Any], expected: str) -> None:
-    """A name with a colon ends there; a scheme is compared in lower case."""
-    findings = find_in_exporter(Sound, **fields)
-    assert [line for line in findings if expected in line], findings
-
-
-def test_an_exporter_without_a_destination_is_a_finding() -> None:
-    """What was not tried must not pass for sound; a destination for none is a slip."""
-    plugin = Exporting(Sound)
-    (unsent, unknown) = find(plugin, destinations={"amce": plugin.destination()})
-    assert unsent.startswith("exporter acme: nothing was sent with it; pass destinations={'acme':")
-    assert unknown.startswith("destination amce: the plugin has no such exporter;")
 
 
 @dataclass(frozen=True)
@@ -342,9 +115,23 @@ counter = iter(range(1_000_000))
             {"encode": lambda v: {1: v.currency}, "decode": lambda c, k: k(Decimal(0), c[1])},
             "decode() raised KeyError: 1 for what encode() wrote: {'1': 'EUR'}; read what",
         ),
+        ({"encode": lambda v: [object(), v.amount]}, "reading its record raised DecodeError: "),
+        ({"name": "my money"}, "CodecSpec.name is 'my money'; expected up to 64 letters, digits"),
+        ({"types": ("builtins:int",)}, "expected no built-in type; see docs/plugins.md"),
         ({"types": (TYPE, "acme:Absent")}, "codec money: no sample is of its type acme:Absent;"),
     ],
-    ids=["encode", "unstable", "decode", "type", "value", "keys become texts", "no sample"],
+    ids=[
+        "encode",
+        "unstable",
+        "decode",
+        "type",
+        "value",
+        "keys become texts",
+        "opaque",
+        "name",
+        "built in",
+        "no sample",
+    ],
 )
 def test_each_fault_of_a_codec_is_found(fields: dict[str, Any], expected: str) -> None:
     """With the sample that shows it."""
@@ -359,14 +146,23 @@ def test_a_sample_without_a_codec_is_found() -> None:
     assert finding.startswith(f"sample {sample!r}: no codec of the plugin is for {__name__}:Rich;")
 
 
-class Passing:
+class Passing(Processor):
     """A processor that passes on what comes, unless it is given a fault."""
 
     def __init__(
-        self, process: Callable[[Any], Any] = list, flush: Callable[[], Any] = list
+        self,
+        process: Callable[[Any], Any] = list,
+        flush: Callable[[], Any] = list,
+        shutdown: Callable[[], Any] = list,
+        held: Any = 0,
     ) -> None:
-        self.process = process
-        self.flush = flush
+        self._process = process
+        self.flush = flush  # type: ignore[method-assign]  # which is how a test gives its fault
+        self.shutdown = shutdown  # type: ignore[method-assign]  # as above
+        self.held = held
+
+    def process(self, records: list[Record]) -> Any:
+        return self._process(records)
 
 
 def find_in_processor(**faults: Any) -> list[str]:
@@ -400,8 +196,10 @@ def test_a_sound_processor_passes() -> None:
         ({"process": lambda _: [{"type": {1, 2}}]}, "process() returned a dict that is no JSON"),
         ({"flush": lambda: 1 / 0}, "processor p: flush() raised ZeroDivisionError: "),
         ({"flush": lambda: make_runs(1)[0]}, "a second flush() returned 6 records again; forget"),
+        ({"shutdown": lambda: 1 / 0}, "processor p: shutdown() raised ZeroDivisionError: "),
+        ({"held": 3}, "processor p: after shutdown() it still holds 3 records; count in `held`"),
     ],
-    ids=["none", "odd records", "invalid", "no JSON", "flush raises", "held twice"],
+    ids=["none", "odd records", "invalid", "no JSON", "flush raises", "held twice", "end", "held"],
 )
 def test_each_fault_of_a_processor_is_found(faults: dict[str, Any], expected: str) -> None:
     """With the batch that shows it."""

@@ -10,17 +10,12 @@ import orjson
 
 # resource is imported here for its user: imported by a worker it could be half so when it forks.
 from agenttrace import resource as _resource  # noqa: F401 -- see above
-from agenttrace import semconv
 from agenttrace.encoding.payload import encode
 from agenttrace.failures import Failure, write_failure
+from agenttrace.pipeline.billing import add_usage
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
-from agenttrace.usage import (
-    ESTIMATE_METHOD,
-    compute_cost,
-    divide_bytes,
-    estimate_tokens,
-)
+from agenttrace.usage import divide_bytes, estimate_tokens
 from agenttrace.wire import (
     HASH_VERSION,
     WIRE_VERSION,
@@ -130,7 +125,7 @@ def _write_span_end(span: Span) -> bytes:
     if span.links:
         rest["links"] = span.links
     attributes = dict(span.attributes) if span.attributes else {}
-    _add_usage(span, rest, attributes)
+    add_usage(span, rest, attributes, estimate=_estimate_usage)
     if attributes:
         rest["attributes"] = attributes
     return _close_line(parts, rest)
@@ -152,23 +147,6 @@ def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:
 def _close_line(parts: list[bytes], rest: dict[str, Any]) -> bytes:
     parts.append(b"," + orjson.dumps(rest)[1:] if rest else b"}")
     return b"".join(parts)
-
-
-def _add_usage(span: Span, record: dict[str, Any], attributes: dict[str, Any]) -> None:
-    rates = span.spec.rates
-    usage = span.usage
-    if usage is None and rates is not None and span.outcome is not None and span.error is None:
-        usage = _estimate_usage(span)
-        if usage is not None:
-            attributes[semconv.TOKEN_ESTIMATE_METHOD] = ESTIMATE_METHOD
-    if usage is not None:
-        record["usage"] = usage
-    if span.cost is not None:
-        record["cost"] = {"usd": span.cost[0], "source": span.cost[1]}
-    elif rates is not None and usage is not None:
-        usd = compute_cost(usage, rates)
-        if usd is not None:
-            record["cost"] = {"usd": usd, "source": "rates"}
 
 
 def _estimate_usage(span: Span) -> UsageRecord | None:

@@ -22,6 +22,7 @@ from agenttrace.plugins.specs import (
     PriceTableSpec,
     ProcessorSpec,
 )
+from agenttrace.usage.prices import Price, PriceQuery, PriceTable
 from agenttrace.wire import EventRecord, Record, RunRecord, SpanRecord
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "IntegrationSpec",
     "PluginFailure",
     "PluginInfo",
+    "Price",
+    "PriceQuery",
+    "PriceTable",
     "PriceTableSpec",
     "Processor",
     "ProcessorSpec",

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins.markers import hookimpl
-from agenttrace.plugins.specs import CommandSpec, ExporterSpec, IntegrationSpec, ProcessorSpec
+from agenttrace.plugins.specs import (
+    CommandSpec,
+    ExporterSpec,
+    IntegrationSpec,
+    PriceTableSpec,
+    ProcessorSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.processor import Processor
+    from agenttrace.plugins.protocols import PriceTableLike
     from agenttrace.settings import Settings
 
 
@@ -58,6 +66,21 @@ def agenttrace_processors() -> Iterable[ProcessorSpec]:
             summary="keeps runs with errors, slow ones and AGENTTRACE_TAIL_SAMPLE_RATE of the rest",
             factory=_make_tail_sampler,
             order=1_000,
+        ),
+    )
+
+
+@hookimpl
+def agenttrace_price_tables() -> Iterable[PriceTableSpec]:
+    """Return the list prices of genai-prices, which is an extra, when they are installed."""
+    if find_spec("genai_prices") is None:
+        return ()
+    return (
+        PriceTableSpec(
+            name="genai-prices",
+            summary="list prices of hosted models, of the day of the call",
+            factory=_make_genai_prices,
+            order=1000,  # what anyone else says of a price is more to the point
         ),
     )
 
@@ -150,3 +173,9 @@ def _make_tail_sampler(settings: Settings) -> Processor | None:
         slow_s=settings.tail_slow_s or None,
         max_bytes=settings.tail_max_bytes,
     )
+
+
+def _make_genai_prices() -> PriceTableLike:
+    from agenttrace.usage.list_prices import GenaiPrices  # noqa: PLC0415 -- with the first price
+
+    return GenaiPrices()

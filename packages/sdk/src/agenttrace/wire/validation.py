@@ -143,6 +143,7 @@ class ValidCost(_Model):
 
     usd: CostUsd
     source: Literal["reported", "price_table", "rates"]
+    table: Name | None = None
 
 
 class ValidLink(_Model):

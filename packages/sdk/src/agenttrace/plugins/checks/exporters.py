@@ -46,7 +46,7 @@ class Destination:
     """
 
     target: str
-    read: Callable[[], Iterable[Record]] | None = None
+    read: Callable[[], Iterable[Mapping[str, object]]] | None = None
     answer: Callable[[Answer], None] | None = None
 
 
@@ -141,7 +141,7 @@ class _Trial:
         self._findings = findings
         self._caller = Caller()
         self._exporter: Exporter = spec.factory(destination.target, api_key=None)
-        self._sent: dict[Identity, Record] = {}
+        self._sent: dict[Identity, Mapping[str, object]] = {}
         self._delivered: set[Identity] = set()
         self._rejected: set[Identity] = set()
 
@@ -228,7 +228,7 @@ class _Trial:
             )
 
     def _balance(self) -> None:
-        arrived: dict[Identity, Record] = {}
+        arrived: dict[Identity, Mapping[str, object]] = {}
         if self._destination.read is None:
             return
         for record in self._destination.read():
@@ -260,11 +260,11 @@ class _Trial:
             self._destination.answer(how)
 
 
-def _rank(record: Record) -> tuple[bool, int]:
+def _rank(record: Mapping[str, object]) -> tuple[bool, int]:
     return rank_snapshot(str(record.get("status", "")), int(str(record.get("rev", 0))))
 
 
-def _keep_best(records: dict[Identity, Record], record: Record) -> None:
+def _keep_best(records: dict[Identity, Mapping[str, object]], record: Mapping[str, object]) -> None:
     key = identify(record)
     if key not in records or _rank(record) > _rank(records[key]):
         records[key] = record

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agenttrace.encoding.payload import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agenttrace.wire import Record
 
@@ -86,9 +86,7 @@ def copy_records(records: Sequence[Record]) -> list[Record]:
     return [json.loads(write_json(record)) for record in records]
 
 
-def identify(record: Record) -> tuple[object, ...]:
+def identify(record: Mapping[str, object]) -> tuple[object, ...]:
     """Return what tells a record's subject apart: a run, a span, or an event by its place."""
-    kind: Any = record
-    return tuple(
-        kind.get(key) for key in ("type", "run_id", "span_id" if kind["type"] == "span" else "seq")
-    )
+    place = "span_id" if record["type"] == "span" else "seq"
+    return tuple(record.get(key) for key in ("type", "run_id", place))

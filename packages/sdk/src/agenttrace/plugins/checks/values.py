@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+from agenttrace.encoding.codecs import REGISTRY
+from agenttrace.encoding.decode import decode_payload
 from agenttrace.plugins.calls import describe_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agenttrace.plugins.checks.findings import Findings
     from agenttrace.plugins.specs import CodecSpec
@@ -19,6 +22,7 @@ def check_codecs(
 ) -> None:
     """Check each codec with the samples that are of its types; each type needs one."""
     used: set[int] = set()
+    specs = list(specs)
     for spec in specs:
         where = f"codec {spec.name}"
         for spelled in spec.types:
@@ -33,6 +37,10 @@ def check_codecs(
                 )
             for sample in own:
                 _check_round_trip(f"{where}, with {_show(sample)}", spec, sample, findings)
+    with _use_codecs(specs):
+        for sample in samples:
+            if id(sample) in used:
+                _check_recording(f"sample {_show(sample)}", sample, findings)
     for sample in samples:
         if id(sample) not in used:
             findings.add(
@@ -82,6 +90,36 @@ def _check_round_trip(where: str, spec: CodecSpec, sample: object, findings: Fin
             f"decode() returned {_show(decoded)}, which does not equal it",
             "write everything that makes the value, or give its class an __eq__",
         )
+
+
+@contextmanager
+def _use_codecs(specs: Sequence[CodecSpec]) -> Iterator[None]:
+    before = [REGISTRY.find_named(spec.name) for spec in specs]
+    for spec in specs:
+        REGISTRY.add(spec)
+    try:
+        yield
+    finally:
+        for spec, codec in zip(specs, before, strict=True):
+            REGISTRY.remove(spec.name)
+            if codec is not None:
+                REGISTRY.add(codec.spec)
+
+
+def _check_recording(where: str, sample: object, findings: Findings) -> None:
+    """Record the sample as a program does, and read it from the record."""
+    from agenttrace.testing import collect, make_tracer  # noqa: PLC0415 -- it imports this package
+
+    tracer, memory = make_tracer()
+    with tracer.run("check_plugin", input=sample):
+        pass
+    payload: Any = collect(tracer, memory)[0].get("input")
+    tracer.shutdown()
+    advice = "return from encode() what JSON can hold, or values that are recorded exactly"
+    with findings.catch(where, "reading its record", advice):
+        decoded = decode_payload(payload)
+        if type(decoded) is not type(sample) or decoded != sample:
+            findings.add(where, f"its record is read as {_show(decoded)}", advice)
 
 
 def _carry(content: object) -> object:
