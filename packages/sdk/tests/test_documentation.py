@@ -180,6 +180,7 @@ def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     assert names.count("research_agent") == 2
     assert {"search", "pick", "summarise", "answer", "state"} < set(names)
     assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
+    assert run("-c", codec, folder=tmp_path) == run("-c", redaction, folder=tmp_path) == ""
     assert "  search COMPLETED\n" in run("-c", third, folder=tmp_path)
     (tmp_path / "test_readme.py").write_text(fourth)
     options = ["-q", "-p", "no:cacheprovider", "-p", "agenttrace_pytest", "-p", "no:agenttrace"]
