@@ -89,6 +89,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "disabled",
         "plugins",
         "strict_plugins",
+        "trace_plugins",
         "queue_max_records",
         "queue_max_bytes",
         "payload_max_bytes",

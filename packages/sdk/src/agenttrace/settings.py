@@ -37,6 +37,7 @@ class Settings(NamedTuple):
     disabled: bool = False
     plugins: tuple[str, ...] | None = None
     strict_plugins: bool = False
+    trace_plugins: bool = False
     queue_max_records: int = 20_000
     queue_max_bytes: int = 64 * 1024 * 1024
     payload_max_bytes: int = 1024 * 1024
@@ -92,6 +93,15 @@ TABLE: Final = (
         "0",
         "`1` raises when a plugin cannot be loaded, instead of listing it as failed",
         "strict_plugins",
+    ),
+    Setting(
+        "AGENTTRACE_TRACE_PLUGINS",
+        "boolean",
+        "",
+        "0",
+        "`1` tells on standard error what each plugin was asked, what it answered and how long it "
+        "took",
+        "trace_plugins",
     ),
     Setting(
         "AGENTTRACE_QUEUE_MAX_RECORDS",

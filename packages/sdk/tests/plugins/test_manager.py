@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import types
-from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, PathDistribution, entry_points
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import pytest
 
@@ -17,59 +16,7 @@ from agenttrace.plugins import CommandSpec, ExporterSpec, PluginFailure, PluginI
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import Settings
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-Install = Callable[..., EntryPoint]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Write a distribution with one plugin module, as pip would have put it there."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def write(name: str, code: str, *, distribution: str = "", version: str = "1.0") -> EntryPoint:
-        module = f"plugin_{len(list(tmp_path.glob('*.py')))}_{name.replace('-', '_')}"
-        (tmp_path / f"{module}.py").write_text(
-            "from agenttrace.plugins import *\nfrom agenttrace.exporters import MemoryExporter\n"
-            + code
-        )
-        monkeypatch.delitem(sys.modules, module, raising=False)
-        title = distribution or f"dist-{name}"
-        info = tmp_path / f"{title.replace('-', '_')}-{version}.dist-info"
-        info.mkdir(exist_ok=True)
-        (info / "METADATA").write_text(f"Name: {title}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[agenttrace]\n{name} = {module}\n")
-        (point,) = PathDistribution(info).entry_points
-        return point
-
-    return write
-
-
-def manage(*points: EntryPoint, **settings: Any) -> PluginManager:
-    """Return a manager that finds exactly these entry points."""
-    return PluginManager(settings=Settings(**settings), find=lambda: points)
-
-
-GOOD = """
-@hookimpl
-def agenttrace_exporters():
-    factory = lambda t, **o: MemoryExporter()
-    return [ExporterSpec(name="NAME", summary="s", schemes=("NAME+x",), factory=factory)]
-"""
-
-
-def good(name: str) -> str:
-    """Return the code of a plugin with an exporter of this name."""
-    return GOOD.replace("NAME", name)
-
-
-BUILTIN_EXPORTERS = ["console", "http", "jsonl", "memory"]
-
-
-def names(specs: Iterable[ExporterSpec | CommandSpec]) -> list[str]:
-    """Return the names of specs."""
-    return [spec.name for spec in specs]
+from .conftest import BUILTIN_EXPORTERS, Install, good, manage, names
 
 
 def test_an_installed_plugin_is_used(install: Install) -> None:
@@ -88,7 +35,7 @@ def test_built_in_exporters_need_no_installed_plugin(install: Install) -> None:
     """Naming one of them loads nothing else, so a broken plugin cannot get in the way."""
     manager = manage(install("bad", "raise SystemExit"))
     assert manager.make_exporter("memory")[0] == "memory"
-    assert not manager._is_loaded
+    assert not manager._loader.is_loaded
 
 
 def test_the_factory_gets_target_and_options(install: Install) -> None:
@@ -130,13 +77,25 @@ def agenttrace_exporters():
         ),
         (
             good("db") + "AGENTTRACE_PLUGIN_API = 99",
-            "it needs plugin API 99, this agenttrace has 1:",
+            "it needs plugin API 99, this agenttrace has 1: upgrade agenttrace",
+        ),
+        (
+            good("db") + "AGENTTRACE_PLUGIN_API = 0",
+            "it was written for plugin API 0, this agenttrace takes 1 and later: upgrade the",
         ),
         ("@hookimpl\ndef agenttrace_exporters(): raise ValueError('x')", "failed: ValueError: x"),
         ("@hookimpl\ndef agenttrace_exporters(): raise SystemExit", "failed: SystemExit: "),
         ("@hookimpl\ndef agenttrace_exporters(): return None", "failed: TypeError: 'NoneType'"),
         ("@hookimpl\ndef agenttrace_exporters(): return ['db']", "it returned a str; expected Exp"),
-        ("@hookimpl\nasync def agenttrace_exporters(): return []", "it is async; hooks are plain"),
+        ("@hookimpl\nasync def agenttrace_exporters(): return []", "is async; hooks are plain"),
+        (
+            "@hookimpl\nasync def agenttrace_cli(): yield 1",
+            "registration failed: PluginError: agenttrace_cli is async;",
+        ),
+        (
+            "async def later(): return []\n@hookimpl\ndef agenttrace_cli(): return later()",
+            "agenttrace_cli failed: TypeError: it is async; hooks are plain",
+        ),
         (
             "@hookimpl\ndef agenttrace_cli(): yield 3",
             "agenttrace_cli failed: TypeError: it returned",
@@ -167,11 +126,14 @@ def agenttrace_exporters():
         "typo",
         "wrapper",
         "newer api",
+        "older api",
         "hook raises",
         "hook exits",
         "returns none",
         "returns text",
         "async",
+        "async generator",
+        "awaitable result",
         "other spec",
         "name is a number",
         "name is a list",
@@ -200,7 +162,9 @@ def test_a_typo_is_told_with_the_hooks_that_exist(install: Install) -> None:
     """Pluggy alone would accept it in silence."""
     manager = manage(install("bad", "@hookimpl\ndef agenttrace_exporter(): return []"))
     (failure,) = manager.failures()
-    assert "The hooks are: agenttrace_cli, agenttrace_exporters." in failure.error
+    assert (
+        "The hooks are: agenttrace_cli, agenttrace_codecs, agenttrace_exporters, " in failure.error
+    )
 
 
 def test_an_optional_hook_of_a_later_version_is_no_typo(install: Install) -> None:
@@ -372,7 +336,11 @@ def test_the_distribution_s_own_entry_point_is_the_built_in_plugin() -> None:
     manager = PluginManager(settings=Settings(plugins=()))
     assert [info.name for info in manager.plugins()] == ["builtin"]
     (builtin,) = manager.plugins()
-    assert builtin.hooks == ("agenttrace_cli", "agenttrace_exporters")
+    assert builtin.hooks == (
+        "agenttrace_cli",
+        "agenttrace_exporters",
+        "agenttrace_integrations",
+    )
     found = {point.value for point in entry_points(group="agenttrace", name="builtin")}
     assert found == {"agenttrace.plugins.builtin"}
 

@@ -1,4 +1,4 @@
-"""The exporters and commands of this package, registered through the same hooks as anyone's."""
+"""What this package itself adds, registered through the same hooks as anyone's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins.markers import hookimpl
-from agenttrace.plugins.specs import CommandSpec, ExporterSpec
+from agenttrace.plugins.specs import CommandSpec, ExporterSpec, IntegrationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,25 @@ def agenttrace_exporters() -> Iterable[ExporterSpec]:
             name="memory",
             summary="keeps records in memory, for tests and notebooks",
             factory=_make_memory,
+        ),
+    )
+
+
+@hookimpl
+def agenttrace_integrations() -> Iterable[IntegrationSpec]:
+    """Return threads and processes."""
+    return (
+        IntegrationSpec(
+            name="threads",
+            summary="gives new threads and thread pools the current run and span",
+            modules=("threading", "concurrent.futures"),
+            target="agenttrace.integrations.threads",
+        ),
+        IntegrationSpec(
+            name="processes",
+            summary="gives new processes and process pools the current run and span",
+            modules=("multiprocessing", "concurrent.futures"),
+            target="agenttrace.integrations.processes",
         ),
     )
 

@@ -10,5 +10,8 @@ PROJECT: Final = "agenttrace"
 PLUGIN_API_VERSION: Final = 1
 """Grows when a hook or a record changes in a way that plugins must know of."""
 
+OLDEST_PLUGIN_API: Final = 1
+"""The oldest PLUGIN_API_VERSION whose plugins still work."""
+
 hookspec: Final = pluggy.HookspecMarker(PROJECT)
 hookimpl: Final = pluggy.HookimplMarker(PROJECT)
