@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     *("attempted", "stored", "lost", "phantom", "duplicate", "changed", "silent"),
-    *("window", "unmade", "resends", "merged"),
+    *("settled", "window", "unmade", "resends", "merged"),
 )
 
 
@@ -61,7 +61,8 @@ def write_row(name: str, runs: int, verdict: Verdict, took_s: float) -> str:
     figures = [f"{getattr(verdict, column):>9}" for column in COLUMNS]
     dropped = " ".join(f"{why}={count}" for why, count in sorted(verdict.dropped.items()))
     mark = "ok" if verdict.is_clean else "FAILS"
-    cells = [f"{name:<22}{runs:>5}", *figures, f"{verdict.exit_s:>7.2f}", f"{took_s:>7.1f}"]
+    cells = [f"{name:<22}{runs:>5}", *figures, f"{verdict.exit_s:>7.2f}"]
+    cells += [f"{verdict.grown_mib:>6.0f}", f"{took_s:>7.1f}"]
     return " ".join([*cells, f" {mark:<6}", dropped])
 
 
@@ -76,7 +77,9 @@ def main() -> int:
     options = parser.parse_args()
     if not options.json:
         head = [f"{'scenario':<22}{'runs':>5}", *(f"{column:>9}" for column in COLUMNS)]
-        print(" ".join([*head, f"{'exit s':>7}", f"{'took s':>7}", "        dropped"]))
+        print(
+            " ".join([*head, f"{'exit s':>7}", f"{'MiB':>6}", f"{'took s':>7}", "        dropped"])
+        )
     has_failed = False
     for name in options.scenario or SCENARIOS:
         began_s = time.monotonic()

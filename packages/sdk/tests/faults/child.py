@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HANDLED_EXIT: Final = 3
 SYS_EXIT: Final = 7
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _AFTER_THE_RECORDER: Final = 1  # multiprocessing's finalizers of higher priority run first
 
 
@@ -50,14 +51,23 @@ def main() -> None:
     _Inherited.tracer = tracer
     work = Workload(plan, tracer, Path(plan.folder))
     report.follow(work, tracer)
+    if plan.signals == "late":
+        _handle_signals()
     say("ready")
-    _work(plan, tracer, work)
+    if plan.signals == "asyncio":
+        import asyncio
+
+        asyncio.run(_work_in_loop(work))
+    else:
+        _work(plan, tracer, work)
     if plan.flush_s:
         if tracer.flush(timeout_s=plan.flush_s):
             work.settle(0)
         work.file.mark("flushed")
     if plan.settle_s:
         say("settled" if work.settle(plan.settle_s) else "unsettled")
+    if plan.measures_memory:
+        work.report_memory()
     work.file.save_stats(tracer)
     say("done")
     _end(plan, work)
@@ -99,14 +109,36 @@ def make_tracer(plan: Plan) -> Tracer:
 
 
 def _set_signals(plan: Plan) -> None:
+    if plan.signals == "handler":
+        _handle_signals()
+    elif plan.signals == "ignored":
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _handle_signals() -> None:
     def leave(_number: int, _frame: object) -> None:
         say("handled")
         sys.exit(HANDLED_EXIT)
 
-    if plan.signals != "default":
-        handler = leave if plan.signals == "handler" else signal.SIG_IGN
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, handler)
+    for number in SIGNALS:
+        signal.signal(number, leave)
+
+
+async def _work_in_loop(work: Workload) -> None:
+    """Record until the loop's own handler hears a signal."""
+    import asyncio
+
+    stopped = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    count = 0
+    while not stopped.is_set():
+        work.record_run(count)
+        count += 1
+        await asyncio.sleep(0)
+    say("handled")
+    sys.exit(HANDLED_EXIT)
 
 
 def _work(plan: Plan, tracer: Tracer, work: Workload) -> None:

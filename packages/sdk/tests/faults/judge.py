@@ -32,7 +32,8 @@ class Verdict(NamedTuple):
     process that was killed which it made less than 200 ms before; `unmade` are those that it was
     about to make. `resends` are snapshots that came again, which changes nothing; `merged` are
     starts that came only as part of their end; `dropped` counts by reason what was given up.
-    `exit_s` is the longest time from a program's last statement to its end.
+    `exit_s` is the longest time from a program's last statement to its end, and `grown_mib` the
+    most memory that one which measured it took for its records.
     """
 
     attempted: int = 0
@@ -50,6 +51,7 @@ class Verdict(NamedTuple):
     dropped: Mapping[str, int] = {}
     complaints: tuple[str, ...] = ()
     exit_s: float = 0.0
+    grown_mib: float = 0.0
     examples: tuple[str, ...] = ()
 
     @property
@@ -69,10 +71,14 @@ class Verdict(NamedTuple):
         sums = {
             field: getattr(self, field) + getattr(other, field)
             for field in self._fields
-            if field not in {"dropped", "exit_s"}
+            if field not in {"dropped", "exit_s", "grown_mib"}
         }
-        dropped = dict(Counter(self.dropped) + Counter(other.dropped))
-        return Verdict(dropped=dropped, exit_s=max(self.exit_s, other.exit_s), **sums)
+        return Verdict(
+            dropped=dict(Counter(self.dropped) + Counter(other.dropped)),
+            exit_s=max(self.exit_s, other.exit_s),
+            grown_mib=max(self.grown_mib, other.grown_mib),
+            **sums,
+        )
 
 
 class Circumstances(NamedTuple):
@@ -133,6 +139,7 @@ def judge(
         resends=_count_resends(sightings.records),
         merged=missing.merged,
         dropped=dict(dropped),
+        grown_mib=max((a.marks.get("grown_bytes", 0) for a in actors), default=0) / 2**20,
         complaints=tuple(_find_imbalances(processes)),
         examples=_name_examples(lost, silent, missing),
     )

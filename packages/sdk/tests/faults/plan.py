@@ -18,7 +18,9 @@ class Plan(NamedTuple):
 
     `end` is how it ends: `return`, `sys_exit`, `raise`, `os_exit`, or `wait` for standard input to
     end; a forked child (`os.fork`) ends by `os._exit`, after a flush if `flush_s` is not 0.
-    `signals` is what it does about SIGTERM, SIGINT and SIGHUP: `default`, `handler` or `ignored`.
+    `signals` is what it does about SIGTERM, SIGINT and SIGHUP: `default`, `handler` (set before the
+    tracer is made), `late` (set after it), `asyncio` (set by the loop) or `ignored`.
+    With `measures_memory` it notes by how much it grew since the first record.
     `imports` are modules that it loads before it records.
     `off` are the protections that it takes out of its own recorder; see `switches`.
     """
@@ -40,6 +42,7 @@ class Plan(NamedTuple):
     signals: str = "default"
     poison: int = -1
     stays_open: bool = False
+    measures_memory: bool = False
     imports: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
 

@@ -4,7 +4,7 @@
                                 hashes of its input (an event's body) and its output, or `-`
     r TOKEN PHASES NS           the calls returned, at this moment of the monotonic clock
     w                           all above are settled by the recorder's own word: none is queued
-    m MARK NS                   something that the judge wants to know the moment of
+    m MARK NS                   something that the judge wants to know the moment of, or its size
     s JSON                      `tracer.stats()` at this moment
 
 A file is of one thread of one process: `NAME-PID.THREAD.ledger`.
@@ -87,9 +87,9 @@ class SideFile:
         """Write that the recorder has all of the above in safety, by its own word."""
         self._write("w\n")
 
-    def mark(self, mark: str) -> None:
-        """Write that something happened now."""
-        self._write(f"m {mark} {time.monotonic_ns()}\n")
+    def mark(self, mark: str, value: int | None = None) -> None:
+        """Write that something happened now, or how much of it there is."""
+        self._write(f"m {mark} {time.monotonic_ns() if value is None else value}\n")
 
     def save_stats(self, tracer: Tracer) -> None:
         """Write the recorder's accounts as they are now."""

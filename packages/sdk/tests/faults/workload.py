@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .side_file import Entry, SideFile, hash_value, read_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from agenttrace import Tracer
 
@@ -29,6 +29,7 @@ class Workload:
         self._tracer = tracer
         self.file = SideFile(folder, plan.name)
         self._count = 0
+        self._memory: dict[str, int] = {}
 
     def record_all(self) -> None:
         """Record as many runs as the plan says, and say so after each on standard output."""
@@ -73,10 +74,23 @@ class Workload:
             entry = Entry(token, "se", hash_value(asked), hash_value(answer))
             group.append((entry, asked, answer))
         file.attempt([entry for entry, _, _ in group])
+        if self._plan.measures_memory:
+            self._note_memory()
         for entry, asked, answer in group:
             with tracer.span(entry.token, input=asked) as span:
                 span.set_output(answer)
             file.take_return(entry.token, "se")
+
+    def _note_memory(self) -> None:
+        """Note how large the process is, and let the system forget how large it has been."""
+        if "before" not in self._memory:
+            Path("/proc/self/clear_refs").write_text("5")
+            self._memory["before"] = read_memory("VmRSS")
+
+    def report_memory(self) -> None:
+        """Write by how many bytes the process has grown at most since its first records."""
+        grown = read_memory("VmHWM") - self._memory["before"]
+        self.file.mark("grown_bytes", max(0, grown))
 
     def settle(self, timeout_s: float) -> bool:
         """Write that all is in safety, if the recorder says so within that time."""
@@ -94,6 +108,14 @@ def _count_on() -> Iterator[int]:
     while True:
         yield number
         number += 1
+
+
+def read_memory(field: str) -> int:
+    """Return a figure of this process's memory in bytes: `VmRSS` is now, `VmHWM` the peak."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
 
 
 def make_value(token: str, chars: int) -> Value:

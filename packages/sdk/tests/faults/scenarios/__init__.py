@@ -42,7 +42,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
             partial(ends.end_by_signal, number=number, handling=handling), batch=3
         )
         for number in _SIGNALS
-        for handling in ("default", "handler", "ignored")
+        for handling in ("default", "handler", "late", "asyncio", "ignored")
     },
     "no-threads": Scenario(ends.end_without_threads),
     "os-fork": Scenario(partial(forks.fork, flush_s=0.0), batch=20),
@@ -65,10 +65,13 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     },
     "redirect": Scenario(servers.redirect),
     "restart": Scenario(servers.start_again, batch=3),
+    "server-stopped": Scenario(servers.stop_server),
     "poison": Scenario(servers.poison),
     "too-large": Scenario(servers.too_large),
     "overflow": Scenario(queues.overflow),
     "burst": Scenario(queues.burst),
+    "burst-100k": Scenario(queues.burst_100k),
+    "large": Scenario(queues.large),
     "disk-full": Scenario(disks.disk_full),
     "disk-stays-full": Scenario(disks.disk_stays_full),
     "read-only": Scenario(disks.read_only),

@@ -82,4 +82,7 @@ def end_without_threads(stage: Stage, choose: Random, faults: int) -> Verdict:
         stage.end(child)
         if "Traceback" in child.read_errors():
             stage.complaints.append(f"a traceback at the end: {child.read_errors()}")
-    return stage.drain(sink.endpoint)
+    verdict = stage.drain(sink.endpoint)
+    if verdict.dropped:
+        stage.complaints.append(f"what could be sent without a thread was not: {verdict.dropped}")
+    return stage.judge()

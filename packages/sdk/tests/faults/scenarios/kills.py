@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,7 @@ def kill9(stage: Stage, choose: Random, faults: int) -> Verdict:
             running.append(start_worker(stage, choose, sink.endpoint))
         child = running.pop(choose.randrange(len(running)))
         kill_at_random(stage, choose, child)
+    find_open_files(stage)
     sink.obey("store")
     return stage.drain(sink.endpoint)
 
@@ -68,7 +70,7 @@ def kill9_open(stage: Stage, choose: Random, faults: int) -> Verdict:
 
 
 def kill9_server(stage: Stage, choose: Random, faults: int) -> Verdict:
-    """Kill the real server under a child that records on, and start it again on its database."""
+    """Kill or end the real server under a child that records on, and start it again."""
     server, endpoint = stage.start_server()
     child = stage.start_child(endpoint, runs=0, pause_s=0.002)
     port = int(endpoint.rpartition(":")[2].partition("/")[0])
@@ -76,7 +78,7 @@ def kill9_server(stage: Stage, choose: Random, faults: int) -> Verdict:
     for _ in range(faults):
         runs += choose.randint(5, 40)
         child.wait_for("run", count=runs)
-        server.send(signal.SIGKILL)
+        server.send(choose.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
         server.wait()
         runs += choose.randint(1, 10)
         child.wait_for("run", count=runs)
@@ -112,3 +114,11 @@ def kill_at_random(stage: Stage, choose: Random, child: Child) -> None:
     child.wait_for("run", count=choose.randint(1, 40))
     threading.Event().wait(choose.random() * 0.02)
     stage.kill(child)
+
+
+def find_open_files(stage: Stage) -> None:
+    """Complain of what other users could read."""
+    for path in stage.state.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_IMODE(mode) & 0o077:
+            stage.complaints.append(f"{path} has mode {stat.filemode(mode)}")

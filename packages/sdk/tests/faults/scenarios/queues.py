@@ -26,6 +26,32 @@ def overflow(stage: Stage, choose: Random, faults: int) -> Verdict:
     return stage.drain(sink.endpoint)
 
 
+def burst_100k(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Record 100,000 spans in one run without a pause; the server is there."""
+    del choose
+    sink = stage.start_sink()
+    for _ in range(faults):
+        child = stage.start_child(
+            sink.endpoint, runs=1, spans=100_000, flush_s=60.0, measures_memory=True
+        )
+        stage.end(child)
+    return stage.drain(sink.endpoint)
+
+
+def large(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Record 300 MB in spans of 200 kB without a pause, with no server."""
+    del choose
+    sink = stage.start_sink()
+    sink.obey("refuse")
+    for _ in range(faults):
+        child = stage.start_child(
+            sink.endpoint, runs=150, spans=10, text_chars=100_000, measures_memory=True
+        )
+        stage.end(child)
+    sink.obey("store")
+    return stage.drain(sink.endpoint)
+
+
 def burst(stage: Stage, choose: Random, faults: int) -> Verdict:
     """Record without pause, with the limits as they are and the server away."""
     sink = stage.start_sink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ PASSING: Final[dict[str, dict[str, Any]]] = {
 
 REFUSING: Final[dict[str, dict[str, Any]]] = {
     "401": {"mode": "status", "status": 401},
+    "403": {"mode": "status", "status": 403},
     "404": {"mode": "status", "status": 404},
+    "415": {"mode": "status", "status": 415},
     "html": {"mode": "html"},
     "huge": {"mode": "huge"},
 }
@@ -110,6 +113,18 @@ def start_again(stage: Stage, choose: Random, faults: int) -> Verdict:
         child.wait_for("run", count=runs)
         sink.obey("store")
     stage.kill(child)
+    return stage.drain(sink.endpoint)
+
+
+def stop_server(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Halt the server (SIGSTOP): its port takes connections, and nobody answers; then go on."""
+    sink = stage.start_sink()
+    for _ in range(faults):
+        child = stage.start_child(sink.endpoint, runs=choose.randint(10, RUNS), pause_s=0.001)
+        child.wait_for("run", count=choose.randint(1, 5))
+        sink.send(signal.SIGSTOP)
+        stage.end(child)
+        sink.send(signal.SIGCONT)
     return stage.drain(sink.endpoint)
 
 
