@@ -1,7 +1,7 @@
 """A program that is recorded, and that tests kill.
 
-It says a word a line on standard output: `ready` when it begins, `run` after each run, `done` when
-its work is over.
+It says a word a line on standard output: `ready` when it begins, `run` after each run, `safe` when
+the recorder has all so far in safety, `done` when its work is over.
 """
 
 from __future__ import annotations

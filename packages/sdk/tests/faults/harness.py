@@ -17,9 +17,10 @@ from .plan import Plan
 from .side_file import read_side_files
 from .sightings import Sightings, join, read_database, read_lines
 from .sink import STORED, Order
+from .switches import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 TESTS: Final = Path(__file__).resolve().parents[1]
@@ -79,6 +80,11 @@ class Program:
         with self._news:
             if not self._news.wait_for(is_there, timeout_s):
                 raise Hang(f"no {count} lines {word!r} in {self.lines[-5:]}; {self.read_errors()}")
+
+    def wait_for_more(self, word: str, count: int) -> None:
+        """Wait for that many lines more that begin with `word`."""
+        before = sum(line.startswith(word) for line in list(self.lines))
+        self.wait_for(word, count=before + count)
 
     def order(self, text: str) -> None:
         """Write one line to its standard input."""
@@ -210,12 +216,13 @@ class Stage:
         for program in reversed(self._programs):
             program.close()
 
-    def make_environment(self) -> dict[str, str]:
+    def make_environment(self, *, off: Iterable[str] = ()) -> dict[str, str]:
         """Return the environment of this scenario's processes: a home of their own."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), env.get("PYTHONPATH")]))
         home = os.fspath(self.state)
-        return {**env, "HOME": home, "XDG_STATE_HOME": home, **self.settings}
+        taken_out = dict(SETTINGS[name] for name in off if name in SETTINGS)
+        return {**env, "HOME": home, "XDG_STATE_HOME": home, **self.settings, **taken_out}
 
     def start_sink(self, *, port: int = 0) -> SinkProgram:
         """Start a scripted server, whose file counts as what is stored."""
@@ -246,7 +253,7 @@ class Stage:
         details = {"off": self.off, "folder": os.fspath(self.side_files), **details}
         plan = Plan(f"c{self._names}", exporter=exporter, **details)
         errors = self.folder / f"{plan.name}.err"
-        child = Child(plan, env=self.make_environment(), errors=errors)
+        child = Child(plan, env=self.make_environment(off=plan.off), errors=errors)
         self._programs.append(child)
         if ready:
             child.wait_for("ready")

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
+SETTINGS: Final = {"spool": ("AGENTTRACE_SPOOL", "0"), "signals": ("AGENTTRACE_SIGNALS", "off")}
+"""What a setting takes out."""
+
+
 def turn_off(names: Iterable[str]) -> None:
     """Take these protections out, before the tracer is made."""
     for name in names:
         if name in EARLY:
             EARLY[name]()
-        elif name not in LATE:
-            raise ValueError(f"no protection {name!r}; expected one of {sorted({*EARLY, *LATE})}")
+        elif name not in LATE and name not in SETTINGS:
+            every = sorted({*EARLY, *LATE, *SETTINGS})
+            raise ValueError(f"no protection {name!r}; expected one of {every}")
 
 
 def turn_off_late(names: Iterable[str]) -> None:

@@ -32,12 +32,13 @@ class Workload:
         self._memory: dict[str, int] = {}
 
     def record_all(self) -> None:
-        """Record as many runs as the plan says, and say so after each on standard output."""
+        """Record as many runs as the plan says; say `run` after each, and `safe` when all are."""
         pause = threading.Event()
         for number in range(self._plan.runs) if self._plan.runs else _count_on():
             self.record_run(number)
-            if self._plan.settle_every and number % self._plan.settle_every == 0:
-                self.settle(SETTLE_S)
+            is_due = self._plan.settle_every and number % self._plan.settle_every == 0
+            if is_due and self.settle(SETTLE_S):
+                say("safe")
             if self._plan.pause_s:
                 pause.wait(self._plan.pause_s)
 

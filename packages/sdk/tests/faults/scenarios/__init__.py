@@ -31,11 +31,13 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "kill9": Scenario(kills.kill9, batch=10),
     "kill9-down": Scenario(kills.kill9_down, batch=5),
+    "kill9-sync": Scenario(kills.kill9_sync, batch=5),
     "kill9-settled": Scenario(kills.kill9_settled, batch=3),
     "kill9-open": Scenario(kills.kill9_open, batch=5),
     "kill9-server": Scenario(kills.kill9_server, batch=5),
     "kill9-both": Scenario(kills.kill9_both, batch=5),
     "end": Scenario(ends.end_normally, batch=3),
+    "os-exit-sync": Scenario(ends.end_by_os_exit_sync, batch=3),
     "os-exit": Scenario(ends.end_by_os_exit, batch=3),
     **{
         f"{number.name.lower()}-{handling}": Scenario(
@@ -46,6 +48,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     },
     "no-threads": Scenario(ends.end_without_threads),
     "os-fork": Scenario(partial(forks.fork, flush_s=0.0), batch=20),
+    "os-fork-sync": Scenario(forks.fork_sync, batch=20),
     "os-fork-flush": Scenario(partial(forks.fork, flush_s=5.0), batch=20),
     **{
         f"mp-{method}": Scenario(partial(forks.multiply, method=method), batch=4)

@@ -55,21 +55,22 @@ def fill(folder: Path) -> Path:
 
 
 def disk_full(stage: Stage, choose: Random, faults: int) -> Verdict:
-    """Fill the spool's disk under a program whose server is away; then both come back."""
+    """Fill the spool's disk under a program whose server is away, and free it again.
+
+    From then on everything is on the disk, also what had to wait in memory.
+    """
     sink = stage.start_sink()
     with mount_small(stage.state):
         for _ in range(faults):
             sink.obey("refuse")
-            child = stage.start_child(sink.endpoint, runs=0, pause_s=0.001, settle_every=0)
+            child = stage.start_child(sink.endpoint, runs=0, pause_s=0.001)
             child.wait_for("run", count=choose.randint(1, 20))
             filler = fill(stage.state)
-            child.wait_for("run", count=len(child.lines) + choose.randint(5, 20))
+            child.wait_for_more("run", choose.randint(5, 20))
             filler.unlink()
-            child.wait_for("run", count=len(child.lines) + choose.randint(5, 20))
-            before = len(sink.requests())
-            sink.obey("store")
-            sink.wait_for_requests(before + 2)
+            child.wait_for_more("safe", choose.randint(1, 20))
             stage.kill(child)
+        sink.obey("store")
         return stage.drain(sink.endpoint)
 
 
@@ -191,7 +192,7 @@ def file_full(stage: Stage, choose: Random, faults: int) -> Verdict:
             child = stage.start_child(f"jsonl:{path}", runs=60, pause_s=0.002, settle_every=0)
             child.wait_for("run", count=choose.randint(1, 20))
             filler = fill(folder)
-            child.wait_for("run", count=len(child.lines) + 5)
+            child.wait_for_more("run", 5)
             filler.unlink()
             stage.torn += 1
             stage.end(child)

@@ -40,6 +40,13 @@ def end_by_os_exit(stage: Stage, choose: Random, faults: int) -> Verdict:
     return stage.drain(sink.endpoint)
 
 
+def end_by_os_exit_sync(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """End by `os._exit` with records on the disk before the program goes on: all are there."""
+    stage.settings["AGENTTRACE_DURABILITY"] = "sync"
+    stage.window_ns = 0
+    return end_by_os_exit(stage, choose, faults)
+
+
 def end_by_signal(
     stage: Stage, choose: Random, faults: int, *, number: signal.Signals, handling: str
 ) -> Verdict:
@@ -54,7 +61,7 @@ def end_by_signal(
         sink.wait_for_requests(1)
         child.send(number)
         if handling == "ignored":
-            child.wait_for("run", count=len(child.lines) + 10)
+            child.wait_for_more("run", 10)
             stage.kill(child)
         else:
             stage.end(child, code=code)

@@ -30,6 +30,13 @@ def fork(stage: Stage, choose: Random, faults: int, *, flush_s: float) -> Verdic
     return stage.drain(sink.endpoint)
 
 
+def fork_sync(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Fork with records on the disk before the program goes on: raw `os._exit` loses none."""
+    stage.settings["AGENTTRACE_DURABILITY"] = "sync"
+    stage.window_ns = 0
+    return fork(stage, choose, faults, flush_s=0.0)
+
+
 def multiply(stage: Stage, choose: Random, faults: int, *, method: str) -> Verdict:
     """Record in processes of multiprocessing, which end without atexit."""
     sink = stage.start_sink()

@@ -43,6 +43,13 @@ def kill9_down(stage: Stage, choose: Random, faults: int) -> Verdict:
     return stage.drain(sink.endpoint)
 
 
+def kill9_sync(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Kill children whose records are on the disk before the program goes on: no window at all."""
+    stage.settings["AGENTTRACE_DURABILITY"] = "sync"
+    stage.window_ns = 0
+    return kill9(stage, choose, faults)
+
+
 def kill9_settled(stage: Stage, choose: Random, faults: int) -> Verdict:
     """Kill children that wait, and by the recorder's own word have all in safety: no server."""
     sink = stage.start_sink()
