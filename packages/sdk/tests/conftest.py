@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -12,12 +13,28 @@ from agenttrace.testing import MemoryExporter, collect, make_tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from agenttrace import Tracer
 
 # A machine that builds something else at the same time is slow now and then: that is no failure.
 hypothesis.settings.register_profile("agenttrace", deadline=None)
 hypothesis.settings.load_profile("agenttrace")
+
+
+@pytest.fixture(scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a place for what programs keep of themselves, in the stead of the user's home."""
+    return tmp_path_factory.mktemp("state")
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def own_spool(state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep each test's spool apart, and all of them out of the home."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_folder / str(next(_numbers))))
 
 
 class Recording(NamedTuple):

@@ -32,6 +32,12 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_QUEUE_MAX_BYTES": "2048",
             "AGENTTRACE_PAYLOAD_MAX_BYTES": "4096",
             "AGENTTRACE_SHUTDOWN_TIMEOUT_S": "0.5",
+            "AGENTTRACE_SPOOL": "off",
+            "AGENTTRACE_SPOOL_FOLDER": "/var/spool/agent",
+            "AGENTTRACE_SPOOL_MAX_BYTES": "2097152",
+            "AGENTTRACE_SPOOL_MAX_AGE_S": "3600",
+            "AGENTTRACE_DURABILITY": "SYNC",
+            "AGENTTRACE_SIGNALS": "chain",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -44,6 +50,12 @@ def test_every_setting_is_read() -> None:
         queue_max_bytes=2048,
         payload_max_bytes=4096,
         shutdown_timeout_s=0.5,
+        spool=False,
+        spool_folder="/var/spool/agent",
+        spool_max_bytes=2097152,
+        spool_max_age_s=3600,
+        durability="sync",
+        signals="chain",
     )
 
 
@@ -65,6 +77,8 @@ def test_an_empty_list_of_plugins_is_not_the_same_as_none() -> None:
         ("AGENTTRACE_PAYLOAD_MAX_BYTES", "5000000", "an integer from 1024 to 4194304"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "nan", "a number from 0 to 3600"),
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "soon", "a number from 0 to 3600"),
+        ("AGENTTRACE_DURABILITY", "very", "one of buffered, sync"),
+        ("AGENTTRACE_SIGNALS", "", "one of auto, chain, off"),
     ],
     ids=lambda value: value[:40],
 )
@@ -94,6 +108,12 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "queue_max_bytes",
         "payload_max_bytes",
         "shutdown_timeout_s",
+        "spool",
+        "spool_folder",
+        "spool_max_bytes",
+        "spool_max_age_s",
+        "durability",
+        "signals",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:
@@ -103,6 +123,8 @@ def test_the_table_and_the_fields_are_the_same() -> None:
             assert float(row.default) == value
         elif row.kind == "boolean":
             assert row.default == str(int(value))
+        elif row.kind.startswith("choice"):
+            assert row.default == value
         else:
             assert value is None
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agenttrace.pipeline.queue import Item
+    from agenttrace.pipeline.intake import Item
 
     from .conftest import Recording
 

@@ -26,7 +26,7 @@ from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
-    from agenttrace.pipeline.queue import Item
+    from agenttrace.pipeline.intake import Item
     from agenttrace.settings import Settings
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
@@ -95,9 +95,8 @@ class Recorder:
         return self._resource
 
     def emit(self, item: Item) -> None:
-        """Offer one item to every exporter's queue."""
-        for sink in self.hub.sinks:
-            sink.put(item)
+        """Offer one item to the queue before the exporters."""
+        self.hub.put(item)
 
     def emit_event(
         self, run: Run, span_id: str | None, name: str, body: Snapshot | Failure | None

@@ -42,6 +42,12 @@ class Settings(NamedTuple):
     queue_max_bytes: int = 64 * 1024 * 1024
     payload_max_bytes: int = 1024 * 1024
     shutdown_timeout_s: float = 5.0
+    spool: bool = True
+    spool_folder: str | None = None
+    spool_max_bytes: int = 256 * 1024 * 1024
+    spool_max_age_s: float = 604_800.0
+    durability: str = "buffered"
+    signals: str = "auto"
 
 
 TABLE: Final = (
@@ -108,7 +114,8 @@ TABLE: Final = (
         "integer 1 to 10000000",
         "records",
         "20000",
-        "how many records wait for one exporter; more are dropped and counted as `queue_full`",
+        "how many records wait in memory: to be encoded, and for each exporter without a spool; "
+        "more are dropped and counted as `queue_full`",
         "queue_max_records",
     ),
     Setting(
@@ -116,7 +123,7 @@ TABLE: Final = (
         "integer 1024 to 68719476736",
         "bytes",
         "67108864",
-        "how much memory the records that wait for one exporter may take",
+        "how much memory they may take there, each",
         "queue_max_bytes",
     ),
     Setting(
@@ -135,6 +142,58 @@ TABLE: Final = (
         "5",
         "how long the end of the program may wait for records to be delivered",
         "shutdown_timeout_s",
+    ),
+    Setting(
+        "AGENTTRACE_SPOOL",
+        "boolean",
+        "",
+        "1",
+        "`0` keeps records for a server in memory only; what the end of the program leaves is "
+        "dropped then",
+        "spool",
+    ),
+    Setting(
+        "AGENTTRACE_SPOOL_FOLDER",
+        "text",
+        "",
+        "`agenttrace/spool` in `$XDG_STATE_HOME` or `~/.local/state`",
+        "where records wait on disk until the server has them; for this user alone",
+        "spool_folder",
+    ),
+    Setting(
+        "AGENTTRACE_SPOOL_MAX_BYTES",
+        "integer 1048576 to 1099511627776",
+        "bytes",
+        "268435456",
+        "how much may wait there for one server and key; the oldest go first, counted as "
+        "`spool_full`",
+        "spool_max_bytes",
+    ),
+    Setting(
+        "AGENTTRACE_SPOOL_MAX_AGE_S",
+        "number 60 to 31536000",
+        "seconds",
+        "604800",
+        "how long it may wait there; what is older is dropped and counted as `expired`",
+        "spool_max_age_s",
+    ),
+    Setting(
+        "AGENTTRACE_DURABILITY",
+        "choice buffered sync",
+        "",
+        "buffered",
+        "`sync` lets the program go on only when a record is on the disk of every spool, power "
+        "cuts included",
+        "durability",
+    ),
+    Setting(
+        "AGENTTRACE_SIGNALS",
+        "choice auto chain off",
+        "",
+        "auto",
+        "on SIGTERM and SIGHUP bring records to safety first, at most 2 s: `auto` where the "
+        "program handles them by default, `chain` before its own handler too, `off` never",
+        "signals",
     ),
 )
 
@@ -193,10 +252,18 @@ def _read_number(text: str, kind: str) -> float:
     return value
 
 
+def _read_choice(text: str, kind: str) -> str:
+    choices = kind.split()[1:]
+    if text.lower() not in choices:
+        raise ValueError(f"one of {', '.join(choices)}")
+    return text.lower()
+
+
 _READERS: Final[dict[str, Callable[[str, str], Value]]] = {
     "text": _read_text,
     "boolean": _read_boolean,
     "list": _read_list,
     "integer": _read_integer,
     "number": _read_number,
+    "choice": _read_choice,
 }

@@ -102,7 +102,8 @@ class SpanStart:
         self.span = span
         self.attributes = None if span.attributes is None else dict(span.attributes)
         self.model = span.model
-        self.size = _HEAD_BYTES + span.attribute_bytes + measure(span.input)
+        # Without the input, which is the span's own and counts with its end.
+        self.size = _HEAD_BYTES + span.attribute_bytes
         self.line: bytes | None = None
 
 

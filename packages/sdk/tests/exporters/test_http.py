@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from agenttrace import ConfigurationError, Tracer
-from agenttrace.exporters import APIExporter
-from agenttrace.exporters import http as module
-from agenttrace.exporters.http import read_retry_after
+from agenttrace.exporters import APIExporter, http
+from agenttrace.exporters import exchange as module
+from agenttrace.exporters.exchange import read_retry_after
 from agenttrace.plugins import ExportResult, Record
 from agenttrace.settings import Settings
 
@@ -77,12 +78,42 @@ def test_a_server_that_is_busy_is_tried_again(
     assert exporter.export(make_records(1)) == ExportResult.DELIVERED
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 415, 422, 501])
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 200, 204])
+def test_a_server_that_refuses_everything_is_asked_three_times(
+    connect: Connect, server: Server, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then the exporter stops, with one line that says what to set right; no redirect is followed.
+
+    A login page with status 200 is no delivery either.
+    """
+    body = b"" if status == 204 else b"<html>"
+    server.answer = lambda _: Answer(status, body, (("location", server.endpoint + "/x"),))
+    exporter = connect(server.endpoint, api_key="secret")
+    with caplog.at_level(logging.WARNING, "agenttrace"):
+        results = [exporter.export(make_records(2)) for _ in range(5)]
+    assert [result.kind for result in results] == ["retry"] * 2 + ["stopped"] * 3
+    assert str(results[-1].reason).startswith(f"status {status}: ")
+    assert [request.path for request in server.requests] == ["/api/ingest"] * 5
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert f"refuses all records with status {status}: " in warning
+
+
+def test_a_server_that_takes_the_key_again_is_asked_three_times_anew(
+    connect: Connect, server: Server
+) -> None:
+    """A key may be put right while the program runs."""
+    server.script(Answer(401, b""), Answer(403, b""), Answer(), Answer(401, b""))
+    exporter = connect(server.endpoint)
+    kinds = [exporter.export(make_records(1)).kind for _ in range(4)]
+    assert kinds == ["retry", "retry", "delivered", "retry"]
+
+
+@pytest.mark.parametrize("status", [415, 418, 501, 505])
 def test_any_other_status_refuses_the_batch(
     connect: Connect, server: Server, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For good, with one warning that says what to look at; redirects are not followed."""
-    server.answer = lambda _: Answer(status, b"<html>", (("location", server.endpoint + "/x"),))
+    """For good, with one warning that says what to look at."""
+    server.answer = lambda _: Answer(status, b"<html>")
     exporter = connect(server.endpoint)
     with caplog.at_level(logging.WARNING, "agenttrace"):
         for _ in range(2):
@@ -107,14 +138,9 @@ def test_an_error_of_the_server_is_tried_three_times_more(connect: Connect, serv
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (
-            Answer(401, report(rejected=2)),
-            "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",
-        ),
         (Answer(413, report(rejected=1)), "one record is larger than the server takes"),
         (Answer(400, report((1, "odd"))), "odd: why"),
-        (Answer(404, b""), "there is no such path; the endpoint should end in /api"),
-        (Answer(418, b""), "that is not the answer of an AgentTrace server's API"),
+        (Answer(418, b""), "that is not the answer of an AgentTrace server's API; is it one"),
     ],
 )
 def test_the_warning_of_a_refusal_says_what_to_do(
@@ -144,13 +170,6 @@ def test_the_key_of_the_environment_is_sent_unless_one_is_given(
         connect(server.endpoint, api_key=api_key).export(make_records(1))
     sent = [request.headers.get("authorization") for request in server.requests]
     assert sent == ["Bearer from-environment", "Bearer given", None]
-
-
-def test_a_200_of_something_else_is_no_delivery(connect: Connect, server: Server) -> None:
-    """A wrong endpoint often answers 200 with a page."""
-    server.answer = lambda _: Answer(200, b"<html>welcome</html>")
-    result = connect(server.endpoint).export(make_records(1))
-    assert result == ExportResult.REJECTED({0: "status 200"})
 
 
 def test_lines_that_the_server_refuses_are_rejected_by_index(
@@ -192,6 +211,47 @@ def test_a_batch_that_is_too_large_is_halved(connect: Connect, server: Server) -
     assert result == ExportResult.REJECTED({6: "status 413"})
     taken = [line for r in server.requests if sum(map(len, r.lines)) < 250 for line in r.lines]
     assert [json.loads(line)["n"] for line in taken] == [0, 1, 2, 3, 4, 5, 7, 8, 9]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_record_that_the_server_does_not_name_is_found(
+    connect: Connect, server: Server, status: int
+) -> None:
+    """A refused batch is halved until the poison is alone: 99 of 100 arrive in few requests."""
+
+    def answer(request: Request) -> Answer:
+        is_bad = any(b'"n":37,' in line for line in request.lines)
+        return Answer(status, b"Bad Request") if is_bad else Answer()
+
+    server.answer = answer
+    result = connect(server.endpoint).export(make_records(100))
+    assert result == ExportResult.REJECTED({37: f"status {status}"})
+    assert len(server.requests) <= 15
+    taken = [line for r in server.requests for line in r.lines if answer(r).status == 200]
+    assert sorted(json.loads(line)["n"] for line in taken) == [n for n in range(100) if n != 37]
+
+
+def test_a_400_that_names_some_lines_refuses_those_alone(connect: Connect, server: Server) -> None:
+    """The others, which found no fault, are sent again without them."""
+    server.script(Answer(400, report((2, "odd"), rejected=1)), Answer(400, report((1, "late"))))
+    result = connect(server.endpoint).export(make_records(3))
+    assert result == ExportResult.REJECTED({1: "odd: why", 0: "late: why"})
+    assert [[json.loads(line)["n"] for line in r.lines] for r in server.requests] == [
+        [0, 1, 2],
+        [0, 2],
+        [2],
+    ]
+
+
+def test_the_search_for_bad_records_ends(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that refuses every record is not asked about each of thousands."""
+    monkeypatch.setattr(http, "MAX_REQUESTS", 20)
+    server.answer = lambda _: Answer(400, b"no")
+    result = connect(server.endpoint).export(make_records(1_000))
+    assert len(result.reasons) == 1_000
+    assert len(server.requests) < 60
 
 
 def test_a_half_that_must_wait_makes_the_batch_wait(connect: Connect, server: Server) -> None:
@@ -251,11 +311,48 @@ def test_a_trickling_answer_is_left(connect: Connect, monkeypatch: pytest.Monkey
         thread.join()
 
 
+def test_a_trickling_head_is_left(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same before the answer's body: the limit is for the whole exchange."""
+    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.3)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx-pad: ")
+                while not stop.wait(0.05):
+                    try:
+                        connection.sendall(b"x")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        exporter = connect(f"http://127.0.0.1:{listener.getsockname()[1]}/api")
+        assert exporter.export(make_records(1)) == ExportResult.RETRY()
+        stop.set()
+        thread.join()
+
+
+def test_our_requests_are_not_in_the_program_s_log(
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The HTTP client logs each at INFO; the program's own requests stay in its log."""
+    exporter = connect(server.endpoint)
+    with caplog.at_level(logging.DEBUG):
+        exporter.export(make_records(1))
+        assert caplog.records == []
+        httpx.post(f"{server.endpoint}/other", content=b"{}")
+        assert any(record.name == "httpx" for record in caplog.records)
+
+
 def test_an_endless_answer_is_read_to_64_kib(connect: Connect, server: Server) -> None:
     """A hostile server cannot fill the memory of the programs that it records."""
     body = b'{"accepted":1,' + b" " * 10_000_000 + b'"errors":[]}'
     server.answer = lambda _: Answer(200, body)
-    assert connect(server.endpoint).export(make_records(1)).kind == "rejected"
+    assert connect(server.endpoint).export(make_records(1)).kind == "retry"
 
 
 def test_after_the_server_returns_a_new_outage_is_a_new_warning(
@@ -275,7 +372,10 @@ def test_after_the_server_returns_a_new_outage_is_a_new_warning(
     [
         ("5", 5.0),
         (" 0 ", 0.0),
-        ("-5", None),
+        ("-5", 0.0),
+        ("-", None),
+        ("NaN", None),
+        ("1000000000", 100_000_000.0),
         ("soon", None),
         ("", None),
         (None, None),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-from email.utils import parsedate_to_datetime
-from time import monotonic, time
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from agenttrace.errors import ConfigurationError
+from agenttrace.exporters.exchange import Answer, Exchange, ExchangeError
 from agenttrace.guard import log_warning
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
@@ -23,32 +20,39 @@ if TYPE_CHECKING:
 
     from agenttrace.wire import Record
 
-CONNECT_TIMEOUT_S: Final = 3.0
-TOTAL_TIMEOUT_S: Final = 10.0
-MAX_ANSWER_BYTES: Final = 64 * 1024
 MIN_GZIP_BYTES: Final = 32 * 1024
-RETRY_STATUSES: Final = frozenset({408, 429, 502, 503, 504})
+MAX_TRIES: Final = 3
+"""How often a server that refuses everything is asked before the exporter stops."""
 MAX_ERROR_RETRIES: Final = 3
-_CONTENT_TOO_LARGE: Final = 413
-_SERVER_ERROR: Final = 500
+MAX_REQUESTS: Final = 200
+"""How many requests the search for bad records in one batch may take."""
+
+BUSY: Final = frozenset({408, 425, 429, 502, 503, 504})
+REFUSES_ALL: Final = frozenset({401, 403, 404, 405, 407, *range(300, 400)})
+"""Nothing is wrong with the records: with another key, path or server they would be taken."""
+REFUSES_SOME: Final = frozenset({400, 413, 422})
+SERVER_ERROR: Final = 500
+CONTENT_TOO_LARGE: Final = 413
+SUCCESS: Final = range(200, 300)
 
 
 class APIExporter(Exporter):
     """Sends batches to `{endpoint}/ingest` as NDJSON.
 
     A batch is delivered when the server answers 2xx, which it does after its commit; lines that it
-    refuses are counted as `rejected`. While the server cannot be reached, or answers 408, 429, 502,
-    503 or 504, the batch stays and is sent again with growing pauses; `Retry-After` is honoured.
-    After 500 it is sent again 3 times. Any other status refuses the batch for good. While the
-    server is away there is one warning.
+    refuses are counted as `rejected`. docs/delivery.md has the table of answers. While the server
+    is away, or refuses the key, there is one warning.
 
-    Guarantee: at least once while the program runs; what waits at its end is dropped and counted.
+    Guarantee: at least once. Records are on disk a few milliseconds after they were recorded, and
+    stay there until the server has them: this process sends them, or the next one that records to
+    the same endpoint with the same key. Without the spool: while the program runs.
     """
 
-    def __init__(self, endpoint: str, *, api_key: str | None = None) -> None:
+    def __init__(self, endpoint: str, *, api_key: str | None = None, spool: bool = True) -> None:
         """`endpoint` is the server's API, such as `http://localhost:8000/api`.
 
         Without `api_key` the key is AGENTTRACE_API_KEY, if that is set; an empty text is no key.
+        Without `spool` records wait in memory only; AGENTTRACE_SPOOL=0 says so for all.
 
         Raises:
             ConfigurationError: when `endpoint` is no http or https URL.
@@ -59,109 +63,124 @@ class APIExporter(Exporter):
             api_key = read_settings().api_key
         self.endpoint = endpoint.rstrip("/")
         self._url = f"{self.endpoint}/ingest"
-        self._headers = {"content-type": "application/x-ndjson"}
+        headers = {"content-type": "application/x-ndjson"}
         if api_key:
-            self._headers["authorization"] = f"Bearer {api_key}"
-        self._client: httpx.Client | None = None
-        self._client_pid = 0
+            headers["authorization"] = f"Bearer {api_key}"
+        if spool:
+            # Not the key itself: whoever looks at this exporter must not find it here.
+            digest = sha256((api_key or "").encode("utf-8", "replace")).hexdigest()
+            self.spool_target = f"{self.endpoint} {digest}"
+        self._exchange = Exchange(self._url, headers=headers)
         self._has_warned = False
-        self._error_retries = 0
+        self._error_retries = self._refusals = self._requests = 0
 
     def export(self, records: Sequence[Record]) -> ExportResult:
-        """Send the records in one request, in halves where it is too large for the server."""
+        """Send the records in one request; in more where some are refused or it is too large."""
+        self._requests = 0
         return self._send(encode_records(records))
 
     def shutdown(self, *, timeout_s: float) -> None:
         """Close the connections."""
         del timeout_s
-        if self._client is not None and self._client_pid == os.getpid():
-            self._client.close()
-        self._client = None
+        self._exchange.close()
 
     def _send(self, lines: list[bytes]) -> ExportResult:
+        self._requests += 1
         body = b"\n".join(lines) + b"\n"
-        headers = self._headers
+        headers = {}
         if len(body) >= MIN_GZIP_BYTES:
             body = gzip.compress(body, compresslevel=1)
-            headers = {**headers, "content-encoding": "gzip"}
+            headers["content-encoding"] = "gzip"
         try:
-            status, answer, retry_after = self._post(body, headers)
-        except httpx.TransportError as error:
-            self._warn(f"cannot reach {self._url}: {_describe(error)}")
+            answer = self._exchange.post(body, headers)
+        except ExchangeError as error:
+            self._warn(f"cannot reach {self._url}: {error}")
             return ExportResult.RETRY()
-        if status == _CONTENT_TOO_LARGE and len(lines) > 1:
-            return self._send_halves(lines)
-        return self._judge(status, answer, retry_after, len(lines))
+        return self._judge(answer, lines)
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
-        deadline = monotonic() + TOTAL_TIMEOUT_S
-        answer = bytearray()
-        client = self._find_client()
-        with client.stream("POST", self._url, content=body, headers=headers) as response:
-            for chunk in response.iter_raw():
-                answer += chunk
-                if len(answer) > MAX_ANSWER_BYTES:
-                    break
-                if monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer took too long")
-            return response.status_code, bytes(answer), response.headers.get("retry-after")
+    def _judge(self, answer: Answer, lines: list[bytes]) -> ExportResult:
+        status = answer.status
+        if status in BUSY:
+            self._warn(f"{self._url} answers {status}")
+            return ExportResult.RETRY(answer.retry_after_s)
+        if status == SERVER_ERROR and self._error_retries < MAX_ERROR_RETRIES:
+            self._error_retries += 1
+            return ExportResult.RETRY(answer.retry_after_s)
+        self._error_retries = 0
+        report = _read_report(answer.body)
+        if status in SUCCESS and report is not None:
+            self._has_warned = False
+            self._refusals = 0
+            reasons = _find_reasons(report, len(lines))
+            return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
+        if status in SUCCESS or status in REFUSES_ALL:
+            return self._stop(status)
+        return self._search(status, report, lines)
 
-    def _find_client(self) -> httpx.Client:
-        pid = os.getpid()
-        if self._client is None or self._client_pid != pid:
-            # A connection that a fork shares would mix two processes' requests.
-            self._client = httpx.Client(
-                timeout=httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-                follow_redirects=False,
-                # What is meant for this machine must not leave it through a proxy.
-                trust_env=not _is_loopback(self.endpoint),
-                # Uncompressed answers: what is read is then what is counted.
-                headers={"accept-encoding": "identity", "accept": "application/json"},
-            )
-            self._client_pid = pid
-        return self._client
+    def _search(
+        self, status: int, report: dict[str, Any] | None, lines: list[bytes]
+    ) -> ExportResult:
+        """Find out which records the server refuses, where it does not say so by itself."""
+        if status in REFUSES_SOME and len(lines) > 1 and self._requests < MAX_REQUESTS:
+            if report is None or status == CONTENT_TOO_LARGE:
+                return self._send_halves(lines)
+            reasons = _find_reasons(report, len(lines))
+            if 0 < len(reasons) < len(lines):
+                return self._send_others(lines, reasons)
+        return self._reject(status, report, len(lines))
 
     def _send_halves(self, lines: list[bytes]) -> ExportResult:
+        """Send the batch in two, and those again, until what is refused is found."""
         middle = len(lines) // 2
-        first = self._send(lines[:middle])
-        second = self._send(lines[middle:])
-        for result in (first, second):
-            if result.kind == "retry":  # what arrived may come again: records are idempotent
-                return result
-        reasons = {**first.reasons, **{middle + i: why for i, why in second.reasons.items()}}
+        reasons: dict[int, str] = {}
+        for start, part in ((0, lines[:middle]), (middle, lines[middle:])):
+            result = self._send(part)
+            if result.kind in {"retry", "stopped"}:
+                return result  # what arrived may come again: records are idempotent
+            reasons |= {start + index: why for index, why in result.reasons.items()}
         return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
 
-    def _judge(
-        self, status: int, answer: bytes, retry_after: str | None, count: int
-    ) -> ExportResult:
-        if status in RETRY_STATUSES:
-            self._warn(f"{self._url} answers {status}")
-            return ExportResult.RETRY(read_retry_after(retry_after))
-        if status == _SERVER_ERROR and self._error_retries < MAX_ERROR_RETRIES:
-            self._error_retries += 1
-            return ExportResult.RETRY(read_retry_after(retry_after))
-        self._error_retries = 0
-        report = _read_report(answer)
-        if 200 <= status < 300 and report is not None:  # noqa: PLR2004 -- the 2xx class
-            self._has_warned = False
-            reasons = _find_reasons(report, count)
-            return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
-        if report is not None:
-            reasons = dict.fromkeys(range(count), f"status {status}") | _find_reasons(report, count)
-            named = (each for each in reasons.values() if each != _UNNAMED)
-            self._warn_rejected(status, _HINTS.get(status) or next(named, _UNNAMED))
-            return ExportResult.REJECTED(reasons)
+    def _send_others(self, lines: list[bytes], reasons: dict[int, str]) -> ExportResult:
+        """Send again what the server, which took nothing of the batch, found no fault with."""
+        others = [index for index in range(len(lines)) if index not in reasons]
+        result = self._send([lines[index] for index in others])
+        if result.kind in {"retry", "stopped"}:
+            return result
+        return ExportResult.REJECTED(
+            reasons | {others[index]: why for index, why in result.reasons.items()}
+        )
+
+    def _stop(self, status: int) -> ExportResult:
+        self._refusals += 1
+        if self._refusals < MAX_TRIES:
+            return ExportResult.RETRY()
         why = _HINTS.get(status, _NO_API)
-        self._warn_rejected(status, why)
-        return ExportResult.REJECTED(dict.fromkeys(range(count), f"status {status}"))
+        if not self._has_warned:
+            self._has_warned = True
+            log_warning(
+                f"{self._url} refuses all records with status {status}: {why}. Nothing more is "
+                "sent for now. What is in the spool stays there, up to 7 days, and is sent once "
+                "that is set right; without a spool it is dropped and counted in tracer.stats()."
+            )
+        return ExportResult.STOPPED(f"status {status}: {why}")
+
+    def _reject(self, status: int, report: dict[str, Any] | None, count: int) -> ExportResult:
+        reasons = dict.fromkeys(range(count), f"status {status}")
+        why = _HINTS.get(status)
+        if report is not None:
+            found = _find_reasons(report, count)
+            reasons |= found
+            named = (each for each in found.values() if each != _UNNAMED)
+            why = why or next(named, _UNNAMED)
+        self._warn_rejected(status, why or _NO_API)
+        return ExportResult.REJECTED(reasons)
 
     def _warn(self, what: str) -> None:
         if not self._has_warned:
             self._has_warned = True
             log_warning(
-                f"{what}. The program goes on; records wait in a bounded queue and are sent when "
-                "the server answers. What the end of the program leaves is dropped and counted in "
-                "tracer.stats()."
+                f"{what}. The program goes on; records wait, on disk if there is a spool, and are "
+                "sent when the server answers. tracer.stats() counts what is dropped."
             )
 
     def _warn_rejected(self, status: int, why: str) -> None:
@@ -173,7 +192,7 @@ class APIExporter(Exporter):
             )
 
 
-_NO_API: Final = "that is not the answer of an AgentTrace server's API"
+_NO_API: Final = "that is not the answer of an AgentTrace server's API; is it one?"
 _UNNAMED: Final = "not named in the server's answer"
 _HINTS: Final = {
     401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",
@@ -194,19 +213,6 @@ def _check_endpoint(endpoint: str) -> None:
             f"endpoint {endpoint!r} is no http or https URL of a host, a port and a path alone; "
             "expected one such as http://localhost:8000/api"
         )
-
-
-def read_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, as a number or a date; else None."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _read_report(answer: bytes) -> dict[str, Any] | None:
@@ -230,14 +236,3 @@ def _find_reasons(report: dict[str, Any], count: int) -> dict[int, str]:
         for _, index in zip(range(rejected - len(reasons)), others, strict=False):
             reasons[index] = _UNNAMED
     return reasons
-
-
-def _describe(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectError) and "refused" in str(error):
-        return "connection refused"
-    return str(error) or type(error).__name__
-
-
-def _is_loopback(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")

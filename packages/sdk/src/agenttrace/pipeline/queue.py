@@ -1,42 +1,29 @@
-"""The queue before one exporter: bounded by records and by bytes, with accounts that balance."""
+"""Lines that wait in memory for one exporter: bounded by records and by bytes."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from typing import Final, Protocol
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final
 
-QUEUE_FULL: Final = "queue_full"
-SHUTDOWN: Final = "shutdown"
+from agenttrace.pipeline.batch import RecordBatch
+from agenttrace.pipeline.intake import QUEUE_FULL
+from agenttrace.pipeline.outlet import Outlet, OutletCounts
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-class Item(Protocol):
-    """Something that becomes one record. The worker that encodes it first keeps the line here."""
-
-    line: bytes | None
-
-    @property
-    def size(self) -> int:
-        """About how many bytes of memory it takes while it waits."""
+LINE_BYTES: Final = 48
+"""What a line takes in memory beside its text."""
+_HEAD_BYTES: Final = 4_096  # a name may have 512 characters, each of several bytes
 
 
-class Accounts:
-    """What became of every record that was offered: attempted = delivered + queued + dropped."""
+class Queue(Outlet):
+    """A bounded queue of lines. What has no room is dropped: the newest.
 
-    __slots__ = ("attempted", "bytes", "delivered", "dropped", "queued")
-
-    def __init__(
-        self, *, attempted: int, delivered: int, queued: int, size: int, dropped: dict[str, int]
-    ) -> None:
-        self.attempted = attempted
-        self.delivered = delivered
-        self.queued = queued
-        self.bytes = size
-        self.dropped = dropped
-
-
-class Queue:
-    """A bounded queue for many producers and one worker. No lock is ever held over I/O."""
+    The last eighth is kept for runs and for spans that failed. What is offered is delivered,
+    dropped or waits, always.
+    """
 
     def __init__(self, *, max_records: int, max_bytes: int) -> None:
         self.max_records = max_records
@@ -44,101 +31,98 @@ class Queue:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, empty and with fresh locks: at the start, and in the child of a fork."""
-        self._lock = threading.Lock()
-        # A lock as the bell: released is ringing. An Event would cost the producer 1 µs a ring.
-        self._bell = threading.Lock()
-        self._bell.acquire()
-        self._is_ringing = False
-        self._items: deque[tuple[Item, int]] = deque()
+        """Begin anew, empty and with a fresh lock."""
+        self._lock = threading.RLock()
+        self._lines: deque[bytes] = deque()
+        self._taken: list[bytes] = []
         self._bytes = 0
-        self._taken: list[int] = []  # sizes of the records that the worker holds
-        self._is_closed = False
-        self._attempted = self._accepted = self._settled = self._delivered = 0
-        self._dropped: dict[str, int] = {}
+        self._number = -1
+        self._accepted = self._settled = self._delivered = 0
+        self._dropped: Counter[str] = Counter()
+        self._is_closed_for: str | None = None
 
-    def put(self, item: Item) -> bool:
-        """Add `item` unless there is no room or the queue is closed; False means it was dropped."""
-        size = item.size
+    def offer(self, lines: Sequence[bytes], *, number: int) -> None:
+        """Take what has room; drop the rest as `queue_full`."""
         with self._lock:
-            self._attempted += 1
-            if self._is_closed:
-                self._dropped[SHUTDOWN] = self._dropped.get(SHUTDOWN, 0) + 1
-                return False
-            waiting = len(self._items) + len(self._taken)
-            if waiting >= self.max_records or self._bytes + size > self.max_bytes:
-                self._dropped[QUEUE_FULL] = self._dropped.get(QUEUE_FULL, 0) + 1
-                return False
-            self._items.append((item, size))
+            if number <= self._number:
+                return
+            self._number = number
+            self.add_all(lines)
+
+    def _add(self, line: bytes) -> None:
+        size = len(line) + LINE_BYTES
+        waiting = len(self._lines) + len(self._taken)
+        if self._is_closed_for is not None:
+            self._dropped[self._is_closed_for] += 1
+        elif not self._has_room(waiting, self._bytes + size, line):
+            self._dropped[QUEUE_FULL] += 1
+        else:
+            self._lines.append(line)
             self._bytes += size
             self._accepted += 1
-            if not self._is_ringing:
-                self._is_ringing = True
-                self._bell.release()
-        return True
 
-    def wait(self, timeout_s: float | None) -> None:
-        """Block the worker until something was put, `ring` was called, or the time is over."""
-        if self._bell.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s)):
-            with self._lock:
-                self._is_ringing = False
+    def _has_room(self, waiting: int, size: int, line: bytes) -> bool:
+        if waiting >= self.max_records or size > self.max_bytes:
+            return False
+        return (
+            waiting < self.max_records - self.max_records // 8
+            and size <= self.max_bytes - self.max_bytes // 8
+        ) or _is_vital(line)
 
-    def ring(self) -> None:
-        """Wake the worker."""
+    def take(self, *, max_records: int, max_bytes: int) -> RecordBatch | None:
+        """Return the batch that is not settled yet, else the oldest lines."""
         with self._lock:
-            if not self._is_ringing:
-                self._is_ringing = True
-                self._bell.release()
+            if not self._taken:
+                total = 0
+                while self._lines and len(self._taken) < max_records:
+                    if self._taken and total + len(self._lines[0]) > max_bytes:
+                        break
+                    line = self._lines.popleft()
+                    self._taken.append(line)
+                    total += len(line)
+            return RecordBatch(list(self._taken)) if self._taken else None
 
-    def take(self, *, max_records: int, max_bytes: int) -> list[Item]:
-        """Return the oldest items, at least one if there is any; they stay accounted as queued."""
-        taken: list[Item] = []
+    def settle(self, *, delivered: int, dropped: Mapping[str, Mapping[int, str]]) -> None:
+        """Close the account of the batch that was taken."""
         with self._lock:
-            total = 0
-            while self._items and len(taken) < max_records:
-                item, size = self._items[0]
-                if taken and total + size > max_bytes:
-                    break
-                self._items.popleft()
-                taken.append(item)
-                self._taken.append(size)
-                total += size
-        return taken
-
-    def settle(self, *, delivered: int, dropped: dict[str, int]) -> None:
-        """Close the account of taken items: so many delivered, so many dropped by reason."""
-        with self._lock:
-            count = min(delivered + sum(dropped.values()), len(self._taken))
-            if not count:  # abandoned meanwhile: they are accounted for already
+            if not self._taken:  # abandoned meanwhile: it is accounted for
                 return
-            self._bytes -= sum(self._taken[:count])
-            del self._taken[:count]
-            self._settled += count
+            self._bytes -= sum(map(len, self._taken)) + LINE_BYTES * len(self._taken)
+            self._settled += len(self._taken)
+            self._taken.clear()
             self._delivered += delivered
-            for reason, number in dropped.items():
-                if number:
-                    self._dropped[reason] = self._dropped.get(reason, 0) + number
+            for reason, records in dropped.items():
+                self._dropped[reason] += len(records)
 
-    def close(self) -> None:
-        """Take nothing more; what comes is dropped as `shutdown`."""
+    def give_back(self) -> list[bytes]:
+        """Return what was not taken yet, oldest first, as if it had never been offered."""
         with self._lock:
-            self._is_closed = True
+            lines = list(self._lines)
+            self._lines.clear()
+            self._accepted -= len(lines)
+            self._bytes -= sum(map(len, lines)) + LINE_BYTES * len(lines)
+            return lines
 
-    def abandon(self, reason: str) -> int:
-        """Drop everything that waits or is under way; return how many records that were."""
+    def add_all(self, lines: Sequence[bytes]) -> None:
+        """Take what has room; drop the rest as `queue_full`."""
         with self._lock:
-            count = len(self._items) + len(self._taken)
-            self._items.clear()
+            for line in lines:
+                self._add(line)
+
+    def abandon(self, reason: str) -> None:
+        """Drop everything that waits or is under way, and what comes later."""
+        with self._lock:
+            count = len(self._lines) + len(self._taken)
+            self._is_closed_for = reason
+            self._lines.clear()
             self._taken.clear()
             self._bytes = 0
             self._settled += count
             if count:
-                self._dropped[reason] = self._dropped.get(reason, 0) + count
-        return count
+                self._dropped[reason] += count
 
-    @property
-    def accepted(self) -> int:
-        """How many records were ever accepted: the target that a flush waits for."""
+    def count_target(self) -> int:
+        """Return how many records were ever accepted."""
         return self._accepted
 
     @property
@@ -147,22 +131,34 @@ class Queue:
         return self._settled
 
     @property
-    def taken(self) -> int:
-        """How many records the worker holds."""
-        return len(self._taken)
-
-    @property
     def is_empty(self) -> bool:
         """Whether nothing waits to be taken."""
-        return not self._items
+        return not self._lines
 
-    def accounts(self) -> Accounts:
-        """Return the accounts at one moment; they always balance."""
+    @property
+    def waiting(self) -> int:
+        """How many records wait or are under way."""
+        return len(self._lines) + len(self._taken)
+
+    @property
+    def fill(self) -> float:
+        """How full it is: 0 to 1."""
+        return max(len(self._lines) / self.max_records, self._bytes / self.max_bytes)
+
+    def counts(self) -> OutletCounts:
+        """Return the accounts at one moment."""
         with self._lock:
-            return Accounts(
-                attempted=self._attempted,
+            return OutletCounts(
+                adopted=0,
                 delivered=self._delivered,
-                queued=len(self._items) + len(self._taken),
-                size=self._bytes,
-                dropped=dict(self._dropped),
+                spooled=0,
+                spooled_bytes=0,
+                size_bytes=self._bytes,
+                dropped=self._dropped.copy(),
+                fault=None,
             )
+
+
+def _is_vital(line: bytes) -> bool:
+    # Only asked when there is little room; as `records` and processors write it.
+    return line.startswith(b'{"v":1,"type":"run"') or b'"status":"ERROR"' in line[:_HEAD_BYTES]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace.encoding.snapshot import Encoded, Snapshot
-    from agenttrace.pipeline.queue import Item
+    from agenttrace.pipeline.intake import Item
 
 _JSON: Final = "json"
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}
