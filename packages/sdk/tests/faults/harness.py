@@ -59,6 +59,7 @@ class Program:
             )
         self.pid = self.process.pid
         self.lines: list[str] = []
+        self._has_ended = False
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -69,6 +70,7 @@ class Program:
                 self.lines.append(line.decode().rstrip("\n"))
                 self._news.notify_all()
         with self._news:
+            self._has_ended = True
             self._news.notify_all()
 
     def wait_for(self, word: str, *, count: int = 1, timeout_s: float = DEADLINE_S) -> None:
@@ -78,7 +80,8 @@ class Program:
             return sum(line.startswith(word) for line in self.lines) >= count
 
         with self._news:
-            if not self._news.wait_for(is_there, timeout_s):
+            self._news.wait_for(lambda: self._has_ended or is_there(), timeout_s)
+            if not is_there():
                 raise Hang(f"no {count} lines {word!r} in {self.lines[-5:]}; {self.read_errors()}")
 
     def wait_for_more(self, word: str, count: int) -> None:

@@ -45,21 +45,21 @@ def _do_nothing(*_arguments: object, **_options: object) -> None:
 
 
 def _drop_fork_reset() -> None:
-    from agenttrace.pipeline import hub
+    from agenttrace.pipeline import lifecycle
 
-    _replace(hub, "_reset_all", _do_nothing)
+    _replace(lifecycle, "_reset_all", _do_nothing)
 
 
 def _drop_finalizer() -> None:
-    from agenttrace.pipeline import hub
+    from agenttrace.pipeline import lifecycle
 
-    _replace(hub, "_finish_with_multiprocessing", _do_nothing)
+    _replace(lifecycle, "_finish_with_multiprocessing", _do_nothing)
 
 
 def _drop_exit_hook() -> None:
-    from agenttrace.pipeline import hub
+    from agenttrace.pipeline import lifecycle
 
-    _replace(hub, "_shut_down_all", _do_nothing)
+    _replace(lifecycle, "_end_process", _do_nothing)
 
 
 def _drop_retry() -> None:
@@ -88,17 +88,24 @@ def _drop_split() -> None:
 
 def _drop_accounts() -> None:
     """Let a full queue drop without a count."""
-    from agenttrace.pipeline import queue
+    from agenttrace.pipeline import intake
 
-    original = queue.Queue.put
+    original = intake.Intake._put_under_pressure
 
-    def put(self: Any, item: Any) -> bool:
-        before = dict(self._dropped)
-        is_taken = original(self, item)
-        self._dropped = before
-        return is_taken
+    def put(self: Any, entry: Any) -> bool:
+        before = self._refused.copy()
+        is_idle = original(self, entry)
+        self._refused = before
+        return is_idle
 
-    _replace(queue.Queue, "put", put)
+    _replace(intake.Intake, "_put_under_pressure", put)
+
+
+def _drop_lock() -> None:
+    """Let every process take every file of the spool, whoever writes to it."""
+    from agenttrace.pipeline.spool import segment
+
+    _replace(segment, "lock_file", lambda _fd: True)
 
 
 def _forbid_threads() -> None:
@@ -117,5 +124,6 @@ EARLY: Final[dict[str, Callable[[], None]]] = {
     "retry": _drop_retry,
     "split": _drop_split,
     "accounts": _drop_accounts,
+    "lock": _drop_lock,
 }
 LATE: Final[dict[str, Callable[[], None]]] = {"threads": _forbid_threads}

@@ -82,6 +82,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "folder-foreign": Scenario(partial(disks.folder_planted, how="foreign")),
     "folder-symlink": Scenario(partial(disks.folder_planted, how="symlink")),
     "two-on-one-spool": Scenario(disks.two_on_one_spool),
+    "live-neighbour": Scenario(disks.live_neighbour),
     "damage": Scenario(disks.damage, batch=3),
     "file-full": Scenario(disks.file_full),
     "file-killed": Scenario(disks.file_killed, batch=3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,7 +154,34 @@ def two_on_one_spool(stage: Stage, choose: Random, faults: int) -> Verdict:
         heirs = [stage.start_child(sink.endpoint, runs=1, flush_s=10.0) for _ in range(2)]
         for heir in heirs:
             stage.end(heir)
-    return stage.drain(sink.endpoint)
+    stage.drain(sink.endpoint)
+    return complain_of_resends(stage)
+
+
+def live_neighbour(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """Let a process have records in the spool while another one sends: each sends its own."""
+    sink = stage.start_sink()
+    for _ in range(faults):
+        sink.obey("refuse")
+        runs = choose.randint(1, 10)
+        child = stage.start_child(sink.endpoint, runs=runs, settle_s=5.0, end="wait")
+        child.wait_for("done")
+        child.send(signal.SIGSTOP)  # or it would be the first to send
+        sink.obey("store")
+        stage.end(stage.start_child(sink.endpoint, runs=1, flush_s=10.0))
+        child.send(signal.SIGCONT)
+        child.release()
+        stage.end(child)
+    stage.drain(sink.endpoint)
+    return complain_of_resends(stage)
+
+
+def complain_of_resends(stage: Stage) -> Verdict:
+    """Return the verdict; no server failed here, so nothing should have come twice."""
+    verdict = stage.judge()
+    if verdict.resends:
+        stage.complaints.append(f"{verdict.resends} snapshots came twice")
+    return stage.judge()
 
 
 def damage(stage: Stage, choose: Random, faults: int) -> Verdict:

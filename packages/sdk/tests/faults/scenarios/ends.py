@@ -22,7 +22,8 @@ def end_normally(stage: Stage, choose: Random, faults: int) -> Verdict:
     for _ in range(faults):
         sink.obey(choose.choice(("store", "store", "refuse")))
         end = choose.choice(("return", "sys_exit", "raise"))
-        child = stage.start_child(sink.endpoint, runs=choose.randint(1, 30), end=end)
+        runs = choose.randint(1, 30)
+        child = stage.start_child(sink.endpoint, runs=runs, end=end, settle_every=0)
         stage.end(child, code=CODES[end])
     sink.obey("store")
     return stage.drain(sink.endpoint)

@@ -41,7 +41,11 @@ def multiply(stage: Stage, choose: Random, faults: int, *, method: str) -> Verdi
     """Record in processes of multiprocessing, which end without atexit."""
     sink = stage.start_sink()
     child = stage.start_child(
-        sink.endpoint, start_method=method, processes=faults, runs=choose.randint(1, 5)
+        sink.endpoint,
+        start_method=method,
+        processes=faults,
+        runs=choose.randint(1, 5),
+        settle_every=0,
     )
     stage.end(child)
     if method != "pool":
