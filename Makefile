@@ -64,6 +64,8 @@ lock: .stamps/python-dev ## resolve the dependencies anew (needs uv), with hashe
 .PHONY: bench
 bench: .stamps/python-dev ## the benchmarks: tables, never tests
 	$(BIN)/python packages/sdk/benchmarks/span_cost.py
+	$(BIN)/python packages/sdk/benchmarks/burst.py
+	$(BIN)/python packages/sdk/benchmarks/footprint.py
 	$(BIN)/python packages/server/benchmarks/ingest.py
 	cd dashboard && npm run --silent bench
 

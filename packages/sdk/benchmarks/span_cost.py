@@ -1,126 +1,122 @@
-# ruff: noqa: S603 -- a program: it prints, and starts the interpreter it runs on
-"""What recording costs: a span on the caller's thread and on all threads, beside the floor.
+"""P1 to P3: what recording a span costs, beside other recorders and the floors, in one run.
 
-Run it with `python packages/sdk/benchmarks/span_cost.py`. Rows P1 to P3 of docs/performance.md. The
-floor encodes the same payloads with orjson into one shared buffer under a lock, with two reads of
-each clock: what any recorder has to do. Each figure is the least of several repetitions.
+Each recorder runs in processes of its own, turn by turn, and sends its batches to a server on this
+machine that keeps nothing. Caller: CPU time of the calling thread. Wall: time that passed in the
+call. CPU: of all threads until everything is delivered. The call without a recorder is taken off.
+Small: 200 bytes in, 500 out. LLM: 8 KiB in, 2 KiB out. Figures are medians of all rounds.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import time
-from typing import TYPE_CHECKING, Final
+import argparse
+import importlib.util
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
 
-import orjson
+from child import Plan, measure
+from floors import measure_floors
+from receiver import receive
+from report import Report, find_version
+from subjects import SUBJECTS
 
-from agenttrace import Tracer
-from agenttrace.plugins import Exporter, ExportResult, Record, encode_records
-from agenttrace.settings import Settings
-from agenttrace.wrappers import trace_llm, trace_tool
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-REPEATS: Final = 7
-SPANS: Final = 5_000
-SMALL_INPUT: Final = "q" * 180
-SMALL_OUTPUT: Final = {"results": [{"title": "t" * 90, "score": 0.5, "n": n} for n in range(4)]}
-LLM_INPUT: Final = [{"role": "user", "content": f"{n}" + "m" * 1_620} for n in range(5)]
-LLM_OUTPUT: Final = "a" * 2_048
+OWN: Final = "agenttrace"
+PEER: Final = "opentelemetry"
 
 
-class Discard(Exporter):
-    """Encodes everything and keeps nothing: what is measured is recording, not a disk."""
+class Sample:
+    """All figures of one recorder, by payload and kind, from all of its processes."""
 
-    def export(self, records: Sequence[Record]) -> ExportResult:
-        """Count the bytes and let them go."""
-        for line in encode_records(records):
-            len(line)
-        return ExportResult.DELIVERED
+    def __init__(self) -> None:
+        self.figures: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.dropped = 0
 
+    def add(self, measured: dict[str, Any]) -> None:
+        """Add one process's figures."""
+        for payload in ("small", "llm"):
+            for kind, values in measured[payload].items():
+                self.figures[payload, kind] += values
+        self.dropped += measured["counts"].get("dropped", 0)
 
-def measure(call: Callable[[], object], settle: Callable[[], object]) -> tuple[float, float]:
-    """Return the least caller's and all threads' CPU time of a call, in µs."""
-    caller, everything = [], []
-    for _ in range(REPEATS):
-        cpu, own = time.process_time_ns(), time.thread_time_ns()
-        for _ in range(SPANS):
-            call()
-        caller.append((time.thread_time_ns() - own) / SPANS / 1_000)
-        settle()
-        everything.append((time.process_time_ns() - cpu) / SPANS / 1_000)
-    return min(caller), min(everything)
+    def find(self, payload: str, kind: str) -> float:
+        """Return the median of one figure."""
+        return median(self.figures[payload, kind])
 
 
-def measure_floor(given: object, answer: object) -> float:
-    """Return the floor of a call with these payloads, in µs."""
-    buffer, lock = bytearray(), threading.Lock()
+def collect(options: argparse.Namespace) -> tuple[dict[str, Sample], list[str]]:
+    """Run every recorder that is installed, alternately; return the samples and who is missing."""
+    here = Path(__file__).parents[3]
+    turns: dict[str, tuple[str, Path | None]] = {OWN: (OWN, here)}
+    if options.against is not None:
+        turns[f"{OWN} at {options.against.name}"] = (OWN, options.against.resolve())
+    missing = []
+    for name, entry in SUBJECTS.items():
+        if name == OWN or options.no_peers:
+            continue
+        if find_version(entry.distribution) is None or not _is_importable(entry.module):
+            missing.append(name)
+        else:
+            turns[name] = (name, None)
+    samples = {label: Sample() for label in turns}
+    plan = Plan("cost", options.spans, options.rounds)
+    with receive() as url:
+        for _ in range(options.processes):
+            for label, (name, tree) in turns.items():
+                samples[label].add(measure(name, plan, url, tree=tree))
+    return samples, missing
 
-    def call() -> None:
-        time.time_ns()
-        started = time.perf_counter_ns()
-        head = orjson.dumps(given)
-        with lock:
-            buffer.extend(head)
-        time.perf_counter_ns() - started
-        body = orjson.dumps(answer)
-        with lock:
-            buffer.extend(body)
 
-    return measure(call, buffer.clear)[0]
+def _is_importable(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
-def measure_import() -> float:
-    """Return the least time that `import agenttrace` takes in a fresh interpreter, in ms."""
-    code = "import time; t=time.perf_counter(); import agenttrace; print(time.perf_counter()-t)"
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(REPEATS)
-    ]
-    return min(times) * 1_000
+def build_report(samples: dict[str, Sample], missing: list[str]) -> Report:
+    """Return the table: P1, P2 and P3 of each recorder, then the floors."""
+    report = Report(
+        "P1 to P3: the cost of a span, µs",
+        (
+            "row",
+            "payload",
+            "recorder",
+            "version",
+            "caller",
+            "wall",
+            "all threads",
+            "of OTel + JSON",
+        ),
+    )
+    for row, payload in (("P1 P3", "small"), ("P2 P3", "llm")):
+        for label, sample in samples.items():
+            caller = sample.find(payload, "caller_us")
+            rest = (sample.find(payload, "wall_us"), sample.find(payload, "cpu_us"))
+            ratio = caller / samples[PEER].find(payload, "caller_us") if PEER in samples else None
+            found = find_version(SUBJECTS[label.split()[0]].distribution) or "tree"
+            report.add(row, payload, label, found, caller, *rest, ratio)
+        for name in missing:
+            report.add(row, payload, name, "not installed", None, None, None, None)
+    for name, floor in measure_floors().items():
+        report.add("floor", "", name, "", floor, None, None, None)
+    dropped = {label: sample.dropped for label, sample in samples.items() if sample.dropped}
+    report.note(f"dropped: {dropped or 'nothing'}")
+    return report
 
 
 def main() -> None:
-    """Print the table."""
-    tracer = Tracer(
-        exporter=Discard(), settings=Settings(queue_max_records=100_000, queue_max_bytes=2**31)
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-    @trace_tool(tracer)
-    def small(query: str, limit: int = 5) -> object:
-        del query, limit
-        return SMALL_OUTPUT
-
-    @trace_llm(tracer, model="m")
-    def llm(messages: object, temperature: float = 0.2) -> object:
-        del messages, temperature
-        return LLM_OUTPUT
-
-    rows = []
-    with tracer.run("benchmark"):
-        for name, call, given, answer in (
-            ("small", lambda: small(SMALL_INPUT), SMALL_INPUT, SMALL_OUTPUT),
-            ("llm", lambda: llm(LLM_INPUT), LLM_INPUT, LLM_OUTPUT),
-        ):
-            floor = measure_floor(given, answer)
-            rows.append((name, floor, *measure(call, tracer.flush)))
-    off = Tracer(settings=Settings())
-    idle = trace_tool(off)(lambda query: query)
-    disabled = measure(lambda: idle("q"), lambda: None)[0]
-    print(f"{'payload':<10}{'floor µs':>10}{'caller µs':>11}{'all threads µs':>16}")
-    for name, floor, caller, everything in rows:
-        print(f"{name:<10}{floor:>10.2f}{caller:>11.2f}{everything:>16.2f}")
-    print(
-        f"without exporter: {disabled:.2f} µs a call; import agenttrace: {measure_import():.1f} ms"
+    parser.add_argument("--spans", type=int, default=1_000, help="calls a round (LLM: a quarter)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds in each process")
+    parser.add_argument("--processes", type=int, default=3, help="processes of each recorder")
+    parser.add_argument("--no-peers", action="store_true", help="AgentTrace and the floors alone")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout whose SDK is measured in turn with this one"
     )
-    stats = tracer.stats()
-    print(
-        f"records: {stats.attempted} attempted, {stats.delivered} delivered, {dict(stats.dropped)}"
-    )
-    tracer.shutdown()
+    parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
+    options = parser.parse_args()
+    build_report(*collect(options)).write(as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,3 @@
-
 """What the durable spool costs: appending, reading and acknowledging records of 1 KiB.
 
 Run it with `python packages/sdk/benchmarks/spool.py [FOLDER]`; the folder decides which disk is

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from agenttrace.plugins import hookspecs
+from agenttrace import plugins
+from agenttrace.plugins import builtin, hookspecs
 
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "plugins.md"
 README = ROOT / "packages" / "sdk" / "README.md"
+COMMANDS = ROOT / "docs" / "cli.md"
+GOLDEN = Path(__file__).parent / "golden" / "research_agent.ndjson"
 
 
 def find_blocks(path: Path, language: str) -> list[str]:
@@ -27,10 +30,11 @@ def find_blocks(path: Path, language: str) -> list[str]:
 def run(*arguments: str, folder: Path) -> str:
     """Run Python in `folder`, with what lies there importable, and return what it prints."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    search_path = os.pathsep.join(filter(None, [str(folder), environment.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(folder), "AGENTTRACE_PLUGINS": "acme"},
+        env={**environment, "PYTHONPATH": search_path, "AGENTTRACE_PLUGINS": "acme"},
         capture_output=True,
         text=True,
         check=False,
@@ -45,6 +49,9 @@ def installed(tmp_path: Path) -> Path:
     for block in find_blocks(GUIDE, "python"):
         name = block.splitlines()[0].removeprefix("# ")
         (tmp_path / name).write_text(block)
+    (tmp_path / "acme_sdk.py").write_text(
+        "class Client:\n    def ask(self, question): return question.upper()\n"
+    )
     (project,) = [tomllib.loads(block) for block in find_blocks(GUIDE, "toml")]
     about = project["project"]
     info = tmp_path / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
@@ -89,6 +96,81 @@ def test_the_guide_s_test_passes(installed: Path) -> None:
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme.py", folder=installed)
 
 
+CHECKS = {
+    "acme_region": "",
+    "acme_money": "samples=[acme_money.Money(1250, 'EUR'), acme_money.Money(0, '')]",
+    "acme_prices": "models=['acme-1']",
+    "acme_integration": "",
+}
+NEEDS = {"acme_region": "Processor", "acme_prices": "Price"}
+
+
+@pytest.mark.parametrize("module", CHECKS)
+def test_each_of_the_guide_s_plugins_keeps_the_contract(installed: Path, module: str) -> None:
+    """As it stands there, and with its own values."""
+    _skip_without(module)
+    code = f"import {module}; from agenttrace.testing import check_plugin; import os"
+    code += f"; os.environ['ACME_REGION'] = 'eu'; check_plugin({module}, {CHECKS[module]})"
+    run("-c", code, folder=installed)
+
+
+def _skip_without(module: str) -> None:
+    name = NEEDS.get(module, "hookimpl")
+    if not hasattr(plugins, name):
+        pytest.skip(f"agenttrace.plugins has no {name} yet")
+
+
+MANAGER = """
+import os
+from agenttrace.plugins.manager import PluginManager
+from agenttrace.settings import Settings
+from agenttrace.testing import collect, make_tracer
+import {module}
+manager = PluginManager(settings=Settings(), plugins=[("guide", {module})])
+"""
+
+
+def test_the_guide_s_processor_adds_what_it_says(installed: Path) -> None:
+    """To runs alone, and only where there is something to add."""
+    _skip_without("acme_region")
+    code = MANAGER.format(module="acme_region") + (
+        "spec = next(each for each in manager.processors() if each.name == 'region')\n"
+        "assert spec.factory(Settings()) is None\n"
+        "os.environ['ACME_REGION'] = 'eu'\n"
+        "records = [{'type': 'run', 'run_id': 'a'}, {'type': 'span', 'run_id': 'a'}]\n"
+        "print([each.get('attributes') for each in spec.factory(Settings()).process(records)])\n"
+    )
+    assert run("-c", code, folder=installed) == "[{'cloud.region': 'eu'}, None]\n"
+
+
+def test_the_guide_s_price_is_exact(installed: Path) -> None:
+    """A known model has one, an unknown one has none."""
+    _skip_without("acme_prices")
+    code = MANAGER.format(module="acme_prices") + (
+        "from types import SimpleNamespace as Query\n"
+        "table = dict(manager.make_price_tables())['acme']\n"
+        "usage = {'total_tokens': 1500, 'source': 'reported'}\n"
+        "print(table.find_price(Query(model='acme-1', usage=usage)).usd)\n"
+        "print(table.find_price(Query(model='acme-2', usage=usage)))\n"
+    )
+    assert run("-c", code, folder=installed) == "0.003000\nNone\n"
+
+
+def test_the_guide_s_integration_records_a_library(installed: Path) -> None:
+    """From instrument() to uninstrument(), and not longer."""
+    code = MANAGER.format(module="acme_integration") + (
+        "from acme_sdk import Client\n"
+        "tracer, memory = make_tracer()\n"
+        "tracer._plugins = manager\n"
+        "assert tracer.instrument('acme') == ['acme']\n"
+        "with tracer.run('agent'): print(Client().ask('why'))\n"
+        "assert tracer.uninstrument('acme') == []\n"
+        "with tracer.run('agent'): print(Client().ask('why'))\n"
+        "print([r['name'] for r in collect(tracer, memory) if r['type'] == 'span'])\n"
+    )
+    assert run("-c", code, folder=installed) == "WHY\nWHY\n['acme.ask', 'acme.ask']\n"
+
+
 def test_the_guide_names_every_hook() -> None:
     """A hook that nobody can read about is none."""
     hooks = {name for name in vars(hookspecs) if name.startswith("agenttrace_")}
@@ -98,7 +180,7 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second = find_blocks(README, "python")
+    first, second, third = find_blocks(README, "python")
     assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
@@ -106,3 +188,31 @@ def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     assert names.count("research_agent") == 2
     assert {"search", "pick", "summarise", "answer", "state"} < set(names)
     assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
+    assert "  search COMPLETED\n" in run("-c", third, folder=tmp_path)
+
+
+def test_the_command_line_prints_what_its_page_shows(tmp_path: Path) -> None:
+    """Every command of docs/cli.md, one after the other, on the golden recording."""
+    golden = GOLDEN.read_text()
+    for number, start in ((1, "0193a5f0c0de7001"), (2, "0193a5f0c1aa7001")):
+        golden = golden.replace(f"{number:032x}", f"{start}800000000000000{number}")
+    (tmp_path / "traces.jsonl").write_text(golden)
+    (tmp_path / "agenttrace").write_text(f'#!/bin/sh\nexec {sys.executable} -m agenttrace "$@"\n')
+    (tmp_path / "agenttrace").chmod(0o755)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+    path = f"{tmp_path}:{environment['PATH']}"
+    environment |= {"TZ": "UTC", "AGENTTRACE_PLUGINS": "", "PATH": path}
+    shown = "".join(find_blocks(COMMANDS, "console"))
+    commands = re.findall(r"^\$ (.*)$", shown, re.MULTILINE)
+    script = "".join(f"echo '$ {command}'\n{command} 2>&1\n" for command in commands)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == shown
+
+
+def test_every_command_has_its_section() -> None:
+    """What `agenttrace --help` lists is explained."""
+    listed = {spec.name for spec in builtin.agenttrace_cli()}
+    explained = re.findall(r"^## `agenttrace (\w+)", COMMANDS.read_text(), re.MULTILINE)
+    assert set(explained) == listed

@@ -38,6 +38,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_SPOOL_MAX_AGE_S": "3600",
             "AGENTTRACE_DURABILITY": "SYNC",
             "AGENTTRACE_SIGNALS": "chain",
+            "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -56,6 +57,7 @@ def test_every_setting_is_read() -> None:
         spool_max_age_s=3600,
         durability="sync",
         signals="chain",
+        round_trip_check="never",
     )
 
 
@@ -79,6 +81,7 @@ def test_an_empty_list_of_plugins_is_not_the_same_as_none() -> None:
         ("AGENTTRACE_SHUTDOWN_TIMEOUT_S", "soon", "a number from 0 to 3600"),
         ("AGENTTRACE_DURABILITY", "very", "one of buffered, sync"),
         ("AGENTTRACE_SIGNALS", "", "one of auto, chain, off"),
+        ("AGENTTRACE_ROUND_TRIP_CHECK", "often", "one of always, sampled, never"),
     ],
     ids=lambda value: value[:40],
 )
@@ -114,6 +117,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "spool_max_age_s",
         "durability",
         "signals",
+        "round_trip_check",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:
@@ -123,7 +127,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
             assert float(row.default) == value
         elif row.kind == "boolean":
             assert row.default == str(int(value))
-        elif row.kind.startswith("choice"):
+        elif row.kind.startswith("one of") and value is not None:
             assert row.default == value
         else:
             assert value is None

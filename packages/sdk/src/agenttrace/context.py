@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Mapping, MutableMapping
 
+    from agenttrace.retries import FailedCall
     from agenttrace.run import Run
 
 TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
+PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
 CORRELATION_KEY: Final = "agenttrace.correlation_id"
 _TRACEPARENT: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
 )
 _MAX_CORRELATION_CHARS: Final = 128
 _MAX_BAGGAGE_CHARS: Final = 8192  # the W3C limit
+_MAX_TRACESTATE_CHARS: Final = 4096  # W3C asks for 512 to be passed on at least
+_SAMPLED: Final = 0x01
 
 
 class _Thread(threading.local):
@@ -72,15 +77,45 @@ class Lane:
         return self._task is not None and self._task() is task
 
 
+class Place:
+    """A place in a run that goes on in this process: under a span of another, or at the top."""
+
+    __slots__ = ("failed_call", "id", "run")
+
+    def __init__(self, run: Run, span_id: int) -> None:
+        self.run = run
+        self.id = span_id  # 0 is the top of the run
+        self.failed_call: FailedCall | None = None
+
+    @property
+    def span_id(self) -> str | None:
+        """16 hexadecimal digits; None at the top of the run."""
+        return f"{self.id:016x}" if self.id else None
+
+
 class RemoteContext:
-    """What another process said of itself: its run, its span, and the workflow's correlation id."""
+    """What another process said of itself: its run, its span, and the workflow's correlation id.
 
-    __slots__ = ("correlation_id", "run_id", "span_id")
+    `is_sampled` is false when its traceparent says that the caller's trace is not recorded;
+    `tracestate` is what tracing systems on the way want passed on.
+    """
 
-    def __init__(self, *, run_id: str | None, span_id: str | None, correlation_id: str) -> None:
+    __slots__ = ("correlation_id", "is_sampled", "run_id", "span_id", "tracestate")
+
+    def __init__(
+        self,
+        *,
+        run_id: str | None,
+        span_id: str | None,
+        correlation_id: str,
+        is_sampled: bool = True,
+        tracestate: str | None = None,
+    ) -> None:
         self.run_id = run_id
         self.span_id = span_id
         self.correlation_id = correlation_id
+        self.is_sampled = is_sampled
+        self.tracestate = tracestate
 
     def __repr__(self) -> str:
         return (
@@ -89,16 +124,27 @@ class RemoteContext:
         )
 
 
-def write_headers(
-    headers: MutableMapping[str, str], *, run_id: str, span_id: str, correlation_id: str
+def write_headers(  # noqa: PLR0913 -- what the headers say, each by its name
+    headers: MutableMapping[str, str],
+    *,
+    run_id: str,
+    span_id: str,
+    correlation_id: str,
+    is_sampled: bool = True,
+    tracestate: str | None = None,
 ) -> None:
-    """Set `traceparent`, and the correlation id as a member of `baggage` beside what is there."""
+    """Set `traceparent`, and the correlation id as a member of `baggage` beside what is there.
+
+    A `tracestate` belongs to its traceparent: what stands there is replaced or removed with it.
+    """
     from urllib.parse import quote  # noqa: PLC0415 -- 6 ms that only distributed programs pay
 
     # Header names are the same in any case: two of them would be sent as two headers.
-    for name in [name for name in headers if name.lower() == TRACEPARENT]:
+    for name in [name for name in headers if name.lower() in (TRACEPARENT, TRACESTATE)]:
         del headers[name]
-    headers[TRACEPARENT] = f"00-{run_id}-{span_id}-01"
+    headers[TRACEPARENT] = f"00-{run_id}-{span_id}-{_SAMPLED if is_sampled else 0:02x}"
+    if tracestate:
+        headers[TRACESTATE] = tracestate
     key = next((name for name in headers if name.lower() == BAGGAGE), BAGGAGE)
     others = [
         member.strip()
@@ -114,13 +160,25 @@ def read_headers(headers: Mapping[str, str]) -> RemoteContext | None:
     found = {name.lower(): value for name, value in headers.items()}
     parent = _TRACEPARENT.fullmatch(found.get(TRACEPARENT, "").strip())
     correlation_id = _read_correlation(found.get(BAGGAGE, ""))
-    if parent is None and correlation_id is None:
-        return None
-    run_id, span_id = parent.groups() if parent is not None else (None, None)
+    if parent is None:
+        if correlation_id is None:
+            return None
+        return RemoteContext(run_id=None, span_id=None, correlation_id=correlation_id)
+    run_id, span_id, flags = parent.group(1, 2, 3)
     # A sender without a correlation id is joined by its run's id: that is what the two share.
     return RemoteContext(
-        run_id=run_id, span_id=span_id, correlation_id=correlation_id or str(run_id)
+        run_id=run_id,
+        span_id=span_id,
+        correlation_id=correlation_id or run_id,
+        is_sampled=bool(int(flags, 16) & _SAMPLED),
+        tracestate=_read_tracestate(found.get(TRACESTATE, "")),
     )
+
+
+def _read_tracestate(text: str) -> str | None:
+    text = text.strip()
+    is_fit = text.isascii() and text.isprintable() and len(text) <= _MAX_TRACESTATE_CHARS
+    return text if text and is_fit else None
 
 
 def _read_correlation(baggage: str) -> str | None:

@@ -19,7 +19,10 @@ MAX_MEMBERS: Final = 32
 MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
 # Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
-_OWN_MODULES: Final = frozenset({"agenttrace.streams", "agenttrace.recorder"})
+_OWN_MODULES: Final = frozenset(
+    f"agenttrace.{name}"
+    for name in ("adoption", "calls", "propagation", "recorder", "returned", "streams")
+)
 
 
 def _get_reader(name: str, kind: type = BaseException) -> Callable[[BaseException], Any]:

@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
-from agenttrace.context import Lane, renew_thread
+from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.guard import Boundary, Guard
 from agenttrace.pipeline.hub import Hub
+from agenttrace.propagation import register
+from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.span import Event, Span, SpanStart, Spec
+from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import find_model, find_usage
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
+    from agenttrace.encoding.payload import Policy
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.intake import Item
+    from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
+    from agenttrace.spec import Spec
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
-Node: TypeAlias = Span | Run
+Node: TypeAlias = Span | Run | Place
 
 
 class Recorder:
@@ -51,7 +57,9 @@ class Recorder:
             on_shutdown=self._interrupt_open,
             on_fork=self._continue_in_child,
         )
-        self._open_runs: WeakSet[Run] = WeakSet()
+        self.open_runs: WeakSet[Run] = WeakSet()
+        self.joined_runs: dict[str, Run] = {}  # of other processes, by id
+        self.key, self.number = register(self)
         self.generation = 0  # counts the forks between the first process and this one
         self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
@@ -62,7 +70,8 @@ class Recorder:
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
         self._resource = None if resource is None else dict(resource)
-        self._is_resource_found = False
+        self._policy: Policy | None = None
+        self._found_resource: Resource | None = None
         self._resolve: Callable[[], None] | None = None
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
@@ -77,31 +86,50 @@ class Recorder:
         return bool(self.hub.sinks)
 
     def boundary(self, kind: str) -> Boundary:
-        """Return a `with` block that contains and counts under `kind` whatever goes wrong."""
+        """Return a `with` block that contains and counts under `kind` what goes wrong."""
         return Boundary(self.guard, kind)
 
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
 
-    def describe_resource(self) -> Mapping[str, str | int]:
-        """Return who records here. Found out once, on a worker thread, and anew after a fork."""
-        if self._resource is None:
-            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
-            from agenttrace.pipeline.records import read_resource  # noqa: PLC0415 -- as the worker
+    @property
+    def policy(self) -> Policy:
+        """What is done with a payload beside writing it; made on the worker, at the first one."""
+        if self._policy is None:
+            from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- as the worker
 
-            self._is_resource_found = True
-            self._resource = dict(read_resource(self.settings.service_name, __version__))
-        return self._resource
+            self._policy = make_policy(self.settings)
+        return self._policy
+
+    def describe_resource(self) -> Facts:
+        """Return who records here. Found out on a worker thread, and anew after a fork."""
+        if self._resource is not None:
+            return self._resource
+        if self._found_resource is None:
+            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
+            from agenttrace.resource import Resource  # noqa: PLC0415 -- the worker's alone
+
+            self._found_resource = Resource(self.settings.service_name, __version__)
+        return self._found_resource.describe()
 
     def emit(self, item: Item) -> None:
         """Offer one item to the queue before the exporters."""
         self.hub.put(item)
 
     def emit_event(
-        self, run: Run, span_id: str | None, name: str, body: Snapshot | Failure | None
-    ) -> None:
-        """Record an event at this moment."""
+        self,
+        run: Run,
+        span_id: str | None,
+        name: str,
+        body: Snapshot | Failure | None,
+        *,
+        since: Span | None = None,
+    ) -> int:
+        """Record an event at this moment; return how long after the start of `since`, in ns."""
+        offset_ns = None
+        if since is not None:
+            offset_ns = max(0, self._monotonic_ns() - since._start_mono)  # noqa: SLF001 -- a span is this module's to drive
         self.emit(
             Event(
                 run,
@@ -110,12 +138,14 @@ class Recorder:
                 t_ns=self._time_ns(),
                 name=name,
                 body=body,
+                offset_ns=offset_ns,
             )
         )
+        return offset_ns or 0
 
     def _interrupt_open(self) -> None:
         """Send the last snapshot of what will never end now."""
-        for run in list(self._open_runs):
+        for run in list(self.open_runs):
             for span in list(run.open_spans.values()):
                 self.end_span(span, status=SpanStatus.INTERRUPTED, outcome=Outcome.UNFINISHED)
             with self.boundary("interrupt"):
@@ -127,9 +157,8 @@ class Recorder:
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
             reseed()
-        if self._is_resource_found:
-            self._resource = None  # it holds the process id
-        for run in list(self._open_runs):
+        self._found_resource = None  # it holds the process id
+        for run in list(self.open_runs):
             run.leave_to_parent(os.getpid())
 
     # Runs
@@ -143,7 +172,7 @@ class Recorder:
             run.start_ns = self._time_ns()
             run._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
             if run.recording:
-                self._open_runs.add(run)
+                self.open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
             if activate:
                 run._lane_token = self.lane.set(Lane(run, next(run.lanes)))  # noqa: SLF001 -- as above
@@ -171,12 +200,15 @@ class Recorder:
         self._leave_run(run)  # first: whatever goes wrong after it, the program is out of the run
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
         run.status = status
-        self._open_runs.discard(run)
+        self.open_runs.discard(run)
         if run.recording and run.owns_end:
+            run.end_seq = next(run.seqs)
             self.emit(RunSnapshot(run, 1))
 
     def _leave_run(self, run: Run) -> None:
-        for variable, token in ((self.node, run._token), (self.lane, run._lane_token)):  # noqa: SLF001 -- as above
+        tokens = ((self.node, run._token), (self.lane, run._lane_token))  # noqa: SLF001 -- as above
+        run._token = run._lane_token = None  # noqa: SLF001 -- as above; a token serves once
+        for variable, token in tokens:
             if token is not None:
                 try:
                     variable.reset(token)  # type: ignore[arg-type]  # each token is its variable's
@@ -220,11 +252,29 @@ class Recorder:
             span = Span(node.run, spec, snapshot, owns_run=owns_run)
             if spec.replay_key is not None:
                 span.replay_key = self._find_replay_key(spec, args, kwargs)
+            if node.failed_call is not None:
+                count_attempt(span, node, max_bytes=self.max_payload_bytes)
             self._start(span, node, activate=activate)
         except BaseException as error:  # noqa: BLE001 -- the boundary
-            self.guard.note("open_span", error)
+            self._note_loss("open_span", error)
             return None
         return span
+
+    def _note_loss(self, kind: str, error: BaseException) -> None:
+        # A record is missing for it: the current run is not complete.
+        self.guard.note(kind, error)
+        node = self.node.get()
+        if node is not None:
+            node.run.is_complete = False
+
+    def release(self, span: Span) -> None:
+        """Make the caller's context what it was before the span, which stays open: a stream's."""
+        token, span._token = span._token, None  # noqa: SLF001 -- as above
+        if token is not None:
+            with suppress(ValueError):  # returned in another context than it was called in
+                self.node.reset(token)
+        if span.owns_run:
+            self._leave_run(span.run)
 
     def _find_replay_key(
         self, spec: Spec, args: tuple[object, ...], kwargs: dict[str, object]
@@ -331,7 +381,7 @@ class Recorder:
             if span.owns_run:
                 self._exit_implicit_run(run, span)
         except BaseException as error:  # noqa: BLE001 -- the boundary
-            self.guard.note("end_span", error)
+            self._note_loss("end_span", error)
 
     def end_span_by(self, span: Span, error: BaseException) -> None:
         """End a span whose body raised `error`, which stays as it is."""
@@ -343,6 +393,9 @@ class Recorder:
             self.guard.note("end_span", second)
             status, outcome = SpanStatus.ERROR, Outcome.ERROR
         self.end_span(span, status=status, outcome=outcome)
+        if outcome is Outcome.ERROR:
+            with self.boundary("end_span"):
+                keep_failure(span, self.node.get())
 
     def _exit_implicit_run(self, run: Run, span: Span) -> None:
         run.output = span.output

@@ -17,6 +17,7 @@ from agenttrace.attributes import (
     measure_attribute,
 )
 from agenttrace.encoding.snapshot import Snapshot, measure
+from agenttrace.links import add_link
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
     from agenttrace.failures import Failure
-    from agenttrace.recorder import Recorder
+    from agenttrace.recorder import Node, Recorder
+    from agenttrace.retries import FailedCall
     from agenttrace.span import Span
+    from agenttrace.wire import LinkRecord
 
 _HEAD_BYTES: Final = 1024
 _SEQ_BITS_PER_PROCESS: Final = 30
@@ -43,9 +46,12 @@ class RunSnapshot:
         "attributes",
         "correlation_id",
         "duration_ns",
+        "end_seq",
         "error",
         "input",
+        "is_complete",
         "line",
+        "links",
         "output",
         "rev",
         "run",
@@ -65,6 +71,9 @@ class RunSnapshot:
         self.output = run.output
         self.error = run.error
         self.duration_ns = run.duration_ns
+        self.end_seq = run.end_seq
+        self.is_complete = run.is_complete
+        self.links = list(run.links) if run.links else None
         self.size = _HEAD_BYTES + run.attribute_bytes + measure(run.input) + measure(run.output)
         self.size += sum(tag.__sizeof__() for tag in self.tags)
         if run.error is not None:
@@ -88,9 +97,14 @@ class Run:
         "attributes",
         "correlation_id",
         "duration_ns",
+        "end_seq",
         "error",
+        "failed_call",
         "input",
+        "is_complete",
+        "is_sampled",
         "lanes",
+        "links",
         "name",
         "open_spans",
         "output",
@@ -102,6 +116,7 @@ class Run:
         "start_ns",
         "status",
         "tags",
+        "tracestate",
     )
 
     def __init__(
@@ -120,13 +135,19 @@ class Run:
         self.status = RunStatus.STARTED
         self.recording = recording
         self.owns_end = True  # False in the child of a fork: the parent ends it
+        self.is_complete = True  # until a record of it is known to be lost
+        self.is_sampled = True  # False when the caller's traceparent says that nobody records
+        self.tracestate: str | None = None  # what came with it, to be passed on
+        self.links: list[LinkRecord] | None = None
+        self.failed_call: FailedCall | None = None
+        self.end_seq: int | None = None
         self.start_ns = self.duration_ns = 0
         self.seqs = count()
         self.open_spans: dict[int, Span] = {}
         self.lanes = count()
         self._failed = False
         self._start_mono = -1  # not yet started
-        self._token: Token[Span | Run | None] | None = None
+        self._token: Token[Node | None] | None = None
         self._lane_token: Token[Lane | None] | None = None
 
     @property
@@ -183,6 +204,21 @@ class Run:
             if self._is_open():
                 self.tags = clean_tags([*self.tags, *tags])
 
+    def add_link(
+        self,
+        run_id: str,
+        span_id: str | None = None,
+        *,
+        attributes: Mapping[str, object] | None = None,
+    ) -> None:
+        """Point at another run, or at a span of one, that this run has to do with.
+
+        At most 128 of them; one more, or one whose id is no id, is left out and counted.
+        """
+        with self.recorder.boundary("run.add_link"):
+            if self._is_open():
+                add_link(self, self.recorder, run_id, span_id, attributes)
+
     def fail(self, error: BaseException) -> None:
         """Let the run end with status ERROR and this error, though nothing is raised out of it."""
         from agenttrace.failures import Failure  # noqa: PLC0415 -- only an error needs it
@@ -196,8 +232,13 @@ class Run:
         """Go on in the child of a fork: the parent ends the run, and both count on their own."""
         self.owns_end = False
         self.open_spans = {}
-        # Far apart, as the two cannot agree; below 2**53 with process ids of up to 22 bits.
-        self.seqs = count(next(self.seqs) + (process_id << _SEQ_BITS_PER_PROCESS))
+        self.count_apart(process_id, next(self.seqs))
+
+    def count_apart(self, process_id: int, seq: int) -> None:
+        """Count in a range of this process's own, from about `seq` within it."""
+        # Far apart, as processes cannot agree; below 2**53 with process ids of up to 22 bits.
+        first = seq & (1 << _SEQ_BITS_PER_PROCESS) - 1
+        self.seqs = count(first + (process_id << _SEQ_BITS_PER_PROCESS))
         self.lanes = count(process_id << _LANE_BITS_PER_PROCESS)
 
     def share_correlation(self) -> str:

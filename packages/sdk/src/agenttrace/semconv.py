@@ -16,12 +16,17 @@ PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
 PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
 TELEMETRY_SDK_NAME: Final = "telemetry.sdk.name"
 TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
+# What a replay wants to know of the program.
+PROCESS_COMMAND_ARGS: Final = "process.command_args"
+VCS_REVISION: Final = "vcs.ref.head.revision"
+PACKAGES: Final = "agenttrace.packages"
 
 # Attributes of a span.
 PROVIDER_NAME: Final = "gen_ai.provider.name"
 RETRY_ATTEMPT: Final = "agenttrace.retry.attempt"
 TOKEN_ESTIMATE_METHOD: Final = "agenttrace.usage.estimate_method"  # noqa: S105 -- tokens of text
 STREAM_CHUNKS: Final = "agenttrace.stream.chunks"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
 # A decision: its input holds the options, its output what was chosen and why.
 DECISION_OPTIONS: Final = "options"
@@ -37,6 +42,7 @@ RETRIEVAL_DOCUMENTS: Final = "documents"
 DOCUMENT_ID: Final = "id"
 DOCUMENT_CONTENT: Final = "content"
 DOCUMENT_SCORE: Final = "score"
+DOCUMENT_METADATA: Final = "metadata"
 
 # Names of events with a meaning of their own; every other name is the user's.
 EVENT_CHUNK: Final = "chunk"

@@ -48,6 +48,7 @@ class Settings(NamedTuple):
     spool_max_age_s: float = 604_800.0
     durability: str = "buffered"
     signals: str = "auto"
+    round_trip_check: str | None = None
 
 
 TABLE: Final = (
@@ -179,7 +180,7 @@ TABLE: Final = (
     ),
     Setting(
         "AGENTTRACE_DURABILITY",
-        "choice buffered sync",
+        "one of buffered sync",
         "",
         "buffered",
         "`sync` lets the program go on only when a record is on the disk of every spool, power "
@@ -188,12 +189,22 @@ TABLE: Final = (
     ),
     Setting(
         "AGENTTRACE_SIGNALS",
-        "choice auto chain off",
+        "one of auto chain off",
         "",
         "auto",
         "on SIGTERM and SIGHUP bring records to safety first, at most 2 s: `auto` where the "
         "program handles them by default, `chain` before its own handler too, `off` never",
         "signals",
+    ),
+    Setting(
+        "AGENTTRACE_ROUND_TRIP_CHECK",
+        "one of always sampled never",
+        "",
+        "sampled; always under pytest and `python -X dev`",
+        "how often a payload with types is decoded as it is recorded, to see that an equal value "
+        "comes back: only then it is marked `exact`. `sampled` checks the first 10 of each "
+        "combination of classes, and then one in 100",
+        "round_trip_check",
     ),
 )
 
@@ -253,10 +264,10 @@ def _read_number(text: str, kind: str) -> float:
 
 
 def _read_choice(text: str, kind: str) -> str:
-    choices = kind.split()[1:]
-    if text.lower() not in choices:
-        raise ValueError(f"one of {', '.join(choices)}")
-    return text.lower()
+    choices = kind.split()[2:]
+    if text.lower() in choices:
+        return text.lower()
+    raise ValueError(f"one of {', '.join(choices)}")
 
 
 _READERS: Final[dict[str, Callable[[str, str], Value]]] = {
@@ -265,5 +276,5 @@ _READERS: Final[dict[str, Callable[[str, str], Value]]] = {
     "list": _read_list,
     "integer": _read_integer,
     "number": _read_number,
-    "choice": _read_choice,
+    "one": _read_choice,
 }

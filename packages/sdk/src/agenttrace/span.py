@@ -6,91 +6,31 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten, measure_attribute
 from agenttrace.encoding.snapshot import Snapshot, measure
-from agenttrace.errors import ConfigurationError
 from agenttrace.failures import Failure
+from agenttrace.links import add_link
 from agenttrace.semconv import EVENT_EXCEPTION
 from agenttrace.usage import clean_usage
-from agenttrace.wire import Effect, Outcome, SpanStatus, SpanType
+from agenttrace.wire import Outcome, SpanStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
     from contextvars import Token
     from decimal import Decimal
     from types import TracebackType
 
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
+    from agenttrace.recorder import Node
+    from agenttrace.retries import FailedCall
     from agenttrace.run import Run
-    from agenttrace.usage import Rates
-    from agenttrace.wire import UsageRecord
+    from agenttrace.spec import Spec
+    from agenttrace.wire import LinkRecord, SpanType, UsageRecord
 
 _HEAD_BYTES: Final = 512
 _COST_SOURCES: Final = ("reported", "price_table", "rates")
-# Room for what the recorder itself says of a span: its chunks, and how tokens were estimated.
-_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 2
-
-_DEFAULT_EFFECTS: Final = {
-    SpanType.LLM_CALL: Effect.READ,
-    SpanType.RETRIEVAL: Effect.READ,
-    SpanType.DECISION: Effect.NONE,
-}
-
-
-class Spec:
-    """What all spans of one wrapped function, or one `tracer.span()` call, have in common."""
-
-    __slots__ = (
-        "capture_input",
-        "capture_output",
-        "effect",
-        "function",
-        "model",
-        "name",
-        "rates",
-        "replay_key",
-        "span_type",
-        "texts",
-    )
-
-    def __init__(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
-        self,
-        name: str,
-        span_type: SpanType,
-        *,
-        effect: str | None = None,
-        model: str | None = None,
-        rates: Rates | None = None,
-        replay_key: str | Callable[..., str] | None = None,
-        capture_input: bool = True,
-        capture_output: bool = True,
-        function: Callable[..., object] | None = None,
-    ) -> None:
-        self.name = clean_name(name)
-        self.span_type = span_type
-        default = _DEFAULT_EFFECTS.get(span_type, Effect.UNKNOWN)
-        self.effect = (default if effect is None else read_effect(effect)).value
-        self.model = None if model is None else clean_name(model)
-        self.rates = rates
-        self.replay_key = replay_key
-        self.capture_input = capture_input
-        self.capture_output = capture_output
-        self.function = function
-        # What the worker writes for every span of this kind; the source's hash takes I/O to find.
-        self.texts: tuple[bytes, bytes, bytes, bytes] | None = None
-
-
-def read_effect(value: str) -> Effect:
-    """Return the effect of this name.
-
-    Raises:
-        ConfigurationError: when there is none.
-
-    """
-    try:
-        return Effect(value)
-    except ValueError as error:
-        names = ", ".join(Effect)
-        raise ConfigurationError(f"effect {value!r}; expected one of {names}") from error
+# Room for what the recorder itself says of a span: its chunks and the time to the first, which
+# attempt it is, and how tokens were estimated.
+_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 4
 
 
 class SpanStart:
@@ -110,7 +50,7 @@ class SpanStart:
 class Event:
     """Something that happened, as it goes into the queue."""
 
-    __slots__ = ("body", "line", "name", "run", "seq", "size", "span_id", "t_ns")
+    __slots__ = ("body", "line", "name", "offset_ns", "run", "seq", "size", "span_id", "t_ns")
 
     def __init__(  # noqa: PLR0913 -- the fields of an event, each by its name
         self,
@@ -121,8 +61,10 @@ class Event:
         t_ns: int,
         name: str,
         body: Snapshot | Failure | None,
+        offset_ns: int | None = None,
     ) -> None:
         self.run = run
+        self.offset_ns = offset_ns
         self.span_id = span_id
         self.seq = seq
         self.t_ns = t_ns
@@ -149,12 +91,14 @@ class Span:
         "duration_ns",
         "end_seq",
         "error",
+        "failed_call",
         "generation",
         "id",
         "input",
         "is_usage_given",
         "lane",
         "line",
+        "links",
         "model",
         "outcome",
         "output",
@@ -187,6 +131,8 @@ class Span:
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
+        self.links: list[LinkRecord] | None = None
+        self.failed_call: FailedCall | None = None  # the last call within it, if it failed
         self.owns_run = owns_run  # the run was opened for this span, and ends with it
         self.lane: Lane | None = None
         self.generation = 0  # of the process that started it
@@ -194,12 +140,17 @@ class Span:
         self.seq = -1  # not yet started
         self.id = self.parent_id = self._start_mono = 0
         self._failed = False
-        self._token: Token[Span | Run | None] | None = None
+        self._token: Token[Node | None] | None = None
 
     @property
     def lane_id(self) -> int:
         """The number of its lane within the run; valid from the span's start on."""
         return 0 if self.lane is None else self.lane.lane_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.status is SpanStatus.STARTED
 
     @property
     def is_inherited(self) -> bool:
@@ -230,7 +181,7 @@ class Span:
     def set_attribute(self, key: str, value: object) -> None:
         """Set one attribute; what is no scalar or list of scalars is kept as JSON text.
 
-        A span takes 1,022 of them; one more is left out and counted.
+        A span takes 1,020 of them; one more is left out and counted.
         """
         with self.run.recorder.boundary("set_attribute"):
             if self._may_change():
@@ -318,19 +269,48 @@ class Span:
                 elif text is not None:
                     self.cost = (text, source)
 
+    def set_documents(self, documents: Iterable[object]) -> None:
+        """Record what a retrieval found, as `[{"id", "content", "score", "metadata"}]`.
+
+        Takes dicts, texts, objects with `page_content` and `metadata` (LangChain), nodes with
+        `score` (LlamaIndex), and `(document, score)` pairs. What is not told is absent.
+        """
+        from agenttrace.documents import read_documents  # noqa: PLC0415 -- only retrievals need it
+
+        with self.run.recorder.boundary("set_documents"):
+            if self._may_change():
+                self.output = self.run.recorder.take(read_documents(documents))
+
+    def add_link(
+        self,
+        run_id: str,
+        span_id: str | None = None,
+        *,
+        attributes: Mapping[str, object] | None = None,
+    ) -> None:
+        """Point at another run, or at a span of one, that this span has to do with.
+
+        At most 128 of them; one more, or one whose id is no id, is left out and counted.
+        """
+        with self.run.recorder.boundary("add_link"):
+            if self._may_change():
+                add_link(self, self.run.recorder, run_id, span_id, attributes)
+
     def add_event(self, name: str, body: object = None) -> None:
         """Record something that happened within this span, at this moment."""
         with self.run.recorder.boundary("add_event"):
             if self._is_open():
                 snapshot = None if body is None else self.run.recorder.take(body)
-                self.run.recorder.emit_event(self.run, self.span_id, clean_name(name), snapshot)
+                self.run.recorder.emit_event(
+                    self.run, self.span_id, clean_name(name), snapshot, since=self
+                )
 
     def record_exception(self, error: BaseException) -> None:
         """Record an exception that was handled, as an event; the span does not fail by it."""
         with self.run.recorder.boundary("record_exception"):
             if self._is_open():
                 self.run.recorder.emit_event(
-                    self.run, self.span_id, EVENT_EXCEPTION, Failure(error)
+                    self.run, self.span_id, EVENT_EXCEPTION, Failure(error), since=self
                 )
 
     def fail(self, error: BaseException) -> None:

@@ -4,6 +4,8 @@ tracer, memory = make_tracer()
 with tracer.run("agent"):
     ...
 assert collect(tracer, memory) == [...]
+
+And for plugins: `check_plugin(module)` tells all that is wrong with one.
 """
 
 from __future__ import annotations
@@ -11,13 +13,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.exporters.memory import MemoryExporter
+from agenttrace.plugins.checks.exporters import Destination
+from agenttrace.plugins.checks.plugin import check_plugin
 from agenttrace.settings import Settings
 from agenttrace.tracer import Tracer
 
 if TYPE_CHECKING:
     from agenttrace.wire import Record
 
-__all__ = ["IncrementalIds", "MemoryExporter", "StepClock", "collect", "make_tracer"]
+__all__ = [
+    "Destination",
+    "IncrementalIds",
+    "MemoryExporter",
+    "StepClock",
+    "check_plugin",
+    "collect",
+    "make_tracer",
+]
 
 START_NS: Final = 1_700_000_000_000_000_000
 """Where a StepClock begins: 2023-11-14, 22:13:20 UTC."""
@@ -77,7 +89,7 @@ def make_tracer() -> tuple[Tracer, MemoryExporter]:
         clock=StepClock(),
         id_generator=IncrementalIds(),
         resource={},
-        settings=Settings(),
+        settings=Settings(round_trip_check="always"),
     )
     return tracer, memory
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import os
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
-from agenttrace.context import RemoteContext, read_headers, write_headers
+from agenttrace.context import PROPAGATED_HEADERS, RemoteContext, read_headers, write_headers
 from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
 from agenttrace.ids import IdGenerator, RandomIds
+from agenttrace.propagation import Propagated, take_spots
 from agenttrace.recorder import Recorder
 from agenttrace.run import Run
 from agenttrace.semconv import (
@@ -21,18 +23,21 @@ from agenttrace.semconv import (
     PARENT_SPAN_ID,
 )
 from agenttrace.settings import Settings, read_settings
-from agenttrace.span import Span, Spec
+from agenttrace.span import Span
+from agenttrace.spec import Spec
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
     from uuid import UUID
 
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.stats import FlushResult, Stats
+    from agenttrace.plugins.integrator import Integrator
     from agenttrace.plugins.manager import PluginManager
 
 _Chosen = TypeVar("_Chosen")
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
 class Tracer:
@@ -62,6 +67,7 @@ class Tracer:
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
+        self._integrator: Integrator | None = None
         self._recorder = Recorder(
             clock=SystemClock() if clock is None else clock,
             ids=RandomIds() if id_generator is None else id_generator,
@@ -139,6 +145,35 @@ class Tracer:
             self._plugins = PluginManager(settings=self._settings)
         return self._plugins
 
+    # Integrations
+
+    def instrument(self, name: str | None = None) -> list[str]:
+        """Record the calls of one library, or of each that has an integration and is installed.
+
+        Returns:
+            The names of the integrations that are on now. One that fails is not among them: it is
+            counted in `stats()` and listed by `agenttrace plugins`. Calling it again changes
+            nothing; `AGENTTRACE_DISABLED=1` turns on none.
+
+        Raises:
+            ConfigurationError: when there is no integration of this name, or it lacks its library.
+
+        """
+        if self._settings.disabled:
+            return []
+        if self._integrator is None:
+            self._integrator = self.plugins.make_integrator(tracer=self, guard=self._recorder.guard)
+        return self._integrator.turn_on(name)
+
+    def uninstrument(self, name: str | None = None) -> list[str]:
+        """Undo `instrument`, for one integration or all; return the names of those still on.
+
+        Raises:
+            ConfigurationError: when there is no integration of this name.
+
+        """
+        return [] if self._integrator is None else self._integrator.turn_off(name)
+
     # Recording
 
     def run(  # noqa: PLR0913 -- what a run is opened with, each by its name
@@ -155,11 +190,17 @@ class Tracer:
 
         `correlation_id` is a text of up to 128 characters; an int or a UUID counts as its text.
         A run within another shares its correlation id unless it is given one of its own; so does a
-        run with a `parent` from `extract()`, which keeps the parent's ids as attributes too.
+        run with a `parent` from `extract()`, which keeps the parent's ids as attributes too. A
+        parent that is not sampled, as its traceparent says, makes a run that is not recorded.
         `input` is recorded as it is now; None is no input.
         """
         recorder = self._recorder
-        run = Run(recorder, name, recorder.ids.new_run_id(), recording=recorder.is_recording())
+        outer = self.current_run() if parent is None else parent
+        is_sampled = outer is None or outer.is_sampled
+        recording = is_sampled and recorder.is_recording()
+        run = Run(recorder, name, recorder.ids.new_run_id(), recording=recording)
+        run.is_sampled = is_sampled
+        run.tracestate = None if parent is None else parent.tracestate
         with recorder.boundary("run"):
             run.describe(
                 correlation_id=(
@@ -277,12 +318,14 @@ class Tracer:
             if node is not None:
                 run = node.run
                 # W3C wants a parent id that is not 0: without a span, the run's own last 64 bits.
-                span_id = node.span_id if isinstance(node, Span) else run.run_id[16:]
+                span_id = (None if node is run else node.span_id) or run.run_id[16:]  # type: ignore[union-attr]  # a node is its run or has an id
                 write_headers(
                     headers,
                     run_id=run.run_id,
                     span_id=span_id,
                     correlation_id=run.share_correlation(),
+                    is_sampled=run.is_sampled,
+                    tracestate=run.tracestate,
                 )
 
     def extract(self, headers: Mapping[str, str]) -> RemoteContext | None:
@@ -294,6 +337,30 @@ class Tracer:
             return read_headers(headers)
         return None
 
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return a copy of `base`, by default `os.environ`, that tells a child who started it.
+
+        Give it to the process as `env=`: it carries `TRACEPARENT`, `TRACESTATE` and `BAGGAGE`; the
+        child reads them with `tracer.run(…, parent=tracer.extract(os.environ))`.
+        """
+        variables = dict(os.environ if base is None else base)
+        with self._recorder.boundary("environment"):
+            # Only these three: on Windows the names of others may differ in case alone.
+            mine = {k: v for k, v in variables.items() if k.lower() in PROPAGATED_HEADERS}
+            others = {k: v for k, v in variables.items() if k not in mine}
+            headers = {name.lower(): value for name, value in mine.items()}
+            self.inject(headers)
+            return {**others, **{name.upper(): value for name, value in headers.items()}}
+        return variables
+
+    def propagate(self, function: _Function) -> _Function:
+        """Return a callable that calls `function` in the run and under the span of this moment.
+
+        Give it to a thread, to an executor, or, if the function can be pickled, to another process,
+        whose tracer then continues this very run.
+        """
+        return cast("_Function", Propagated(function, take_spots((self._recorder,))))
+
     # Delivery
 
     def flush(self, *, timeout_s: float = 10.0) -> FlushResult:
@@ -303,8 +370,10 @@ class Tracer:
     def shutdown(self, *, timeout_s: float | None = None) -> FlushResult:
         """Deliver what can be delivered within `timeout_s` and stop; what comes later is dropped.
 
-        None means `AGENTTRACE_SHUTDOWN_TIMEOUT_S`. The end of the program calls this by itself.
+        None means `AGENTTRACE_SHUTDOWN_TIMEOUT_S`. Integrations are turned off. The end of the
+        program delivers by itself.
         """
+        self.uninstrument()
         limit = self._settings.shutdown_timeout_s if timeout_s is None else timeout_s
         return self._recorder.hub.shutdown(timeout_s=limit)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from agenttrace.calls import wrap_async_generator, wrap_coroutine, wrap_function, wrap_generator
 from agenttrace.errors import ConfigurationError
 from agenttrace.signature import make_bind
-from agenttrace.span import Spec
-from agenttrace.streams import wrap_async_generator, wrap_coroutine, wrap_function, wrap_generator
+from agenttrace.spec import Spec
 from agenttrace.tracer import Tracer, read_span_type
 from agenttrace.usage import read_rates
 from agenttrace.wire import SpanType
@@ -52,6 +52,8 @@ def trace(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record calls as spans of any type.
 
@@ -64,6 +66,10 @@ def trace(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
         effect: what the body does to the world: `none`, `read`, `write` or `unknown`.
         replay_key: the user's own key for matching in a replay: a text, or a function of the same
             arguments that returns one.
+        boundary: whether a replay serves the call from the record instead of running it; None is
+            what its type says (calls of models and tools, and retrievals, are served).
+        stream: whether what is returned is recorded until it ends: None finds out, False never,
+            True takes any iterable for a stream.
 
     Raises:
         ConfigurationError: for a span type or an effect that does not exist.
@@ -77,6 +83,8 @@ def trace(  # noqa: PLR0913 -- what a wrapper may be told, each by its name
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
     )
 
 
@@ -88,6 +96,8 @@ def trace_tool(  # noqa: PLR0913 -- as trace
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record calls of a tool. Its effect is `unknown` unless it is given. Arguments as `trace`."""
     return _make_decorator(
@@ -98,6 +108,8 @@ def trace_tool(  # noqa: PLR0913 -- as trace
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
     )
 
 
@@ -112,6 +124,8 @@ def trace_llm(  # noqa: PLR0913 -- as trace
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record calls of a model, with tokens and cost as far as they are known.
 
@@ -133,6 +147,8 @@ def trace_llm(  # noqa: PLR0913 -- as trace
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
         model=model,
         rates=None if rates.prompt is None and rates.completion is None else rates,
     )
@@ -146,6 +162,8 @@ def trace_retrieval(  # noqa: PLR0913 -- as trace
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record retrievals: a parameter `query` in, a list of documents (`id content score`) out."""
     return _make_decorator(
@@ -156,6 +174,8 @@ def trace_retrieval(  # noqa: PLR0913 -- as trace
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
     )
 
 
@@ -167,6 +187,8 @@ def trace_decision(  # noqa: PLR0913 -- as trace
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record decisions: best a parameter `options` in, a dict with `chosen` and `reason` out."""
     return _make_decorator(
@@ -177,6 +199,8 @@ def trace_decision(  # noqa: PLR0913 -- as trace
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
     )
 
 
@@ -188,6 +212,8 @@ def trace_agent(  # noqa: PLR0913 -- as trace
     capture_output: bool = True,
     effect: str | None = None,
     replay_key: str | Callable[..., str] | None = None,
+    boundary: bool | None = None,
+    stream: bool | None = None,
 ) -> Decorator:
     """Record an agent's own calls: a span that holds the agent's steps. Arguments as `trace`."""
     return _make_decorator(
@@ -198,6 +224,8 @@ def trace_agent(  # noqa: PLR0913 -- as trace
         capture_output=capture_output,
         effect=effect,
         replay_key=replay_key,
+        boundary=boundary,
+        stream=stream,
     )
 
 
@@ -210,6 +238,8 @@ def _make_decorator(  # noqa: PLR0913 -- as trace
     capture_output: bool,
     effect: str | None,
     replay_key: str | Callable[..., str] | None,
+    boundary: bool | None,
+    stream: bool | None,
     model: str | None = None,
     rates: Rates | None = None,
 ) -> Decorator:
@@ -230,6 +260,8 @@ def _make_decorator(  # noqa: PLR0913 -- as trace
             capture_input=capture_input,
             capture_output=capture_output,
             function=function,
+            boundary=boundary,
+            stream=stream,
         )
 
     # A wrong effect is told where it is written, not at the first function.

@@ -2,80 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pty
-import subprocess
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 import agenttrace
 
+from .conftest import Done, run
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-ROOT_ENVIRONMENT = {
-    key: value for key, value in os.environ.items() if not key.startswith("AGENTTRACE_")
-}
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*args: str, site: Path | None = None, **variables: str) -> Done:
-    """Run `agenttrace` as a user does, with the plugins under `site` installed."""
-    environment = {**ROOT_ENVIRONMENT, "COLUMNS": "100", **variables}
-    if site is not None:
-        environment["PYTHONPATH"] = str(site)
-    done = subprocess.run(
-        [sys.executable, "-m", "agenttrace", *args],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """Return a folder with an installed plugin of four commands, two of them broken."""
-    (tmp_path / "greet_hooks.py").write_text(
-        "from agenttrace.plugins import CommandSpec, hookimpl\n"
-        "@hookimpl\n"
-        "def agenttrace_cli():\n"
-        "    yield CommandSpec(name='greet', summary='Say hello.', target='greet_code:greet')\n"
-        "    yield CommandSpec(name='group', summary='Several.', target='greet_code:app')\n"
-        "    yield CommandSpec(name='broken', summary='Never.', target='greet_code:nothing')\n"
-        "    yield CommandSpec(name='absent', summary='Never.', target='no_such_module:x')\n"
-    )
-    (tmp_path / "greet_code.py").write_text(
-        "import sys, typer\n"
-        "print('imported', file=sys.stderr)\n"
-        "def greet(name: str, loud: bool = False) -> None:\n"
-        "    '''Say hello to NAME.'''\n"
-        "    print('HELLO' if loud else 'hello', name)\n"
-        "    if name == 'nobody': raise typer.Exit(3)\n"
-        "app = typer.Typer()\n"
-        "@app.command()\n"
-        "def one() -> None:\n"
-        "    print('one')\n"
-        "@app.command()\n"
-        "def two() -> None:\n"
-        "    print('two')\n"
-    )
-    info = tmp_path / "greet-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Name: greet\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[agenttrace]\ngreet = greet_hooks\n")
-    return tmp_path
 
 
 def test_the_version_is_printed() -> None:
@@ -135,40 +71,6 @@ def test_a_command_whose_code_is_missing_is_one_line(site: Path, command: str, r
     assert "Traceback" not in done.err
 
 
-def test_plugins_as_json(site: Path) -> None:
-    """Names, distributions, versions, hooks, exporters, commands, and nothing else."""
-    done = run("plugins", "--json", site=site, AGENTTRACE_PLUGINS="greet")
-    report = json.loads(done.out)
-    assert (done.code, done.err) == (0, "")
-    assert sorted(report) == ["commands", "exporters", "failures", "plugins"]
-    assert report["failures"] == []
-    assert report["plugins"][1] == {
-        "name": "greet",
-        "distribution": "greet",
-        "version": "1.0",
-        "hooks": ["agenttrace_cli"],
-    }
-    assert [each["name"] for each in report["exporters"]] == ["console", "http", "jsonl", "memory"]
-    assert [each["name"] for each in report["commands"]] == [
-        "absent",
-        "broken",
-        "greet",
-        "group",
-        "plugins",
-    ]
-
-
-def test_a_plugin_that_failed_is_listed_with_its_reason(site: Path) -> None:
-    """Exit code 1, and other commands point to it."""
-    (site / "greet_hooks.py").write_text("raise ValueError('broken on purpose')\n")
-    done = run("plugins", site=site, AGENTTRACE_PLUGINS="greet")
-    assert done.code == 1
-    assert "greet (greet 1.0): import failed: ValueError: broken on purpose\n" in done.out
-    unknown = run("greet", site=site, AGENTTRACE_PLUGINS="greet")
-    assert unknown.code == 2
-    assert "a plugin that failed to load: greet" in " ".join(unknown.err.split())
-
-
 def test_strict_plugins_stop_the_command_in_one_line(site: Path) -> None:
     """Used in builds."""
     (site / "greet_hooks.py").write_text("raise ValueError('broken on purpose')\n")
@@ -177,29 +79,3 @@ def test_strict_plugins_stop_the_command_in_one_line(site: Path) -> None:
     assert done.err.splitlines() == [
         "agenttrace: plugin greet (greet 1.0): import failed: ValueError: broken on purpose"
     ]
-
-
-def test_piped_output_has_no_colour_and_no_broken_lines(site: Path) -> None:
-    """It is for grep."""
-    done = run("plugins", site=site, COLUMNS="20", AGENTTRACE_PLUGINS="greet")
-    assert "\x1b[" not in done.out
-    assert "  console  prints a line for each span that ends, on standard error\n" in done.out
-
-
-def test_a_terminal_gets_colour() -> None:
-    """Headings stand out where a person reads."""
-    leader, follower = pty.openpty()
-    try:
-        environment = {**ROOT_ENVIRONMENT, "TERM": "xterm", "AGENTTRACE_PLUGINS": ""}
-        environment.pop("NO_COLOR", None)
-        done = subprocess.run(
-            [sys.executable, "-m", "agenttrace", "plugins"],
-            stdout=follower,
-            env=environment,
-            check=True,
-        )
-        assert done.returncode == 0
-        assert b"\x1b[1mPlugins\x1b[0m" in os.read(leader, 65536)
-    finally:
-        os.close(leader)
-        os.close(follower)

@@ -84,40 +84,42 @@ def test_a_hostile_subclass_is_read_without_running_it(
     assert json.loads(encoded.text) == expected
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError, SystemExit, GeneratorExit, MemoryError, RecursionError, BaseException]
-)
-def test_a_property_that_raises_is_unreadable(error: type[BaseException]) -> None:
-    """A dataclass whose field is a property runs user code; what it raises is contained."""
+def test_a_property_never_runs() -> None:
+    """A dataclass whose field is a property says nothing of it: only the property's code knows."""
 
     @dataclasses.dataclass
     class Odd:
         good: int = 1
         bad: int = 2
 
-    def read(self: object) -> NoReturn:
-        raise error
-
-    Odd.bad = property(read, lambda self, value: None)  # type: ignore[assignment]  # the point
+    Odd.bad = property(blow, lambda self, value: None)  # type: ignore[assignment]  # the point
     frozen = freeze(Odd())
     assert frozen.fidelity == "opaque"
     encoded = encode(frozen, max_bytes=9999)
     assert encoded.text == b'{"good":1,"bad":{"$opaque":"unreadable"}}'
 
 
-def test_ctrl_c_is_the_user_s() -> None:
-    """A KeyboardInterrupt that comes while a value is read goes on to the program."""
+def test_a_default_of_the_class_is_read() -> None:
+    """A field that no object was given has the value that its class has."""
 
     @dataclasses.dataclass
-    class Odd:
-        bad: int = 2
+    class Part:
+        number: int = 7
 
-    def read(self: object) -> NoReturn:
+    part = Part()
+    del part.number
+    assert encode(freeze(part), max_bytes=9999).text == b'{"number":7}'
+
+
+def test_ctrl_c_is_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A KeyboardInterrupt that comes while a value is read goes on to the program."""
+
+    def interrupt(*_args: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    Odd.bad = property(read, lambda self, value: None)  # type: ignore[assignment]  # the point
+    monkeypatch.setattr("agenttrace.encoding.freeze.Walk.read", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        freeze(Odd())
+        freeze((1,))
 
 
 def test_a_lying_metaclass_is_named_object() -> None:
@@ -140,7 +142,7 @@ def test_a_mock_has_no_fields() -> None:
 
 
 def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second of the thread's own time: a walk that takes longer ends, says so, has no hash."""
+    """50 ms of the thread's own time: a walk that takes longer ends, says so, has no hash."""
 
     @dataclasses.dataclass
     class Slow:
@@ -149,7 +151,7 @@ def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
     def tick() -> float:
-        now[0] += 0.2
+        now[0] += 0.01
         return now[0]
 
     monkeypatch.setattr("agenttrace.encoding.freeze.thread_time", tick)
@@ -158,25 +160,6 @@ def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = encode(frozen, max_bytes=10**7, with_hash=True)
     assert b'{"$cut":"time"}' in encoded.text
     assert encoded.hash is None
-
-
-def test_slow_fields_are_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An object of a thousand properties is not read to its end when each takes its time."""
-    now = [0.0]
-    names = [f"field_{n}" for n in range(1_000)]
-
-    def read(_self: object) -> int:
-        now[0] += 0.01
-        return 1
-
-    slow = dataclasses.make_dataclass("slow", names)
-    value = slow(*names)
-    for name in names:
-        setattr(slow, name, property(read))
-    monkeypatch.setattr("agenttrace.encoding.freeze.thread_time", lambda: now[0])
-    frozen = freeze(value)
-    assert (frozen.fidelity, frozen.is_whole) == ("truncated", False)
-    assert now[0] < 5
 
 
 def test_a_busy_machine_changes_no_hash() -> None:
@@ -214,7 +197,7 @@ def test_what_cannot_be_walked_has_no_hash(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_args: object) -> NoReturn:
         raise RuntimeError("dictionary changed size during iteration")
 
-    monkeypatch.setattr("agenttrace.encoding.freeze._Walk.read", fail)
+    monkeypatch.setattr("agenttrace.encoding.freeze.Walk.read", fail)
     encoded = encode(freeze([{1}]), max_bytes=9999, with_hash=True)
     assert (encoded.text, encoded.hash) == (b'{"$opaque":"builtins.list"}', None)
 

@@ -11,6 +11,7 @@ import pytest
 
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import Settings
+from agenttrace.testing import check_plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +68,14 @@ BUILTIN_EXPORTERS = ["console", "http", "jsonl", "memory"]
 def names(specs: Iterable[Spec]) -> list[str]:
     """Return the names of specs."""
     return [spec.name for spec in specs]
+
+
+def find(plugin: object, **given: Any) -> list[str]:
+    """Return the findings of check_plugin, without their numbers."""
+    try:
+        check_plugin(plugin, name="mine", **given)
+    except AssertionError as error:
+        title, *lines = str(error).splitlines()
+        assert title == f"mine: {len(lines)} finding{'s' if len(lines) > 1 else ''}"
+        return [line.partition(". ")[2] for line in lines]
+    return []

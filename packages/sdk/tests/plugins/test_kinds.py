@@ -99,7 +99,7 @@ def test_a_plugin_adds_things_of_each_kind(kind: type[Any]) -> None:
     assert [id(spec) for spec in found] == [id(first), id(second)]
     assert manager.failures() == []
     assert (manager.find_plugin(first), manager.find_plugin(second)) == ("plugin1", "plugin0")
-    assert manager.find_plugin(make(kind, "first")) == ""
+    assert manager.find_plugin(make(kind, "third")) == ""
 
 
 def _other(kind: type[Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -11,6 +13,12 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from agenttrace import __version__
+from agenttrace.cli.output import (
+    EXIT_INTERRUPTED,
+    end_without_reader,
+    flush_output,
+    warn,
+)
 from agenttrace.errors import AgentTraceError
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import read_settings
@@ -20,12 +28,11 @@ if TYPE_CHECKING:
 
     from agenttrace.plugins.specs import CommandSpec
 
-EXIT_DONE: Final = 0
-EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130
-
 # Commands of distributions that may not be installed.
 _ELSEWHERE: Final = {"serve": "agenttrace-server"}
+
+# What a write to standard output fails with; an error about a file by its name is another one.
+_OUTPUT_ERRORS: Final = frozenset({errno.ENOSPC, errno.EPIPE, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _EXAMPLES: Final = """\
 The flight recorder for AI agents.
@@ -33,6 +40,12 @@ The flight recorder for AI agents.
 Examples:
 
   agenttrace serve                 start the server and its dashboard
+
+  agenttrace runs                  list the runs in ./traces.jsonl
+
+  agenttrace show last             show the newest one as a tree
+
+  agenttrace tail                  follow what is being recorded
 
   agenttrace plugins               list the plugins that were found
 """
@@ -153,13 +166,32 @@ def _root(
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command and exit with its code: 0 done, 2 usage or a plugin's broken command."""
+    """Run the command and exit with its code; docs/cli.md lists them.
+
+    A reader of standard output that goes away ends it quietly, an output that cannot be written
+    with one line and code 4.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name must not fail where the encoding is poor
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run(args)
+    except OSError as error:
+        # Only a command that prints by itself gets here: ours end through `cli.output`.
+        if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+            raise
+        end_without_reader(error)
+    finally:
+        flush_output()
+
+
+def _run(args: Sequence[str] | None) -> None:
     settings = read_settings()
     try:
         command = build(PluginManager(settings=settings))
         command.main(args=None if args is None else list(args), prog_name="agenttrace")
     except AgentTraceError as error:
-        print(f"agenttrace: {error}", file=sys.stderr)  # noqa: T201 -- a command's voice
-        sys.exit(EXIT_USAGE)
+        warn(str(error))
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

@@ -7,24 +7,21 @@ from enum import Enum
 from hashlib import sha256
 from marshal import loads
 from math import isfinite
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import orjson
 
 from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
+from agenttrace.encoding.shown import show
 from agenttrace.encoding.snapshot import Encoded, Snapshot, Whole
-from agenttrace.encoding.tree import (
-    MAX_DEPTH,
-    MAX_TEXT_CHARS,
-    SHOWN_TAGS,
-    Frozen,
-    Pairs,
-    Tag,
-    Tree,
-)
+from agenttrace.encoding.tree import MAX_DEPTH, MAX_TEXT_CHARS, Frozen, pick_worse
 from agenttrace.usage import count_text_bytes
 from agenttrace.wire import Fidelity
+
+if TYPE_CHECKING:
+    from agenttrace.encoding.fidelity import RoundTrip
+    from agenttrace.encoding.tree import Tree
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
 _CONTAINERS: Final = frozenset({list, dict})
@@ -43,38 +40,111 @@ class _Shape(Enum):
     TREE = "both are written from the frozen tree"
 
 
-def encode(snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False) -> Encoded:
+class Redactor(Protocol):
+    """What takes secrets out of values before they are written."""
+
+    def suspects(self, text: bytes, types: bytes | None = None) -> bool:
+        """Tell, quickly, whether a payload's texts may hold what has to be taken out."""
+
+    def redact(self, value: Any) -> Any:
+        """Return plain data without it; the same object when there is nothing to take out."""
+
+    def redact_tree(self, tree: Tree) -> Tree:
+        """Return a tree without it; the same object when there is nothing to take out."""
+
+
+class Policy(NamedTuple):
+    """What a recorder does with a payload beside writing it."""
+
+    round_trip: RoundTrip | None = None
+    redactor: Redactor | None = None
+
+
+_NO_POLICY: Final = Policy()
+
+
+def encode(
+    snapshot: Snapshot, *, max_bytes: int, with_hash: bool = False, policy: Policy = _NO_POLICY
+) -> Encoded:
     """Return the payload of a snapshot; its text has at most `max_bytes` bytes."""
     if isinstance(snapshot, Encoded):
         return snapshot
+    writing = _Writing(max_bytes, with_hash, policy)
     if isinstance(snapshot, Frozen):
-        return _encode_tree(snapshot, max_bytes=max_bytes, with_hash=with_hash)
+        return _encode_tree(snapshot, writing)
     value = loads(snapshot)  # noqa: S302 -- our own bytes, made in this process a moment ago
     shape = _find_shape(value, len(snapshot))
     if shape is not _Shape.TREE:
         try:
             text = orjson.dumps(value)
         except TypeError:  # a lone surrogate, or an integer beyond 64 bits
-            return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
-        canonical = _sort_keys(value, text, shape) if with_hash else None
-        return _finish(text, Fidelity.EXACT, canonical, max_bytes=max_bytes, value=value)
-    return _encode_tree(freeze(value), max_bytes=max_bytes, with_hash=with_hash)
+            return _encode_tree(freeze(value), writing)
+        return _encode_plain(value, text, shape, writing)
+    return _encode_tree(freeze(value), writing)
 
 
-def _encode_tree(frozen: Frozen, *, max_bytes: int, with_hash: bool) -> Encoded:
-    value = show(frozen.tree)
-    text = write_json(value)
+class _Writing(NamedTuple):
+    max_bytes: int
+    with_hash: bool
+    policy: Policy
+
+
+def _encode_plain(value: Any, text: bytes, shape: _Shape, writing: _Writing) -> Encoded:
+    fidelity = Fidelity.EXACT
+    redactor = writing.policy.redactor
+    if redactor is not None and redactor.suspects(text):
+        redacted = redactor.redact(value)
+        if redacted is not value:
+            value, text, fidelity = redacted, orjson.dumps(redacted), Fidelity.REDACTED
+    canonical = _sort_keys(value, text, shape) if writing.with_hash else None
+    return _finish(text, fidelity, canonical, max_bytes=writing.max_bytes, value=value)
+
+
+def _encode_tree(frozen: Frozen, writing: _Writing) -> Encoded:
+    shown = show(frozen.tree)
+    text = write_json(shown.value)
+    types = write_json(shown.types) if shown.types else None
+    fidelity = frozen.fidelity
+    redactor = writing.policy.redactor
+    if redactor is not None and redactor.suspects(text, types):
+        tree = redactor.redact_tree(frozen.tree)
+        if tree is not frozen.tree:
+            fidelity = pick_worse(fidelity, Fidelity.REDACTED)
+            frozen = Frozen(tree, fidelity, frozen.size, is_whole=frozen.is_whole)
+            shown = show(tree)
+            text = write_json(shown.value)
+            types = write_json(shown.types) if shown.types else None
+    if types is not None and len(text) + len(types) > writing.max_bytes:
+        types = None
+    elif fidelity is Fidelity.STRUCTURAL and types is not None:
+        round_trip = writing.policy.round_trip
+        if round_trip is not None and round_trip.holds(frozen, shown, text, types):
+            fidelity = Fidelity.EXACT
     # What was left out is not in the tree: a hash of the rest would be that of other values too.
-    canonical = write_canonical(frozen.tree).encode() if with_hash and frozen.is_whole else None
-    return _finish(text, frozen.fidelity, canonical, max_bytes=max_bytes, value=value)
+    with_hash = writing.with_hash and frozen.is_whole
+    canonical = write_canonical(frozen.tree).encode() if with_hash else None
+    return _finish(
+        text,
+        fidelity,
+        canonical,
+        max_bytes=writing.max_bytes,
+        value=shown.value,
+        types=types,
+    )
 
 
-def _finish(
-    text: bytes, fidelity: Fidelity, canonical: bytes | None, *, max_bytes: int, value: Any
+def _finish(  # noqa: PLR0913 -- a payload's parts, each by its name
+    text: bytes,
+    fidelity: Fidelity,
+    canonical: bytes | None,
+    *,
+    max_bytes: int,
+    value: Any,
+    types: bytes | None = None,
 ) -> Encoded:
     input_hash = None if canonical is None else sha256(canonical).hexdigest()
     if len(text) <= max_bytes:
-        return Encoded(text, fidelity.value, input_hash=input_hash)
+        return Encoded(text, fidelity.value, input_hash=input_hash, types=types)
     whole = value.encode() if type(value) is str else text
     preview = whole[: max_bytes // _PREVIEW_SHARE].decode("utf-8", "ignore")
     shown = orjson.dumps(preview)
@@ -171,36 +241,6 @@ def _sort_keys(value: Any, text: bytes, shape: _Shape) -> bytes:
     if shape is _Shape.ODD_FLOAT or b'"$' in text:
         return write_canonical(value).encode()
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if b"{" in text else text
-
-
-def show(tree: Tree) -> Any:
-    """Return what a payload shows of a tree: its content, with tags only where JSON has none."""
-    if isinstance(tree, list):
-        return [show(item) for item in tree]
-    if isinstance(tree, dict):
-        return {key: show(item) for key, item in tree.items()}
-    if isinstance(tree, Tag):
-        value = show(tree.value)
-        return {f"${tree.tag}": value} if tree.tag in SHOWN_TAGS else value
-    if isinstance(tree, Pairs):
-        return _show_pairs(tree)
-    return tree
-
-
-def _show_pairs(pairs: Pairs) -> Any:
-    shown = [(show(key), show(value)) for key, value in pairs.items]
-    keys = {_show_key(key) for key, _ in shown}
-    if len(keys) == len(shown) and None not in keys:
-        return {str(_show_key(key)): value for key, value in shown}
-    return [[key, value] for key, value in shown]
-
-
-def _show_key(key: Any) -> str | None:
-    if isinstance(key, str):
-        return key
-    if key is None or isinstance(key, bool | int | float):
-        return json.dumps(key)
-    return None
 
 
 def write_json(value: Any) -> bytes:

@@ -1,30 +1,48 @@
 """The caller's share of encoding: one copy of the value as it is now, as cheap as can be.
 
 Plain data (None, bool, int, float, str, bytes, and list, tuple, set, dict of them, exact types
-only) is copied by `marshal`, which is C and runs no code of the value's (0.2 µs for a small call,
-0.9 µs for 8 KiB; the same walk in Python costs 20 times that). It writes any buffer as bytes, so
-where its copy may hold bytes the types are looked at (0.15 µs to find out, 1 µs to look). Whatever
-else there is goes through `freeze`. The worker makes text, hash and payload from the copy.
+only) is copied by `marshal`, which is C and runs no code of the value's. It writes any buffer as
+bytes, so a copy that may hold bytes is no proof: then the types of the value are looked at, level
+by level. A short copy is searched for the mark of bytes first, which costs less; in a long one the
+search costs more than the look. Whatever is not plain goes through `freeze`. The worker makes text,
+hash and payload from the copy.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from gc import get_referents
 from marshal import dumps
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agenttrace.encoding.tree import MAX_DEPTH, Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EAGER_BYTES: Final = 8 * 1024 * 1024
 """A copy larger than this is cut to a payload at once, so that the queue's memory stays bounded."""
 
 
-# marshal's mark of bytes (with and without the bit for "shared") and a length below 16 MiB, whose
-# last byte is 0. It begins with the 0, which is rare in text and which memchr finds.
-_BYTES_MARK: Final = re.compile(rb"\x00(?<=[s\xf3].{3}\x00)", re.DOTALL)
+_SHORT_BITS: Final = 10
 _SCALARS: Final = frozenset({str, int, bool, type(None), float, bytes, complex})
 _PLAIN: Final = _SCALARS | {list, dict, tuple, set, frozenset}
+_MANY: Final = 4096
+
+
+@cache  # the first copies compile it, not the import
+def _find_search(bits: int) -> Callable[[bytes], object]:
+    """Return the search for bytes in a copy whose length has so many bits; None means no bytes.
+
+    It looks for marshal's mark of bytes (with and without the bit for "shared") and a length that
+    is less than the copy's. A text that ends in "s" and a count behind it look alike, but make a
+    length that is mostly too large. A mark always ends in a 0: that is rare in text, so the search
+    begins with it.
+    """
+    high = (1 << max(0, bits - 8)) - 1
+    mark = rb"\x00(?<=[s\xf3].[\x00-\x%02x]\x00\x00)" % high
+    return re.compile(mark, re.DOTALL).search
 
 
 class Whole(NamedTuple):
@@ -36,9 +54,12 @@ class Whole(NamedTuple):
 
 
 class Encoded:
-    """A payload's parts, and the hash of the canonical form where one was asked for and known."""
+    """A payload's parts, and the hash of the canonical form where one was asked for and known.
 
-    __slots__ = ("fidelity", "hash", "size", "text", "whole")
+    `types` is the JSON text of the types that the value's JSON text lacks; None when it lacks none.
+    """
+
+    __slots__ = ("fidelity", "hash", "size", "text", "types", "whole")
 
     def __init__(
         self,
@@ -47,12 +68,14 @@ class Encoded:
         *,
         whole: Whole | None = None,
         input_hash: str | None = None,
+        types: bytes | None = None,
     ) -> None:
         self.text = text
+        self.types = types
         self.fidelity = fidelity
         self.whole = whole
         self.hash = input_hash
-        self.size = len(text)
+        self.size = len(text) + (0 if types is None else len(types))
 
 
 Snapshot: TypeAlias = bytes | Frozen | Encoded
@@ -67,10 +90,14 @@ def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
         raise
     except BaseException:  # noqa: BLE001 -- ValueError for what is not plain; a __buffer__ may raise anything
         return _freeze(value)
-    is_large = len(data) > EAGER_BYTES
-    if (is_large or _BYTES_MARK.search(data)) and not _is_plain(value):
+    if type(value) is str:
+        is_plain = True
+    else:
+        bits = len(data).bit_length()
+        is_plain = (bits <= _SHORT_BITS and _find_search(bits)(data) is None) or _is_plain(value)
+    if not is_plain:
         return _freeze(value)
-    if is_large:
+    if len(data) > EAGER_BYTES:
         from agenttrace.encoding.payload import encode  # noqa: PLC0415 -- rare, and needs orjson
 
         return encode(data, max_bytes=max_bytes, with_hash=True)
@@ -81,13 +108,13 @@ def _is_plain(value: object) -> bool:
     """Tell whether a value that `marshal` took is of plain types only, as deep as it is read."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        kinds = set(map(type, level))
-        if not kinds <= _PLAIN:
-            return False
-        if kinds <= _SCALARS:
+        if _SCALARS.issuperset(map(type, level)):
             return True
-        # Each part once: a few that are shared can stand for billions.
-        level = get_referents(*dict(zip(map(id, level), level, strict=True)).values())
+        if not _PLAIN.issuperset(map(type, level)):
+            return False
+        level = get_referents(*level)
+        if len(level) > _MANY:  # each part once: a few that are shared can stand for billions
+            level = list(dict(zip(map(id, level), level, strict=True)).values())
     return True
 
 

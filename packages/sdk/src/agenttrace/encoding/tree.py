@@ -14,9 +14,9 @@ from agenttrace.wire import Fidelity
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
 MAX_TEXT_CHARS: Final = 32 * 1024 * 1024
-MAX_CPU_SECONDS: Final = 1.0
-"""The thread's own, and thirty times what MAX_NODES cost: a busy machine does not bring a value to
-it, only slow code in a value does."""
+MAX_CPU_SECONDS: Final = 0.05
+"""The thread's own, and about twice what MAX_NODES cost on a slow machine: a busy one does not
+bring a value to it."""
 
 FLOAT: Final = "float"
 BYTES: Final = "bytes"
@@ -25,19 +25,38 @@ TEXT: Final = "text"
 OPAQUE: Final = "opaque"
 CYCLE: Final = "cycle"
 CUT: Final = "cut"
+SHOWN: Final = "shown"
+"""The type of what is shown by its content and cannot be made again from it."""
+STATE: Final = frozenset({"attributes", "private"})
+"""The parts of a tag's `extra` that hold values; the others hold names and figures."""
 SHOWN_TAGS: Final = frozenset({FLOAT, BYTES, TEXT, OPAQUE, CYCLE, CUT})
 """Tags that JSON has no content for without them: a payload shows these as `{"$tag": value}`."""
 
 
 class Tag:
-    """A value whose type JSON does not have: `tag` says which, `name` which class, if any."""
+    """A value whose type JSON does not have: `tag` says which, `name` which class, if any.
 
-    __slots__ = ("name", "tag", "value")
+    These three are what the canonical form knows. `type` is for the map beside a payload: the
+    kind and class that decoding goes by, such as `dataclass shop:Order`; empty when there is
+    nothing to say. `extra` is what decoding needs besides, such as fields that are no content.
+    """
 
-    def __init__(self, tag: str, value: Tree, name: str | None = None) -> None:
+    __slots__ = ("extra", "name", "tag", "type", "value")
+
+    def __init__(
+        self,
+        tag: str,
+        value: Tree,
+        name: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 -- the wire format's word, given by keyword only
+        extra: dict[str, Tree] | None = None,
+    ) -> None:
         self.tag = tag
         self.value = value
         self.name = name
+        self.type = tag if type is None else type
+        self.extra = extra
 
 
 class Pairs:
@@ -55,7 +74,8 @@ _RANK: Final = {
     Fidelity.EXACT: 0,
     Fidelity.STRUCTURAL: 1,
     Fidelity.OPAQUE: 2,
-    Fidelity.TRUNCATED: 3,
+    Fidelity.REDACTED: 3,
+    Fidelity.TRUNCATED: 4,
 }
 
 

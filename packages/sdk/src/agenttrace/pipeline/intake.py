@@ -11,7 +11,7 @@ from collections import Counter, deque
 from time import sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from agenttrace.run import RunSnapshot
+from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import SpanStart
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Intake:
             or self._bytes + size > self.max_bytes - self.max_bytes * (8 - parts) // 8
         ):
             self._refused[QUEUE_FULL] += 1
+            _note_gap(item)
         else:
             self._items.append(entry)
             self._bytes += size
@@ -260,6 +261,14 @@ class Intake:
                 held=self.held,
                 size_bytes=self._bytes,
             )
+
+
+def _note_gap(item: Item) -> None:
+    """Let the run say at its end that a record is missing; what a start says, the end repeats."""
+    if not isinstance(item, SpanStart):
+        run: object = getattr(item, "run", None)
+        if isinstance(run, Run):
+            run.is_complete = False
 
 
 def _find_share(item: Item) -> int:

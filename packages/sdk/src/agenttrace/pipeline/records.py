@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+# resource is imported here for its user: imported by a worker it could be half so when it forks.
+from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace import semconv
 from agenttrace.encoding.payload import encode
 from agenttrace.failures import Failure, write_failure
-from agenttrace.run import RunSnapshot
+from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import (
     ESTIMATE_METHOD,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agenttrace.pipeline.intake import Item
 
 _JSON: Final = "json"
+_CODECS: Final = (b"json", b"typed")
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}
 _OUTCOME_TEXTS: Final = {
     outcome: b',"outcome":"%b"' % outcome.value.encode() for outcome in Outcome
@@ -91,6 +92,8 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
         parts.append(b',"replay_key":' + orjson.dumps(span.replay_key))
     if fn_hash:
         parts.append(b',"fn_hash":"%b"' % fn_hash)
+    if spec.boundary is not None:
+        parts.append(b',"boundary":true' if spec.boundary else b',"boundary":false')
     if span.input is not None:
         encoded = _encode(span, "input", with_hash=True)
         _add_payload(b',"input":', encoded, parts)
@@ -124,6 +127,8 @@ def _write_span_end(span: Span) -> bytes:
         rest["error"] = write_failure(span.error)
     if span.model is not None:
         rest["model"] = span.model
+    if span.links:
+        rest["links"] = span.links
     attributes = dict(span.attributes) if span.attributes else {}
     _add_usage(span, rest, attributes)
     if attributes:
@@ -133,7 +138,10 @@ def _write_span_end(span: Span) -> bytes:
 
 def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:
     fidelity = encoded.fidelity.encode()
-    parts += (key, b'{"value":', encoded.text, b',"codec":"json","fidelity":"%b"' % fidelity)
+    codec = _CODECS[encoded.types is not None]
+    parts += (key, b'{"value":', encoded.text, b',"codec":"%b","fidelity":"%b"' % (codec, fidelity))
+    if encoded.types is not None:
+        parts += (b',"types":', encoded.types)
     whole = encoded.whole
     if whole is not None:
         digest = whole.json_sha256.encode()
@@ -193,6 +201,8 @@ def _build_event(event: Event) -> dict[str, Any]:
     }
     if event.span_id is not None:
         record["span_id"] = event.span_id
+    if event.offset_ns is not None:
+        record["offset_ns"] = event.offset_ns
     body = event.body
     if isinstance(body, Failure):
         failure = write_failure(body)
@@ -202,8 +212,7 @@ def _build_event(event: Event) -> dict[str, Any]:
             "fidelity": Fidelity.STRUCTURAL.value,
         }
     elif body is not None:
-        encoded = encode(body, max_bytes=event.run.recorder.max_payload_bytes)
-        record["body"] = _write_payload(encoded)
+        record["body"] = _write_payload(_encode_snapshot(event.run, body))
     return record
 
 
@@ -223,37 +232,57 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
     if snapshot.status is not RunStatus.STARTED:
         record["end_ns"] = run.start_ns + snapshot.duration_ns
         record["duration_ns"] = snapshot.duration_ns
-    limit = run.recorder.max_payload_bytes
-    if snapshot.input is not None:
-        record["input"] = _write_payload(encode(snapshot.input, max_bytes=limit))
-    if snapshot.output is not None:
-        record["output"] = _write_payload(encode(snapshot.output, max_bytes=limit))
-    if snapshot.error is not None:
-        record["error"] = write_failure(snapshot.error)
-    if snapshot.tags:
-        record["tags"] = snapshot.tags
-    if snapshot.attributes:
-        record["attributes"] = snapshot.attributes
+        record["complete"] = snapshot.is_complete
+    if snapshot.end_seq is not None:
+        record["end_seq"] = snapshot.end_seq
+    _add_run_contents(snapshot, record)
     resource = run.recorder.describe_resource()
     if resource:
         record["resource"] = resource
     return record
 
 
+def _add_run_contents(snapshot: RunSnapshot, record: dict[str, Any]) -> None:
+    run = snapshot.run
+    if snapshot.input is not None:
+        record["input"] = _write_payload(_encode_snapshot(run, snapshot.input))
+    if snapshot.output is not None:
+        record["output"] = _write_payload(_encode_snapshot(run, snapshot.output))
+    if snapshot.error is not None:
+        record["error"] = write_failure(snapshot.error)
+    if snapshot.tags:
+        record["tags"] = snapshot.tags
+    if snapshot.attributes:
+        record["attributes"] = snapshot.attributes
+    if snapshot.links:
+        record["links"] = snapshot.links
+
+
 def _encode(span: Span, field: str, *, with_hash: bool = False) -> Encoded:
     """Encode a span's input or output once; the text replaces the snapshot."""
-    snapshot: Snapshot = getattr(span, field)
-    encoded = encode(snapshot, max_bytes=span.run.recorder.max_payload_bytes, with_hash=with_hash)
+    encoded = _encode_snapshot(span.run, getattr(span, field), with_hash=with_hash)
     setattr(span, field, encoded)
     return encoded
+
+
+def _encode_snapshot(run: Run, snapshot: Snapshot, *, with_hash: bool = False) -> Encoded:
+    recorder = run.recorder
+    return encode(
+        snapshot,
+        max_bytes=recorder.max_payload_bytes,
+        with_hash=with_hash,
+        policy=recorder.policy,
+    )
 
 
 def _write_payload(encoded: Encoded) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "value": orjson.Fragment(encoded.text),
-        "codec": _JSON,
+        "codec": _CODECS[encoded.types is not None].decode(),
         "fidelity": encoded.fidelity,
     }
+    if encoded.types is not None:
+        payload["types"] = orjson.Fragment(encoded.types)
     if encoded.whole is not None:
         payload["bytes"] = encoded.whole.json_bytes
         payload["sha256"] = encoded.whole.json_sha256
@@ -267,19 +296,3 @@ def hash_source(function: Callable[..., object]) -> str:
     except (OSError, TypeError, ValueError):
         return ""
     return sha256(source.encode("utf-8", "replace")).hexdigest()
-
-
-def read_resource(service_name: str | None, version: str) -> dict[str, str | int]:
-    """Return who records here, under OpenTelemetry's resource names."""
-    program = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 -- text, not a file
-    if program in {"-c", "-m"}:  # python's own way to say that there is no program file
-        program = ""
-    return {
-        semconv.SERVICE_NAME: service_name or program or "python",
-        semconv.HOST_NAME: os.uname().nodename if hasattr(os, "uname") else "localhost",
-        semconv.PROCESS_PID: os.getpid(),
-        semconv.PROCESS_RUNTIME_NAME: sys.implementation.name,
-        semconv.PROCESS_RUNTIME_VERSION: sys.version.split()[0],
-        semconv.TELEMETRY_SDK_NAME: "agenttrace",
-        semconv.TELEMETRY_SDK_VERSION: version,
-    }

@@ -63,14 +63,23 @@ def agenttrace_integrations() -> Iterable[IntegrationSpec]:
 
 @hookimpl
 def agenttrace_cli() -> Iterable[CommandSpec]:
-    """Return `plugins`."""
-    return (
-        CommandSpec(
-            name="plugins",
-            summary="List the plugins that were found, and what failed and why.",
-            target="agenttrace.cli.plugins:list_plugins",
-        ),
+    """Return the commands that need no server."""
+    return tuple(
+        CommandSpec(name=name, summary=summary, target=f"agenttrace.cli.{target}")
+        for name, target, summary in _COMMANDS
     )
+
+
+_COMMANDS = (
+    ("export", "export:export_runs", "Write whole runs in the wire format."),
+    (
+        "plugins",
+        "plugins:list_plugins",
+        "List the plugins that were found, and what failed and why.",
+    ),
+    ("runs", "runs:list_runs", "List the runs of a recording, newest first."),
+    ("show", "show:show_run", "Show a run as a tree, with its tokens, costs and errors."),
+)
 
 
 def _make_jsonl(target: str, **_options: object) -> Exporter:

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from importlib.metadata import EntryPoint
 
+    from agenttrace.guard import Guard
     from agenttrace.pipeline.export import Exporter
     from agenttrace.plugins.claims import SpecT
+    from agenttrace.plugins.integrator import Integrator
     from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
     from agenttrace.plugins.specs import Spec
     from agenttrace.settings import Settings
+    from agenttrace.tracer import Tracer
 
 PROCESSOR_METHODS: Final = ("process", "flush")
 PRICE_TABLE_METHODS: Final = ("find_price",)
@@ -184,12 +187,21 @@ class PluginManager:
         ]
         return [(name, cast("PriceTableLike", each)) for name, each in made if each is not None]
 
+    def make_integrator(self, *, tracer: Tracer, guard: Guard) -> Integrator:
+        """Return what turns integrations on and off for `tracer`."""
+        from agenttrace.plugins.integrator import Integrator  # noqa: PLC0415 -- when it is called
+
+        return Integrator(manager=self, tracer=tracer, guard=guard)
+
     def find_plugin(self, spec: Spec) -> str:
         """Return the name of the plugin that a spec came from; empty when it came from none."""
-        for answers in self._answers.values():
-            for plugin, answer in answers:
-                if answer is spec:
-                    return plugin
+        answers = [each for answer in self._answers.values() for each in answer]
+        for plugin, answer in answers:
+            if answer is spec:
+                return plugin
+        for plugin, answer in answers:  # one that lost a claim is a copy
+            if type(answer) is type(spec) and answer.name == spec.name:
+                return plugin
         return ""
 
     def _make(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agenttrace.settings import Settings
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_CODEC: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _TYPE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -132,10 +133,11 @@ class ProcessorSpec(Spec):
 class CodecSpec(Spec):
     """How values of some types are written, and built again for a replay.
 
-    `types` are `"module:Qualname"` texts, compared with a value's class without importing anything.
-    `encode(value)` returns what JSON can hold, or other values that have a codec; `decode(content,
-    type)` returns an equal value again. `version` is recorded beside the value and grows when
-    `encode` writes another form; `decode` then reads both.
+    `types` are `"module:Qualname"` texts, compared with a value's class and its bases without
+    importing anything. `encode(value)` returns what JSON can hold, or other values, which are
+    recorded in turn; it runs where a value is captured, so it is quick. `decode(content, type)`
+    returns an equal value of that type. `version` is recorded beside the value and grows when
+    `encode` writes another form: a recording is decoded by its own version only.
     """
 
     types: tuple[str, ...]
@@ -149,6 +151,13 @@ class CodecSpec(Spec):
         _check_texts(self, "name", "summary")
         _check_functions(self, "encode", "decode")
         _check_tuple(self, "types", example="('acme.money:Money',)", pattern=_TYPE, least=1)
+        if not _CODEC.fullmatch(self.name):
+            raise TypeError(
+                f"CodecSpec.name is {_show(self.name)}; expected up to 64 letters, digits, '.', "
+                "'_' and '-'"
+            )
+        if any(text.startswith("builtins:") for text in self.types):
+            raise TypeError(f"CodecSpec.types is {_show(self.types)}; expected no built-in type")
         if type(self.version) is not int or self.version < 1:
             raise TypeError(f"CodecSpec.version is {_show(self.version)}; expected an int from 1")
 

@@ -80,11 +80,15 @@ class Fidelity(StrEnum):
 
 
 class Payload(TypedDict):
-    """A captured value. `bytes` and `sha256` describe the whole value where it was truncated."""
+    """A captured value. `bytes` and `sha256` describe the whole value where it was truncated.
+
+    `types` says, by JSON pointer, what JSON has no type for; present with the codec `typed`.
+    """
 
     value: JsonValue
     codec: str
     fidelity: str
+    types: NotRequired[dict[str, str | dict[str, JsonValue]]]
     bytes: NotRequired[int]
     sha256: NotRequired[str]
 
@@ -118,6 +122,14 @@ class CostRecord(TypedDict):
     source: Literal["reported", "price_table", "rates"]
 
 
+class LinkRecord(TypedDict):
+    """Another run, or a span of one, that a run or span has to do with."""
+
+    run_id: str
+    span_id: NotRequired[str]
+    attributes: NotRequired[dict[str, JsonValue]]
+
+
 class RunRecord(TypedDict):
     """A snapshot of a run."""
 
@@ -137,6 +149,9 @@ class RunRecord(TypedDict):
     tags: NotRequired[list[str]]
     attributes: NotRequired[dict[str, JsonValue]]
     resource: NotRequired[dict[str, JsonValue]]
+    links: NotRequired[list[LinkRecord]]
+    end_seq: NotRequired[int]
+    complete: NotRequired[bool]
     replayed_from: NotRequired[str]
     forked_at: NotRequired[int]
 
@@ -172,6 +187,8 @@ class SpanRecord(TypedDict):
     input_hash: NotRequired[str]
     hash_version: NotRequired[int]
     fn_hash: NotRequired[str]
+    links: NotRequired[list[LinkRecord]]
+    boundary: NotRequired[bool]
 
 
 class EventRecord(TypedDict):
@@ -184,6 +201,7 @@ class EventRecord(TypedDict):
     t_ns: int
     name: str
     span_id: NotRequired[str]
+    offset_ns: NotRequired[int]
     body: NotRequired[Payload]
 
 

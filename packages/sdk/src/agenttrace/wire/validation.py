@@ -36,6 +36,7 @@ from agenttrace.wire import (
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTRIBUTES: Final = 1024
 MAX_TAGS: Final = 64
+MAX_LINKS: Final = 128
 MAX_COST_USD: Final = Decimal(1_000_000)
 MAX_COST_DECIMALS: Final = 40
 
@@ -92,6 +93,10 @@ Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$
 Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_INT64)]
 Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+FlatValue: TypeAlias = str | int | float | bool | None
+FlatObject: TypeAlias = Annotated[
+    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
+]
 CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
 
 
@@ -101,9 +106,10 @@ class _Model(BaseModel):
 
 
 class ValidPayload(_Model):
-    """A captured value. `value_json` is the value's JSON text, byte for byte as it came."""
+    """A captured value. `…_json` fields hold JSON text, byte for byte as it came."""
 
     value_json: str
+    types_json: str | None = None
     codec: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     fidelity: Annotated[Fidelity, Field(strict=False)]
     bytes: Counter | None = None
@@ -139,6 +145,17 @@ class ValidCost(_Model):
     source: Literal["reported", "price_table", "rates"]
 
 
+class ValidLink(_Model):
+    """Another run, or a span of one."""
+
+    run_id: RunId
+    span_id: SpanId | None = None
+    attributes: FlatObject | None = None
+
+
+Links: TypeAlias = Annotated[list[ValidLink], Field(max_length=MAX_LINKS)]
+
+
 class ValidRun(_Model):
     """A checked snapshot of a run. `…_json` fields hold JSON text as it came."""
 
@@ -157,6 +174,9 @@ class ValidRun(_Model):
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
     attributes_json: str | None = None
     resource_json: str | None = None
+    links: Links | None = None
+    end_seq: Counter | None = None
+    complete: bool | None = None
     replayed_from: RunId | None = None
     forked_at: Counter | None = None
 
@@ -196,6 +216,8 @@ class ValidSpan(_Model):
     input_hash: Sha256Hex | None = None
     hash_version: Counter | None = None
     fn_hash: Sha256Hex | None = None
+    links: Links | None = None
+    boundary: bool | None = None
 
     @model_validator(mode="after")
     def _check_end(self) -> Self:
@@ -212,6 +234,7 @@ class ValidEvent(_Model):
     t_ns: Nanoseconds
     name: Name
     span_id: SpanId | None = None
+    offset_ns: Nanoseconds | None = None
     body: ValidPayload | None = None
 
 
@@ -322,8 +345,20 @@ def _read_payload(text: bytes, key: str) -> dict[str, Any]:
     if "value" not in parts:
         raise WireError("invalid_field", f"{key}.value is missing")
     value = bytes(parts.pop("value")).decode()
+    types = bytes(parts.pop("types", b"null"))
+    types_json = None if types == b"null" else _read_types(types, f"{key}.types")
     rest = {name: _decode_small(raw, f"{key}.{name}") for name, raw in parts.items()}
-    return {**rest, "value_json": value}
+    return {**rest, "value_json": value, "types_json": types_json}
+
+
+def _read_types(text: bytes, where: str) -> str:
+    for pointer, described in _split(text, where).items():
+        if pointer and not pointer.startswith("/"):
+            raise WireError("invalid_field", f"{where}: {pointer[:64]!r} is no JSON pointer")
+        if bytes(described)[:1] not in {b'"', b"{"}:
+            raise WireError("invalid_field", f"{where}: a type must be a text or an object")
+        _decode_small(described, where)
+    return text.decode()
 
 
 def _read_flat(text: bytes, key: str) -> str:

@@ -1,0 +1,121 @@
+"""Which recordings a command reads, and which run it means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from agenttrace.cli.output import warn
+from agenttrace.settings import read_settings
+from agenttrace.trace.files import STDIN, FileSource
+from agenttrace.trace.sources import (
+    LAST,
+    RecordingError,
+    RunSource,
+    resolve_only_run,
+    resolve_run,
+)
+
+DEFAULT_FILE: Final = "./traces.jsonl"
+FILE_HELP: Final = (
+    "The JSONL file to read; - is standard input. "
+    "Without it, the one that AGENTTRACE_EXPORTER=jsonl:PATH names, else ./traces.jsonl."
+)
+RUN_HELP: Final = (
+    "A run id, the beginning of one, 'last', a JSONL file that holds one run, or FILE:RUN."
+)
+
+FileOption: TypeAlias = Annotated[
+    str | None, typer.Option("--file", "-f", metavar="FILE", help=FILE_HELP, show_default=False)
+]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON with GraphQL's names, for programs to read.")
+]
+
+_SHOWN_PROBLEMS: Final = 5
+_RUN_ID: Final = re.compile(r"[0-9a-f]{4,32}\Z")
+_PATH: Final = re.compile(r"[/\\]|\.(jsonl|ndjson|json)\Z")
+
+
+def find_file(file: str | None) -> str:
+    """Return the file to read: the one given, the one that the recorder writes, or the default."""
+    if file is not None:
+        return file
+    named = read_settings().exporter or ""
+    exporter, _, path = named.partition(":")
+    if exporter.strip() == "jsonl" and path:
+        return path
+    return DEFAULT_FILE
+
+
+def open_source(file: str | None) -> FileSource:
+    """Return the recordings that a command reads.
+
+    Raises:
+        RecordingError: when there is no such file.
+
+    """
+    path = find_file(file)
+    if path != STDIN and not Path(path).expanduser().exists():
+        hint = "" if file else "; name another with --file, or AGENTTRACE_EXPORTER=jsonl:PATH"
+        raise RecordingError(f"there is no file {path}{hint}")
+    return FileSource(path)
+
+
+class RunFinder:
+    """Finds what RUN arguments mean; each file is opened and read once."""
+
+    def __init__(self, file: str | None) -> None:
+        self._file = file
+        self._sources: dict[str | None, FileSource] = {}
+
+    def find(self, wanted: str) -> tuple[RunSource, str]:
+        """Return the source of a run and its id.
+
+        Raises:
+            RecordingError: when the source cannot be read.
+            RunNotFoundError: when no run, or more than one, is meant.
+
+        """
+        if self._file is None:
+            if _is_file(wanted):
+                source = self._open(wanted)
+                return source, resolve_only_run(source)
+            path, _, run = wanted.rpartition(":")
+            if path and run and _is_file(path):
+                source = self._open(path)
+                return source, resolve_run(source, run)
+            if _PATH.search(wanted):
+                raise RecordingError(f"there is no file {wanted}")
+        source = self._open(self._file)
+        return source, resolve_run(source, wanted)
+
+    def close(self) -> None:
+        """Close every file, and say which lines could not be read."""
+        for source in self._sources.values():
+            report_problems(source)
+            source.close()
+
+    def _open(self, file: str | None) -> FileSource:
+        if file not in self._sources:
+            self._sources[file] = open_source(file)
+        return self._sources[file]
+
+
+def report_problems(source: RunSource) -> None:
+    """Say on standard error which lines could not be read."""
+    problems = sorted(source.problems)
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        warn(f"{source.name}: line {problem.line} is left out: {problem.message}")
+    if len(problems) > _SHOWN_PROBLEMS:
+        rest = len(problems) - _SHOWN_PROBLEMS
+        warn(f"{source.name}: {rest} more lines are left out")
+
+
+def _is_file(text: str) -> bool:
+    if text == LAST or _RUN_ID.match(text):
+        return False
+    return text == STDIN or Path(text).expanduser().is_file()

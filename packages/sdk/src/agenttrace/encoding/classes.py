@@ -1,0 +1,39 @@
+"""Classes by their names: only those that are loaded, found without running any code."""
+
+from __future__ import annotations
+
+from sys import modules
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from agenttrace.encoding.objects import spell_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_MODULE_DICT: Final[Callable[[Any], Any]] = vars(ModuleType)["__dict__"].__get__
+_TYPE_DICT: Final = type.__dict__["__dict__"].__get__
+
+
+def find_class(spelled: str, allowed: Mapping[str, type] | None = None) -> type | None:
+    """Return the class that is spelled `module:Qualname`, None when no loaded module has it.
+
+    `allowed` holds classes by that name which count before the loaded ones. A module's
+    `__getattr__` and a class's descriptors are not asked: nothing is imported, no code runs.
+    """
+    if allowed is not None and spelled in allowed:
+        return allowed[spelled]
+    module_name, _, path = spelled.partition(":")
+    module = modules.get(module_name)
+    if not issubclass(type(module), ModuleType):
+        return None
+    found: object = None
+    members = _MODULE_DICT(module)
+    for name in path.split("."):
+        found = members.get(name)
+        if not issubclass(type(found), type):
+            return None
+        members = _TYPE_DICT(found)
+    # A name that was given to another class since, or to a class of another place, is not meant.
+    assert isinstance(found, type)
+    return found if spell_class(found) == spelled else None

@@ -1,0 +1,1 @@
+"""What a tracer can be attached to: each has `instrument(tracer)` and `uninstrument(tracer)`."""

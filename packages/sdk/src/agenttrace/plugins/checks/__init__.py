@@ -1,0 +1,1 @@
+"""The contract test of plugins, which their authors run: `agenttrace.testing.check_plugin`."""

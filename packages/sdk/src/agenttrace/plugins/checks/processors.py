@@ -1,0 +1,140 @@
+"""The contract of processors and price tables: they stand whatever comes, and answer in kind."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from agenttrace.encoding.payload import write_json
+from agenttrace.plugins.checks.samples import START_NS, copy_records, make_odd_records, make_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from agenttrace.plugins.checks.findings import Findings
+    from agenttrace.plugins.manager import PluginManager
+    from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
+    from agenttrace.wire import Record, UsageRecord
+
+
+def check_processors(manager: PluginManager, own: set[str], *, findings: Findings) -> None:
+    """Check each processor of the plugin that is active under the manager's settings."""
+    for name, processor in manager.make_processors():
+        if name in own:
+            _check_processor(f"processor {name}", processor, findings)
+
+
+def _check_processor(where: str, processor: ProcessorLike, findings: Findings) -> None:
+    given = [*make_runs(3), *make_odd_records()]
+    for number, batch in enumerate([*given, *given]):  # what is repeated, too
+        records = copy_records(batch)
+        kind = "an empty batch" if not batch else f"batch {number % len(given)}: {_show(batch)}"
+        with findings.catch(where, f"process() of {kind}", "pass on what it does not understand"):
+            _check_records(where, "process()", list(processor.process(records)), findings)
+    held: list[Record] = []
+    for attempt in ("flush()", "a second flush()"):
+        with findings.catch(where, attempt, "return what is still held back, or nothing"):
+            held = list(processor.flush())
+            _check_records(where, attempt, held, findings)
+    if held:
+        findings.add(
+            where,
+            f"a second flush() returned {len(held)} records again",
+            "forget what was returned: it would be counted twice",
+        )
+
+
+def _check_records(where: str, what: str, records: list[Record], findings: Findings) -> None:
+    from agenttrace.wire.validation import WireError, parse_line  # noqa: PLC0415 -- pydantic, when it is needed
+
+    for record in records:
+        try:
+            parse_line(write_json(record))
+        except WireError as error:
+            findings.add(
+                where,
+                f"{what} returned what is no valid record: {error.message}",
+                "return wire records as docs/wire-format.md has them",
+            )
+        except (TypeError, ValueError) as error:
+            findings.add(
+                where,
+                f"{what} returned a {type(record).__name__} that is no JSON object: {error}",
+                "return wire records: dicts of what JSON can hold",
+            )
+
+
+class Query(NamedTuple):
+    """What a price table is asked: the fields of a PriceQuery."""
+
+    provider: str | None
+    model: str
+    usage: UsageRecord
+    at_ns: int
+    details: Mapping[str, int | str]
+
+
+_NONE_REPORTED: Final[UsageRecord] = {"source": "reported"}
+_ALL_REPORTED: Final[UsageRecord] = {
+    "prompt_tokens": 1_000,
+    "completion_tokens": 10,
+    "total_tokens": 1_010,
+    "cached_tokens": 900,
+    "cache_write_tokens": 50,
+    "reasoning_tokens": 3,
+    "source": "reported",
+}
+_DETAILS: Final[Mapping[str, int | str]] = {
+    "service_tier": "no such tier",
+    "a_detail_of_a_later_version": 3,
+}
+_ESTIMATED: Final[UsageRecord] = {"prompt_tokens": 10**12, "source": "estimated"}
+
+
+def check_price_tables(
+    manager: PluginManager, own: set[str], models: Iterable[str], *, findings: Findings
+) -> None:
+    """Check each price table of the plugin with models that it knows and ones that nobody does."""
+    for name, table in manager.make_price_tables():
+        if name in own:
+            _check_table(f"price table {name}", table, list(models), findings)
+
+
+def _check_table(where: str, table: PriceTableLike, models: list[str], findings: Findings) -> None:
+    unknown = ["", "no-such-model", "gpt-4", "ünknown/модель", "x" * 10_000]
+    is_known = dict.fromkeys(models, False)
+    for model in [*models, *unknown]:
+        for provider in (None, "", "openai", "no such provider"):
+            for usage in (_ALL_REPORTED, _NONE_REPORTED, _ESTIMATED):
+                for at_ns, details in ((0, {}), (START_NS, {}), (START_NS, _DETAILS)):
+                    query: Any = Query(provider, model, usage, at_ns, details)
+                    with findings.catch(
+                        where, f"find_price() of model {model[:50]!r}", "return None instead"
+                    ):
+                        price = table.find_price(query)
+                        _check_price(where, price, findings)
+                        is_known[model] = is_known.get(model, False) or price is not None
+    for model in models:
+        if not is_known[model]:
+            findings.add(where, f"it knows no price of {model!r}", "correct the name of the model")
+
+
+def _check_price(where: str, price: object, findings: Findings) -> None:
+    if price is None:
+        return
+    usd = getattr(price, "usd", None)
+    if not isinstance(usd, Decimal) or not usd.is_finite() or usd < 0:
+        findings.add(
+            where,
+            f"find_price() returned {price!r}"[:200],
+            "return a Price whose usd is a Decimal from 0, or None for what is not known: money "
+            "in binary fractions is not exact",
+        )
+    if not isinstance(getattr(price, "table", None), str) or not getattr(price, "table", None):
+        findings.add(
+            where, "a price does not name its table", "set Price.table, with the table's date"
+        )
+
+
+def _show(batch: list[Record]) -> str:
+    return ", ".join(f"{record['type']} {record.get('status', '')}".strip() for record in batch)

@@ -1,0 +1,65 @@
+"""The merge law over recorded lines: any order and any number of them give one state.
+
+Snapshots are ranked by `wire.rank_snapshot`; the best one's fields hold, and what it lacks comes
+from the next. Two different snapshots of one rank, which a recorder never writes, are ranked by
+their own text, so that the result does not hang on the order of the lines even then.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.wire import rank_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Snapshot = TypeVar("_Snapshot", RunSnapshot, RecordedSpan)
+_encode = msgspec.json.Encoder().encode
+
+
+def merge_snapshots(snapshots: Iterable[_Snapshot]) -> _Snapshot:
+    """Return what the snapshots of one id, of which there is at least one, say together."""
+    best, *others = sorted(snapshots, key=_rank, reverse=True)
+    if others and _has_ties((best, *others)):
+        best, *others = sorted((best, *others), key=_rank_with_text, reverse=True)
+    if not others:
+        return best
+    lacking = [name for name in best.__struct_fields__ if getattr(best, name) is None]
+    given = {}
+    for name in lacking:
+        for other in others:
+            value = getattr(other, name)
+            if value is not None:
+                given[name] = value
+                break
+    for name, value in given.items():
+        setattr(best, name, value)
+    return best
+
+
+def merge_events(events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+    """Return one event for each `seq`, in their order."""
+    found: dict[int, RecordedEvent] = {}
+    for event in events:
+        known = found.get(event.seq)
+        if known is None or _encode(event) > _encode(known):
+            found[event.seq] = event
+    return [found[seq] for seq in sorted(found)]
+
+
+def _rank(snapshot: RunSnapshot | RecordedSpan) -> tuple[bool, int]:
+    return rank_snapshot(snapshot.status, snapshot.rev)
+
+
+def _rank_with_text(snapshot: RunSnapshot | RecordedSpan) -> tuple[tuple[bool, int], bytes]:
+    return _rank(snapshot), _encode(snapshot)
+
+
+def _has_ties(ranked: tuple[RunSnapshot, ...] | tuple[RecordedSpan, ...]) -> bool:
+    ranks = [_rank(snapshot) for snapshot in ranked]
+    return any(first == second for first, second in pairwise(ranks))

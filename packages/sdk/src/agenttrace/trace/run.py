@@ -1,0 +1,178 @@
+"""A recorded run: its own fields, its spans, its events, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from agenttrace.trace.merging import merge_events, merge_snapshots
+from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.trace.timeline import Moment, order_moments
+from agenttrace.trace.totals import ModelUsage, Totals, add_up, add_up_models
+from agenttrace.trace.tree import TreeNode, order_tree
+from agenttrace.wire import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agenttrace.trace.records import RecordedLine
+
+UNNAMED_RUN: Final = "(unnamed run)"
+"""The name of a run of which only spans and events were recorded."""
+
+
+class RecordedRun:
+    """One recorded run. In a notebook it shows itself.
+
+    `spans` are in the order of their start (`seq`), `events` in theirs; unknown fields are None.
+    A run whose status is STARTED is running, or its program died: a file cannot tell.
+    """
+
+    __slots__ = (
+        "_events_by_span",
+        "attributes",
+        "complete",
+        "correlation_id",
+        "duration_ns",
+        "end_ns",
+        "end_seq",
+        "error",
+        "events",
+        "forked_at",
+        "input",
+        "name",
+        "output",
+        "replayed_from",
+        "resource",
+        "run_id",
+        "spans",
+        "start_ns",
+        "status",
+        "tags",
+    )
+
+    def __init__(
+        self,
+        run_id: str,
+        snapshot: RunSnapshot | None,
+        spans: Iterable[RecordedSpan],
+        events: Iterable[RecordedEvent],
+    ) -> None:
+        self.run_id = run_id
+        self.spans = sorted(spans, key=lambda span: (span.seq, span.span_id))
+        self.events = list(events)
+        self._events_by_span: dict[str | None, list[RecordedEvent]] | None = None
+        said = snapshot or self._make_snapshot()
+        self.name = said.name
+        self.status = said.status
+        self.start_ns = said.start_ns
+        self.end_ns = said.end_ns
+        self.duration_ns = said.duration_ns
+        self.end_seq = said.end_seq
+        self.complete = said.complete
+        self.correlation_id = said.correlation_id
+        self.input = said.input
+        self.output = said.output
+        self.error = said.error
+        self.tags: list[str] = said.tags or []
+        self.attributes: dict[str, Any] = said.attributes or {}
+        self.resource: dict[str, Any] = said.resource or {}
+        self.replayed_from = said.replayed_from
+        self.forked_at = said.forked_at
+
+    def _make_snapshot(self) -> RunSnapshot:
+        starts = [span.start_ns for span in self.spans] + [event.t_ns for event in self.events]
+        return RunSnapshot(
+            v=1,
+            run_id=self.run_id,
+            rev=0,
+            name=UNNAMED_RUN,
+            status=RunStatus.STARTED,
+            start_ns=min(starts, default=0),
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its end was recorded."""
+        return self.status is not RunStatus.STARTED
+
+    def measure_ns(self) -> int:
+        """Return how long it took, or has taken as far as was recorded; by the wall clock then."""
+        if self.duration_ns:
+            return self.duration_ns
+        ends = [span.start_ns + (span.duration_ns or 0) for span in self.spans]
+        return max(0, max(ends, default=0) - self.start_ns)
+
+    def tree(self) -> list[TreeNode]:
+        """Return every span in pre-order, siblings by `seq`; see `tree.order_tree`."""
+        return order_tree(self.spans)
+
+    def timeline(self) -> list[Moment]:
+        """Return every start, chunk, state, event and end in the order of what happened."""
+        return order_moments(self.spans, self.events)
+
+    def totals(self) -> Totals:
+        """Return its counts, and the sums of tokens and cost that are known."""
+        return add_up(self.spans)
+
+    def usage_by_model(self) -> list[ModelUsage]:
+        """Return what its calls add up to by model, dearest first."""
+        return add_up_models(self.spans)
+
+    def events_of(self, span_id: str | None) -> list[RecordedEvent]:
+        """Return the events of one span by `seq`; of the run itself with None."""
+        if self._events_by_span is None:
+            self._events_by_span = {}
+            for event in self.events:
+                self._events_by_span.setdefault(event.span_id, []).append(event)
+        return self._events_by_span.get(span_id, [])
+
+    def __repr__(self) -> str:
+        return f"<RecordedRun {self.run_id} {self.name!r} {self.status} {len(self.spans)} spans>"
+
+    def __str__(self) -> str:
+        from agenttrace.trace.text import write_run  # noqa: PLC0415 -- only who looks at it pays
+
+        return write_run(self)
+
+    def _repr_html_(self) -> str:
+        from agenttrace.trace.html import write_run  # noqa: PLC0415 -- as in __str__
+
+        return write_run(self)
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+class RunCollector:
+    """The lines of runs as they come, in any order, until they are made into runs."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, list[RunSnapshot]] = {}
+        self._spans: dict[str, dict[str, list[RecordedSpan]]] = {}
+        self._events: dict[str, list[RecordedEvent]] = {}
+
+    def add(self, line: RecordedLine) -> None:
+        """Take a line."""
+        run_id = line.run_id
+        if isinstance(line, RecordedSpan):
+            by_id = self._spans.setdefault(run_id, {})
+            by_id.setdefault(line.span_id, []).append(line)
+        elif isinstance(line, RecordedEvent):
+            self._events.setdefault(run_id, []).append(line)
+        else:
+            self._runs.setdefault(run_id, []).append(line)
+
+    def make_runs(self) -> list[RecordedRun]:
+        """Return the runs, oldest first."""
+        ids = self._runs.keys() | self._spans.keys() | self._events.keys()
+        runs = [self._make_run(run_id) for run_id in ids]
+        return sorted(runs, key=lambda run: (run.start_ns, run.run_id))
+
+    def _make_run(self, run_id: str) -> RecordedRun:
+        snapshots = self._runs.get(run_id)
+        return RecordedRun(
+            run_id,
+            merge_snapshots(snapshots) if snapshots else None,
+            [merge_snapshots(each) for each in self._spans.get(run_id, {}).values()],
+            merge_events(self._events.get(run_id, ())),
+        )

@@ -1,0 +1,96 @@
+"""Runs as a list shows them: without payloads, so that a file of any size can be listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from agenttrace.trace.merging import merge_snapshots
+from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.trace.run import UNNAMED_RUN
+from agenttrace.trace.totals import Totals, add_up
+from agenttrace.wire import RunStatus, rank_snapshot
+
+if TYPE_CHECKING:
+    from agenttrace.trace.records import RecordedLine
+
+
+class RunSummary(NamedTuple):
+    """A run without its spans, and what they add up to."""
+
+    run_id: str
+    name: str
+    status: RunStatus
+    start_ns: int
+    end_ns: int | None
+    duration_ns: int | None
+    correlation_id: str | None
+    tags: tuple[str, ...]
+    totals: Totals
+
+    @property
+    def has_error(self) -> bool:
+        """Whether it, or a span of it, has the status ERROR."""
+        return self.status is RunStatus.ERROR or self.totals.errors > 0
+
+
+class RunSummarizer:
+    """The lines of one run, of which only what a summary needs is kept."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._snapshots: list[RunSnapshot] = []
+        self._spans: dict[str, list[RecordedSpan]] = {}
+        self._first_ns: int | None = None
+
+    def add(self, line: RecordedLine) -> None:
+        """Take a line of this run."""
+        if isinstance(line, RecordedSpan):
+            self._see(line.start_ns)
+            self._add_span(line)
+        elif isinstance(line, RecordedEvent):
+            self._see(line.t_ns)
+        else:
+            line.input = line.output = line.error = line.attributes = line.resource = None
+            self._snapshots.append(line)
+
+    def _see(self, time_ns: int) -> None:
+        if self._first_ns is None or time_ns < self._first_ns:
+            self._first_ns = time_ns
+
+    def _add_span(self, span: RecordedSpan) -> None:
+        span.input = span.output = span.error = span.attributes = span.links = None
+        span.run_id = self._run_id  # one text for all of them
+        known = self._spans.get(span.span_id)
+        if known is None:
+            self._spans[span.span_id] = [span]
+        elif len(known) == 1 and _says_no_more(known[0], span):
+            known[0] = span
+        elif len(known) > 1 or not _says_no_more(span, known[0]):
+            known.append(span)
+
+    def summarize(self) -> RunSummary:
+        """Return what is known of the run."""
+        said = merge_snapshots(self._snapshots) if self._snapshots else None
+        totals = add_up(merge_snapshots(each) for each in self._spans.values())
+        if said is None:
+            start_ns = self._first_ns or 0
+            place = (self._run_id, UNNAMED_RUN, RunStatus.STARTED, start_ns, None, None, None, ())
+            return RunSummary(*place, totals)
+        return RunSummary(
+            run_id=self._run_id,
+            name=said.name,
+            status=said.status,
+            start_ns=said.start_ns,
+            end_ns=said.end_ns,
+            duration_ns=said.duration_ns,
+            correlation_id=said.correlation_id,
+            tags=tuple(said.tags or ()),
+            totals=totals,
+        )
+
+
+def _says_no_more(span: RecordedSpan, than: RecordedSpan) -> bool:
+    """Tell whether a snapshot adds nothing to a better one, as far as totals go."""
+    if span.usage is not None or span.cost is not None or span.model is not None:
+        return False
+    return rank_snapshot(span.status, span.rev) < rank_snapshot(than.status, than.rev)
