@@ -23,6 +23,7 @@ STORED: Final = "stored.ndjson"
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _HUGE_BYTES: Final = 1 << 30
 _PIECE: Final = b"x" * 65536
+_POISON: Final = b'"name":"poison'
 _LOGIN_PAGE: Final = b"<!doctype html><html><title>Log in</title><form></form></html>"
 
 
@@ -41,7 +42,7 @@ class Order(NamedTuple):
       reset_within   store, and cut it within the answer
       ack_lost       store, and cut it before the answer
       status         store nothing, answer `status` with `retry_after` and `body`
-      poison         answer 400 to every request that holds a line with `poison`; else store
+      poison         answer 400 to every request with a span whose name begins so; else store
       too_large      answer 413 to more than `limit` lines; else store
       html           200 with a page of some other program
       redirect       307 to `location`
@@ -164,7 +165,7 @@ class Sink:
     ) -> int:
         """Do what the order says; return how many lines were stored."""
         mode = order.mode
-        if mode == "poison" and any(b"poison" in line for line in request.lines):
+        if mode == "poison" and any(_POISON in line for line in request.lines):
             connection.sendall(write_answer(400, b'{"error":{"code":"bad","message":"no"}}'))
             return 0
         if mode == "too_large" and len(request.lines) > order.limit:

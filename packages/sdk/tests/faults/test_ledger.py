@@ -17,23 +17,38 @@ WINDOW_NS: Final = 5_000_000_000
 """On a busy machine a thread may wait long for its turn; what is settled is held to be there."""
 
 SCENARIOS: Final = {
-    "end": 3,
-    "os-exit": 1,
+    # kills
+    "kill9": 5,
+    "kill9-settled": 1,
     "kill9-open": 1,
+    "kill9-sync": 1,
+    "kill9-both": 1,
+    # ends
+    "end": 2,
+    "os-exit-sync": 1,
+    "sigterm-default": 1,
     "sigint-default": 1,
+    # forks
     "os-fork-flush": 10,
     "mp-fork": 2,
-    "mp-spawn": 1,
-    "mp-pool": 3,
+    "mp-pool": 2,
+    # servers
+    "away-refuse": 1,
+    "away-ack_lost": 1,
     "passing-503_twice": 1,
-    "passing-ack_lost_once": 1,
-    "refusing-html": 1,
     "redirect": 1,
+    "poison": 1,
     "too-large": 1,
+    # queues and disks
     "overflow": 1,
+    "disk-full": 1,
+    "folder-deleted": 1,
+    "live-neighbour": 1,
+    "damage": 1,
     "file-full": 1,
     "file-killed": 1,
 }
+"""Each with how often the fault happens."""
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
