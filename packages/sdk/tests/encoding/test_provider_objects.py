@@ -144,10 +144,9 @@ def test_the_parts_of_an_answer_have_their_types() -> None:
     """An agent that goes on with a recorded answer finds methods and nested classes there."""
     value = openai.types.chat.ChatCompletion.model_validate(COMPLETION)
     value._request_id = "req_1"
-    again = decode_payload(record(value))
+    again: Any = decode_payload(record(value))
     (call,) = again.choices[0].message.tool_calls
-    (recorded,) = value.choices[0].message.tool_calls or ()
-    assert type(call) is type(recorded)
+    assert type(call) is openai.types.chat.ChatCompletionMessageFunctionToolCall
     assert call.function.arguments == '{"query": "spans"}'
     assert again._request_id == "req_1"
     assert again.x_not_in_the_schema == {"a": [1]}
