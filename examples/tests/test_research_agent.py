@@ -360,7 +360,7 @@ def test_an_endpoint_writes_and_its_figures_are_recorded(
     (refused,) = [call for call in calls if call["status"] == "ERROR"]
     assert refused["error"]["type"] == "research.models.ChatError"
     assert "answered 429" in refused["error"]["message"]
-    (retried,) = [call for call in calls if call["attributes"] == {"agenttrace.retry.attempt": 2}]
+    (retried,) = [call for call in calls if call["attributes"]["agenttrace.retry.attempt"] == 2]
     assert get_input(retried)["messages"] == get_input(refused)["messages"]
     for call in calls:
         if call is not refused:

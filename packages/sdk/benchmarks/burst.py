@@ -2,8 +2,9 @@
 
 Each recorder runs in a process of its own with the settings it comes with. AgentTrace counts
 records (two a span) as `Tracer.stats()` does; of the others, what the exporter was answered for is
-counted. Kept is delivered or spooled. Growth is the highest resident memory less that before. The
-times of single calls show whether the caller was ever made to wait (p99, max).
+counted. Kept is delivered, spooled, or superseded: a start whose end went with it. Growth is the
+highest resident memory less that before. The times of single calls show whether the caller was
+ever made to wait (p99, max).
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ def add_row(report: Report, label: str, spans: int, figures: dict[str, Any]) -> 
     """Add what one burst came to."""
     counts = figures["counts"]
     offered = counts.get("attempted", spans)
-    kept = counts["delivered"] + counts.get("spooled", 0)
+    kept = sum(counts.get(name, 0) for name in ("delivered", "superseded", "spooled"))
     dropped = counts.get("dropped", offered - kept)
     report.add(
         "P4",
         label,
         100.0 * kept / offered,
         counts["delivered"],
+        counts.get("superseded", 0),
         counts.get("spooled", 0),
         counts.get("queued", 0),
         dropped,
@@ -67,7 +69,8 @@ def main() -> None:
     report = Report(
         f"P4: a burst of {options.spans:,} spans",
         (
-            *("row", "recorder", "kept %", "delivered", "spooled", "queued", "dropped"),
+            *("row", "recorder", "kept %", "delivered", "superseded"),
+            *("spooled", "queued", "dropped"),
             *("growth MiB", "µs a span", "p99 µs", "max µs", "settled s"),
         ),
     )
@@ -86,7 +89,7 @@ def main() -> None:
             if name == OWN or options.no_peers:
                 continue
             if find_version(entry.distribution) is None:
-                report.add("P4", f"{name}: not installed", *[None] * 10)
+                report.add("P4", f"{name}: not installed", *[None] * 11)
             else:
                 add_row(report, name, options.spans, measure(name, plan, url))
     report.write(as_json=options.json)

@@ -73,7 +73,7 @@ class Report:
         cells = [self.columns, *(tuple(map(_show, row)) for row in self.rows)]
         widths = [max(map(len, column)) + GAP for column in zip(*cells, strict=True)]
         is_number = [
-            any(isinstance(row[index], int | float) for row in self.rows)
+            all(not isinstance(row[index], str) for row in self.rows)
             for index in range(len(self.columns))
         ]
         lines = [

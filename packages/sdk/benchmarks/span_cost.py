@@ -43,6 +43,10 @@ class Sample:
         """Return the median of one figure."""
         return median(self.figures[payload, kind])
 
+    def find_least(self, payload: str) -> float:
+        """Return the least of the caller's figures: what a busy machine disturbs least."""
+        return min(self.figures[payload, "caller_us"])
+
 
 def collect(options: argparse.Namespace) -> tuple[dict[str, Sample], list[str]]:
     """Run every recorder that is installed, alternately; return the samples and who is missing."""
@@ -81,6 +85,7 @@ def build_report(samples: dict[str, Sample], missing: list[str]) -> Report:
             "recorder",
             "version",
             "caller",
+            "least",
             "wall",
             "all threads",
             "of OTel + JSON",
@@ -89,14 +94,15 @@ def build_report(samples: dict[str, Sample], missing: list[str]) -> Report:
     for row, payload in (("P1 P3", "small"), ("P2 P3", "llm")):
         for label, sample in samples.items():
             caller = sample.find(payload, "caller_us")
+            least = sample.find_least(payload)
             rest = (sample.find(payload, "wall_us"), sample.find(payload, "cpu_us"))
             ratio = caller / samples[PEER].find(payload, "caller_us") if PEER in samples else None
             found = find_version(SUBJECTS[label.split()[0]].distribution) or "tree"
-            report.add(row, payload, label, found, caller, *rest, ratio)
+            report.add(row, payload, label, found, caller, least, *rest, ratio)
         for name in missing:
-            report.add(row, payload, name, "not installed", None, None, None, None)
+            report.add(row, payload, name, "not installed", *[None] * 5)
     for name, floor in measure_floors().items():
-        report.add("floor", "", name, "", floor, None, None, None)
+        report.add("floor", "", name, "", None, floor, None, None, None)
     dropped = {label: sample.dropped for label, sample in samples.items() if sample.dropped}
     report.note(f"dropped: {dropped or 'nothing'}")
     return report

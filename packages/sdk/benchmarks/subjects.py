@@ -70,7 +70,7 @@ def make_agenttrace(url: str) -> Subject:
         stats = tracer.stats()
         figures = {
             name: int(getattr(stats, name, 0))
-            for name in ("attempted", "delivered", "spooled", "queued")
+            for name in ("attempted", "delivered", "superseded", "spooled", "queued")
         }
         return {**figures, "dropped": sum(stats.dropped.values())}
 

@@ -31,7 +31,7 @@ INTERNALS = [
     "agenttrace.recorder.Failure",
     "agenttrace.recorder.judge_span",
     "agenttrace.recorder.judge_run",
-    "agenttrace.recorder.find_usage",
+    "agenttrace.recorder.keep_report",
     "agenttrace.recorder.Recorder.emit",
     "agenttrace.recorder.Recorder._start",
     "agenttrace.recorder.Recorder._end_run",

@@ -25,6 +25,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_EXPORTER": " jsonl:./t.jsonl ",
             "AGENTTRACE_API_KEY": "key",
             "AGENTTRACE_SERVICE_NAME": "agent",
+            "AGENTTRACE_PRICES": "./prices.json",
             "AGENTTRACE_DISABLED": "Yes",
             "AGENTTRACE_PLUGINS": "a, b,",
             "AGENTTRACE_STRICT_PLUGINS": "1",
@@ -39,11 +40,13 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_DURABILITY": "SYNC",
             "AGENTTRACE_SIGNALS": "chain",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
+            "AGENTTRACE_REDACT": "off",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
         api_key="key",
         service_name="agent",
+        prices="./prices.json",
         disabled=True,
         plugins=("a", "b"),
         strict_plugins=True,
@@ -58,6 +61,7 @@ def test_every_setting_is_read() -> None:
         durability="sync",
         signals="chain",
         round_trip_check="never",
+        redact="off",
     )
 
 
@@ -103,6 +107,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "exporter",
         "api_key",
         "service_name",
+        "prices",
         "disabled",
         "plugins",
         "strict_plugins",
@@ -118,6 +123,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "durability",
         "signals",
         "round_trip_check",
+        "redact",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:

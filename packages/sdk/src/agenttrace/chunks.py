@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+_TEXT_DELTAS: Final = ("response.output_text.delta", "content.delta")  # of OpenAI's two helpers
 
 
 def find_text(chunk: object) -> str | None:
@@ -12,7 +14,7 @@ def find_text(chunk: object) -> str | None:
     """
     kind = _get(chunk, "type")
     if type(kind) is str:
-        if kind == "response.output_text.delta":
+        if kind in _TEXT_DELTAS:
             return _read_text(_get(chunk, "delta"))
         if kind == "content_block_delta":
             return _read_text(_get(_get(chunk, "delta"), "text"))

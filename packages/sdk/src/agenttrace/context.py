@@ -10,7 +10,7 @@ from weakref import ref
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from agenttrace.retries import FailedCall
     from agenttrace.run import Run
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
-PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
+_PROPAGATED_HEADERS: Final = frozenset({TRACEPARENT, TRACESTATE, BAGGAGE})
 CORRELATION_KEY: Final = "agenttrace.correlation_id"
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
@@ -45,15 +45,33 @@ def renew_thread() -> None:
 
 def find_task() -> Task[object] | None:
     """Return the asyncio task that runs here, without importing asyncio for those who do not."""
-    events = modules.get("asyncio.events")
-    if events is None:
-        return None
-    get_loop = getattr(events, "_get_running_loop", None)  # absent while asyncio is being imported
-    loop = get_loop() if get_loop is not None else None
-    if loop is None:
-        return None
-    task: Task[object] | None = modules["asyncio.tasks"].current_task(loop)
-    return task
+    get_loop = _asyncio.get_loop or _asyncio.find()
+    loop = None if get_loop is None else get_loop()
+    return None if loop is None else _asyncio.get_task(loop)
+
+
+class _Asyncio:
+    """The two functions of asyncio's that tell what runs here, once it is imported."""
+
+    def __init__(self) -> None:
+        self.get_loop: Callable[[], object] | None = None
+        self.get_task: Callable[[object], Task[object] | None] = _find_no_task
+
+    def find(self) -> Callable[[], object] | None:
+        """Return the loop's function; None while asyncio is not imported, or only in part."""
+        tasks = modules.get("asyncio.tasks")
+        if tasks is None or not hasattr(tasks, "current_task"):
+            return None
+        self.get_task = tasks.current_task
+        self.get_loop = getattr(modules["asyncio.events"], "_get_running_loop", None)
+        return self.get_loop
+
+
+def _find_no_task(_loop: object) -> None:
+    return None
+
+
+_asyncio: Final = _Asyncio()
 
 
 class Lane:
@@ -153,6 +171,16 @@ def write_headers(  # noqa: PLR0913 -- what the headers say, each by its name
     ]
     mine = f"{CORRELATION_KEY}={quote(correlation_id, safe='')}"
     headers[key] = ",".join([*others, mine])
+
+
+def write_environment(
+    variables: Mapping[str, str], inject: Callable[[MutableMapping[str, str]], None]
+) -> dict[str, str]:
+    """Return the variables with what `inject` writes into headers, in upper case."""
+    headers = {k.lower(): v for k, v in variables.items() if k.lower() in _PROPAGATED_HEADERS}
+    others = {k: v for k, v in variables.items() if k.lower() not in _PROPAGATED_HEADERS}
+    inject(headers)
+    return {**others, **{name.upper(): value for name, value in headers.items()}}
 
 
 def read_headers(headers: Mapping[str, str]) -> RemoteContext | None:

@@ -10,36 +10,42 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure, judge_run, judge_span
-from agenttrace.guard import Boundary, Guard
+from agenttrace.guard import Boundary
 from agenttrace.pipeline.hub import Hub
 from agenttrace.propagation import register
+from agenttrace.recording_tools import RecordingTools
 from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
-from agenttrace.usage import find_model, find_usage
+from agenttrace.usage.reports import keep_report
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
-    from agenttrace.encoding.payload import Policy
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.intake import Item
-    from agenttrace.resource import Facts, Resource
+    from agenttrace.redaction import Redactor
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
+    from agenttrace.usage.prices import PriceBook
+    from agenttrace.usage.tables import ListTables
+
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
+# The class finds a member by a Python call, a global name is a look-up.
+_STARTED: Final = SpanStatus.STARTED
+_LLM_CALL: Final = SpanType.LLM_CALL
 Node: TypeAlias = Span | Run | Place
 
 
-class Recorder:
+class Recorder(RecordingTools):
     """What a tracer's runs and spans share. Safe on any thread and in any task."""
 
     def __init__(
@@ -49,8 +55,9 @@ class Recorder:
         ids: IdGenerator,
         settings: Settings,
         resource: Mapping[str, str | int] | None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
-        self.guard = Guard()
+        super().__init__(settings, resource, redactor)
         self.hub = Hub(
             guard=self.guard,
             settings=settings,
@@ -61,7 +68,6 @@ class Recorder:
         self.joined_runs: dict[str, Run] = {}  # of other processes, by id
         self.key, self.number = register(self)
         self.generation = 0  # counts the forks between the first process and this one
-        self.settings = settings
         self.max_payload_bytes: Final = settings.payload_max_bytes
         self.ids = ids
         self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
@@ -69,10 +75,9 @@ class Recorder:
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
-        self._resource = None if resource is None else dict(resource)
-        self._policy: Policy | None = None
-        self._found_resource: Resource | None = None
         self._resolve: Callable[[], None] | None = None
+        self.list_price_tables: ListTables | None = None  # None: the built-in ones
+        self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
         """Call `resolve` once, before the first record, unless exporters are there by then."""
@@ -93,25 +98,10 @@ class Recorder:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
 
-    @property
-    def policy(self) -> Policy:
-        """What is done with a payload beside writing it; made on the worker, at the first one."""
-        if self._policy is None:
-            from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- as the worker
-
-            self._policy = make_policy(self.settings)
-        return self._policy
-
-    def describe_resource(self) -> Facts:
-        """Return who records here. Found out on a worker thread, and anew after a fork."""
-        if self._resource is not None:
-            return self._resource
-        if self._found_resource is None:
-            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
-            from agenttrace.resource import Resource  # noqa: PLC0415 -- the worker's alone
-
-            self._found_resource = Resource(self.settings.service_name, __version__)
-        return self._found_resource.describe()
+    def price_with(self, list_tables: ListTables) -> None:
+        """Ask `list_tables` once for the price tables, on a worker thread with the first price."""
+        self.list_price_tables = list_tables
+        self.price_book = None
 
     def emit(self, item: Item) -> None:
         """Offer one item to the queue before the exporters."""
@@ -157,7 +147,7 @@ class Recorder:
         reseed = getattr(self.ids, "reseed", None)
         if callable(reseed):
             reseed()
-        self._found_resource = None  # it holds the process id
+        self.forget_process()
         for run in list(self.open_runs):
             run.leave_to_parent(os.getpid())
 
@@ -328,25 +318,16 @@ class Recorder:
         try:
             if spec.capture_output and span.output is None:
                 span.output = take_snapshot(result, max_bytes=self.max_payload_bytes)
-            self.read_answer(span, result)
+            if spec.span_type is _LLM_CALL:
+                self.read_answer(span, result)
         except BaseException as error:  # noqa: BLE001 -- the boundary
             self.guard.note("close_span", error)
         self.end_span(span)
 
     def read_answer(self, span: Span, answer: object) -> None:
-        """Take usage and model from what a model call returned, unless the user gave them.
-
-        A stream may report several times, most count up: the last figure of each field holds.
-        """
-        if span.spec.span_type is not SpanType.LLM_CALL:
-            return
-        if not span.is_usage_given:
-            found = find_usage(answer)
-            if found is not None:
-                span.usage = found if span.usage is None else {**span.usage, **found}
-        if span.model is None:
-            model = find_model(answer)
-            span.model = None if model is None else clean_name(model)
+        """Keep what a model call's answer, or a chunk of it, reports of itself."""
+        if span.spec.span_type is _LLM_CALL:
+            keep_report(span, answer)
 
     def end_span(
         self,
@@ -360,7 +341,7 @@ class Recorder:
         A span that was open at a fork is the parent's to end: in the child it is only left.
         """
         try:
-            if span.status is not SpanStatus.STARTED or span.seq < 0:
+            if span.status is not _STARTED or span.seq < 0:
                 return
             run = span.run
             token = span._token  # noqa: SLF001 -- as above
@@ -369,12 +350,13 @@ class Recorder:
                     self.node.reset(token)
                 except ValueError:  # ended in another context than it was started in
                     span._token = None  # noqa: SLF001 -- as above
-            span.duration_ns = max(0, self._monotonic_ns() - span._start_mono)  # noqa: SLF001 -- as above
+            duration_ns = self._monotonic_ns() - span._start_mono  # noqa: SLF001 -- as above
+            span.duration_ns = duration_ns if duration_ns > 0 else 0  # noqa: FURB136 -- max() is a call
             if span._failed:  # noqa: SLF001 -- as above
                 status, outcome = SpanStatus.ERROR, Outcome.ERROR
             span.status = status
             span.outcome = outcome
-            if not span.is_inherited:
+            if span.generation == self.generation:  # not inherited by a fork
                 span.end_seq = next(run.seqs)
                 run.open_spans.pop(span.id, None)
                 self.emit(span)

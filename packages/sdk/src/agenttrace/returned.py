@@ -8,22 +8,22 @@ their place. An object that is an iterator or the manager of a stream keeps its 
 from __future__ import annotations
 
 from functools import partial
-from sys import modules
+from sys import getrefcount, modules
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
 
 from agenttrace.adoption import adopt
 from agenttrace.calls import follow
-from agenttrace.streams import Stream, drive, drive_async, watch
+from agenttrace.streams import Stream, drive, drive_async, unwatch, watch
 from agenttrace.wire import Outcome, SpanStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Coroutine, Generator
 
     from agenttrace.recorder import Recorder
     from agenttrace.span import Span
 
+_OWN_REFERENCES: Final = 4
 _ITERABLE_COROUTINE: Final = 0x100  # inspect.CO_ITERABLE_COROUTINE, whose import takes 10 ms
 
 
@@ -85,35 +85,15 @@ def _replace_coroutine(recorder: Recorder, span: Span, value: Any) -> object | N
     if value.cr_frame is None or value.cr_running or value.cr_suspended:
         return None
     stream = Stream(recorder, span)
-    place: list[Callable[[], object]] = []
-    coroutine = _drive_coroutine(stream, value, place)
+    coroutine = _drive_coroutine(stream, value)
     _rename(coroutine, value)
-    place.append(ref(coroutine))
-    coroutine.send(None)  # to its pause, so that it learns of its end even if nobody awaits it
+    watch(stream, coroutine, on_gone=partial(_forget, value))
     recorder.release(span)
     return coroutine
 
 
-class _Pause:
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-async def _drive_coroutine(
-    stream: Stream, inner: Coroutine[Any, Any, Any], place: list[Callable[[], object]]
-) -> Any:
-    try:
-        await _Pause()
-    except GeneratorExit:
-        # Closed by hand it closes what it runs; forgotten, that is to warn by itself.
-        if place[0]() is not None:
-            inner.close()
-        stream.close()
-        raise
-    except BaseException as error:
-        inner.close()
-        stream.fail(error)
-        raise
+async def _drive_coroutine(stream: Stream, inner: Coroutine[Any, Any, Any]) -> Any:
+    unwatch(stream)
     try:
         with stream.inside():
             result = await inner
@@ -121,6 +101,13 @@ async def _drive_coroutine(
         stream.fail(error)
         raise
     return follow(stream.recorder, stream.span, result)
+
+
+def _forget(inner: Any) -> None:
+    """Close what nobody awaited: the coroutine in its place warns of that, under its name."""
+    # Unless somebody has kept it: here, in the callback, and in the other's frame are ours.
+    if getrefcount(inner) <= _OWN_REFERENCES:
+        inner.close()
 
 
 def _rename(replacement: Any, value: Any) -> None:

@@ -20,11 +20,17 @@ TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
 PROCESS_COMMAND_ARGS: Final = "process.command_args"
 VCS_REVISION: Final = "vcs.ref.head.revision"
 PACKAGES: Final = "agenttrace.packages"
+PLUGINS: Final = "agenttrace.plugins"
 
 # Attributes of a span.
 PROVIDER_NAME: Final = "gen_ai.provider.name"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
 RETRY_ATTEMPT: Final = "agenttrace.retry.attempt"
 TOKEN_ESTIMATE_METHOD: Final = "agenttrace.usage.estimate_method"  # noqa: S105 -- tokens of text
+USAGE_DETAIL: Final = "agenttrace.usage."
+"""Before the name of what has a price of its own beside `usage`: `service_tier`, `web_searches`…"""
+USAGE_BILLED_WITHIN: Final = "agenttrace.usage.billed_within"
 STREAM_CHUNKS: Final = "agenttrace.stream.chunks"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 

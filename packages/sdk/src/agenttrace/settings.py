@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     exporter: str | None = None
     api_key: str | None = None
     service_name: str | None = None
+    prices: str | None = None
     disabled: bool = False
     plugins: tuple[str, ...] | None = None
     strict_plugins: bool = False
@@ -49,6 +50,7 @@ class Settings(NamedTuple):
     durability: str = "buffered"
     signals: str = "auto"
     round_trip_check: str | None = None
+    redact: str | None = None
 
 
 TABLE: Final = (
@@ -76,6 +78,15 @@ TABLE: Final = (
         "the program's file name",
         "`service.name` in each run's resource",
         "service_name",
+    ),
+    Setting(
+        "AGENTTRACE_PRICES",
+        "text",
+        "",
+        "none",
+        "a JSON file of prices, in US dollars a million tokens, that count more than any other "
+        "price table; `packages/sdk/README.md` shows one",
+        "prices",
     ),
     Setting(
         "AGENTTRACE_DISABLED",
@@ -205,6 +216,16 @@ TABLE: Final = (
         "comes back: only then it is marked `exact`. `sampled` checks the first 10 of each "
         "combination of classes, and then one in 100",
         "round_trip_check",
+    ),
+    Setting(
+        "AGENTTRACE_REDACT",
+        "text",
+        "",
+        "on",
+        "what is taken out of records before they leave the recording thread: `on` for secrets "
+        "by their names and forms, `off` for nothing, or more names and patterns besides, such as "
+        "`customer_id, /ACME-\\d{6}/`; what cannot be read means `on`",
+        "redact",
     ),
 )
 

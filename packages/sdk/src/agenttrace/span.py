@@ -10,6 +10,7 @@ from agenttrace.failures import Failure
 from agenttrace.links import add_link
 from agenttrace.semconv import EVENT_EXCEPTION
 from agenttrace.usage import clean_usage
+from agenttrace.usage.reports import cover_callers
 from agenttrace.wire import Outcome, SpanStatus
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from agenttrace.retries import FailedCall
     from agenttrace.run import Run
     from agenttrace.spec import Spec
+    from agenttrace.usage import Report
     from agenttrace.wire import LinkRecord, SpanType, UsageRecord
 
 _HEAD_BYTES: Final = 512
+_STARTED: Final = SpanStatus.STARTED  # the class finds a member by a Python call
 _COST_SOURCES: Final = ("reported", "price_table", "rates")
 # Room for what the recorder itself says of a span: its chunks and the time to the first, which
 # attempt it is, and how tokens were estimated.
@@ -88,6 +91,7 @@ class Span:
         "attribute_bytes",
         "attributes",
         "cost",
+        "covered",
         "duration_ns",
         "end_seq",
         "error",
@@ -105,6 +109,7 @@ class Span:
         "owns_run",
         "parent_id",
         "replay_key",
+        "report",
         "run",
         "seq",
         "spec",
@@ -120,7 +125,7 @@ class Span:
         self.spec = spec
         self.input = snapshot
         self.output: Snapshot | None = None
-        self.status = SpanStatus.STARTED
+        self.status: SpanStatus = _STARTED
         self.outcome: Outcome | None = None
         self.model = spec.model
         self.attributes: dict[str, Flat] | None = None
@@ -128,6 +133,8 @@ class Span:
         self.error: Failure | None = None
         self.usage: UsageRecord | None = None
         self.is_usage_given = False  # by the user: what an answer reports does not replace it
+        self.report: Report | None = None  # what the answer said of itself
+        self.covered: set[str | None] | None = None  # answers that model calls within it billed
         self.cost: tuple[str, str] | None = None
         self.replay_key: str | None = None
         self.line: bytes | None = None
@@ -150,7 +157,7 @@ class Span:
     @property
     def is_open(self) -> bool:
         """Whether it has not ended yet."""
-        return self.status is SpanStatus.STARTED
+        return self.status is _STARTED
 
     @property
     def is_inherited(self) -> bool:
@@ -175,7 +182,12 @@ class Span:
     @property
     def size(self) -> int:
         """About how many bytes of memory the end record takes in a queue."""
-        size = _HEAD_BYTES + self.attribute_bytes + measure(self.input) + measure(self.output)
+        size = _HEAD_BYTES + self.attribute_bytes
+        for part in (self.input, self.output):  # as measure(), without its calls
+            if type(part) is bytes:
+                size += len(part)
+            elif part is not None:
+                size += part.size  # type: ignore[union-attr]  # bytes is excluded
         return size if self.error is None else size + self.error.size()
 
     def set_attribute(self, key: str, value: object) -> None:
@@ -247,6 +259,8 @@ class Span:
             if self._may_change():
                 self.usage = clean_usage(figures, source)
                 self.is_usage_given = self.usage is not None
+                if self.is_usage_given:
+                    cover_callers(self)
 
     def set_cost(
         self,
@@ -352,7 +366,7 @@ class Span:
     def _is_open(self) -> bool:
         if not self.run.recording:
             return False
-        if self.status is not SpanStatus.STARTED:
+        if self.status is not _STARTED:
             self.run.recorder.guard.warn(
                 "after_end", f"span {self.name!r} was changed after its end; that is not recorded"
             )

@@ -247,8 +247,10 @@ def open_stream(recorder: Recorder, span: Span | None) -> Stream | None:
 _watched: Final[dict[int, ref[Any]]] = {}
 
 
-def watch(stream: Stream, target: object) -> None:
+def watch(stream: Stream, target: object, *, on_gone: Callable[[], object] | None = None) -> None:
     """End the stream as closed when `target` is gone, should it still be open then.
+
+    `on_gone` is called first.
 
     Raises:
         TypeError: when there can be no weak reference to `target`.
@@ -258,6 +260,9 @@ def watch(stream: Stream, target: object) -> None:
 
     def end(_target: object) -> None:
         _watched.pop(key, None)
+        if on_gone is not None:
+            with stream.recorder.boundary("stream"):
+                on_gone()
         stream.close()
 
     _watched[key] = ref(target, end)

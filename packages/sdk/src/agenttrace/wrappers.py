@@ -129,10 +129,11 @@ def trace_llm(  # noqa: PLR0913 -- as trace
 ) -> Decorator:
     """Record calls of a model, with tokens and cost as far as they are known.
 
-    Usage is read from the returned value's `usage`, OpenAI- or Anthropic-shaped, as an attribute or
-    a key. When nothing is reported and rates are given, tokens are estimated
+    Usage is read from what is returned or streamed: objects and dicts of the OpenAI, Anthropic and
+    Google clients and the like. When nothing is reported and rates are given, tokens are estimated
     (`agenttrace.usage.estimate_tokens`) and marked so. Rates are US dollars a token; a float counts
-    as the decimal number that it is written as. Without `model`, the answer's own is taken.
+    as the decimal number that it is written as. Without rates the price tables are asked. Without
+    `model`, the answer's own is taken.
 
     Raises:
         ConfigurationError: for a rate that is negative or no number, and as `trace`.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from agenttrace.plugins import builtin, hookimpl
+from agenttrace.plugins import builtin
 from agenttrace.testing import Destination, check_plugin
 
 from .conftest import Answer, Server
@@ -24,11 +23,8 @@ def test_the_built_in_plugin_passes(
     tmp_path: Path,
     server: Server,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What we ask of others holds for ourselves, with a real file and a real HTTP server."""
-    if find_spec("agenttrace.integrations") is None:  # what the specs name comes separately
-        monkeypatch.setattr(builtin, "agenttrace_integrations", hookimpl(lambda: ()))
     file = tmp_path / "traces.jsonl"
     arrived: list[bytes] = []
     status = {"now": 200}

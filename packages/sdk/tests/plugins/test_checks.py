@@ -17,7 +17,9 @@ from agenttrace.plugins import (
     CommandSpec,
     IntegrationSpec,
     PriceTableSpec,
+    Processor,
     ProcessorSpec,
+    Record,
     encode_records,
     hookimpl,
 )
@@ -144,14 +146,23 @@ def test_a_sample_without_a_codec_is_found() -> None:
     assert finding.startswith(f"sample {sample!r}: no codec of the plugin is for {__name__}:Rich;")
 
 
-class Passing:
+class Passing(Processor):
     """A processor that passes on what comes, unless it is given a fault."""
 
     def __init__(
-        self, process: Callable[[Any], Any] = list, flush: Callable[[], Any] = list
+        self,
+        process: Callable[[Any], Any] = list,
+        flush: Callable[[], Any] = list,
+        shutdown: Callable[[], Any] = list,
+        held: Any = 0,
     ) -> None:
-        self.process = process
-        self.flush = flush
+        self._process = process
+        self.flush = flush  # type: ignore[method-assign]  # which is how a test gives its fault
+        self.shutdown = shutdown  # type: ignore[method-assign]  # as above
+        self.held = held
+
+    def process(self, records: list[Record]) -> Any:
+        return self._process(records)
 
 
 def find_in_processor(**faults: Any) -> list[str]:
@@ -185,8 +196,10 @@ def test_a_sound_processor_passes() -> None:
         ({"process": lambda _: [{"type": {1, 2}}]}, "process() returned a dict that is no JSON"),
         ({"flush": lambda: 1 / 0}, "processor p: flush() raised ZeroDivisionError: "),
         ({"flush": lambda: make_runs(1)[0]}, "a second flush() returned 6 records again; forget"),
+        ({"shutdown": lambda: 1 / 0}, "processor p: shutdown() raised ZeroDivisionError: "),
+        ({"held": 3}, "processor p: after shutdown() it still holds 3 records; count in `held`"),
     ],
-    ids=["none", "odd records", "invalid", "no JSON", "flush raises", "held twice"],
+    ids=["none", "odd records", "invalid", "no JSON", "flush raises", "held twice", "end", "held"],
 )
 def test_each_fault_of_a_processor_is_found(faults: dict[str, Any], expected: str) -> None:
     """With the batch that shows it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from agenttrace.plugins import IntegrationSpec, hookimpl
 from agenttrace.plugins.integrator import list_missing
 from agenttrace.plugins.manager import PluginManager
 from agenttrace.settings import Settings
+from agenttrace.testing import make_tracer
 
 from .conftest import Install, manage
 
@@ -284,3 +286,26 @@ def test_a_broken_plugin_s_integrations_are_named_as_lost(install: Install) -> N
     tracer = Tracer(settings=Settings(), plugins=manager)
     with pytest.raises(ConfigurationError, match=r"there are: processes, threads\. These plugins"):
         tracer.instrument("x")
+
+
+def test_the_built_in_integrations_carry_the_context() -> None:
+    """Turned on, a thread is within the run that started it; turned off, it is not."""
+    tracer, _ = make_tracer()
+    seen = []
+
+    def look() -> None:
+        seen.append(tracer.current_run())
+
+    assert tracer.instrument() == ["processes", "threads"]
+    with tracer.run("agent") as run:
+        _run_in_thread(look)
+        assert tracer.uninstrument() == []
+        _run_in_thread(look)
+    assert seen == [run, None]
+    tracer.shutdown(timeout_s=5)
+
+
+def _run_in_thread(function: Callable[[], None]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join(10)

@@ -144,8 +144,8 @@ def test_a_plugin_may_lie_in_the_package_that_sets_up_the_tracer(
         "from agenttrace import Tracer\ntracer = Tracer(exporter='db')\n"
     )
     (package / "hooks.py").write_text(
-        "from agenttrace.plugins import *\nfrom agenttrace.exporters import MemoryExporter\n"
-        + good("db")
+        "import app\nfrom agenttrace.plugins import *\n"
+        "from agenttrace.exporters import MemoryExporter\n" + good("db")
     )
     info = tmp_path / "app-1.0.dist-info"
     info.mkdir()
@@ -164,7 +164,7 @@ def test_plugins_can_be_watched(install: Install, capsys: pytest.CaptureFixture[
     points = install("bad", "raise ValueError('x')"), install("good", good("db"))
     manage(*points).exporters()
     assert capsys.readouterr().err == ""
-    manage(*points, trace_plugins=True).exporters()
+    manage(*points, trace_plugins=True).make_exporter("db:x")
     told = [line.rpartition(" (")[0] for line in capsys.readouterr().err.splitlines()]
     assert told == [
         f"agenttrace plugin bad: import {points[0].value}: raised ValueError: x",
@@ -172,6 +172,7 @@ def test_plugins_can_be_watched(install: Install, capsys: pytest.CaptureFixture[
         "agenttrace plugin good: register: done",
         "agenttrace plugin builtin: agenttrace_exporters(): [jsonl, http, console, memory]",
         "agenttrace plugin good: agenttrace_exporters(): [db]",
+        "agenttrace plugin good: make exporter db: done",
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from agenttrace.errors import ConfigurationError
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
+from agenttrace.pipeline.processor import Processor
 from agenttrace.plugins.markers import PLUGIN_API_VERSION, hookimpl
 from agenttrace.plugins.specs import (
     CodecSpec,
@@ -21,6 +22,7 @@ from agenttrace.plugins.specs import (
     PriceTableSpec,
     ProcessorSpec,
 )
+from agenttrace.usage.prices import Price, PriceQuery, PriceTable
 from agenttrace.wire import EventRecord, Record, RunRecord, SpanRecord
 
 __all__ = [
@@ -35,7 +37,11 @@ __all__ = [
     "IntegrationSpec",
     "PluginFailure",
     "PluginInfo",
+    "Price",
+    "PriceQuery",
+    "PriceTable",
     "PriceTableSpec",
+    "Processor",
     "ProcessorSpec",
     "Record",
     "RunRecord",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins.markers import hookimpl
-from agenttrace.plugins.specs import CommandSpec, ExporterSpec, IntegrationSpec
+from agenttrace.plugins.specs import CommandSpec, ExporterSpec, IntegrationSpec, PriceTableSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agenttrace.pipeline.export import Exporter
+    from agenttrace.plugins.protocols import PriceTableLike
 
 
 @hookimpl
@@ -38,6 +40,21 @@ def agenttrace_exporters() -> Iterable[ExporterSpec]:
             name="memory",
             summary="keeps records in memory, for tests and notebooks",
             factory=_make_memory,
+        ),
+    )
+
+
+@hookimpl
+def agenttrace_price_tables() -> Iterable[PriceTableSpec]:
+    """Return the list prices of genai-prices, which is an extra, when they are installed."""
+    if find_spec("genai_prices") is None:
+        return ()
+    return (
+        PriceTableSpec(
+            name="genai-prices",
+            summary="list prices of hosted models, of the day of the call",
+            factory=_make_genai_prices,
+            order=1000,  # what anyone else says of a price is more to the point
         ),
     )
 
@@ -111,3 +128,9 @@ def _make_memory(target: str, **_options: object) -> Exporter:
     if target:
         raise ConfigurationError(f"the exporter memory takes no target, but was given {target!r}")
     return MemoryExporter()
+
+
+def _make_genai_prices() -> PriceTableLike:
+    from agenttrace.usage.list_prices import GenaiPrices  # noqa: PLC0415 -- with the first price
+
+    return GenaiPrices()

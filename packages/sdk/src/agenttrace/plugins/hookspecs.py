@@ -117,7 +117,7 @@ def agenttrace_codecs() -> Iterable[CodecSpec]:  # type: ignore[empty-body]  # a
 def agenttrace_price_tables() -> Iterable[PriceTableSpec]:  # type: ignore[empty-body]  # a specification
     """Return tables that know what a model's tokens cost.
 
-    Called when a tracer's first exporter is set.
+    Called when a tracer looks for its first price.
 
     Example::
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -93,7 +94,8 @@ class Integrator:
             for each in _FUNCTIONS:
                 if not callable(getattr(module, each, None)):
                     raise TypeError(f"{spec.target} has no function {each}(tracer)")  # noqa: TRY301 -- told like what the target raises
-            getattr(module, function)(self._tracer)
+            call = partial(getattr(module, function), self._tracer)
+            self._manager.watch(spec, f"{function} {spec.name}", call)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 -- a plugin's code may raise anything

@@ -205,15 +205,16 @@ class Loader:
         return found
 
     def call(self, name: str, what: str, function: Callable[[], _Result]) -> _Result:
-        """Return what a plugin's function returns, within the time that a plugin has.
+        """Return what a plugin's function returns, within the time that a plugin has."""
+        return self.watch(name, what, partial(self._call, name, function))
 
-        With `AGENTTRACE_TRACE_PLUGINS=1` it is told on standard error.
-        """
+    def watch(self, name: str, what: str, function: Callable[[], _Result]) -> _Result:
+        """Return what `function` returns; `AGENTTRACE_TRACE_PLUGINS=1` tells standard error."""
         if not self._settings.trace_plugins:
-            return self._call(name, function)
+            return function()
         start = perf_counter()
         try:
-            result = self._call(name, function)
+            result = function()
         except BaseException as error:
             _tell(name, what, start, f"raised {describe_error(error)}")
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins import builtin
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
     from agenttrace.guard import Guard
     from agenttrace.pipeline.export import Exporter
+    from agenttrace.pipeline.processor import Processor
     from agenttrace.plugins.claims import SpecT
     from agenttrace.plugins.integrator import Integrator
-    from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
+    from agenttrace.plugins.protocols import PriceTableLike
     from agenttrace.plugins.specs import Spec
     from agenttrace.settings import Settings
     from agenttrace.tracer import Tracer
 
-PROCESSOR_METHODS: Final = ("process", "flush")
-PRICE_TABLE_METHODS: Final = ("find_price",)
+_Result = TypeVar("_Result")
 
 
 class PluginManager:
@@ -153,7 +153,8 @@ class PluginManager:
             raise ConfigurationError(self._describe_unknown(text))
         spec, target = found
         try:
-            exporter: object = spec.factory(target, api_key=self._settings.api_key)
+            make = partial(spec.factory, target, api_key=self._settings.api_key)
+            exporter: object = self.watch(spec, f"make exporter {spec.name}", make)
             is_exporter = callable(getattr(exporter, "export", None))
         except (ConfigurationError, KeyboardInterrupt):
             raise
@@ -168,30 +169,41 @@ class PluginManager:
             )
         return spec.name, exporter  # type: ignore[return-value]  # duck-typed: a plugin need not inherit
 
-    def make_processors(self) -> list[tuple[str, ProcessorLike]]:
+    def make_processors(self) -> list[tuple[str, Processor]]:
         """Return new processors with their names, by `(order, name)`, if active with the settings.
 
         A factory that raises, hangs, or returns something else is listed among the failures.
         """
-        made = [
-            (spec.name, self._make(spec, partial(spec.factory, self._settings), PROCESSOR_METHODS))
-            for spec in self.processors()
-        ]
-        return [(name, cast("ProcessorLike", each)) for name, each in made if each is not None]
+        from agenttrace.pipeline.processor import Processor  # noqa: PLC0415 -- when there is one
+
+        made = []
+        for spec in self.processors():
+            processor = self._make(spec, partial(spec.factory, self._settings))
+            if isinstance(processor, Processor):
+                made.append((spec.name, processor))
+            elif processor is not None:
+                kind = type(processor).__name__
+                self._refuse(spec, f"its factory returned a {kind}, which is no Processor")
+        return made
 
     def make_price_tables(self) -> list[tuple[str, PriceTableLike]]:
         """Return new price tables with their names, by `(order, name)`; failures as processors'."""
-        made = [
-            (spec.name, self._make(spec, spec.factory, PRICE_TABLE_METHODS))
-            for spec in self.price_tables()
-        ]
-        return [(name, cast("PriceTableLike", each)) for name, each in made if each is not None]
+        made = []
+        for spec in self.price_tables():
+            table = self._make(spec, partial(_make_table, spec))
+            if table is not None:
+                made.append((spec.name, cast("PriceTableLike", table)))
+        return made
 
     def make_integrator(self, *, tracer: Tracer, guard: Guard) -> Integrator:
         """Return what turns integrations on and off for `tracer`."""
         from agenttrace.plugins.integrator import Integrator  # noqa: PLC0415 -- when it is called
 
         return Integrator(manager=self, tracer=tracer, guard=guard)
+
+    def watch(self, spec: Spec, what: str, function: Callable[[], _Result]) -> _Result:
+        """Return what a part of a plugin returns, told as `AGENTTRACE_TRACE_PLUGINS` asks for."""
+        return self._loader.watch(self.find_plugin(spec) or BUILTIN, what, function)
 
     def find_plugin(self, spec: Spec) -> str:
         """Return the name of the plugin that a spec came from; empty when it came from none."""
@@ -204,28 +216,18 @@ class PluginManager:
                 return plugin
         return ""
 
-    def _make(
-        self,
-        spec: ProcessorSpec | PriceTableSpec,
-        make: Callable[[], object],
-        methods: tuple[str, ...],
-    ) -> object:
-        noun = "processor" if isinstance(spec, ProcessorSpec) else "price table"
-        plugin = self.find_plugin(spec)
+    def _make(self, spec: ProcessorSpec | PriceTableSpec, make: Callable[[], object]) -> object:
         try:
-            made = self._loader.call(plugin, f"make {noun} {spec.name}", make)
-            missing = [name for name in methods if made is not None and not _has_method(made, name)]
-            if missing or (made is None and isinstance(spec, PriceTableSpec)):
-                lack = (
-                    f" without {' and '.join(f'{name}()' for name in missing)}" if missing else ""
-                )
-                raise TypeError(f"its factory returned a {type(made).__name__}{lack}")  # noqa: TRY301 -- told like what the factory raises
+            return self._loader.call(self.find_plugin(spec), f"make {spec.name}", make)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 -- a plugin's factory may raise anything
-            self.fail(plugin, f"the {noun} {spec.name!r} is not in use: {describe_error(error)}")
+            self._refuse(spec, describe_error(error))
             return None
-        return made
+
+    def _refuse(self, spec: ProcessorSpec | PriceTableSpec, why: str) -> None:
+        noun = "processor" if isinstance(spec, ProcessorSpec) else "price table"
+        self.fail(self.find_plugin(spec), f"the {noun} {spec.name!r} is not in use: {why}")
 
     def _describe_unknown(self, text: str) -> str:
         names = []
@@ -260,8 +262,11 @@ class PluginManager:
             return specs
 
 
-def _has_method(thing: object, name: str) -> bool:
-    return callable(getattr(thing, name, None))
+def _make_table(spec: PriceTableSpec) -> object:
+    table = spec.factory()
+    if not callable(getattr(table, "find_price", None)):
+        raise TypeError(f"its factory returned a {type(table).__name__} without find_price()")
+    return table
 
 
 def _match(text: str, specs: list[ExporterSpec]) -> tuple[ExporterSpec, str] | None:

@@ -5,20 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Never
-
-    from agenttrace.wire import Record
-
-
-class ProcessorLike(Protocol):
-    """A step between recording and exporting: see `agenttrace.plugins.Processor`."""
-
-    def process(self, records: list[Record], /) -> Iterable[Record]:
-        """Return what becomes of these records: fewer, other or more; on the recording thread."""
-
-    def flush(self) -> Iterable[Record]:
-        """Return what was held back."""
 
 
 class PriceTableLike(Protocol):

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace.pipeline.export import Exporter
-    from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
+    from agenttrace.pipeline.processor import Processor
+    from agenttrace.plugins.protocols import PriceTableLike
     from agenttrace.settings import Settings
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -119,7 +120,7 @@ class ProcessorSpec(Spec):
     """
 
     summary: str
-    factory: Callable[[Settings], ProcessorLike | None]
+    factory: Callable[[Settings], Processor | None]
     order: int = 0
 
     def check(self) -> None:

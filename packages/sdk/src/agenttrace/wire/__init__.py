@@ -5,7 +5,8 @@ limit. This module is what the hot path needs: names, the types of records as pl
 merge law. Validation lives in `agenttrace.wire.validation`, which capture never imports.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: a TypedDict compiles every annotation that is a
+# text, one by one, which was a third of what importing the SDK took.
 
 from enum import StrEnum
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
@@ -94,13 +95,23 @@ class Payload(TypedDict):
 
 
 class ErrorRecord(TypedDict):
-    """An exception: its class as `module.Class`, its text, and what led to it."""
+    """An exception: its class as `module.Class`, its text, and what led to it.
+
+    The fields from `module` on are what a replay makes it again from; `mro` holds its classes,
+    each as `module:Qualname`.
+    """
 
     type: str
     message: str
     traceback: NotRequired[str]
-    cause: NotRequired[ErrorRecord]
+    cause: NotRequired["ErrorRecord"]
+    cause_is_context: NotRequired[bool]
     notes: NotRequired[list[str]]
+    module: NotRequired[str]
+    qualname: NotRequired[str]
+    mro: NotRequired[list[str]]
+    args: NotRequired[Payload]
+    attributes: NotRequired[Payload]
 
 
 class UsageRecord(TypedDict):
@@ -116,10 +127,14 @@ class UsageRecord(TypedDict):
 
 
 class CostRecord(TypedDict):
-    """Money as decimal text in US dollars, and where the figure comes from."""
+    """Money as decimal text in US dollars, and where the figure comes from.
+
+    `table` names the price table and its version, with `source` `price_table`.
+    """
 
     usd: str
     source: Literal["reported", "price_table", "rates"]
+    table: NotRequired[str]
 
 
 class LinkRecord(TypedDict):

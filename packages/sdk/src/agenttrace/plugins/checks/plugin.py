@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from agenttrace.plugins.claims import SpecT
+    from agenttrace.plugins.manager import PluginManager
 
 
 def check_plugin(  # noqa: PLR0913 -- what an author's parts are tried with, each by its name
@@ -54,21 +55,30 @@ def check_plugin(  # noqa: PLR0913 -- what an author's parts are tried with, eac
     findings = Findings()
     manager = check_hooks(title, plugin, settings=settings or Settings(), findings=findings)
     check_import(title, plugin, findings=findings)
-
-    def own(specs: list[SpecT]) -> list[SpecT]:
-        return [spec for spec in specs if manager.find_plugin(spec) == title]
-
-    check_exporters(own(manager.exporters()), destinations or {}, findings=findings)
-    check_codecs(own(manager.codecs()), list(samples), findings=findings)
-    processors = {spec.name for spec in own(manager.processors())}
-    check_processors(manager, processors, findings=findings)
-    tables = {spec.name for spec in own(manager.price_tables())}
-    check_price_tables(manager, tables, models, findings=findings)
-    check_integrations(own(manager.integrations()), findings=findings)
-    check_commands(own(manager.commands()), findings=findings)
+    own = _Own(manager, title)
+    check_exporters(own.pick(manager.exporters()), destinations or {}, findings=findings)
+    check_codecs(own.pick(manager.codecs()), list(samples), findings=findings)
+    check_processors(manager, own.name(manager.processors()), findings=findings)
+    check_price_tables(manager, own.name(manager.price_tables()), models, findings=findings)
+    check_integrations(own.pick(manager.integrations()), findings=findings)
+    check_commands(own.pick(manager.commands()), findings=findings)
     for failure in manager.failures():  # what a factory did only now
         findings.add(failure.name, failure.error, "see docs/plugins.md for the host's rules")
     findings.raise_all(title)
+
+
+class _Own:
+    """Tells what one plugin added from what is built in."""
+
+    def __init__(self, manager: PluginManager, plugin: str) -> None:
+        self._manager = manager
+        self._plugin = plugin
+
+    def pick(self, specs: list[SpecT]) -> list[SpecT]:
+        return [spec for spec in specs if self._manager.find_plugin(spec) == self._plugin]
+
+    def name(self, specs: list[SpecT]) -> set[str]:
+        return {spec.name for spec in self.pick(specs)}
 
 
 def _name(plugin: object) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.payload import write_json
 from agenttrace.plugins.checks.samples import START_NS, copy_records, make_odd_records, make_runs
+from agenttrace.usage.prices import PriceQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from agenttrace.pipeline.processor import Processor
     from agenttrace.plugins.checks.findings import Findings
     from agenttrace.plugins.manager import PluginManager
-    from agenttrace.plugins.protocols import PriceTableLike, ProcessorLike
+    from agenttrace.plugins.protocols import PriceTableLike
     from agenttrace.wire import Record, UsageRecord
 
 
@@ -24,24 +26,32 @@ def check_processors(manager: PluginManager, own: set[str], *, findings: Finding
             _check_processor(f"processor {name}", processor, findings)
 
 
-def _check_processor(where: str, processor: ProcessorLike, findings: Findings) -> None:
+def _check_processor(where: str, processor: Processor, findings: Findings) -> None:
     given = [*make_runs(3), *make_odd_records()]
     for number, batch in enumerate([*given, *given]):  # what is repeated, too
         records = copy_records(batch)
         kind = "an empty batch" if not batch else f"batch {number % len(given)}: {_show(batch)}"
         with findings.catch(where, f"process() of {kind}", "pass on what it does not understand"):
             _check_records(where, "process()", list(processor.process(records)), findings)
-    held: list[Record] = []
-    for attempt in ("flush()", "a second flush()"):
+    for attempt, function in (("flush()", processor.flush), ("shutdown()", processor.shutdown)):
         with findings.catch(where, attempt, "return what is still held back, or nothing"):
-            held = list(processor.flush())
+            held = list(function())
             _check_records(where, attempt, held, findings)
-    if held:
+            again = list(function())
+            if again:
+                findings.add(
+                    where,
+                    f"a second {attempt} returned {len(again)} records again",
+                    "forget what was returned: it would be counted twice",
+                )
+    if type(processor.held) is not int or processor.held != 0:
         findings.add(
             where,
-            f"a second flush() returned {len(held)} records again",
-            "forget what was returned: it would be counted twice",
+            f"after shutdown() it still holds {processor.held!r} records",
+            "count in `held` what is held back, and return all of it at the end",
         )
+    with findings.catch(where, "reset()", "forget what is held back: the child of a fork calls it"):
+        processor.reset()
 
 
 def _check_records(where: str, what: str, records: list[Record], findings: Findings) -> None:
@@ -62,16 +72,6 @@ def _check_records(where: str, what: str, records: list[Record], findings: Findi
                 f"{what} returned a {type(record).__name__} that is no JSON object: {error}",
                 "return wire records: dicts of what JSON can hold",
             )
-
-
-class Query(NamedTuple):
-    """What a price table is asked: the fields of a PriceQuery."""
-
-    provider: str | None
-    model: str
-    usage: UsageRecord
-    at_ns: int
-    details: Mapping[str, int | str]
 
 
 _NONE_REPORTED: Final[UsageRecord] = {"source": "reported"}
@@ -103,15 +103,18 @@ def check_price_tables(
 def _check_table(where: str, table: PriceTableLike, models: list[str], findings: Findings) -> None:
     unknown = ["", "no-such-model", "gpt-4", "ünknown/модель", "x" * 10_000]
     is_known = dict.fromkeys(models, False)
+    ask: Any = table.find_price  # the protocol leaves the query's type to the table
     for model in [*models, *unknown]:
         for provider in (None, "", "openai", "no such provider"):
             for usage in (_ALL_REPORTED, _NONE_REPORTED, _ESTIMATED):
                 for at_ns, details in ((0, {}), (START_NS, {}), (START_NS, _DETAILS)):
-                    query: Any = Query(provider, model, usage, at_ns, details)
+                    query = PriceQuery(
+                        provider=provider, model=model, usage=usage, at_ns=at_ns, details=details
+                    )
                     with findings.catch(
                         where, f"find_price() of model {model[:50]!r}", "return None instead"
                     ):
-                        price = table.find_price(query)
+                        price = ask(query)
                         _check_price(where, price, findings)
                         is_known[model] = is_known.get(model, False) or price is not None
     for model in models:

@@ -1,0 +1,68 @@
+"""What the recording thread needs of a recorder: made there, when the first record asks for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agenttrace.guard import Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agenttrace.encoding.payload import Policy
+    from agenttrace.redaction import Redactor
+    from agenttrace.resource import Facts, Resource
+    from agenttrace.settings import Settings
+
+
+class RecordingTools:
+    """Who records, and what is done with payloads. The recorder's other half."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        resource: Mapping[str, str | int] | None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None,
+    ) -> None:
+        self.settings = settings
+        self.guard = Guard()
+        self._given_redactor = redactor
+        self._given_resource = None if resource is None else dict(resource)
+        self._resource: Resource | None = None
+        self._policy: Policy | None = None
+        self.plugin_versions: list[str] = []
+
+    @property
+    def policy(self) -> Policy:
+        """What is done with a payload beside writing it."""
+        if self._policy is None:
+            from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- the thread's alone
+
+            self._policy = make_policy(self.settings, self._find_redactor())
+        return self._policy
+
+    def _find_redactor(self) -> Redactor | None:
+        from agenttrace.redaction import make_redactor  # noqa: PLC0415 -- the thread's alone
+
+        redactor = make_redactor(self.settings.redact, self._given_redactor)
+        if redactor is not None:
+            redactor.note_failure = partial(self.guard.note, "redactor")
+        return redactor
+
+    def describe_resource(self) -> Facts:
+        """Return who records here, anew after a fork."""
+        if self._given_resource is not None:
+            return self._given_resource
+        if self._resource is None:
+            from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
+            from agenttrace.resource import Resource  # noqa: PLC0415 -- the thread's alone
+
+            self._resource = Resource(
+                self.settings.service_name, __version__, plugins=self.plugin_versions
+            )
+        return self._resource.describe()
+
+    def forget_process(self) -> None:
+        """Find out anew who records: the resource holds the process id."""
+        self._resource = None
