@@ -39,6 +39,11 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_SPOOL_MAX_AGE_S": "3600",
             "AGENTTRACE_DURABILITY": "SYNC",
             "AGENTTRACE_SIGNALS": "chain",
+            "AGENTTRACE_SAMPLE_RATE": "0.5",
+            "AGENTTRACE_TAIL_SAMPLE_RATE": "0.25",
+            "AGENTTRACE_TAIL_SLOW_S": "2.5",
+            "AGENTTRACE_TAIL_MAX_BYTES": "65536",
+            "AGENTTRACE_RESOURCE_ATTRIBUTES": "a=1, b=2",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
             "AGENTTRACE_REDACT": "off",
         }
@@ -60,6 +65,11 @@ def test_every_setting_is_read() -> None:
         spool_max_age_s=3600,
         durability="sync",
         signals="chain",
+        sample_rate=0.5,
+        tail_sample_rate=0.25,
+        tail_slow_s=2.5,
+        tail_max_bytes=65536,
+        resource_attributes=("a=1", "b=2"),
         round_trip_check="never",
         redact="off",
     )
@@ -122,6 +132,11 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "spool_max_age_s",
         "durability",
         "signals",
+        "sample_rate",
+        "tail_sample_rate",
+        "tail_slow_s",
+        "tail_max_bytes",
+        "resource_attributes",
         "round_trip_check",
         "redact",
     ]
@@ -133,10 +148,8 @@ def test_the_table_and_the_fields_are_the_same() -> None:
             assert float(row.default) == value
         elif row.kind == "boolean":
             assert row.default == str(int(value))
-        elif row.kind.startswith("one of") and value is not None:
-            assert row.default == value
         else:
-            assert value is None
+            assert value in {None, row.default}
 
 
 def test_the_documentation_holds_the_table() -> None:

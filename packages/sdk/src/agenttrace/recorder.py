@@ -207,7 +207,11 @@ class Recorder(RecordingTools):
 
     def make_implicit_run(self, name: str) -> Run:
         """Return the run that a span outside a run opens and closes; it bears the span's name."""
-        return Run(self, name, self.ids.new_run_id(), recording=self.is_recording())
+        run_id = self.ids.new_run_id()
+        is_sampled = not self.is_recording() or self.hub.samples(run_id)
+        run = Run(self, name, run_id, recording=is_sampled and self.is_recording())
+        run.is_sampled = is_sampled
+        return run
 
     # Spans
 
@@ -237,6 +241,8 @@ class Recorder(RecordingTools):
             owns_run = node is None
             if node is None:
                 node = self.make_implicit_run(spec.name)
+                if not node.is_sampled:
+                    return self._open_unsampled(spec, node, activate=activate)
                 node.input = snapshot
                 self.enter_run(node, activate=activate)
             span = Span(node.run, spec, snapshot, owns_run=owns_run)
@@ -249,6 +255,11 @@ class Recorder(RecordingTools):
             self._note_loss("open_span", error)
             return None
         return span
+
+    def _open_unsampled(self, spec: Spec, run: Run, *, activate: bool) -> Span:
+        """Enter a run that is not recorded, so that what is called within knows of it."""
+        self.enter_run(run, activate=activate)
+        return Span(run, spec, None, owns_run=True)
 
     def _note_loss(self, kind: str, error: BaseException) -> None:
         # A record is missing for it: the current run is not complete.
@@ -301,6 +312,8 @@ class Recorder(RecordingTools):
         """Start a span that `tracer.span()` made and make it the current one."""
         try:
             if span.seq >= 0 or not span.run.recording:
+                if span.owns_run and not span.run.is_sampled:
+                    self.enter_run(span.run)
                 return
             node = self.node.get()
             if node is None or node.run is not span.run:
@@ -341,9 +354,11 @@ class Recorder(RecordingTools):
         A span that was open at a fork is the parent's to end: in the child it is only left.
         """
         try:
-            if span.status is not _STARTED or span.seq < 0:
-                return
             run = span.run
+            if span.status is not _STARTED or span.seq < 0:
+                if span.owns_run and not run.is_sampled and run.status is RunStatus.STARTED:
+                    self._end_run(run, RunStatus.COMPLETED)
+                return
             token = span._token  # noqa: SLF001 -- as above
             if token is not None:
                 try:

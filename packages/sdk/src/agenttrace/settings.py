@@ -49,6 +49,11 @@ class Settings(NamedTuple):
     spool_max_age_s: float = 604_800.0
     durability: str = "buffered"
     signals: str = "auto"
+    sample_rate: float = 1.0
+    tail_sample_rate: float = 1.0
+    tail_slow_s: float = 0.0
+    tail_max_bytes: int = 32 * 1024 * 1024
+    resource_attributes: tuple[str, ...] | None = None
     round_trip_check: str | None = None
     redact: str | None = None
 
@@ -206,6 +211,47 @@ TABLE: Final = (
         "on SIGTERM and SIGHUP bring records to safety first, at most 2 s: `auto` where the "
         "program handles them by default, `chain` before its own handler too, `off` never",
         "signals",
+    ),
+    Setting(
+        "AGENTTRACE_SAMPLE_RATE",
+        "number 0 to 1",
+        "",
+        "1",
+        "the share of runs that are recorded at all, decided by the run's id when it starts",
+        "sample_rate",
+    ),
+    Setting(
+        "AGENTTRACE_TAIL_SAMPLE_RATE",
+        "number 0 to 1",
+        "",
+        "1",
+        "below 1, recorded runs are held back until they end, and only those with an error, slow "
+        "ones, interrupted ones and this share of all are kept; the rest is counted as `filtered`",
+        "tail_sample_rate",
+    ),
+    Setting(
+        "AGENTTRACE_TAIL_SLOW_S",
+        "number 0 to 86400",
+        "seconds",
+        "0",
+        "how long a run takes that is kept as slow; 0 keeps none for that",
+        "tail_slow_s",
+    ),
+    Setting(
+        "AGENTTRACE_TAIL_MAX_BYTES",
+        "integer 65536 to 68719476736",
+        "bytes",
+        "33554432",
+        "how much is held back for that; beyond it the oldest run is left out early",
+        "tail_max_bytes",
+    ),
+    Setting(
+        "AGENTTRACE_RESOURCE_ATTRIBUTES",
+        "list",
+        "key=value pairs, comma-separated",
+        "none",
+        "attributes for the resource of every run, such as `deployment.environment=prod`",
+        "resource_attributes",
     ),
     Setting(
         "AGENTTRACE_ROUND_TRIP_CHECK",

@@ -206,9 +206,10 @@ class Tracer:
         """
         recorder = self._recorder
         outer = self.current_run() if parent is None else parent
-        is_sampled = outer is None or outer.is_sampled
+        run_id = recorder.ids.new_run_id()
+        is_sampled = recorder.hub.samples(run_id) if outer is None else outer.is_sampled
         recording = is_sampled and recorder.is_recording()
-        run = Run(recorder, name, recorder.ids.new_run_id(), recording=recording)
+        run = Run(recorder, name, run_id, recording=recording)
         run.is_sampled = is_sampled
         run.tracestate = None if parent is None else parent.tracestate
         with recorder.boundary("run"):

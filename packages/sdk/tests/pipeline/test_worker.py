@@ -493,7 +493,7 @@ def test_integers_of_any_length_reach_exporters_exactly() -> None:
         pass
     records: Any = collect(tracer, memory)
     assert records[0]["input"]["value"] == {"n": 10**30, "f": 0.1}
-    assert encode_records(records)[0].count(b"1000000000000000000000000000000") == 1
+    assert b'"value":{"n":1000000000000000000000000000000,' in encode_records(records)[0]
     tracer.shutdown(timeout_s=5)
 
 

@@ -341,6 +341,7 @@ def test_the_distribution_s_own_entry_point_is_the_built_in_plugin() -> None:
         "agenttrace_exporters",
         "agenttrace_integrations",
         "agenttrace_price_tables",
+        "agenttrace_processors",
     )
     found = {point.value for point in entry_points(group="agenttrace", name="builtin")}
     assert found == {"agenttrace.plugins.builtin"}

@@ -47,7 +47,7 @@ class Chain:
         self._held = 0
         for processor in self.processors:
             try:
-                processor.reset()
+                getattr(processor, "reset", _nothing)()
             except BaseException as error:  # noqa: BLE001 -- as in _call
                 self._note_failure(processor, error)
 
@@ -67,7 +67,9 @@ class Chain:
         for processor in self.processors:
             if records:
                 records = self._call(processor, processor.process, records)
-            release = processor.shutdown if is_last else processor.flush
+            # Duck-typed: only `process` and `flush` are a must.
+            last = getattr(processor, "shutdown", processor.flush)
+            release = last if is_last else processor.flush
             records += self._call(processor, lambda _, release=release: release(), [])  # type: ignore[misc]  # bound at once
         return self._finish(records, came_in=0)
 
@@ -112,6 +114,10 @@ class Chain:
         left_out = came_in + self._held - held - len(lines)
         self._held = held
         return Passed(lines, max(0, left_out), max(0, -left_out), held)
+
+
+def _nothing() -> None:
+    """Do nothing: most processors hold nothing."""
 
 
 def _read_held(processor: Processor) -> int:

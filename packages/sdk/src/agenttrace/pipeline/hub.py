@@ -46,7 +46,8 @@ class Hub:
         self._processors: tuple[Processor, ...] = ()
         self._writer: Writer | None = None
         self.sinks: tuple[Pipeline, ...] = ()
-        self.put: Callable[[Item], None] = _ignore
+        # False says that the record was dropped.
+        self.put: Callable[[Item], bool] = _ignore
 
     def add(self, exporter: Exporter, *, name: str) -> None:
         """Give `exporter` a queue or a spool, and a thread of its own, beside those there are."""
@@ -115,15 +116,25 @@ class Hub:
         if self._writer is not None:
             self._writer.chain.use(self._processors)
 
-    def _put_synced(self, item: Item) -> None:
+    def _put_synced(self, item: Item) -> bool:
         """Put one item, and wait until it is on the disks that exporters have."""
         writer = self._writer
         if writer is None or not self.sinks:
-            return
-        writer.intake.put(item)
+            return True
+        is_taken = writer.intake.put(item)
         deadline = monotonic() + SYNC_WAIT_S
-        if not writer.flush(deadline, with_processors=False):
+        if is_taken and not writer.flush(deadline, with_processors=False):
             self._guard.warn("sync_timeout", "a record was not on disk after 5 s")
+        return is_taken
+
+    def samples(self, run_id: str) -> bool:
+        """Tell whether the run of this id is to be recorded, by `AGENTTRACE_SAMPLE_RATE`."""
+        rate = self._settings.sample_rate
+        if rate >= 1.0:
+            return True
+        from agenttrace.pipeline.sampling import is_sampled  # noqa: PLC0415 -- as in add
+
+        return is_sampled(run_id, rate)
 
     def clear(self, *, timeout_s: float) -> None:
         """Shut the exporters down and forget them, but not their accounts."""
@@ -272,8 +283,9 @@ class _Warn:
         )
 
 
-def _ignore(_item: Item) -> None:
+def _ignore(_item: Item) -> bool:
     """Put a record nowhere: there is no exporter yet."""
+    return True
 
 
 def _discard(writer: Writer) -> None:

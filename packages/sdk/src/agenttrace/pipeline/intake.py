@@ -92,8 +92,8 @@ class Intake:
         self._easy_records = self.max_records // 2 if is_open else -1
         self._easy_bytes = self.max_bytes // 2 if is_open else -1
 
-    def put(self, item: Item) -> None:
-        """Take `item`, or count it as dropped; never waits for room."""
+    def put(self, item: Item) -> bool:
+        """Take `item`, or count it as dropped, which answers False; never waits for room."""
         size = item.size
         entry = (item, size)
         with self.lock:
@@ -101,46 +101,47 @@ class Intake:
                 self._accepted - self._processed >= self._easy_records
                 or self._bytes + size > self._easy_bytes
             ):
-                is_idle = self._put_under_pressure(entry)
+                is_taken = self._put_under_pressure(entry)
             else:
+                is_taken = True
                 self._items.append(entry)
                 self._bytes += size
                 self._accepted += 1
-                is_idle = self.is_idle
-                if is_idle:
-                    self.is_idle = False
+            is_idle = self.is_idle and self.is_open
+            if is_idle:
+                self.is_idle = False
         if is_idle:
             self._wake()
         elif self._yield_at < 0:
             self._step_aside()
+        return is_taken
 
     def _put_under_pressure(self, entry: tuple[Item, int]) -> bool:
-        """Admit or drop one item, and return whether the recording thread is to be woken."""
+        """Admit one item, or drop it and return False."""
         item, size = entry
-        if self._is_detached:  # no exporter: nothing is attempted
-            return False
+        if self._is_detached:  # no exporter: nothing is attempted, and so nothing lost
+            return True
         if not self.is_open:
             self._refused[SHUTDOWN] += 1
             return False
         waiting = self._accepted - self._processed
-        parts = _find_share(item)
-        if (
-            waiting >= self.max_records - self.max_records * (8 - parts) // 8
-            or self._bytes + size > self.max_bytes - self.max_bytes * (8 - parts) // 8
-        ):
-            self._refused[QUEUE_FULL] += 1
-            _note_gap(item)
-        else:
+        kept_back = 8 - _find_share(item)
+        is_taken = (
+            waiting < self.max_records - self.max_records * kept_back // 8
+            and self._bytes + size <= self.max_bytes - self.max_bytes * kept_back // 8
+        )
+        if is_taken:
             self._items.append(entry)
             self._bytes += size
             self._accepted += 1
+        else:
+            self._refused[QUEUE_FULL] += 1
+            _note_gap(item)
         self._yield_bytes += size
         self._yield_at += 1
         if self._yield_at >= YIELD_EVERY_RECORDS or self._yield_bytes >= YIELD_EVERY_BYTES:
             self._yield_at = -1
-        is_idle = self.is_idle
-        self.is_idle = False
-        return is_idle
+        return is_taken
 
     def _step_aside(self) -> None:
         self._yield_at = self._yield_bytes = 0

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.plugins.markers import hookimpl
-from agenttrace.plugins.specs import CommandSpec, ExporterSpec, IntegrationSpec, PriceTableSpec
+from agenttrace.plugins.specs import (
+    CommandSpec,
+    ExporterSpec,
+    IntegrationSpec,
+    PriceTableSpec,
+    ProcessorSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agenttrace.pipeline.export import Exporter
+    from agenttrace.pipeline.processor import Processor
     from agenttrace.plugins.protocols import PriceTableLike
+    from agenttrace.settings import Settings
 
 
 @hookimpl
@@ -40,6 +48,24 @@ def agenttrace_exporters() -> Iterable[ExporterSpec]:
             name="memory",
             summary="keeps records in memory, for tests and notebooks",
             factory=_make_memory,
+        ),
+    )
+
+
+@hookimpl
+def agenttrace_processors() -> Iterable[ProcessorSpec]:
+    """Return resource attributes and tail sampling, which comes last."""
+    return (
+        ProcessorSpec(
+            name="resource_attributes",
+            summary="adds AGENTTRACE_RESOURCE_ATTRIBUTES to every run",
+            factory=_make_enricher,
+        ),
+        ProcessorSpec(
+            name="tail_sampling",
+            summary="keeps runs with errors, slow ones and AGENTTRACE_TAIL_SAMPLE_RATE of the rest",
+            factory=_make_tail_sampler,
+            order=1_000,
         ),
     )
 
@@ -128,6 +154,25 @@ def _make_memory(target: str, **_options: object) -> Exporter:
     if target:
         raise ConfigurationError(f"the exporter memory takes no target, but was given {target!r}")
     return MemoryExporter()
+
+
+def _make_enricher(settings: Settings) -> Processor | None:
+    from agenttrace.pipeline.enriching import Enricher, read_pairs  # noqa: PLC0415 -- when it is on
+
+    attributes = read_pairs(settings.resource_attributes or ())
+    return Enricher(attributes) if attributes else None
+
+
+def _make_tail_sampler(settings: Settings) -> Processor | None:
+    if settings.tail_sample_rate >= 1.0:
+        return None
+    from agenttrace.pipeline.sampling import TailSampler  # noqa: PLC0415 -- when it is on
+
+    return TailSampler(
+        share=settings.tail_sample_rate,
+        slow_s=settings.tail_slow_s or None,
+        max_bytes=settings.tail_max_bytes,
+    )
 
 
 def _make_genai_prices() -> PriceTableLike:
