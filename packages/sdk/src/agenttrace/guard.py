@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import CodeType, TracebackType
 
 LOGGER_NAME: Final = "agenttrace"
 
@@ -13,7 +15,8 @@ LOGGER_NAME: Final = "agenttrace"
 class Guard:
     """Counts internal errors by kind and logs the first of each kind as a warning.
 
-    Safe on any thread. A `KeyboardInterrupt` is the user's and is never contained.
+    Safe on any thread. What the user raises from without is never contained: a `KeyboardInterrupt`,
+    and whatever a signal's handler of the program's own raised.
     """
 
     __slots__ = ("_counts",)
@@ -22,8 +25,9 @@ class Guard:
         self._counts: dict[str, int] = {}
 
     def note(self, kind: str, error: BaseException) -> None:
-        """Count `error` under `kind`; log the first of the kind; raise KeyboardInterrupt again."""
-        if issubclass(type(error), KeyboardInterrupt):  # isinstance() may ask the error itself
+        """Count `error` under `kind`, log the first of the kind; raise again what is the user's."""
+        # isinstance() may ask the error itself
+        if issubclass(type(error), KeyboardInterrupt) or _is_from_signal(error):
             raise error
         self.warn(kind, f"{kind}: {_name_type(error)}", error=error)
 
@@ -40,7 +44,7 @@ class Guard:
 
 
 class Boundary:
-    """A `with` block out of which nothing comes but KeyboardInterrupt."""
+    """A `with` block out of which nothing comes but what is the user's; see `Guard`."""
 
     __slots__ = ("_guard", "_kind")
 
@@ -74,6 +78,44 @@ def log_warning(message: str, *, error: BaseException | None = None) -> None:
         raise
     except BaseException:  # noqa: BLE001, S110 -- a handler is user code; no one is left to tell
         pass
+
+
+def _is_from_signal(error: BaseException) -> bool:
+    """Tell whether a handler of a signal raised this, which interrupted the recorder by chance.
+
+    Python runs handlers on the main thread, between any two steps of whatever runs there. One that
+    calls `sys.exit` or raises a timeout means the program, wherever that was.
+    """
+    try:
+        import signal  # noqa: PLC0415 -- only an error asks, and most runs have none
+        import threading  # noqa: PLC0415 -- as signal
+
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        codes = {_find_code(signal.getsignal(number)) for number in signal.valid_signals()}
+    except Exception:  # noqa: BLE001 -- the interpreter is going down, and its modules with it
+        return False
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _find_code(handler: object) -> CodeType | None:
+    """Return what a handler runs. Nothing is asked of the handler itself, which is user code."""
+    if type(handler) is partial:
+        return _find_code(handler.func)
+    if type(handler) is MethodType:
+        return _find_code(handler.__func__)
+    if type(handler) is FunctionType:
+        return handler.__code__
+    for each in type(handler).__mro__:
+        called: object = each.__dict__.get("__call__")
+        if type(called) is FunctionType:
+            return called.__code__
+    return None
 
 
 def _name_type(error: BaseException) -> str:
