@@ -216,6 +216,46 @@ def test_a_disk_that_cannot_be_written_is_one_warning(
     tracer.shutdown(timeout_s=5)
 
 
+def test_a_program_that_rests_gets_its_records_to_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk can be written again, and not at the next record, which may never come."""
+    monkeypatch.setattr(spooling, "RETRY_DISK_S", 0.0)
+    (tmp_path / "spool").write_text("in the way")
+    tracer, server = make(tmp_path)
+    server.is_away = True
+    record(tracer, "one", "two")
+    wait_for(lambda: tracer.stats().exporters[0].spool_fault)
+    assert not tracer.flush(timeout_s=0.1)
+    (tmp_path / "spool").unlink()
+    wait_for(lambda: tracer.stats().exporters[0].spool_fault is None)
+    assert tracer.stats().spooled > 0  # all but what the exporter has in hand
+    assert_balanced(tracer)
+    tracer.shutdown(timeout_s=0.1)
+
+
+def test_records_on_their_way_to_the_disk_are_not_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the disk takes: a flush must not end before they are anywhere."""
+    tracer, server = make(tmp_path)
+    server.is_away = True
+    outlet = tracer.recorder.hub.sinks[0].outlet
+    assert isinstance(outlet, SpoolOutlet)
+    append = outlet._spool.append
+    seen = []
+
+    def look(lines: Sequence[bytes]) -> Any:
+        seen.append(outlet.settled)
+        return append(lines)
+
+    monkeypatch.setattr(outlet._spool, "append", look)
+    record(tracer, "one")
+    wait_for(lambda: tracer.stats().spooled == 2)
+    assert set(seen) == {0}
+    tracer.shutdown(timeout_s=0.1)
+
+
 def test_a_full_disk_and_a_full_memory_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,9 @@ class Outlet(ABC):
     def offer(self, lines: Sequence[bytes], *, number: int) -> None:
         """Take batch `number`, or drop and count what has no room; a second time it is ignored."""
 
+    def tend(self) -> None:  # noqa: B027 -- most have nothing to put right
+        """Put right what went wrong before; called about once a second while something waits."""
+
     @abstractmethod
     def take(self, *, max_records: int, max_bytes: int) -> RecordBatch | None:
         """Return the oldest records, None when there is none; `settle` comes before the next."""

@@ -71,6 +71,16 @@ class SpoolOutlet(Outlet):
                     self._memory.add_all(everything[taken:])
             self._publish()
 
+    def tend(self) -> None:
+        """Bring what waits in memory to the disk, if the disk can be written again."""
+        if self._fault is None or self._memory.is_empty:
+            return
+        with self._lock:
+            if self._closed_for is None and monotonic() >= self._retry_at_s:
+                waiting = self._memory.give_back()
+                self._memory.add_all(waiting[self._append(waiting) :])
+                self._publish()
+
     def _append(self, lines: Sequence[bytes]) -> int:
         if monotonic() < self._retry_at_s:
             return 0
@@ -132,7 +142,7 @@ class SpoolOutlet(Outlet):
     @property
     def settled(self) -> int:
         """How many of the records that were offered wait no more, here or for another process."""
-        return self._offered - self._spool.own_pending - self._memory.waiting
+        return self._settled
 
     @property
     def is_empty(self) -> bool:
@@ -161,3 +171,5 @@ class SpoolOutlet(Outlet):
     def _publish(self) -> None:
         on_disk = self._spool.stats()
         self._published = (on_disk, self._dropped + Counter(on_disk.dropped), self._fault)
+        # Kept, as the memory is empty for as long as the disk takes to answer.
+        self._settled = self._offered - self._spool.own_pending - self._memory.waiting

@@ -165,6 +165,7 @@ class Writer:
 
     def _watch(self) -> None:
         for sink in self.sinks:
+            sink.outlet.tend()
             if sink.hanging_s:
                 self._guard.warn(
                     f"hanging:{sink.name}",
