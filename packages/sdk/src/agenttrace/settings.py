@@ -174,7 +174,8 @@ TABLE: Final = (
         "text",
         "",
         "`agenttrace/spool` in `$XDG_STATE_HOME` or `~/.local/state`",
-        "where records wait on disk until the server has them; for this user alone",
+        "where records wait on disk until the server has them, for this user alone; `~` is the "
+        "home, and a relative folder is below where the program was when it set its exporter",
         "spool_folder",
     ),
     Setting(

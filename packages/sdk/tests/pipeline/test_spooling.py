@@ -256,6 +256,23 @@ def test_records_on_their_way_to_the_disk_are_not_settled(
     tracer.shutdown(timeout_s=0.1)
 
 
+@pytest.mark.parametrize("is_home", [True, False], ids=["home", "relative"])
+def test_the_folder_stays_where_it_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_home: bool
+) -> None:
+    """`~` is the home, and a program that changes its folder does not change the spool's."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    tracer, server = make(tmp_path, spool_folder="~/spool" if is_home else "spool")
+    server.is_away = True
+    monkeypatch.chdir(tmp_path / "other")
+    record(tracer, "one")
+    tracer.shutdown(timeout_s=5)
+    assert list((tmp_path / "other").iterdir()) == []
+    assert len(list((tmp_path / "spool").rglob("*.spool1"))) == 1
+
+
 def test_a_full_disk_and_a_full_memory_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

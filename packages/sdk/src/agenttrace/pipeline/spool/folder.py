@@ -183,6 +183,14 @@ class PrivateFolder:
         close_own(fd, self._identity)
 
 
+def locate_folder(folder: str | os.PathLike[str]) -> Path:
+    """Return where `folder` is now: the program may change its current folder later."""
+    path = Path(folder)
+    with contextlib.suppress(RuntimeError, OSError):  # no such user; the current folder is gone
+        return path.expanduser().absolute()
+    return path
+
+
 def find_spool_folder(environ: Mapping[str, str]) -> Path:
     """Return where spools are by default: `$XDG_STATE_HOME`, else `~/.local/state`.
 

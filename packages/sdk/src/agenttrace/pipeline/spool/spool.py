@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakSet
 
@@ -18,12 +17,13 @@ from agenttrace.pipeline.spool.accounts import (
     SpoolLimits,
     SpoolStats,
 )
-from agenttrace.pipeline.spool.folder import Fault, FaultError
+from agenttrace.pipeline.spool.folder import Fault, FaultError, locate_folder
 from agenttrace.pipeline.spool.segment import FRAME_BYTES, MAX_RECORD_BYTES
 from agenttrace.pipeline.spool.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from agenttrace.pipeline.spool.segment import Segment
 
@@ -36,7 +36,8 @@ class Spool:
     spool begins anew, with files of its own.
 
     Args:
-        folder: where all spools of this user are. Made when needed, with mode 0700.
+        folder: where all spools of this user are; `~` is the user's home. Made when needed, with
+            mode 0700.
         target: everything that decides where a record ends up (address, project, key); spools with
             equal targets share their records. Only its hash is written.
         durability: `buffered` survives the death of the process, however it dies; `sync` survives
@@ -66,7 +67,7 @@ class Spool:
                 f"max_bytes is {self._limits.max_bytes}; expected at least four times "
                 f"segment_bytes, which is {self._limits.segment_bytes}"
             )
-        self._root = Path(folder)
+        self._root = locate_folder(folder)
         self._name = hashlib.sha256(target.encode()).hexdigest()[:32]
         self._is_synced = durability == "sync"
         self._clock_ns = clock_ns
