@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agenttrace import Tracer
 from agenttrace.exporters import MemoryExporter
-from agenttrace.pipeline import chain, writer
+from agenttrace.pipeline import chain, sampling, writer
 from agenttrace.pipeline.enriching import Enricher, read_pairs
 from agenttrace.pipeline.sampling import TailSampler, is_sampled
 from agenttrace.plugins import Processor, Record
@@ -352,6 +352,19 @@ def test_an_error_in_a_span_lets_the_run_go_at_once() -> None:
     records = [*run_of(OTHER_ID)[:2], make("span", OTHER_ID, "bad", "ERROR")]
     assert list(sampler.process(records)) == records
     assert sampler.held == 0
+
+
+def test_a_run_keeps_its_decision_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others end before it: a failed run without its end would be a broken one."""
+    monkeypatch.setattr(sampling, "MAX_DECISIONS", 2)
+    sampler = TailSampler(share=0.0)
+    first, failed, last = OTHER_ID, make("span", OTHER_ID, "x", "ERROR"), run_of(OTHER_ID)[-1]
+    assert list(sampler.process([run_of(first)[0], failed])) == [run_of(first)[0], failed]
+    for number in range(1, 6):
+        assert list(sampler.process(run_of(f"{number:032x}"))) == []
+    assert list(sampler.process([last])) == [last]
+    late = make("span", f"{5:032x}", "late", "COMPLETED")
+    assert (list(sampler.process([late])), sampler.held) == ([], 0)
 
 
 def test_slow_runs_are_kept() -> None:

@@ -19,7 +19,7 @@ _RANDOM_RANGE: Final = 16**_RANDOM_DIGITS
 _NS_PER_S: Final = 1_000_000_000
 _KEPT_STATUSES: Final = frozenset({"ERROR", "INTERRUPTED"})
 MAX_DECISIONS: Final = 10_000
-"""How many runs' decisions are remembered, for records that come after the end of their run."""
+"""How many decisions are remembered: of runs that go on, and of ended ones for late records."""
 
 
 def is_sampled(run_id: str, rate: float) -> bool:
@@ -71,7 +71,9 @@ class TailSampler(Processor):
     def reset(self) -> None:
         """Forget everything: in the child of a fork it is the parent's."""
         self._runs: OrderedDict[str, _Run] = OrderedDict()
-        self._decisions: OrderedDict[str, bool] = OrderedDict()
+        # Apart: however many runs end in its time, a run that goes on keeps its decision.
+        self._open: OrderedDict[str, bool] = OrderedDict()
+        self._ended: OrderedDict[str, bool] = OrderedDict()
         self._bytes = 0
         self.held = 0
 
@@ -80,7 +82,7 @@ class TailSampler(Processor):
         kept: list[Record] = []
         for record in records:
             run_id = record["run_id"]
-            decision = self._decisions.get(run_id)
+            decision = self._open.get(run_id, self._ended.get(run_id))
             if decision is None and is_sampled(run_id, self._share):
                 decision = True
             if decision is None:
@@ -91,6 +93,8 @@ class TailSampler(Processor):
                 kept.append(record)
             elif decision is None:
                 self._hold(run_id, record)
+            if run_id in self._open and _ends_run(record):
+                _remember(self._ended, run_id, is_kept=self._open.pop(run_id))
         while self._bytes > self._max_bytes:
             kept += self._decide(next(iter(self._runs)), is_kept=False)
         return kept
@@ -106,7 +110,7 @@ class TailSampler(Processor):
         status = record.get("status")
         if status in _KEPT_STATUSES:
             return True
-        if record["type"] != "run" or status == "STARTED":
+        if not _ends_run(record):
             return None
         return self._slow_ns is not None and record["duration_ns"] >= self._slow_ns
 
@@ -120,12 +124,20 @@ class TailSampler(Processor):
 
     def _decide(self, run_id: str, *, is_kept: bool) -> list[Record]:
         """Take note of a decision; return the records that it sets free."""
-        self._decisions[run_id] = is_kept
-        if len(self._decisions) > MAX_DECISIONS:
-            self._decisions.popitem(last=False)
+        _remember(self._open, run_id, is_kept=is_kept)
         run = self._runs.pop(run_id, None)
         if run is None:
             return []
         self._bytes -= run.size_bytes
         self.held -= len(run.lines)
         return run.release() if is_kept else []
+
+
+def _ends_run(record: Any) -> bool:
+    return bool(record["type"] == "run" and record.get("status") != "STARTED")
+
+
+def _remember(decisions: OrderedDict[str, bool], run_id: str, *, is_kept: bool) -> None:
+    decisions[run_id] = is_kept
+    if len(decisions) > MAX_DECISIONS:
+        decisions.popitem(last=False)
