@@ -240,13 +240,14 @@ def test_a_wrong_exporter_in_the_environment_is_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The program goes on, unrecorded, and the warning names the variable."""
-    monkeypatch.setenv("AGENTTRACE_EXPORTER", "nope:x")
+    monkeypatch.setenv("AGENTTRACE_EXPORTER", "jsonl:")
     tracer = Tracer()
     for _ in range(2):
         with tracer.run("agent"):
             pass
-    assert [record.getMessage().split()[0] for record in caplog.records] == ["AGENTTRACE_EXPORTER:"]
-    assert "there are: console; http" in caplog.records[0].getMessage()
+    (warning,) = [record.getMessage() for record in caplog.records]
+    needs = "the exporter jsonl needs a path: jsonl:./traces.jsonl"
+    assert warning == f"AGENTTRACE_EXPORTER: {needs}. Nothing is recorded."
 
 
 def test_strict_plugins_are_told_when_the_tracer_is_made(tmp_path: Path) -> None:
@@ -355,6 +356,8 @@ def test_an_object_that_is_no_exporter_is_an_error() -> None:
     """It is told at once, not at the first record."""
     with pytest.raises(ConfigurationError, match=r"not int; see agenttrace\.plugins\.Exporter"):
         Tracer(settings=Settings()).set_exporter(3)  # type: ignore[arg-type]  # the point
+    with pytest.raises(ConfigurationError, match=r"not <class .*MemoryExporter"):
+        Tracer(settings=Settings()).set_exporter(MemoryExporter)  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize("value", ["TOOL", "llm_call", ""])

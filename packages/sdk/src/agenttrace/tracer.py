@@ -132,10 +132,11 @@ class Tracer:
     def _find_exporter(self, exporter: Exporter | str) -> tuple[str, Exporter]:
         if isinstance(exporter, str):
             return self.plugins.make_exporter(exporter)
-        if not callable(getattr(exporter, "export", None)):
+        if isinstance(exporter, type) or not callable(getattr(exporter, "export", None)):
+            shown = repr(exporter) if isinstance(exporter, type) else type(exporter).__name__
             raise ConfigurationError(
-                f"an exporter is a text or an object with an export() method, not "
-                f"{type(exporter).__name__}; see agenttrace.plugins.Exporter"
+                f"an exporter is a text or an object with an export() method, not {shown}; "
+                "see agenttrace.plugins.Exporter"
             )
         return type(exporter).__name__, exporter
 
@@ -146,7 +147,8 @@ class Tracer:
         try:
             self.set_exporter(named)
         except ConfigurationError as error:
-            log_warning(f"AGENTTRACE_EXPORTER: {error} Nothing is recorded.")
+            message = str(error).rstrip(".")
+            log_warning(f"AGENTTRACE_EXPORTER: {message}. Nothing is recorded.")
 
     @property
     def plugins(self) -> PluginManager:

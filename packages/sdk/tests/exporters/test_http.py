@@ -140,7 +140,8 @@ def test_an_error_of_the_server_is_tried_three_times_more(connect: Connect, serv
     [
         (Answer(413, report(rejected=1)), "one record is larger than the server takes"),
         (Answer(400, report((1, "odd"))), "odd: why"),
-        (Answer(418, b""), "that is not the answer of an AgentTrace server's API; is it one"),
+        (Answer(400, b""), "the answer does not say why"),
+        (Answer(418, b""), "the answer does not say why"),
     ],
 )
 def test_the_warning_of_a_refusal_says_what_to_do(

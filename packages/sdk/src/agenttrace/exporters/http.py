@@ -172,7 +172,7 @@ class APIExporter(Exporter):
             reasons |= found
             named = (each for each in found.values() if each != _UNNAMED)
             why = why or next(named, _UNNAMED)
-        self._warn_rejected(status, why or _NO_API)
+        self._warn_rejected(status, why or "the answer does not say why")
         return ExportResult.REJECTED(reasons)
 
     def _warn(self, what: str) -> None:
@@ -192,7 +192,7 @@ class APIExporter(Exporter):
             )
 
 
-_NO_API: Final = "that is not the answer of an AgentTrace server's API; is it one?"
+_NO_API: Final = "no AgentTrace server's API answers so; check the endpoint"
 _UNNAMED: Final = "not named in the server's answer"
 _HINTS: Final = {
     401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",

@@ -346,7 +346,7 @@ def make_redactor(
         keys, patterns = ([], []) if lowered in _ON else _split_setting(setting or "")
         return Redactor(keys=keys, patterns=patterns, rules=rules)
     except ConfigurationError as error:
-        log_warning(f"AGENTTRACE_REDACT is {error}. Using on.")
+        log_warning(f"AGENTTRACE_REDACT: {error}. Using on.")
         return Redactor(rules=rules)
 
 
@@ -358,8 +358,8 @@ def _split_setting(text: str) -> tuple[list[str], list[str]]:
         found = _SETTING_PART.match(text, place)
         if found is None or (found[2] is not None and not _WORD.fullmatch(found[2].strip())):
             raise ConfigurationError(
-                f"{text[place:][:80]!r}; expected on, off, or names and /patterns/, with commas "
-                "between them"
+                f"cannot read {text[place:][:80]!r}; expected on, off, or names and /patterns/, "
+                "with commas between them"
             )
         place = found.end()
         if found[1] is not None:
