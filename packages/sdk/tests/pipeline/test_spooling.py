@@ -86,8 +86,11 @@ def test_what_the_end_leaves_is_no_loss(tmp_path: Path) -> None:
     tracer, server = make(tmp_path)
     server.is_away = True
     record(tracer, "one", "two")
+    wait_for(lambda: tracer.stats().spooled == 4)
+    size_bytes = tracer.stats().exporters[0].spooled_bytes
     result = tracer.shutdown(timeout_s=5)
     assert (result.complete, result.pending, result.spooled, result.dropped) == (False, 0, 4, {})
+    assert result.exporters[0].spooled_bytes == size_bytes > 0
     assert_balanced(tracer)
     again, server = make(tmp_path)
     record(again, "three")

@@ -97,6 +97,7 @@ class Accounts:
         "faults",
         "last_fault",
         "left",
+        "left_bytes",
         "quarantined",
         "quarantined_bytes",
         "refused",
@@ -105,7 +106,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.appended = self.adopted = self.acknowledged = self.refused = 0
-        self.left = 0  # records in files that this process let go of
+        self.left = self.left_bytes = 0  # records in files that this process let go of
         self.adopted_files = self.quarantined = self.quarantined_bytes = self.torn = 0
         self.dropped: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -133,7 +134,7 @@ class Accounts:
     def publish(self, held: Iterable[Segment]) -> SpoolStats:
         """Return the accounts at this moment, with what waits in the files that are held."""
         pending = self.left
-        pending_bytes = 0
+        pending_bytes = self.left_bytes
         for segment in held:
             pending += segment.pending
             pending_bytes += segment.pending_bytes

@@ -207,6 +207,7 @@ class Shelf:
     def release(self, segment: Segment) -> None:
         """Leave a file to the next process, with what is pending in it."""
         self._accounts.left += segment.pending
+        self._accounts.left_bytes += segment.pending_bytes
         self._ignored.add(segment.name)
         self._forget(segment)
 
