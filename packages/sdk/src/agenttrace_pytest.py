@@ -44,14 +44,22 @@ def agenttrace_recording(request: pytest.FixtureRequest) -> Iterator[RecordedTes
     from agenttrace.recorded_test import RecordedTest  # noqa: PLC0415 -- only who asks for it pays
 
     marker = request.node.get_closest_marker("agenttrace")
-    is_deterministic = marker is not None and bool(marker.kwargs.get("deterministic"))
-    recording = RecordedTest(is_deterministic=is_deterministic)
+    recording = RecordedTest(is_deterministic=marker is not None and _read_marker(marker))
     request.node.stash[_KEY] = recording
     yield recording
     folder = request.config.getoption("--agenttrace-dir")
     if folder:
         recording.write(folder, test_id=request.node.nodeid)
     recording.close()
+
+
+def _read_marker(marker: pytest.Mark) -> bool:
+    if marker.args or not marker.kwargs.keys() <= {"deterministic"}:
+        given = [*map(repr, marker.args), *marker.kwargs]
+        raise pytest.UsageError(
+            f"@pytest.mark.agenttrace takes deterministic=True alone, not {', '.join(given)}"
+        )
+    return bool(marker.kwargs.get("deterministic"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -126,6 +126,21 @@ def test_it(agenttrace_recording):
     assert "AssertionError" in shown
 
 
+def test_a_marker_that_cannot_be_meant_is_an_error(session: Callable[..., Done]) -> None:
+    """A slip of the pen must not leave a test with the real clock."""
+    done = session(
+        """
+import pytest
+
+@pytest.mark.agenttrace(determinstic=True)
+def test_it(agenttrace_recording):
+    pass
+"""
+    )
+    assert done.code == 1
+    assert "takes deterministic=True alone, not determinstic" in done.out
+
+
 def test_it_costs_nothing_where_it_is_not_used(session: Callable[..., Done]) -> None:
     """No import of the package, no warning."""
     done = session(
