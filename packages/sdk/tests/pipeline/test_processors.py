@@ -152,6 +152,17 @@ def test_a_record_that_a_processor_spoils_costs_no_other(tracer: Tracer) -> None
     assert_balanced(tracer)
 
 
+@pytest.mark.parametrize("junk", ["text", [{}], [5], [{"run_id": 5, "type": "run"}]], ids=repr)
+def test_what_is_no_record_reaches_nobody(tracer: Tracer, junk: Any) -> None:
+    """Neither an exporter nor the next processor, which would be blamed for it."""
+    use(tracer, Applied(lambda _: junk), TailSampler(share=0.0))
+    record(tracer, "one")
+    assert read(tracer) == []
+    assert set(tracer.stats().errors) == {"processor_record"}
+    assert tracer.stats().dropped == {"filtered": 2}
+    assert_balanced(tracer)
+
+
 def test_a_processor_that_hangs_is_reported(
     tracer: Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from agenttrace.encoding.payload import write_json
 
@@ -81,10 +81,15 @@ class Chain:
     ) -> list[Record]:
         untouched = [dict(record) for record in records]
         try:
-            return list(method(records))
+            given: list[object] = list(method(records))
         except BaseException as error:  # noqa: BLE001 -- a plugin is someone else's code
             self._note_failure(processor, error)
             return untouched  # type: ignore[return-value]  # copies of records
+        made = [each for each in given if _is_record(each)]
+        for _ in range(len(given) - len(made)):
+            message = f"processor {type(processor).__name__} returned something that is no record"
+            self._guard.note("processor_record", TypeError(message))
+        return made
 
     def _note_failure(self, processor: Processor, error: BaseException) -> None:
         name = type(processor).__name__
@@ -118,6 +123,11 @@ class Chain:
 
 def _nothing() -> None:
     """Do nothing: most processors hold nothing."""
+
+
+def _is_record(value: object) -> TypeGuard[Record]:
+    """Tell whether those behind it can read what a processor returned."""
+    return isinstance(value, dict) and isinstance(value.get("run_id"), str) and "type" in value
 
 
 def _read_held(processor: Processor) -> int:
