@@ -344,6 +344,17 @@ def test_a_terminal_gets_colour_and_no_line_that_is_too_long(
     assert "\x1b[" not in command("show", RUN_ID, cwd=folder).out
 
 
+def test_one_long_name_does_not_cost_the_other_columns(
+    terminal: RunInTerminal, tmp_path: Path
+) -> None:
+    """It is cut, and gets the room that is left."""
+    write_file(tmp_path / "traces.jsonl", [make_run(name="n" * 100)])
+    shown = terminal("runs", cwd=tmp_path, columns=100)
+    head, row = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+    assert head.split() == ["ID", "STARTED", "NAME", "STATUS", "SPANS", "LLM", "TOOLS", "ERRORS"]
+    assert "n" * 30 in row
+
+
 def test_a_poor_encoding_is_no_failure(folder: Path) -> None:
     """The tree is drawn in ASCII, and what has no letter is escaped."""
     done = run_process("show", RUN_ID, cwd=folder, PYTHONIOENCODING="ascii")

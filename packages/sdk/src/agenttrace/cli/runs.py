@@ -47,6 +47,10 @@ _SPARE: Final = (
 )
 
 
+_LONG_NAME: Final = 24
+"""So much of a name is worth more than the other columns, in cells."""
+
+
 class _Wanted(NamedTuple):
     statuses: frozenset[str]
     names: tuple[str, ...]
@@ -199,16 +203,16 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
 
 
 def _narrow(columns: dict[str, int], width: int | None) -> None:
-    """Take out what a terminal has no room for; then the name gets what is left."""
+    """Cut long names for a terminal; take out what it still has no room for."""
     if width is None:
         return
+    name = columns["NAME"]
+    columns["NAME"] = min(name, _LONG_NAME)
     for title in _SPARE:
         if _measure(columns) <= width:
-            return
+            break
         columns.pop(title, None)
-    beyond = _measure(columns) - width
-    if beyond > 0:
-        columns["NAME"] = max(8, columns["NAME"] - beyond)
+    columns["NAME"] = min(name, max(8, columns["NAME"] + width - _measure(columns)))
 
 
 def _measure(columns: dict[str, int]) -> int:
