@@ -220,11 +220,14 @@ def test_a_child_starts_with_an_empty_queue(tmp_path: Path) -> None:
         """
         class Gate(JSONLExporter):
             go = threading.Event()
+            entered = threading.Event()
             def export(self, records):
+                self.entered.set()
                 self.go.wait()
                 return super().export(records)
         tracer.set_exporter(Gate("t.jsonl"))
         work(0)
+        Gate.entered.wait()
         pid = os.fork()
         if pid == 0:
             Gate.go = threading.Event()
