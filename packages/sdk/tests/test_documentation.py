@@ -170,7 +170,9 @@ def test_the_guide_names_every_hook() -> None:
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
     first, second, third = find_blocks(README, "python")
-    assert "dropped={}, errors={}" in run("-c", first, folder=tmp_path)
+    printed = run("-c", first, folder=tmp_path)
+    assert "dropped={}" in printed
+    assert "errors={}" in printed
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
     ]

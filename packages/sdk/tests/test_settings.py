@@ -45,6 +45,7 @@ def test_every_setting_is_read() -> None:
             "AGENTTRACE_TAIL_MAX_BYTES": "65536",
             "AGENTTRACE_RESOURCE_ATTRIBUTES": "a=1, b=2",
             "AGENTTRACE_ROUND_TRIP_CHECK": "Never",
+            "AGENTTRACE_REDACT": "off",
         }
     ) == Settings(
         exporter="jsonl:./t.jsonl",
@@ -70,6 +71,7 @@ def test_every_setting_is_read() -> None:
         tail_max_bytes=65536,
         resource_attributes=("a=1", "b=2"),
         round_trip_check="never",
+        redact="off",
     )
 
 
@@ -136,6 +138,7 @@ def test_the_table_and_the_fields_are_the_same() -> None:
         "tail_max_bytes",
         "resource_attributes",
         "round_trip_check",
+        "redact",
     ]
     assert {row.field for row in TABLE} == set(Settings._fields)
     for row in TABLE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agenttrace.context import RemoteContext
+from agenttrace.encoding.codecs import register_codec
 from agenttrace.errors import AgentTraceError, ConfigurationError, PluginError
 from agenttrace.run import Run
 from agenttrace.span import Span
@@ -22,6 +23,7 @@ __all__ = [
     "SpanType",
     "Tracer",
     "__version__",
+    "register_codec",
 ]
 
 __version__ = "0.1.0"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from agenttrace.encoding.snapshot import measure, take_snapshot
 from agenttrace.wire import Outcome, RunStatus, SpanStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from agenttrace.encoding.payload import Policy
+    from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.wire import ErrorRecord
 
 MAX_MESSAGE_CHARS: Final = 16_384
@@ -18,6 +21,9 @@ MAX_CAUSES: Final = 8
 MAX_MEMBERS: Final = 32
 MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
+MAX_MRO: Final = 32
+MAX_VALUE_BYTES: Final = 64 * 1024
+"""To how many bytes arguments are cut at once that are too large to wait in the queue."""
 # Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
 _OWN_MODULES: Final = frozenset(
     f"agenttrace.{name}"
@@ -43,29 +49,50 @@ Frame: TypeAlias = tuple[str, int, str]
 
 
 class Failure:
-    """What is kept of an exception: names and texts, no reference to it or to its frames.
+    """What is kept of an exception: names, texts and copies, no reference to it or to its frames.
 
-    Of an exception group its members are kept too, 32 in all however they are nested.
+    Of an exception group its members are kept too, 32 in all however they are nested: their
+    texts, as their values are among the group's arguments.
     """
 
-    __slots__ = ("cause", "frames", "members", "message", "notes", "skipped_frames", "type")
+    __slots__ = (
+        "arguments",
+        "attributes",
+        "cause",
+        "cause_is_context",
+        "frames",
+        "members",
+        "message",
+        "mro",
+        "notes",
+        "skipped_frames",
+        "type",
+    )
 
     def __init__(
         self,
         error: BaseException,
         causes_left: int = MAX_CAUSES,
         places: Iterator[int] | None = None,
+        *,
+        is_member: bool = False,
     ) -> None:
         # Only an error needs the walker: a run without one never imports it.
         from agenttrace.encoding.objects import name_class  # noqa: PLC0415
 
         places = iter(range(MAX_MEMBERS)) if places is None else places
         self.type = name_class(type(error))
+        self.mro: list[str] = []
+        self.arguments: Snapshot | None = None
+        self.attributes: Snapshot | None = None
+        if not is_member:
+            self._take_values(error)
         self.message = _read_message(error)
         self.frames, self.skipped_frames = _read_frames(_TRACEBACK(error))
         self.notes = _read_notes(error)
         cause = _CAUSE(error)
-        if cause is None and not _IS_CONTEXT_SUPPRESSED(error):
+        self.cause_is_context = cause is None and not _IS_CONTEXT_SUPPRESSED(error)
+        if self.cause_is_context:
             cause = _CONTEXT(error)
         self.cause: Failure | None = None
         if cause is not None and causes_left > 0:
@@ -74,11 +101,29 @@ class Failure:
         if issubclass(type(error), BaseExceptionGroup):
             # A place is taken before a member is read, so that nested groups share them.
             for member, _ in zip(_MEMBERS(error), places, strict=False):
-                self.members.append(Failure(member, causes_left - 1, places))
+                self.members.append(Failure(member, causes_left - 1, places, is_member=True))
+
+    def _take_values(self, error: BaseException) -> None:
+        """Keep what the exception can be made again from: its classes, arguments, attributes."""
+        from agenttrace.encoding.exceptions import (  # noqa: PLC0415 -- as above
+            read_arguments,
+            read_attributes,
+            read_special,
+        )
+        from agenttrace.encoding.objects import read_mro, spell_class  # noqa: PLC0415 -- as above
+
+        mro = [spell_class(cls) for cls in read_mro(type(error))[:MAX_MRO] if cls is not object]
+        self.mro = [spelled for spelled in mro if spelled is not None]
+        self.arguments = take_snapshot(read_arguments(error), max_bytes=MAX_VALUE_BYTES)
+        state = {**read_attributes(error), **read_special(error)}
+        state.pop("__notes__", None)  # they have a place of their own
+        if state:
+            self.attributes = take_snapshot(state, max_bytes=MAX_VALUE_BYTES)
 
     def size(self) -> int:
         """Return about how many bytes of memory this takes."""
         mine = len(self.message) + 64 * len(self.frames) + sum(map(len, self.notes)) + 256
+        mine += measure(self.arguments) + measure(self.attributes)
         mine += sum(member.size() for member in self.members)
         return mine + (self.cause.size() if self.cause is not None else 0)
 
@@ -129,16 +174,40 @@ def _read_frames(traceback: TracebackType | None) -> tuple[list[Frame], int]:
     return frames, skipped
 
 
-def write_failure(failure: Failure) -> ErrorRecord:
-    """Return the record of a failure; reads source lines, so it is the worker that calls this."""
-    record: ErrorRecord = {"type": failure.type, "message": failure.message}
+def write_failure(failure: Failure, policy: Policy, *, max_bytes: int) -> ErrorRecord:
+    """Return the record of a failure; reads source lines, so it is the worker that calls this.
+
+    Its `args` and `attributes` are at most `max_bytes` long each, as any payload.
+    """
+    clean = _pick_cleaner(policy)
+    record: ErrorRecord = {"type": failure.type, "message": clean(failure.message)}
     if failure.frames or failure.members:
-        record["traceback"] = _replace_odd("\n".join(_write_traceback(failure)))
+        record["traceback"] = clean(_replace_odd("\n".join(_write_traceback(failure))))
     if failure.cause is not None:
-        record["cause"] = write_failure(failure.cause)
+        record["cause"] = write_failure(failure.cause, policy, max_bytes=max_bytes)
+        if failure.cause_is_context:
+            record["cause_is_context"] = True
     if failure.notes:
-        record["notes"] = failure.notes
+        record["notes"] = [clean(note) for note in failure.notes]
+    _add_values(failure, record, policy, max_bytes=max_bytes)
     return record
+
+
+def _pick_cleaner(policy: Policy) -> Callable[[str], str]:
+    redactor = policy.redactor
+    return str if redactor is None else redactor.redact_text
+
+
+def _add_values(failure: Failure, record: ErrorRecord, policy: Policy, *, max_bytes: int) -> None:
+    from agenttrace.encoding.payload import encode, write_payload  # noqa: PLC0415 -- the worker's
+
+    if failure.mro:
+        record["module"], _, record["qualname"] = failure.mro[0].partition(":")
+        record["mro"] = failure.mro
+    for name, snapshot in (("args", failure.arguments), ("attributes", failure.attributes)):
+        if snapshot is not None:
+            encoded = encode(snapshot, max_bytes=max_bytes, policy=policy)
+            record[name] = write_payload(encoded)  # type: ignore[literal-required]  # two of its fields
 
 
 def _write_traceback(failure: Failure) -> list[str]:

@@ -10,14 +10,14 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
 from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.failures import Failure, judge_run, judge_span
-from agenttrace.guard import Boundary, Guard
+from agenttrace.guard import Boundary
 from agenttrace.pipeline.hub import Hub
 from agenttrace.propagation import register
 from agenttrace.recording_tools import RecordingTools
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
     from agenttrace.pipeline.intake import Item
+    from agenttrace.redaction import Redactor
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
     from agenttrace.usage.prices import PriceBook
@@ -54,9 +55,9 @@ class Recorder(RecordingTools):
         ids: IdGenerator,
         settings: Settings,
         resource: Mapping[str, str | int] | None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
-        super().__init__(settings, resource)
-        self.guard = Guard()
+        super().__init__(settings, resource, redactor)
         self.hub = Hub(
             guard=self.guard,
             settings=settings,

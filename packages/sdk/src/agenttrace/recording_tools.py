@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agenttrace.guard import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agenttrace.encoding.payload import Policy
+    from agenttrace.redaction import Redactor
     from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
 
@@ -15,11 +19,19 @@ if TYPE_CHECKING:
 class RecordingTools:
     """Who records, and what is done with payloads. The recorder's other half."""
 
-    def __init__(self, settings: Settings, resource: Mapping[str, str | int] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        resource: Mapping[str, str | int] | None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None,
+    ) -> None:
         self.settings = settings
+        self.guard = Guard()
+        self._given_redactor = redactor
         self._given_resource = None if resource is None else dict(resource)
         self._resource: Resource | None = None
         self._policy: Policy | None = None
+        self.plugin_versions: list[str] = []
 
     @property
     def policy(self) -> Policy:
@@ -27,8 +39,16 @@ class RecordingTools:
         if self._policy is None:
             from agenttrace.encoding.policy import make_policy  # noqa: PLC0415 -- the thread's alone
 
-            self._policy = make_policy(self.settings)
+            self._policy = make_policy(self.settings, self._find_redactor())
         return self._policy
+
+    def _find_redactor(self) -> Redactor | None:
+        from agenttrace.redaction import make_redactor  # noqa: PLC0415 -- the thread's alone
+
+        redactor = make_redactor(self.settings.redact, self._given_redactor)
+        if redactor is not None:
+            redactor.note_failure = partial(self.guard.note, "redactor")
+        return redactor
 
     def describe_resource(self) -> Facts:
         """Return who records here, anew after a fork."""
@@ -38,7 +58,9 @@ class RecordingTools:
             from agenttrace import __version__  # noqa: PLC0415 -- the package imports this module
             from agenttrace.resource import Resource  # noqa: PLC0415 -- the thread's alone
 
-            self._resource = Resource(self.settings.service_name, __version__)
+            self._resource = Resource(
+                self.settings.service_name, __version__, plugins=self.plugin_versions
+            )
         return self._resource.describe()
 
     def forget_process(self) -> None:

@@ -26,9 +26,12 @@ _HIDDEN: Final = "[redacted]"
 class Resource:
     """What is written into a run's record under OpenTelemetry's resource names."""
 
-    def __init__(self, service_name: str | None, version: str) -> None:
+    def __init__(
+        self, service_name: str | None, version: str, *, plugins: list[str] | None = None
+    ) -> None:
         self._service_name = service_name
         self._version = version
+        self._plugins = plugins or []
         self._facts: dict[str, str | int | list[str]] | None = None
         self._distributions: list[tuple[str, str]] | None = None
         self._module_count = -1
@@ -37,6 +40,8 @@ class Resource:
         """Return the facts. Found out once; the packages anew when more modules are loaded."""
         if self._facts is None:
             self._facts = {**read_process(self._service_name, self._version), **read_program()}
+            if self._plugins:
+                self._facts[semconv.PLUGINS] = self._plugins
         if self._module_count != len(sys.modules):
             if self._distributions is None:
                 self._distributions = list_distributions()

@@ -20,6 +20,7 @@ TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
 PROCESS_COMMAND_ARGS: Final = "process.command_args"
 VCS_REVISION: Final = "vcs.ref.head.revision"
 PACKAGES: Final = "agenttrace.packages"
+PLUGINS: Final = "agenttrace.plugins"
 
 # Attributes of a span.
 PROVIDER_NAME: Final = "gen_ai.provider.name"

@@ -55,6 +55,7 @@ class Settings(NamedTuple):
     tail_max_bytes: int = 32 * 1024 * 1024
     resource_attributes: tuple[str, ...] | None = None
     round_trip_check: str | None = None
+    redact: str | None = None
 
 
 TABLE: Final = (
@@ -261,6 +262,16 @@ TABLE: Final = (
         "comes back: only then it is marked `exact`. `sampled` checks the first 10 of each "
         "combination of classes, and then one in 100",
         "round_trip_check",
+    ),
+    Setting(
+        "AGENTTRACE_REDACT",
+        "text",
+        "",
+        "on",
+        "what is taken out of records before they leave the recording thread: `on` for secrets "
+        "by their names and forms, `off` for nothing, or more names and patterns besides, such as "
+        "`customer_id, /ACME-\\d{6}/`; what cannot be read means `on`",
+        "redact",
     ),
 )
 

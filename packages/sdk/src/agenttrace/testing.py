@@ -83,13 +83,17 @@ def make_tracer() -> tuple[Tracer, MemoryExporter]:
 
     No environment variable and no installed plugin has a part in it.
     """
+    from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415 -- as in the tracer
+
     memory = MemoryExporter()
+    settings = Settings(round_trip_check="always")
     tracer = Tracer(
         exporter=memory,
         clock=StepClock(),
         id_generator=IncrementalIds(),
         resource={},
-        settings=Settings(round_trip_check="always"),
+        settings=settings,
+        plugins=PluginManager(settings=settings, plugins=()),
     )
     return tracer, memory
 

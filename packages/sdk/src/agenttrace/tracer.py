@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agenttrace.pipeline.stats import FlushResult, Stats
     from agenttrace.plugins.integrator import Integrator
     from agenttrace.plugins.manager import PluginManager
+    from agenttrace.redaction import Redactor
 
 _Chosen = TypeVar("_Chosen")
 _Function = TypeVar("_Function", bound="Callable[..., object]")
@@ -44,9 +45,12 @@ class Tracer:
     """Records runs and their spans, and hands them to exporters.
 
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
-    `ConfigurationError` for what cannot be meant; recording never raises. With
-    `AGENTTRACE_STRICT_PLUGINS=1` the exporter that the environment names is made at once, and what
-    is wrong with it or with a plugin is raised here.
+    `ConfigurationError` for what cannot be meant; recording never raises. What is wrong with the
+    exporter of the environment or with a plugin is raised with `AGENTTRACE_STRICT_PLUGINS=1` only.
+
+    Secrets are taken out of what is recorded. `redactor` is a `redaction.Redactor` with rules of
+    the program's own, or one such rule: a function `(key, value) -> value` that is asked for each
+    text and number. See `AGENTTRACE_REDACT`.
 
         tracer = Tracer()
         tracer.set_exporter("jsonl:./traces.jsonl")
@@ -64,15 +68,18 @@ class Tracer:
         resource: Mapping[str, str | int] | None = None,
         settings: Settings | None = None,
         plugins: PluginManager | None = None,
+        redactor: Redactor | Callable[[str | None, Any], Any] | None = None,
     ) -> None:
         self._settings = read_settings() if settings is None else settings
         self._plugins = plugins
+        self._is_equipped = False  # with what plugins bring beside exporters
         self._integrator: Integrator | None = None
         self._recorder = Recorder(
             clock=SystemClock() if clock is None else clock,
             ids=RandomIds() if id_generator is None else id_generator,
             settings=self._settings,
             resource=resource,
+            redactor=redactor,
         )
         if exporter is not None:
             self.set_exporter(exporter)
@@ -113,8 +120,14 @@ class Tracer:
 
     def _add(self, name: str, exporter: Exporter) -> None:
         self._recorder.resolve_with(lambda: None)
-        if not self._settings.disabled:
-            self._recorder.hub.add(exporter, name=name)
+        if self._settings.disabled:
+            return
+        if not self._is_equipped:
+            from agenttrace.plugins.equipment import equip  # noqa: PLC0415 -- as `plugins`
+
+            self._is_equipped = True
+            equip(self._recorder, self.plugins)
+        self._recorder.hub.add(exporter, name=name)
 
     def _find_exporter(self, exporter: Exporter | str) -> tuple[str, Exporter]:
         if isinstance(exporter, str):
@@ -137,15 +150,12 @@ class Tracer:
 
     @property
     def plugins(self) -> PluginManager:
-        """The plugins of this tracer; loaded when an exporter is first named by a text."""
+        """The plugins of this tracer; loaded when it is given its first exporter."""
         if self._plugins is None:
-            # pluggy and importlib.metadata: 30 ms that only programs which name a plugin pay.
-            from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415
+            from agenttrace.plugins.manager import PluginManager  # noqa: PLC0415 -- takes 30 ms
 
             self._plugins = PluginManager(settings=self._settings)
         return self._plugins
-
-    # Integrations
 
     def instrument(self, name: str | None = None) -> list[str]:
         """Record the calls of one library, or of each that has an integration and is installed.
@@ -357,8 +367,6 @@ class Tracer:
         """
         return cast("_Function", Propagated(function, take_spots((self._recorder,))))
 
-    # Delivery
-
     def flush(self, *, timeout_s: float = 10.0) -> FlushResult:
         """Wait until what was recorded so far is delivered or dropped, at most `timeout_s`."""
         return self._recorder.hub.flush(timeout_s=timeout_s)
@@ -374,7 +382,7 @@ class Tracer:
         return self._recorder.hub.shutdown(timeout_s=limit)
 
     def stats(self) -> Stats:
-        """Return what became of every record, and what went wrong, at this moment."""
+        """Return what became of every record, and what went wrong."""
         return self._recorder.hub.stats()
 
 

@@ -15,6 +15,11 @@ _MODULE_DICT: Final[Callable[[Any], Any]] = vars(ModuleType)["__dict__"].__get__
 _TYPE_DICT: Final = type.__dict__["__dict__"].__get__
 
 
+def pick_class(described: str) -> str:
+    """Return the class that a type names, as `module:Qualname`; empty when it names none."""
+    return next((part for part in described.split(" ") if ":" in part), "")
+
+
 def find_class(spelled: str, allowed: Mapping[str, type] | None = None) -> type | None:
     """Return the class that is spelled `module:Qualname`, None when no loaded module has it.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.builders import BUILDERS
-from agenttrace.encoding.classes import find_class
+from agenttrace.encoding.classes import find_class, pick_class
 from agenttrace.encoding.tree import MAX_DEPTH, MAX_NODES, SHOWN
 from agenttrace.errors import DecodeError
 from agenttrace.wire import Fidelity
@@ -142,7 +142,8 @@ class Decoder:
             if self.degrade:
                 return content
             raise DecodeError(
-                f"a {text[:200]!r} cannot be made of its content: {type(error).__name__}", argument
+                f"a {text[:200]!r} cannot be made of its content: {type(error).__name__}",
+                pick_class(argument),
             ) from error
 
     def _build_inner(self, value: Any, place: _Place, extra: dict[str, Any]) -> Any:

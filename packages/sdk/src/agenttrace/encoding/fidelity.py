@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from agenttrace.encoding.classes import pick_class
 from agenttrace.encoding.tree import SHOWN, Frozen, Pairs, Tag, Tree
 
 if TYPE_CHECKING:
@@ -27,17 +28,20 @@ _MAX_COMBINATIONS: Final = 10_000
 class RoundTrip:
     """The checks of one recorder, on its recording thread; what failed is never exact again."""
 
-    __slots__ = ("_checked", "_failed", "mode")
+    __slots__ = ("_checked", "_failed", "_failed_together", "mode")
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self._checked: dict[frozenset[str], int] = {}
         self._failed: set[str] = set()
+        self._failed_together: set[frozenset[str]] = set()
 
     def holds(self, frozen: Frozen, shown: Shown, text: bytes, types: bytes) -> bool:
         """Tell whether this payload decodes to an equal value of the same types."""
         kinds = shown.kinds
-        if self.mode == NEVER or not self._failed.isdisjoint(kinds):
+        if self.mode == NEVER or kinds in self._failed_together:
+            return False
+        if not self._failed.isdisjoint(map(pick_class, kinds)):
             return False
         if any(kind.startswith(SHOWN) for kind in kinds):
             return False
@@ -54,8 +58,10 @@ class RoundTrip:
         return True
 
     def _blame(self, kinds: frozenset[str], culprit: str) -> None:
-        """Remember the class that failed; nothing when no class of the program's is at fault."""
-        self._failed.update(kind for kind in kinds if culprit and culprit in kind.split(" "))
+        if culprit:
+            self._failed.add(culprit)
+        elif any(map(pick_class, kinds)):  # which of them it is was not found
+            self._failed_together.add(kinds)
 
 
 def check_round_trip(tree: Tree, text: bytes, types: bytes) -> str | None:
@@ -114,7 +120,7 @@ def _compare_lists(one: Sequence[Tree], other: Sequence[Tree], inside: str) -> s
 
 
 def _compare_tags(one: Tag, other: Tag) -> str | None:
-    inside = one.type.rpartition(" ")[2]
+    inside = pick_class(one.type)
     if (one.tag, one.name, one.type) != (other.tag, other.name, other.type):
         return inside
     extra: Any = one.extra or {}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from agenttrace.encoding.fidelity import RoundTrip
     from agenttrace.encoding.tree import Tree
 
+CODECS: Final = (b"json", b"typed")
+"""The names of the codecs: without types beside the value, and with them."""
+
 _PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
 _CONTAINERS: Final = frozenset({list, dict})
 _MAX_PLAIN_NODES: Final = 262_144
@@ -52,6 +55,9 @@ class Redactor(Protocol):
     def redact_tree(self, tree: Tree) -> Tree:
         """Return a tree without it; the same object when there is nothing to take out."""
 
+    def redact_text(self, text: str) -> str:
+        """Return a text without it."""
+
 
 class Policy(NamedTuple):
     """What a recorder does with a payload beside writing it."""
@@ -68,8 +74,13 @@ def encode(
 ) -> Encoded:
     """Return the payload of a snapshot; its text has at most `max_bytes` bytes."""
     if isinstance(snapshot, Encoded):
-        return snapshot
-    writing = _Writing(max_bytes, with_hash, policy)
+        return snapshot if snapshot.is_final else _finish_early(snapshot, policy)
+    encoded = _encode(snapshot, _Writing(max_bytes, with_hash, policy))
+    encoded.is_final = policy is not _NO_POLICY
+    return encoded
+
+
+def _encode(snapshot: bytes | Frozen, writing: _Writing) -> Encoded:
     if isinstance(snapshot, Frozen):
         return _encode_tree(snapshot, writing)
     value = loads(snapshot)  # noqa: S302 -- our own bytes, made in this process a moment ago
@@ -81,6 +92,19 @@ def encode(
             return _encode_tree(freeze(value), writing)
         return _encode_plain(value, text, shape, writing)
     return _encode_tree(freeze(value), writing)
+
+
+def _finish_early(encoded: Encoded, policy: Policy) -> Encoded:
+    """Redact what was cut to a preview on the caller's thread, because it was very large."""
+    redactor = policy.redactor
+    if redactor is not None and redactor.suspects(encoded.text, encoded.types):
+        value = orjson.loads(encoded.text)
+        redacted = redactor.redact(value)
+        if redacted is not value:
+            encoded.text = orjson.dumps(redacted)
+            encoded.types = None
+    encoded.is_final = policy is not _NO_POLICY
+    return encoded
 
 
 class _Writing(NamedTuple):
@@ -241,6 +265,21 @@ def _sort_keys(value: Any, text: bytes, shape: _Shape) -> bytes:
     if shape is _Shape.ODD_FLOAT or b'"$' in text:
         return write_canonical(value).encode()
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if b"{" in text else text
+
+
+def write_payload(encoded: Encoded) -> dict[str, Any]:
+    """Return a payload as a part of a record that orjson writes."""
+    payload: dict[str, Any] = {
+        "value": orjson.Fragment(encoded.text),
+        "codec": CODECS[encoded.types is not None].decode(),
+        "fidelity": encoded.fidelity,
+    }
+    if encoded.types is not None:
+        payload["types"] = orjson.Fragment(encoded.types)
+    if encoded.whole is not None:
+        payload["bytes"] = encoded.whole.json_bytes
+        payload["sha256"] = encoded.whole.json_sha256
+    return payload
 
 
 def write_json(value: Any) -> bytes:

@@ -9,12 +9,14 @@ from agenttrace.encoding.fidelity import ALWAYS, SAMPLED, RoundTrip
 from agenttrace.encoding.payload import Policy
 
 if TYPE_CHECKING:
+    from agenttrace.encoding.payload import Redactor
     from agenttrace.settings import Settings
 
 
-def make_policy(settings: Settings) -> Policy:
+def make_policy(settings: Settings, redactor: Redactor | None) -> Policy:
     """Return the policy of these settings."""
-    return Policy(round_trip=RoundTrip(settings.round_trip_check or find_check_mode()))
+    mode = settings.round_trip_check or find_check_mode()
+    return Policy(round_trip=RoundTrip(mode), redactor=redactor)
 
 
 def find_check_mode() -> str:

@@ -97,7 +97,9 @@ class _Writer:
         return value
 
     def _describe(self, tag: Tag) -> None:
-        self.kinds.add(tag.type)
+        # Of an enum the class, not the member: there may be thousands.
+        is_member = tag.tag == "enum"
+        self.kinds.add(" ".join(tag.type.split(" ")[:2]) if is_member else tag.type)
         pointer = self._pointer()
         inner = self.types.pop(pointer, None)
         extra = {name: self._show_extra(name, each) for name, each in (tag.extra or {}).items()}

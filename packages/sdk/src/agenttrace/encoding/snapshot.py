@@ -61,7 +61,7 @@ class Encoded:
     `types` is the JSON text of the types that the value's JSON text lacks; None when it lacks none.
     """
 
-    __slots__ = ("fidelity", "hash", "size", "text", "types", "whole")
+    __slots__ = ("fidelity", "hash", "is_final", "size", "text", "types", "whole")
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class Encoded:
         self.fidelity = fidelity
         self.whole = whole
         self.hash = input_hash
+        self.is_final = False  # written by a recorder's policy: nothing is left to be done to it
         self.size = len(text) + (0 if types is None else len(types))
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-# resource is imported here for its user: imported by a worker it could be half so when it forks.
+# Imported here for those who use them: a worker that forks within an import leaves it half done.
+from agenttrace import redaction as _redaction  # noqa: F401 -- see above
 from agenttrace import resource as _resource  # noqa: F401 -- see above
-from agenttrace.encoding.payload import encode
+from agenttrace.encoding import policy as _policy  # noqa: F401 -- see above
+from agenttrace.encoding.payload import CODECS, encode, write_payload
 from agenttrace.failures import Failure, write_failure
 from agenttrace.pipeline.billing import add_usage
 from agenttrace.run import Run, RunSnapshot
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
 
     from agenttrace.encoding.snapshot import Encoded, Snapshot
     from agenttrace.pipeline.intake import Item
+    from agenttrace.wire import ErrorRecord, LinkRecord
 
 _JSON: Final = "json"
-_CODECS: Final = (b"json", b"typed")
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}
 _OUTCOME_TEXTS: Final = {
     outcome: b',"outcome":"%b"' % outcome.value.encode() for outcome in Outcome
@@ -71,7 +73,7 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
     spec = span.spec
     if spec.texts is None:
         spec.texts = (
-            orjson.dumps(spec.name),
+            orjson.dumps(_clean(span.run, spec.name)),
             spec.span_type.value.encode(),
             spec.effect.encode(),
             b"" if spec.function is None else hash_source(spec.function).encode(),
@@ -84,7 +86,7 @@ def _write_span_head(span: Span, rev: int, status: SpanStatus, parts: list[bytes
     if span.parent_id:
         parts.append(b',"parent_span_id":"%016x"' % span.parent_id)
     if span.replay_key is not None:
-        parts.append(b',"replay_key":' + orjson.dumps(span.replay_key))
+        parts.append(b',"replay_key":' + orjson.dumps(_clean(span.run, span.replay_key)))
     if fn_hash:
         parts.append(b',"fn_hash":"%b"' % fn_hash)
     if spec.boundary is not None:
@@ -104,7 +106,7 @@ def _write_span_start(start: SpanStart) -> bytes:
     if start.model is not None:
         rest["model"] = start.model
     if start.attributes:
-        rest["attributes"] = start.attributes
+        rest["attributes"] = _clean_flat(start.span.run, start.attributes)
     return _close_line(parts, rest)
 
 
@@ -119,21 +121,21 @@ def _write_span_end(span: Span) -> bytes:
         _add_payload(b',"output":', _encode(span, "output"), parts)
     rest: dict[str, Any] = {}
     if span.error is not None:
-        rest["error"] = write_failure(span.error)
+        rest["error"] = _write_failure(span.run, span.error)
     if span.model is not None:
         rest["model"] = span.model
     if span.links:
-        rest["links"] = span.links
+        rest["links"] = [_clean_link(span.run, link) for link in span.links]
     attributes = dict(span.attributes) if span.attributes else {}
     add_usage(span, rest, attributes, estimate=_estimate_usage)
     if attributes:
-        rest["attributes"] = attributes
+        rest["attributes"] = _clean_flat(span.run, attributes)
     return _close_line(parts, rest)
 
 
 def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:
     fidelity = encoded.fidelity.encode()
-    codec = _CODECS[encoded.types is not None]
+    codec = CODECS[encoded.types is not None]
     parts += (key, b'{"value":', encoded.text, b',"codec":"%b","fidelity":"%b"' % (codec, fidelity))
     if encoded.types is not None:
         parts += (b',"types":', encoded.types)
@@ -175,7 +177,7 @@ def _build_event(event: Event) -> dict[str, Any]:
         "run_id": event.run.run_id,
         "seq": event.seq,
         "t_ns": event.t_ns,
-        "name": event.name,
+        "name": _clean(event.run, event.name),
     }
     if event.span_id is not None:
         record["span_id"] = event.span_id
@@ -183,14 +185,14 @@ def _build_event(event: Event) -> dict[str, Any]:
         record["offset_ns"] = event.offset_ns
     body = event.body
     if isinstance(body, Failure):
-        failure = write_failure(body)
+        failure = _write_failure(event.run, body)
         record["body"] = {
             "value": failure,
             "codec": _JSON,
             "fidelity": Fidelity.STRUCTURAL.value,
         }
     elif body is not None:
-        record["body"] = _write_payload(_encode_snapshot(event.run, body))
+        record["body"] = write_payload(_encode_snapshot(event.run, body))
     return record
 
 
@@ -201,12 +203,12 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
         "type": "run",
         "run_id": run.run_id,
         "rev": snapshot.rev,
-        "name": run.name,
+        "name": _clean(run, run.name),
         "status": snapshot.status.value,
         "start_ns": run.start_ns,
     }
     if snapshot.correlation_id is not None:
-        record["correlation_id"] = snapshot.correlation_id
+        record["correlation_id"] = _clean(run, snapshot.correlation_id)
     if snapshot.status is not RunStatus.STARTED:
         record["end_ns"] = run.start_ns + snapshot.duration_ns
         record["duration_ns"] = snapshot.duration_ns
@@ -223,17 +225,42 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
 def _add_run_contents(snapshot: RunSnapshot, record: dict[str, Any]) -> None:
     run = snapshot.run
     if snapshot.input is not None:
-        record["input"] = _write_payload(_encode_snapshot(run, snapshot.input))
+        record["input"] = write_payload(_encode_snapshot(run, snapshot.input))
     if snapshot.output is not None:
-        record["output"] = _write_payload(_encode_snapshot(run, snapshot.output))
+        record["output"] = write_payload(_encode_snapshot(run, snapshot.output))
     if snapshot.error is not None:
-        record["error"] = write_failure(snapshot.error)
+        record["error"] = _write_failure(run, snapshot.error)
     if snapshot.tags:
-        record["tags"] = snapshot.tags
+        record["tags"] = [_clean(run, tag) for tag in snapshot.tags]
     if snapshot.attributes:
-        record["attributes"] = snapshot.attributes
+        record["attributes"] = _clean_flat(run, snapshot.attributes)
     if snapshot.links:
-        record["links"] = snapshot.links
+        record["links"] = [_clean_link(run, link) for link in snapshot.links]
+
+
+def _write_failure(run: Run, failure: Failure) -> ErrorRecord:
+    recorder = run.recorder
+    return write_failure(failure, recorder.policy, max_bytes=recorder.max_payload_bytes)
+
+
+def _clean(run: Run, text: str) -> str:
+    """Return a name, or another short text, without secrets."""
+    redactor = run.recorder.policy.redactor
+    return text if redactor is None else redactor.redact_text(text)
+
+
+def _clean_flat(run: Run, values: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes without secrets."""
+    redactor = run.recorder.policy.redactor
+    if redactor is None or not redactor.suspects(orjson.dumps(values)):
+        return values
+    cleaned: dict[str, Any] = redactor.redact(values)
+    return cleaned
+
+
+def _clean_link(run: Run, link: LinkRecord) -> LinkRecord:
+    attributes = link.get("attributes")
+    return {**link, "attributes": _clean_flat(run, attributes)} if attributes else link
 
 
 def _encode(span: Span, field: str, *, with_hash: bool = False) -> Encoded:
@@ -251,20 +278,6 @@ def _encode_snapshot(run: Run, snapshot: Snapshot, *, with_hash: bool = False) -
         with_hash=with_hash,
         policy=recorder.policy,
     )
-
-
-def _write_payload(encoded: Encoded) -> dict[str, Any]:
-    payload: dict[str, Any] = {
-        "value": orjson.Fragment(encoded.text),
-        "codec": _CODECS[encoded.types is not None].decode(),
-        "fidelity": encoded.fidelity,
-    }
-    if encoded.types is not None:
-        payload["types"] = orjson.Fragment(encoded.types)
-    if encoded.whole is not None:
-        payload["bytes"] = encoded.whole.json_bytes
-        payload["sha256"] = encoded.whole.json_sha256
-    return payload
 
 
 def hash_source(function: Callable[..., object]) -> str:

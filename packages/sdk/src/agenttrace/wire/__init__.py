@@ -95,13 +95,23 @@ class Payload(TypedDict):
 
 
 class ErrorRecord(TypedDict):
-    """An exception: its class as `module.Class`, its text, and what led to it."""
+    """An exception: its class as `module.Class`, its text, and what led to it.
+
+    The fields from `module` on are what a replay makes it again from; `mro` holds its classes,
+    each as `module:Qualname`.
+    """
 
     type: str
     message: str
     traceback: NotRequired[str]
     cause: NotRequired["ErrorRecord"]
+    cause_is_context: NotRequired[bool]
     notes: NotRequired[list[str]]
+    module: NotRequired[str]
+    qualname: NotRequired[str]
+    mro: NotRequired[list[str]]
+    args: NotRequired[Payload]
+    attributes: NotRequired[Payload]
 
 
 class UsageRecord(TypedDict):

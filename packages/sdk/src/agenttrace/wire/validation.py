@@ -37,6 +37,8 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTRIBUTES: Final = 1024
 MAX_TAGS: Final = 64
 MAX_LINKS: Final = 128
+MAX_MRO: Final = 64
+MAX_CAUSES: Final = 16
 MAX_COST_USD: Final = Decimal(1_000_000)
 MAX_COST_DECIMALS: Final = 40
 
@@ -46,6 +48,7 @@ _MAX_INT64: Final = 2**63 - 1
 _COST: Final = re.compile(rf"[0-9]{{1,7}}(\.[0-9]{{1,{MAX_COST_DECIMALS}}})?")
 # A record's fields that are payload envelopes, and the flat objects: both are kept as text.
 _PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
+_ERROR_PAYLOADS: Final = frozenset({"args", "attributes"})
 _FLAT_FIELDS: Final = frozenset({"attributes", "resource"})
 
 
@@ -117,13 +120,20 @@ class ValidPayload(_Model):
 
 
 class ValidError(_Model):
-    """An exception as the wire carries it."""
+    """An exception as the wire carries it. `…_json` fields hold payloads as they came."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=512)]
     message: str
     traceback: str | None = None
     cause: ValidError | None = None
+    cause_is_context: bool = False
     notes: list[str] = []
+    module: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    qualname: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    # Not by its own name, which every class has.
+    bases: Annotated[list[str] | None, Field(max_length=MAX_MRO, alias="mro")] = None
+    args_json: str | None = None
+    attributes_json: str | None = None
 
 
 class ValidUsage(_Model):
@@ -292,6 +302,8 @@ def _collect_values(fields: dict[str, msgspec.Raw], model: type[BaseModel]) -> d
             continue
         if key in _PAYLOAD_FIELDS:
             values[key] = _read_payload(text, key)
+        elif key == "error":
+            values[key] = _read_error(text, key, MAX_CAUSES)
         elif key in _FLAT_FIELDS:
             values[f"{key}_json"] = _read_flat(text, key)
         elif key in model.model_fields:
@@ -350,6 +362,25 @@ def _read_payload(text: bytes, key: str) -> dict[str, Any]:
     types_json = None if types == b"null" else _read_types(types, f"{key}.types")
     rest = {name: _decode_small(raw, f"{key}.{name}") for name, raw in parts.items()}
     return {**rest, "value_json": value, "types_json": types_json}
+
+
+def _read_error(text: bytes, key: str, causes_left: int) -> Any:
+    # Each level reads its text anew: of the causes beyond these no values are kept.
+    if not text.startswith(b"{") or not causes_left:
+        return _decode_small(msgspec.Raw(text), key)
+    values: dict[str, Any] = {}
+    for name, raw in _split(text, key).items():
+        part = bytes(raw)
+        if part == b"null":
+            continue
+        if name in _ERROR_PAYLOADS:
+            _read_payload(part, f"{key}.{name}")
+            values[f"{name}_json"] = part.decode()
+        elif name == "cause":
+            values[name] = _read_error(part, f"{key}.{name}", causes_left - 1)
+        else:
+            values[name] = _decode_small(raw, f"{key}.{name}")
+    return values
 
 
 def _read_types(text: bytes, where: str) -> str:

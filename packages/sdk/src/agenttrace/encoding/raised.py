@@ -1,0 +1,103 @@
+"""A recorded exception made again: what a replay raises in the place of the one that was raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from agenttrace.encoding.builders.instances import make_exception
+from agenttrace.encoding.builders.shapes import find_base
+from agenttrace.encoding.classes import find_class
+from agenttrace.encoding.decode import decode_payload
+from agenttrace.encoding.objects import read_mro
+from agenttrace.errors import DecodeError, ReplayedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_CAUSES: Final = 64
+_MAX_NAMES: Final = 64
+
+
+def decode_error(
+    record: Mapping[str, Any], *, classes: Mapping[str, type] | None = None
+) -> BaseException:
+    """Return an exception such as the record tells of, made anew at each call.
+
+    Of its own class where that is loaded (or in `classes`, by `module:Qualname`), with arguments,
+    attributes, notes and cause; no `__init__` of the class runs. Otherwise of a new class of that
+    name which extends `ReplayedError` and the nearest base that is loaded. It has no traceback: the
+    recorded one is text.
+
+    Raises:
+        DecodeError: when the record is no record of an exception.
+
+    """
+    return _decode(record, classes, _MAX_CAUSES)
+
+
+def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -> BaseException:
+    if not isinstance(record, dict) or type(record.get("type")) is not str or not causes_left:
+        raise DecodeError("an error is no object with a type, or has too many causes")
+    message = str(record.get("message", ""))
+    arguments = _decode_part(record, "args", list, classes)
+    state: dict[str, Any] = _decode_part(record, "attributes", dict, classes) or {}
+    made = _make(record, [message] if arguments is None else arguments, state, classes)
+    notes = record.get("notes")
+    if "__notes__" not in state and type(notes) is list:
+        for note in notes:
+            made.add_note(str(note))
+    if record.get("cause") is not None:
+        cause = _decode(record["cause"], classes, causes_left - 1)
+        if record.get("cause_is_context") is True:
+            made.__context__ = cause
+        else:
+            made.__cause__ = cause
+    return made
+
+
+def _decode_part(
+    record: dict[str, Any], name: str, kind: type, classes: Mapping[str, type] | None
+) -> Any:
+    """Return the arguments or attributes, None when they are not known whole."""
+    payload = record.get(name)
+    if not isinstance(payload, dict):
+        return None
+    try:
+        found = decode_payload(payload, classes=classes)
+    except DecodeError:
+        return None
+    return found if type(found) is kind else None
+
+
+def _make(
+    record: dict[str, Any],
+    arguments: list[Any],
+    state: dict[str, Any],
+    classes: Mapping[str, type] | None,
+) -> BaseException:
+    names = _list_names(record)
+    for place, spelled in enumerate(names):
+        cls = find_class(spelled, classes)
+        if cls is None or BaseException not in read_mro(cls):
+            continue
+        try:
+            target = cls if place == 0 else _make_class(names[0], cls)
+            return make_exception(target, arguments, state)
+        except (TypeError, ValueError, AttributeError):  # arguments that it does not take
+            if place == 0 and find_base(cls) is not cls:
+                continue
+    return make_exception(_make_class(names[0], Exception), arguments, {})
+
+
+def _list_names(record: dict[str, Any]) -> list[str]:
+    names = record.get("mro")
+    if type(names) is list and names and all(type(name) is str for name in names):
+        return names[:_MAX_NAMES]
+    module, _, name = record["type"].rpartition(".")  # what recorders wrote before there was more
+    return [f"{module}:{name}", "builtins:Exception"]
+
+
+def _make_class(spelled: str, base: type) -> type:
+    module, _, name = spelled.partition(":")
+    short = name.rpartition(".")[2] or "Exception"
+    return type(short[:200], (ReplayedError, base), {"__module__": module, "__qualname__": name})
