@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def register(hub: Hub) -> None:
         atexit.register(_end_process)
         _finish_with_multiprocessing()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_reset_all)
+            os.register_at_fork(
+                before=_pause_all, after_in_parent=_resume_all, after_in_child=_reset_all
+            )
     _hubs.add(hub)
 
 
@@ -75,10 +77,23 @@ def _end_process() -> None:
         return
 
 
-_INTERRUPTED_EXIT_S = 0.2
+_INTERRUPTED_EXIT_S: Final = 0.2
+_MAX_PAUSE_S: Final = 1.0
+_paused: list[Hub] = []
+
+
+def _pause_all() -> None:
+    deadline = monotonic() + _MAX_PAUSE_S
+    _paused[:] = [hub for hub in _hubs if hub.pause(max(0.0, deadline - monotonic()))]
+
+
+def _resume_all() -> None:
+    while _paused:
+        _paused.pop().resume()
 
 
 def _reset_all() -> None:
+    _paused.clear()
     for hub in list(_hubs):
         hub.reset_after_fork()
     _finish_with_multiprocessing()
