@@ -27,11 +27,13 @@ SCENARIOS: Final = {
     "end": 2,
     "os-exit-sync": 1,
     "sigterm-default": 1,
+    "sigterm-late": 1,
     "sigint-default": 1,
     # forks
     "os-fork-flush": 10,
     "mp-fork": 2,
     "mp-pool": 2,
+    "mp-forkserver": 1,
     # servers
     "away-refuse": 1,
     "away-ack_lost": 1,
