@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from agenttrace.wire.validation import ValidSpan, parse_line
+from agenttrace.wire.models import ValidSpan
+from agenttrace.wire.validation import parse_line
 
 README: Final = Path(__file__).resolve().parents[2] / "README.md"
 

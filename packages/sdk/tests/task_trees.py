@@ -251,7 +251,8 @@ class Tree:
             self._leaf(name)
             yield 2
 
-        makers: tuple[Callable[[], Any], ...] = (chunks, chunks.__call__, lambda: Words(chunks))
+        function: Any = chunks  # its __call__ is known to Python, not to the type checker
+        makers: tuple[Callable[[], Any], ...] = (chunks, function.__call__, lambda: Words(chunks))
         make = self._pick(makers)
         stream = trace_llm(self._forest.tracer, name=name)(make)()
         limit = self._pick((0, 1, 9))

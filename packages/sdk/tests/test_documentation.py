@@ -169,9 +169,10 @@ def test_the_guide_names_every_hook() -> None:
 
 def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     """It leaves a file, and its printed accounts balance."""
-    first, second, third = find_blocks(README, "python")
+    first, threads, second, codec, redaction, third, fourth = find_blocks(README, "python")
+    assert run("-c", threads, folder=tmp_path) == "in this run\nin this one\n"
     printed = run("-c", first, folder=tmp_path)
-    assert "dropped={}" in printed
+    assert "dropped={}, " in printed
     assert "errors={}" in printed
     names = [
         json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()
@@ -179,7 +180,11 @@ def test_the_readme_s_first_program_records(tmp_path: Path) -> None:
     assert names.count("research_agent") == 2
     assert {"search", "pick", "summarise", "answer", "state"} < set(names)
     assert re.fullmatch("[0-9a-f]{32}\n", run("-c", second, folder=tmp_path))
+    assert run("-c", codec, folder=tmp_path) == run("-c", redaction, folder=tmp_path) == ""
     assert "  search COMPLETED\n" in run("-c", third, folder=tmp_path)
+    (tmp_path / "test_readme.py").write_text(fourth)
+    options = ["-q", "-p", "no:cacheprovider", "-p", "agenttrace_pytest", "-p", "no:agenttrace"]
+    run("-m", "pytest", *options, "test_readme.py", folder=tmp_path)
 
 
 def test_the_command_line_prints_what_its_page_shows(tmp_path: Path) -> None:
@@ -195,7 +200,7 @@ def test_the_command_line_prints_what_its_page_shows(tmp_path: Path) -> None:
     environment |= {"TZ": "UTC", "AGENTTRACE_PLUGINS": "", "PATH": path}
     shown = "".join(find_blocks(COMMANDS, "console"))
     commands = re.findall(r"^\$ (.*)$", shown, re.MULTILINE)
-    script = "".join(f"echo '$ {command}'\n{command} 2>&1\n" for command in commands)
+    script = "".join(f"cat <<'END'\n$ {each}\nEND\n{each} 2>&1\n" for each in commands)
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     )

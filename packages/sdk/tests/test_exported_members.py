@@ -16,6 +16,7 @@ PACKAGES = [
     "agenttrace",
     "agenttrace.exporters",
     "agenttrace.plugins",
+    "agenttrace.redaction",
     "agenttrace.testing",
     "agenttrace.wrappers",
 ]

@@ -11,7 +11,8 @@ import pytest
 from agenttrace.settings import Settings
 from agenttrace.testing import MemoryExporter, collect
 from agenttrace.tracer import Tracer
-from agenttrace.wire.validation import ValidRun, ValidSpan, parse_line
+from agenttrace.wire.models import ValidRun, ValidSpan
+from agenttrace.wire.validation import parse_line
 from agenttrace.wrappers import trace, trace_retrieval, trace_tool
 
 if TYPE_CHECKING:

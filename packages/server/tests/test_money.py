@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agenttrace.wire.validation import ValidSpan, WireError, parse_line
+from agenttrace.wire.models import ValidSpan
+from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.money import format_pico, parse_pico
 
 

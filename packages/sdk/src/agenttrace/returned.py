@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agenttrace.recorder import Recorder
     from agenttrace.span import Span
 
-_OWN_REFERENCES: Final = 4
+_OWN_REFERENCES: Final = 2  # the name and the argument of the function that counts
 _ITERABLE_COROUTINE: Final = 0x100  # inspect.CO_ITERABLE_COROUTINE, whose import takes 10 ms
 
 
@@ -85,28 +85,29 @@ def _replace_coroutine(recorder: Recorder, span: Span, value: Any) -> object | N
     if value.cr_frame is None or value.cr_running or value.cr_suspended:
         return None
     stream = Stream(recorder, span)
-    coroutine = _drive_coroutine(stream, value)
+    holder = [value]
+    coroutine = _drive_coroutine(stream, holder)
     _rename(coroutine, value)
-    watch(stream, coroutine, on_gone=partial(_forget, value))
+    watch(stream, coroutine, on_gone=partial(_forget, holder))
     recorder.release(span)
     return coroutine
 
 
-async def _drive_coroutine(stream: Stream, inner: Coroutine[Any, Any, Any]) -> Any:
+async def _drive_coroutine(stream: Stream, holder: list[Coroutine[Any, Any, Any]]) -> Any:
     unwatch(stream)
     try:
         with stream.inside():
-            result = await inner
+            result = await holder.pop()
     except BaseException as error:
         stream.fail(error)
         raise
     return follow(stream.recorder, stream.span, result)
 
 
-def _forget(inner: Any) -> None:
+def _forget(holder: list[Any]) -> None:
     """Close what nobody awaited: the coroutine in its place warns of that, under its name."""
-    # Unless somebody has kept it: here, in the callback, and in the other's frame are ours.
-    if getrefcount(inner) <= _OWN_REFERENCES:
+    inner = holder.pop()
+    if getrefcount(inner) <= _OWN_REFERENCES:  # else somebody has kept it
         inner.close()
 
 

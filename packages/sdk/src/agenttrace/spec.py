@@ -82,3 +82,17 @@ def read_effect(value: str) -> Effect:
     except ValueError as error:
         names = ", ".join(Effect)
         raise ConfigurationError(f"effect {value!r}; expected one of {names}") from error
+
+
+def read_span_type(value: SpanType | str) -> SpanType:
+    """Return the span type of this name.
+
+    Raises:
+        ConfigurationError: when there is none.
+
+    """
+    try:
+        return SpanType(value)
+    except ValueError as error:
+        names = ", ".join(SpanType)
+        raise ConfigurationError(f"span type {value!r}; expected one of {names}") from error

@@ -5,6 +5,7 @@ What the stream yields, returns, raises and is sent goes through untouched.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -61,9 +62,13 @@ class Stream:
         """Whether its span has ended."""
         return self._has_ended
 
-    def inside(self) -> _Inside:
+    def inside(self) -> _Inside | nullcontext[None]:
         """Return a `with` block in which the stream's span is the current one."""
-        return _Inside(self)
+        try:
+            return _Inside(self)
+        except BaseException as error:  # noqa: BLE001 -- the boundary; memory may be short
+            self.recorder.guard.note("stream", error)
+            return _NOWHERE
 
     def is_inside(self) -> bool:
         """Tell whether it is the stream's own body that runs here."""
@@ -138,7 +143,7 @@ class Stream:
 
     def finish(self, result: object, outcome: Outcome = Outcome.OK) -> None:
         """End the span: its output is what the generator returned, else the text it streamed."""
-        if not self._end():
+        if self._has_been_ended():
             return
         span = self.span
         with self.recorder.boundary("chunk"):
@@ -164,11 +169,11 @@ class Stream:
 
     def hand_over(self) -> None:
         """Be done with it, without ending the span: that goes on otherwise."""
-        self._end(has_chunks=False)
+        self._has_been_ended(has_chunks=False)
 
     def fail(self, error: BaseException) -> None:
         """End the span by what the body raised."""
-        if self._end():
+        if not self._has_been_ended():
             self.recorder.end_span_by(self.span, error)
 
     def close(self) -> None:
@@ -179,16 +184,17 @@ class Stream:
         """Call this once the stream has ended."""
         self._on_end.append(call)
 
-    def _end(self, *, has_chunks: bool = True) -> bool:
+    def _has_been_ended(self, *, has_chunks: bool = True) -> bool:
+        """Tell whether it had ended before; from now on it has."""
         if self._has_ended:
-            return False
+            return True
         self._has_ended = True
         with self.recorder.boundary("stream"):
             if has_chunks and not self._is_block and self.span.is_open:
                 self.span.set_own_attribute(STREAM_CHUNKS, self._count)
             for call in self._on_end:
                 call()
-        return True
+        return False
 
 
 class _Inside:
@@ -230,6 +236,9 @@ class _Inside:
             return
         except BaseException as second:  # noqa: BLE001 -- the boundary
             recorder.guard.note("stream", second)
+
+
+_NOWHERE: Final = nullcontext()
 
 
 def open_stream(recorder: Recorder, span: Span | None) -> Stream | None:

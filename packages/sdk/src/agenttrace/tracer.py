@@ -24,7 +24,7 @@ from agenttrace.semconv import (
 )
 from agenttrace.settings import Settings, read_settings
 from agenttrace.span import Span
-from agenttrace.spec import Spec
+from agenttrace.spec import Spec, read_span_type
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
@@ -384,20 +384,6 @@ class Tracer:
     def stats(self) -> Stats:
         """Return what became of every record, and what went wrong."""
         return self._recorder.hub.stats()
-
-
-def read_span_type(value: SpanType | str) -> SpanType:
-    """Return the span type of this name.
-
-    Raises:
-        ConfigurationError: when there is none.
-
-    """
-    try:
-        return SpanType(value)
-    except ValueError as error:
-        names = ", ".join(SpanType)
-        raise ConfigurationError(f"span type {value!r}; expected one of {names}") from error
 
 
 def _describe_parent(parent: RemoteContext | None) -> dict[str, object]:

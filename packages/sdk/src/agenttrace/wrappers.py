@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from agenttrace.calls import wrap_async_generator, wrap_coroutine, wrap_function, wrap_generator
 from agenttrace.errors import ConfigurationError
 from agenttrace.signature import make_bind
-from agenttrace.spec import Spec
-from agenttrace.tracer import Tracer, read_span_type
+from agenttrace.spec import Spec, read_span_type
+from agenttrace.tracer import Tracer
 from agenttrace.usage import read_rates
 from agenttrace.wire import SpanType
 

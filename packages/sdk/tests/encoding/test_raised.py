@@ -37,6 +37,7 @@ class SlotError(Exception):
     """An error with slots."""
 
     __slots__ = ("code",)
+    code: object
 
 
 class GoneError(BudgetError, ValueError):

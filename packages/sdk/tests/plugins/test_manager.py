@@ -264,7 +264,9 @@ def test_plugins_can_be_given_without_entry_points() -> None:
         raise AssertionError("entry points were looked at")
 
     manager = PluginManager(settings=Settings(), plugins=[("mine", Plugin())], find=find)
-    assert names(manager.commands()) == ["export", "hello", "plugins", "runs", "show"]
+    assert names(manager.commands()) == [
+        *("export", "hello", "import", "plugins", "runs", "show", "tail"),
+    ]
 
 
 def test_managers_do_not_share_plugins() -> None:

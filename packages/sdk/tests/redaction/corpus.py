@@ -108,75 +108,15 @@ def plant(chance: random.Random) -> list[Planted]:
     return planted
 
 
-_WORDS = [
-    "the",
-    "token",
-    "count",
-    "of",
-    "this",
-    "prompt",
-    "is",
-    "small",
-    "but",
-    "secret",
-    "agents",
-    "keep",
-    "their",
-    "passwords",
-    "in",
-    "a",
-    "safe",
-    "and",
-    "author",
-    "cookies",
-    "with",
-    "risk-free",
-    "task-based",
-    "disk-space",
-    "planning",
-    "for",
-    "api",
-    "design",
-    "keys",
-    "to",
-    "success",
-    "authorization",
-    "basics",
-    "a",
-    "bearer",
-    "of",
-    "news",
-    "basic",
-    "arithmetic",
-    "pins",
-    "and",
-    "needles",
-    "skeleton",
-    "key",
-    "public",
-    "key",
-    "cryptography",
-    "is",
-    "taught",
-    "in",
-    "class",
-    "authenticate",
-    "tokenizer",
-    "next_token",
-    "max_tokens",
-    "passing",
-    "monkey",
-    "keyboard",
-    "turkey",
-    "hockey",
-    "credential",
-    "checks",
-    "are",
-    "described",
-    "in",
-    "section",
-    "four",
-]
+_TEXT = (
+    "the token count of this prompt is small but secret agents keep their passwords in a "
+    "safe and author cookies with risk-free task-based disk-space planning for api design "
+    "keys to success authorization basics a bearer of news basic arithmetic pins and "
+    "needles skeleton key public key cryptography is taught in class authenticate "
+    "tokenizer next_token max_tokens passing monkey keyboard turkey hockey credential "
+    "checks are described in section four "
+)
+_WORDS = _TEXT.split()
 
 
 def make_clean(chance: random.Random) -> list[Any]:

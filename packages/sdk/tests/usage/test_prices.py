@@ -17,7 +17,8 @@ from agenttrace.testing import MemoryExporter
 from agenttrace.usage.price_file import PriceFile
 from agenttrace.usage.prices import Price, PriceBook, PriceQuery
 from agenttrace.usage.tables import list_builtin_tables
-from agenttrace.wire.validation import ValidSpan, WireError, parse_line
+from agenttrace.wire.models import ValidSpan
+from agenttrace.wire.validation import WireError, parse_line
 from agenttrace.wrappers import trace_llm
 
 from . import answers

@@ -15,16 +15,8 @@ from agenttrace.plugins import encode_records
 from agenttrace.settings import Settings
 from agenttrace.testing import MemoryExporter, collect
 from agenttrace.wire import rank_snapshot
-from agenttrace.wire.validation import (
-    MAX_LINE_BYTES,
-    ValidError,
-    ValidEvent,
-    ValidPayload,
-    ValidRun,
-    ValidSpan,
-    WireError,
-    parse_line,
-)
+from agenttrace.wire.models import ValidError, ValidEvent, ValidPayload, ValidRun, ValidSpan
+from agenttrace.wire.validation import MAX_LINE_BYTES, WireError, parse_line
 
 RUN: dict[str, Any] = {
     "v": 1,

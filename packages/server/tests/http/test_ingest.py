@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from agenttrace.wire.validation import ValidRecord
+from agenttrace.wire.models import ValidRecord
 from agenttrace_server.http import bodies
 from agenttrace_server.services.ingest import parse_body
 from agenttrace_server.storage import writer as writer_module

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import Connection
 
-from agenttrace.wire.validation import ValidRecord
+from agenttrace.wire.models import ValidRecord
 from agenttrace_server.storage import writer as writer_module
 from agenttrace_server.storage.append import Appended, append_records
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from agenttrace.wire.validation import ValidRecord
+from agenttrace.wire.models import ValidRecord
 from agenttrace_server.errors import OverloadedError
 from agenttrace_server.storage import writer as writer_module
 from agenttrace_server.storage.append import Appended, append_records

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from agenttrace.wire.validation import ValidRecord, parse_line
+from agenttrace.wire.models import ValidRecord
+from agenttrace.wire.validation import parse_line
 
 START_NS = 1_790_000_000_000_000_000
 Record = dict[str, Any]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agenttrace.trace.run import RecordedRun
     from agenttrace.trace.text import Glyphs
 
-_KIND_STYLES: Final = {
+KIND_STYLES: Final = {
     "llm": "magenta",
     "tool": "cyan",
     "decision": "yellow",
@@ -23,7 +23,7 @@ _KIND_STYLES: Final = {
     "agent": "green",
     "exception": "red",
 }
-_STATUS_STYLES: Final = {
+SPAN_STATUS_STYLES: Final = {
     "ERROR": "bold red",
     "CANCELLED": "yellow",
     "INTERRUPTED": "yellow",
@@ -77,8 +77,8 @@ class TreePainter:
     def paint(self, row: Row) -> str:
         """Return the line of a row."""
         paint = self._screen.paint
-        kind_style = _KIND_STYLES.get(row.kind, "dim")
-        status_style = _STATUS_STYLES.get(row.status, "")
+        kind_style = KIND_STYLES.get(row.kind, "dim")
+        status_style = SPAN_STATUS_STYLES.get(row.status, "")
         cells = [self._paint_name(row, status_style)]
         if self._cells["kind"]:
             cells.append(paint(row.kind.ljust(self._cells["kind"]), kind_style))

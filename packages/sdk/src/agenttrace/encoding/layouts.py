@@ -7,6 +7,7 @@ from weakref import ref
 
 from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.objects import (
+    extends,
     find_dict_reader,
     list_fields,
     list_slots,
@@ -67,8 +68,9 @@ class Layout:
         if codec is not None:
             return codec.read
         for bases, read in READERS:
-            if issubclass(self.cls, bases):
-                self.is_own = self.cls in (bases if isinstance(bases, tuple) else (bases,))
+            own = bases if isinstance(bases, tuple) else (bases,)
+            if any(extends(self.cls, each) for each in own):
+                self.is_own = any(self.cls is each for each in own)
                 if not self.is_own:
                     self.slots = list_slots(self.cls)
                 return read

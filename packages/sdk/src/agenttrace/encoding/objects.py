@@ -48,6 +48,12 @@ def read_mro(cls: type) -> tuple[type, ...]:
     return mro
 
 
+def extends(cls: type, base: type) -> bool:
+    """Tell whether `base` is the class or one of its bases, by identity."""
+    # Neither `in` nor issubclass: a metaclass may have an __eq__, or an opinion on subclasses.
+    return any(each is base for each in _TYPE_MRO(cls))
+
+
 def find_in_class(cls: type, name: str) -> object:
     """Return what the class or the nearest of its bases has under the name, else None."""
     # Not getattr: a metaclass's __getattr__ (a Mock's, an ORM's) answers to every name.
@@ -125,7 +131,7 @@ def list_fields(cls: type) -> tuple[str, tuple[str, ...]] | None:
         return "dataclass", tuple(name for name in fields if type(name) is str)
     msgspec = modules.get("msgspec")
     struct = getattr(msgspec, "Struct", None)
-    if isinstance(struct, type) and struct in _TYPE_MRO(cls):
+    if isinstance(struct, type) and extends(cls, struct):
         return "struct", tuple(type(struct).__dict__["__struct_fields__"].__get__(cls))
     attributes = find_in_class(cls, "__attrs_attrs__")
     if isinstance(attributes, tuple):

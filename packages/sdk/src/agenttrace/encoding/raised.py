@@ -8,7 +8,7 @@ from agenttrace.encoding.builders.instances import make_exception
 from agenttrace.encoding.builders.shapes import find_base
 from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.decode import decode_payload
-from agenttrace.encoding.objects import read_mro
+from agenttrace.encoding.objects import extends
 from agenttrace.errors import DecodeError, ReplayedError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _make(
     names = _list_names(record)
     for place, spelled in enumerate(names):
         cls = find_class(spelled, classes)
-        if cls is None or BaseException not in read_mro(cls):
+        if cls is None or not extends(cls, BaseException):
             continue
         try:
             target = cls if place == 0 else _make_class(names[0], cls)

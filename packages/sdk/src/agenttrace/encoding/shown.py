@@ -16,6 +16,8 @@ from agenttrace.encoding.tree import BYTES, SHOWN_TAGS, STATE, Pairs, Tag, Tree
 Descriptor: TypeAlias = "str | dict[str, Any]"
 
 _MAX_UINT64: Final = 2**64 - 1
+_MAX_DOUBLE: Final = 2**1023
+"""Some readers refuse a number that no double comes near, and the whole line with it."""
 _MIN_INT64: Final = -(2**63)
 
 
@@ -61,6 +63,9 @@ class _Writer:
         if isinstance(tree, Pairs):
             return self._show_pairs(tree)
         if kind is int and not _MIN_INT64 <= tree <= _MAX_UINT64:  # type: ignore[operator]  # just checked
+            if not -_MAX_DOUBLE < tree < _MAX_DOUBLE:  # type: ignore[operator]  # just checked
+                self.types[self._pointer()] = "hex"
+                return {"$int": f"{tree:x}"}
             # Many readers of JSON round what exceeds 64 bits.
             self.types[self._pointer()] = f"int {tree}"
         return tree

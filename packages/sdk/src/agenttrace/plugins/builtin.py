@@ -115,6 +115,7 @@ def agenttrace_cli() -> Iterable[CommandSpec]:
 
 _COMMANDS = (
     ("export", "export:export_runs", "Write whole runs in the wire format."),
+    ("import", "imports:import_files", "Send recordings to a server, or add them to a file."),
     (
         "plugins",
         "plugins:list_plugins",
@@ -122,6 +123,7 @@ _COMMANDS = (
     ),
     ("runs", "runs:list_runs", "List the runs of a recording, newest first."),
     ("show", "show:show_run", "Show a run as a tree, with its tokens, costs and errors."),
+    ("tail", "tail:tail_recording", "Follow a recording: starts and ends as they come."),
 )
 
 

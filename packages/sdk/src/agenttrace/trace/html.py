@@ -72,6 +72,10 @@ background:var(--at-kind)}
 .agenttrace details{margin:0}.agenttrace summary{cursor:pointer;list-style:none}
 .agenttrace summary::-webkit-details-marker{display:none}
 .agenttrace summary:hover{background:var(--at-line)}
+.agenttrace summary .at-name::before,.agenttrace summary.at-dim::before{content:"▸ ";
+color:var(--at-dim)}
+.agenttrace details[open]>summary .at-name::before,
+.agenttrace details[open]>summary.at-dim::before{content:"▾ "}
 .agenttrace pre{margin:2px 10px 8px;padding:6px 8px;max-height:280px;overflow:auto;
 white-space:pre-wrap;overflow-wrap:anywhere;border-radius:4px;background:var(--at-line);
 color:inherit;font:12px/1.45 ui-monospace,monospace}

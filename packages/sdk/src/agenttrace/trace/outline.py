@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agenttrace.semconv import (
@@ -68,7 +69,7 @@ def make_outline(run: RecordedRun) -> list[Row]:
     return [
         _make_span_row(run, item, depth, branch)
         if isinstance(item, TreeNode)
-        else _make_event_row(item, depth, branch)
+        else make_event_row(item, depth, branch)
         for (depth, item), branch in zip(items, branches, strict=True)
     ]
 
@@ -168,8 +169,8 @@ def _make_span_row(run: RecordedRun, node: TreeNode, depth: int, branch: tuple[b
         name=show_text(span.name, max_chars=80),
         status=span.status.value,
         duration="" if span.duration_ns is None else show_duration(span.duration_ns),
-        tokens=_show_tokens(span),
-        cost="" if span.cost is None else _show_cost(span),
+        tokens=show_tokens(span),
+        cost=show_cost(span),
         detail="  ".join(_list_details(run, node)),
         span=span,
     )
@@ -177,6 +178,16 @@ def _make_span_row(run: RecordedRun, node: TreeNode, depth: int, branch: tuple[b
 
 def _list_details(run: RecordedRun, node: TreeNode) -> Iterable[str]:
     span = node.span
+    yield from list_details(span)
+    chunks = sum(event.name == EVENT_CHUNK for event in run.events_of(span.span_id))
+    if chunks:
+        yield show_count(chunks, "chunk")
+    if node.flaw is not None:
+        yield FLAWS[node.flaw]
+
+
+def list_details(span: RecordedSpan) -> Iterable[str]:
+    """Yield how a span ended if not well, its model, and what was decided."""
     if span.status is SpanStatus.STARTED:
         yield "unfinished"
     elif span.status is not SpanStatus.COMPLETED and span.error is None:
@@ -187,11 +198,6 @@ def _list_details(run: RecordedRun, node: TreeNode) -> Iterable[str]:
         yield show_text(span.model, max_chars=60)
     if span.span_type is SpanType.DECISION:
         yield from _describe_decision(span)
-    chunks = sum(event.name == EVENT_CHUNK for event in run.events_of(span.span_id))
-    if chunks:
-        yield show_count(chunks, "chunk")
-    if node.flaw is not None:
-        yield FLAWS[node.flaw]
 
 
 def _describe_decision(span: RecordedSpan) -> Iterable[str]:
@@ -204,7 +210,8 @@ def _describe_decision(span: RecordedSpan) -> Iterable[str]:
             yield f"({show_text(reason, max_chars=80)})"
 
 
-def _make_event_row(event: RecordedEvent, depth: int, branch: tuple[bool, ...]) -> Row:
+def make_event_row(event: RecordedEvent, depth: int = 0, branch: tuple[bool, ...] = (True,)) -> Row:
+    """Return the row of an event; `branch` is its `is_last`."""
     kind, name, detail = "event", show_text(event.name, max_chars=80), ""
     value = None if event.body is None else event.body.value
     if event.name == EVENT_STATE and isinstance(value, dict) and "key" in value:
@@ -220,7 +227,8 @@ def _make_event_row(event: RecordedEvent, depth: int, branch: tuple[bool, ...]) 
     return Row(depth, branch, kind, name, "", "", "", "", detail, None)
 
 
-def _show_tokens(span: RecordedSpan) -> str:
+def show_tokens(span: RecordedSpan) -> str:
+    """Return a call's tokens as sent→received, after `~` where they are estimated; or nothing."""
     usage = span.usage
     if usage is None:
         return ""
@@ -233,10 +241,10 @@ def _show_tokens(span: RecordedSpan) -> str:
     return mark + "→".join(shown)
 
 
-def _show_cost(span: RecordedSpan) -> str:
-    from decimal import Decimal  # noqa: PLC0415 -- only runs with costs need it
-
-    assert span.cost is not None
+def show_cost(span: RecordedSpan) -> str:
+    """Return what a call cost, after `~` where its tokens were estimated; or nothing."""
+    if span.cost is None:
+        return ""
     is_estimated = span.usage is not None and span.usage.source == "estimated"
     mark = "~" if is_estimated and span.cost.source != "reported" else ""
     return mark + show_usd(Decimal(span.cost.usd))

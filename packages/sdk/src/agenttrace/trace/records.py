@@ -107,6 +107,7 @@ class RunSnapshot(_Line, tag="run"):
     resource: dict[str, Any] | None = None
     replayed_from: str | None = None
     forked_at: _Count | None = None
+    links: list[Any] | None = None
 
 
 class RecordedSpan(_Line, tag="span"):

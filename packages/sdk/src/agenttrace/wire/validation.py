@@ -8,44 +8,27 @@ kept byte for byte: a parser that builds numbers would turn 1e2 into 100.0 and r
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 from pydantic_core import from_json
 
-from agenttrace.wire import (
-    WIRE_VERSION,
-    Effect,
-    Fidelity,
-    Outcome,
-    RunStatus,
-    SpanStatus,
-    SpanType,
+from agenttrace.wire import WIRE_VERSION
+from agenttrace.wire.models import (
+    MAX_ATTRIBUTES,
+    MAX_CAUSES,
+    ValidEvent,
+    ValidRecord,
+    ValidRun,
+    ValidSpan,
 )
 
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-MAX_ATTRIBUTES: Final = 1024
-MAX_TAGS: Final = 64
-MAX_LINKS: Final = 128
-MAX_MRO: Final = 64
-MAX_CAUSES: Final = 16
-MAX_COST_USD: Final = Decimal(1_000_000)
-MAX_COST_DECIMALS: Final = 40
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-_MAX_INT64: Final = 2**63 - 1
-# Decimal() takes more: exponents, underscores, spaces, the digits of any script. What passes here
-# must be a number to everyone who reads it later.
-_COST: Final = re.compile(rf"[0-9]{{1,7}}(\.[0-9]{{1,{MAX_COST_DECIMALS}}})?")
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+
 # A record's fields that are payload envelopes, and the flat objects: both are kept as text.
 _PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
 _ERROR_PAYLOADS: Final = frozenset({"args", "attributes"})
@@ -60,196 +43,6 @@ class WireError(ValueError):
         self.code = code
         self.message = message
 
-
-def _refuse_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("must not contain U+0000")
-    return value
-
-
-def _check_cost(value: str) -> str:
-    if not _COST.fullmatch(value) or Decimal(value) > MAX_COST_USD:
-        raise ValueError(
-            f"must be a plain decimal number as text, such as '0.0123', from 0 to {MAX_COST_USD} "
-            f"US dollars with at most {MAX_COST_DECIMALS} decimals"
-        )
-    return value
-
-
-def _check_times(start_ns: int, end_ns: int | None) -> None:
-    if end_ns is not None and end_ns < start_ns:
-        raise ValueError("end_ns must not be before start_ns")
-
-
-Name: TypeAlias = Annotated[
-    str, StringConstraints(min_length=1, max_length=512), AfterValidator(_refuse_nul)
-]
-Tag: TypeAlias = Annotated[
-    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_refuse_nul)
-]
-CorrelationId: TypeAlias = Annotated[
-    str, StringConstraints(min_length=1, max_length=128), AfterValidator(_refuse_nul)
-]
-RunId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-SpanId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_INT64)]
-Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
-FlatValue: TypeAlias = str | int | float | bool | None
-FlatObject: TypeAlias = Annotated[
-    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
-]
-CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
-
-
-class _Model(BaseModel):
-    # Unknown fields are ignored: a newer recorder may say more than this version knows.
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-
-class ValidPayload(_Model):
-    """A captured value. `…_json` fields hold JSON text, byte for byte as it came."""
-
-    value_json: str
-    types_json: str | None = None
-    codec: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    fidelity: Annotated[Fidelity, Field(strict=False)]
-    bytes: Counter | None = None
-    sha256: Sha256Hex | None = None
-
-
-class ValidError(_Model):
-    """An exception as the wire carries it. `…_json` fields hold payloads as they came."""
-
-    type: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    message: str
-    traceback: str | None = None
-    cause: ValidError | None = None
-    cause_is_context: bool = False
-    notes: list[str] = []
-    module: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
-    qualname: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
-    # Not by its own name, which every class has.
-    bases: Annotated[list[str] | None, Field(max_length=MAX_MRO, alias="mro")] = None
-    args_json: str | None = None
-    attributes_json: str | None = None
-
-
-class ValidUsage(_Model):
-    """Tokens of a model call; None is unknown."""
-
-    prompt_tokens: Tokens | None = None
-    completion_tokens: Tokens | None = None
-    total_tokens: Tokens | None = None
-    cached_tokens: Tokens | None = None
-    cache_write_tokens: Tokens | None = None
-    reasoning_tokens: Tokens | None = None
-    source: Literal["reported", "estimated"]
-
-
-class ValidCost(_Model):
-    """Money as decimal text in US dollars."""
-
-    usd: CostUsd
-    source: Literal["reported", "price_table", "rates"]
-    table: Name | None = None
-
-
-class ValidLink(_Model):
-    """Another run, or a span of one."""
-
-    run_id: RunId
-    span_id: SpanId | None = None
-    attributes: FlatObject | None = None
-
-
-Links: TypeAlias = Annotated[list[ValidLink], Field(max_length=MAX_LINKS)]
-
-
-class ValidRun(_Model):
-    """A checked snapshot of a run. `…_json` fields hold JSON text as it came."""
-
-    type: Literal["run"]
-    run_id: RunId
-    rev: Counter
-    name: Name
-    status: Annotated[RunStatus, Field(strict=False)]
-    start_ns: Nanoseconds
-    correlation_id: CorrelationId | None = None
-    end_ns: Nanoseconds | None = None
-    duration_ns: Nanoseconds | None = None
-    input: ValidPayload | None = None
-    output: ValidPayload | None = None
-    error: ValidError | None = None
-    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
-    attributes_json: str | None = None
-    resource_json: str | None = None
-    links: Links | None = None
-    end_seq: Counter | None = None
-    complete: bool | None = None
-    replayed_from: RunId | None = None
-    forked_at: Counter | None = None
-
-    @model_validator(mode="after")
-    def _check_end(self) -> Self:
-        _check_times(self.start_ns, self.end_ns)
-        return self
-
-
-class ValidSpan(_Model):
-    """A checked snapshot of a span. `…_json` fields hold JSON text as it came."""
-
-    type: Literal["span"]
-    run_id: RunId
-    span_id: SpanId
-    rev: Counter
-    name: Name
-    span_type: Annotated[SpanType, Field(strict=False)]
-    status: Annotated[SpanStatus, Field(strict=False)]
-    start_ns: Nanoseconds
-    seq: Counter
-    lane: Counter
-    effect: Annotated[Effect, Field(strict=False)]
-    parent_span_id: SpanId | None = None
-    end_ns: Nanoseconds | None = None
-    duration_ns: Nanoseconds | None = None
-    end_seq: Counter | None = None
-    outcome: Annotated[Outcome, Field(strict=False)] | None = None
-    input: ValidPayload | None = None
-    output: ValidPayload | None = None
-    error: ValidError | None = None
-    model: Name | None = None
-    usage: ValidUsage | None = None
-    cost: ValidCost | None = None
-    attributes_json: str | None = None
-    replay_key: Name | None = None
-    input_hash: Sha256Hex | None = None
-    hash_version: Counter | None = None
-    fn_hash: Sha256Hex | None = None
-    links: Links | None = None
-    boundary: bool | None = None
-
-    @model_validator(mode="after")
-    def _check_end(self) -> Self:
-        _check_times(self.start_ns, self.end_ns)
-        return self
-
-
-class ValidEvent(_Model):
-    """A checked event. Without `span_id` it belongs to the run itself."""
-
-    type: Literal["event"]
-    run_id: RunId
-    seq: Counter
-    t_ns: Nanoseconds
-    name: Name
-    span_id: SpanId | None = None
-    offset_ns: Nanoseconds | None = None
-    body: ValidPayload | None = None
-
-
-ValidRecord: TypeAlias = ValidRun | ValidSpan | ValidEvent
 
 _MODELS: Final[dict[str, type[ValidRun | ValidSpan | ValidEvent]]] = {
     "run": ValidRun,

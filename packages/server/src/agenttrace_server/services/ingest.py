@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan, WireError, parse_line
+from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
+from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.errors import TooLargeError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam
 from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 
-from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidSpan
+from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.positions import read_end

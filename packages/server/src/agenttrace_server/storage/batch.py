@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from agenttrace.wire import is_terminal
-from agenttrace.wire.validation import ValidEvent, ValidRecord, ValidRun, ValidSpan
+from agenttrace.wire.models import ValidEvent, ValidRecord, ValidRun, ValidSpan
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.merge import State, rank_of
 from agenttrace_server.storage.rollups import Difference

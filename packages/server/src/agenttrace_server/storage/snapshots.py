@@ -17,7 +17,7 @@ from agenttrace_server.storage.merge import State, dump_older, load_older
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agenttrace.wire.validation import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
+    from agenttrace.wire.models import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
 
 STORED: Final = object()
 """Stands for a payload that is in the store already and was not read."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from agenttrace.wire.validation import ValidRecord
+    from agenttrace.wire.models import ValidRecord
     from agenttrace_server.storage.engine import Database
 
 MAX_GROUP_RECORDS: Final = 20_000

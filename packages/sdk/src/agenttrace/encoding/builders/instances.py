@@ -17,10 +17,10 @@ from agenttrace.encoding.builders.shapes import (
 from agenttrace.encoding.exceptions import restore_special
 from agenttrace.encoding.objects import (
     UNREADABLE,
+    extends,
     find_in_class,
     list_fields,
     read_dict,
-    read_mro,
 )
 from agenttrace.errors import DecodeError
 
@@ -37,7 +37,7 @@ def build_enum(decoder: Decoder, content: Any, argument: str, _extra: Any, _: in
     if found is not UNREADABLE:
         return found
     is_tame = find_in_class(cls, "_missing_") is vars(Flag).get("_missing_")
-    if Flag in read_mro(cls) and type(content) is int and (is_tame or not decoder.is_check):
+    if extends(cls, Flag) and type(content) is int and (is_tame or not decoder.is_check):
         return cls(content)  # several flags together are no member
     raise DecodeError(f"{spelled[:200]!r} has no member {name[:200]!r}", spelled)
 

@@ -7,7 +7,7 @@ from enum import Enum, Flag, IntFlag
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from agenttrace.encoding.objects import find_in_class, read_dict, read_mro
+from agenttrace.encoding.objects import extends, find_in_class, read_dict, read_mro
 from agenttrace.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def find_base(cls: type) -> Any:
 def find_kind(decoder: Decoder, spelled: str, base: type) -> type:
     """Return the class of this name, which extends `base`."""
     cls = decoder.find(spelled)
-    if base not in read_mro(cls):
+    if not extends(cls, base):
         raise DecodeError(f"class {spelled[:200]!r} is no {base.__name__}", spelled)
     decoder.wild += not has_tame_hash(cls)
     return cls

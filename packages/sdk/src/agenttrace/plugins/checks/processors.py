@@ -55,7 +55,10 @@ def _check_processor(where: str, processor: Processor, findings: Findings) -> No
 
 
 def _check_records(where: str, what: str, records: list[Record], findings: Findings) -> None:
-    from agenttrace.wire.validation import WireError, parse_line  # noqa: PLC0415 -- pydantic, when it is needed
+    from agenttrace.wire.validation import (  # noqa: PLC0415 -- pydantic, when it is needed
+        WireError,
+        parse_line,
+    )
 
     for record in records:
         try:

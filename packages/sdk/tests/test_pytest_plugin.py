@@ -1,0 +1,151 @@
+"""The pytest plugin, in test sessions of its own: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from agenttrace.trace import load_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PROGRAM = """\
+from agenttrace import Tracer
+from agenttrace.wrappers import trace_tool
+
+tracer = Tracer()
+
+@trace_tool(tracer)
+def fetch(key):
+    return {"key": key}
+"""
+
+
+class Done(NamedTuple):
+    """How a session ended."""
+
+    code: int
+    out: str
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Callable[..., Done]:
+    """Give a function that runs a test file in a session with the plugin installed."""
+    info = tmp_path / "site" / "agenttrace_plugin_test-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: agenttrace-plugin-test\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pytest11]\nagenttrace = agenttrace_pytest\n")
+    (tmp_path / "program.py").write_text(PROGRAM)
+
+    def run(code: str, *arguments: str) -> Done:
+        (tmp_path / "test_it.py").write_text(code)
+        paths = [str(info.parent), str(tmp_path), os.environ.get("PYTHONPATH", "")]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        environment["PYTHONWARNINGS"] = "error"
+        options = ["-q", "-p", "no:cacheprovider", "--strict-markers", "-c", os.devnull]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, "test_it.py", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        return Done(done.returncode, done.stdout)
+
+    return run
+
+
+def test_a_test_looks_at_what_it_recorded(session: Callable[..., Done], tmp_path: Path) -> None:
+    """By the fixture's tracer or the program's own; written into a folder when asked for."""
+    done = session(
+        """
+import pytest, program
+
+def test_own(agenttrace_recording):
+    with agenttrace_recording.tracer.run("agent"), agenttrace_recording.tracer.span("step"):
+        pass
+    assert agenttrace_recording.run.status == "COMPLETED"
+    assert [span.name for span in agenttrace_recording.spans(type="CUSTOM")] == ["step"]
+    assert agenttrace_recording.spans(name="other") == []
+
+@pytest.mark.parametrize("key", ["a/b", "c"])
+def test_watched(agenttrace_recording, key):
+    agenttrace_recording.watch(program.tracer)
+    with program.tracer.run("watched"):
+        program.fetch(key)
+    (span,) = agenttrace_recording.spans("fetch", "TOOL_CALL")
+    assert span.input.value == {"key": key}
+
+@pytest.mark.agenttrace(deterministic=True)
+def test_same(agenttrace_recording):
+    with agenttrace_recording.tracer.run("same"):
+        pass
+    assert agenttrace_recording.run.run_id == "0" * 31 + "1"
+
+def test_nothing(agenttrace_recording):
+    with pytest.raises(AssertionError, match="expected one run, recorded were: none"):
+        agenttrace_recording.run
+""",
+        "--agenttrace-dir=out",
+    )
+    assert (done.code, "5 passed" in done.out) == (0, True), done.out
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.name.rsplit(".", 2)[0] for file in files] == [
+        "test_it.py.test_own",
+        "test_it.py.test_same",
+        "test_it.py.test_watched_a_b_",
+        "test_it.py.test_watched_c_",
+    ]
+    assert [run.name for run in load_runs(files[0]).runs] == ["agent"]
+
+
+def test_a_failing_test_shows_its_tree(session: Callable[..., Done]) -> None:
+    """Below the assertion: what the program did."""
+    done = session(
+        """
+def test_it(agenttrace_recording):
+    tracer = agenttrace_recording.tracer
+    with tracer.run("agent"), tracer.span("search", "TOOL_CALL"):
+        assert 1 == 2
+"""
+    )
+    assert done.code == 1
+    shown = done.out.split("agenttrace: recorded runs")[1]
+    assert "agent  ERROR" in shown
+    assert "└─ search  tool" in shown
+    assert "AssertionError" in shown
+
+
+def test_it_costs_nothing_where_it_is_not_used(session: Callable[..., Done]) -> None:
+    """No import of the package, no warning."""
+    done = session(
+        """
+import sys
+
+def test_it():
+    assert "agenttrace_pytest" in sys.modules
+    assert "agenttrace" not in sys.modules
+"""
+    )
+    assert (done.code, "1 passed" in done.out) == (0, True), done.out
+    assert "warning" not in done.out
+
+
+def test_the_entry_point_is_declared() -> None:
+    """Pip installs the plugin with the package."""
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    points = project["project"]["entry-points"]["pytest11"]
+    assert json.dumps(points) == '{"agenttrace": "agenttrace_pytest"}'
