@@ -26,7 +26,6 @@ def test_the_ledger_notices_a_server_that_acknowledges_before_it_stores(tmp_path
     [
         ("overflow", "accounts"),  # a full queue drops without a count
         ("mp-fork", "finalizer"),  # processes of multiprocessing end without atexit
-        ("mp-forkserver", "finalizer"),
         ("end", "exit_hook"),
         ("sigterm-default", "signals"),
     ],
