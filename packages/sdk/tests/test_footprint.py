@@ -19,7 +19,8 @@ def watch(event, args):
     if event == "open":
         # Modules and what is known of distributions are read from disk by any import.
         name = str(args[0])
-        if ".pyc" not in name and not name.endswith((".py", ".so", ".pth", ".txt", ".zip", "METADATA")):
+        read = (".py", ".so", ".pth", ".txt", ".zip", "METADATA")
+        if ".pyc" not in name and not name.endswith(read):
             seen["files"].append(name)
     elif event.startswith("socket."):
         seen["sockets"] += 1

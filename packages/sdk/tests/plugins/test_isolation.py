@@ -177,7 +177,7 @@ def test_plugins_can_be_watched(install: Install, capsys: pytest.CaptureFixture[
 
 
 def test_nothing_is_loaded_before_a_plugin_is_needed(install: Install) -> None:
-    """Neither by making a tracer nor by recording with it nowhere; its first exporter needs them."""
+    """Neither by making a tracer nor by recording with it; its first exporter needs them."""
 
     def find() -> Any:
         raise AssertionError("entry points were looked at")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 -- for a worker: see below
+import importlib.readers
+import importlib.resources.readers  # noqa: F401 -- as above
 import logging
 import os
 import socket
@@ -11,6 +14,9 @@ from time import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+# What the first request brings otherwise, on a worker's thread: a fork within that import would
+# leave the child a client that is half imported, and Ctrl-C within it another exit code.
+import httpcore  # noqa: F401 -- see above
 import httpx
 
 CONNECT_TIMEOUT_S: Final = 3.0

@@ -21,6 +21,7 @@ class _Hooks:
     are_set = False
     are_set_for_children = False
     is_interrupted = False  # by Ctrl-C, while it waited for records to be delivered
+    deadline: float | None = None  # of the end of the process, once that began
 
 
 _hooks = _Hooks()
@@ -71,8 +72,11 @@ def is_any_owned() -> bool:
 
 def _end_process() -> None:
     limit_s = max((hub.exit_timeout_s for hub in list(_hubs)), default=0.0)
+    if _hooks.deadline is None:  # a spawned process ends here twice, by a finalizer and by atexit
+        _hooks.deadline = monotonic() + limit_s
+    left_s = max(0.0, _hooks.deadline - monotonic())
     try:
-        shut_down_all(timeout_s=_INTERRUPTED_EXIT_S if _hooks.is_interrupted else limit_s)
+        shut_down_all(timeout_s=_INTERRUPTED_EXIT_S if _hooks.is_interrupted else left_s)
     except KeyboardInterrupt:  # no traceback at the very end: what is not delivered is spooled
         return
 
@@ -94,6 +98,7 @@ def _resume_all() -> None:
 
 def _reset_all() -> None:
     _paused.clear()
+    _hooks.deadline = None
     for hub in list(_hubs):
         hub.reset_after_fork()
     _finish_with_multiprocessing()
@@ -106,6 +111,8 @@ def _finish_with_multiprocessing() -> None:
     if util is not None and not _hooks.are_set_for_children:
         _hooks.are_set_for_children = True
         util.register_after_fork(_hooks, lambda _: _add_finalizer())
+        if sys.modules["multiprocessing.process"].parent_process() is not None:
+            _add_finalizer()  # this is such a child: its first exporter came after its beginning
 
 
 def _add_finalizer() -> None:
