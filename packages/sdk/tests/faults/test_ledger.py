@@ -26,6 +26,7 @@ SCENARIOS: Final = {
     "end": 2,
     "os-exit-sync": 1,
     "sigterm-default": 1,
+    "no-threads": 1,
     # forks
     "os-fork-flush": 10,
     "mp-fork": 2,

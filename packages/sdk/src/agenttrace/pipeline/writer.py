@@ -277,10 +277,10 @@ class Writer:
         self.intake.close()
         self._is_ending = True
         is_done = self.intake.processed >= self.intake.accepted and self._batch is None
-        if is_done and (not self.intake.held or not self._thread.start()):
+        if is_done and not self.intake.held:
             self._ended.set()
-        elif not is_done:
-            self._thread.start()
+        elif not self._thread.start():
+            self._thread.work_here()
         self._hurry.ring()
         self._bell.ring()
 
