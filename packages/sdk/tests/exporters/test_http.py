@@ -56,14 +56,22 @@ def test_records_for_this_machine_go_through_no_proxy(
     assert connect(server.endpoint).export(make_records(1)) == ExportResult.DELIVERED
 
 
-def test_a_large_batch_is_compressed(connect: Connect, server: Server) -> None:
+def test_a_large_batch_is_compressed(server: Server) -> None:
     """From 32 KiB on."""
-    exporter = connect(server.endpoint)
+    exporter = APIExporter(server.endpoint, compress=True)
     assert exporter.export(make_records(100, size=1000)) == ExportResult.DELIVERED
     (request,) = server.requests
     assert request.headers["content-encoding"] == "gzip"
     assert int(request.headers["content-length"]) < 5_000
     assert len(request.lines) == 100
+    exporter.shutdown(timeout_s=1)
+
+
+def test_what_stays_on_this_machine_is_not_compressed(connect: Connect, server: Server) -> None:
+    """It would cost processor time, and save a network that is not there."""
+    assert connect(server.endpoint).export(make_records(100, size=1000)) == ExportResult.DELIVERED
+    (request,) = server.requests
+    assert "content-encoding" not in request.headers
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])

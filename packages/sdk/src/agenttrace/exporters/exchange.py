@@ -118,7 +118,7 @@ class Exchange:
                 timeout=httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=False,
                 # What is meant for this machine must not leave it through a proxy.
-                trust_env=not _is_loopback(self._url),
+                trust_env=not is_loopback(self._url),
                 # Uncompressed answers: what is read is then what is counted.
                 headers={"accept-encoding": "identity", "accept": "application/json"},
             )
@@ -183,6 +183,7 @@ def _describe(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether a URL's host is this machine, by its name or address."""
     host = urlsplit(endpoint).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")
