@@ -56,14 +56,22 @@ def test_records_for_this_machine_go_through_no_proxy(
     assert connect(server.endpoint).export(make_records(1)) == ExportResult.DELIVERED
 
 
-def test_a_large_batch_is_compressed(connect: Connect, server: Server) -> None:
+def test_a_large_batch_is_compressed(server: Server) -> None:
     """From 32 KiB on."""
-    exporter = connect(server.endpoint)
+    exporter = APIExporter(server.endpoint, compress=True)
     assert exporter.export(make_records(100, size=1000)) == ExportResult.DELIVERED
     (request,) = server.requests
     assert request.headers["content-encoding"] == "gzip"
     assert int(request.headers["content-length"]) < 5_000
     assert len(request.lines) == 100
+    exporter.shutdown(timeout_s=1)
+
+
+def test_what_stays_on_this_machine_is_not_compressed(connect: Connect, server: Server) -> None:
+    """It would cost processor time, and save a network that is not there."""
+    assert connect(server.endpoint).export(make_records(100, size=1000)) == ExportResult.DELIVERED
+    (request,) = server.requests
+    assert "content-encoding" not in request.headers
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
@@ -275,6 +283,19 @@ def test_refused_connections_are_one_warning(
     assert warning.startswith(
         f"cannot reach http://127.0.0.1:{port}/api/ingest: connection refused. The program goes on;"
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "proxy"),
+    [("http://a..b/api", ""), ("http://nobody.invalid/api", "socks9://127.0.0.1:1")],
+    ids=["host", "proxy"],
+)
+def test_what_cannot_be_reached_by_that_name_is_tried_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, endpoint: str, proxy: str
+) -> None:
+    """A name or a proxy that cannot be meant costs no record either."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    assert connect(endpoint).export(make_records(1)) == ExportResult.RETRY()
 
 
 def test_a_server_that_never_answers_is_left(

@@ -99,18 +99,18 @@ def test_a_start_is_left_out_when_its_end_is_there_already(
     tracer = make(memory)
     release = hold(tracer)
     with tracer.run("open"):
-        for _ in range(writer.BEHIND_RECORDS // 2):
+        for _ in range(writer.BEHIND_RECORDS):
             with tracer.span("step"):
                 pass
         release.set()
         assert tracer.flush(timeout_s=10)
     assert tracer.flush(timeout_s=10)
     stats = tracer.stats()
-    assert stats.superseded > 400
+    assert stats.superseded > 400  # as long as so many wait
     assert stats.delivered + stats.superseded == stats.attempted
     records: list[Any] = memory.records
     ends = [each for each in records if each["type"] == "span" and each["rev"] == 1]
-    assert len(ends) == writer.BEHIND_RECORDS // 2
+    assert len(ends) == writer.BEHIND_RECORDS
     assert [each["rev"] for each in records if each["name"] == "open"] == [0, 1]
     assert_balanced(tracer)
     tracer.shutdown(timeout_s=5)

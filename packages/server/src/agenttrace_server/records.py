@@ -50,6 +50,8 @@ class Payload(NamedTuple):
     sha256: str | None
     """Of the whole value's text, where this one was cut."""
     value_json: str
+    types_json: str | None = None
+    """What JSON has no type for, by JSON pointer, as it was recorded; None for plain JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,26 @@ def test_payload_text_is_kept_byte_for_byte(client: Client) -> None:
     assert f'"value":{text}' in answer.text
 
 
+def test_what_json_has_no_type_for_is_kept_beside_the_value(client: Client) -> None:
+    """A replay from the server builds the same objects as one from the file."""
+    types = '{"/a":"tuple","":{"type":"dict","keys":{"a":"a"}}}'
+    typed = '{"codec":"typed","fidelity":"exact","value":{"a":[1]},"types":' + types + "}"
+    head = f'"v":1,"run_id":"{RUN}"'
+    lines = [
+        f'{{{head},"type":"run","rev":0,"name":"n","status":"STARTED","start_ns":1,"input":{typed}}}',
+        f'{{{head},"type":"event","seq":0,"t_ns":1,"name":"e","body":{typed}}}',
+    ]
+    headers = {"content-type": "application/x-ndjson"}
+    sent = client.http.post("/api/ingest", content="\n".join(lines), headers=headers)
+    assert sent.json()["accepted"] == 2, sent.text
+    payload = "{ codec value types }"
+    query = f"query($id: ID!) {{ run(id: $id) {{ input {payload} output {payload} }} }}"
+    body = {"query": query, "variables": {"id": RUN}}
+    answer = client.http.post("/graphql", json=body)
+    assert f'"types":{types}' in answer.text
+    assert answer.json()["data"]["run"]["input"]["codec"] == "typed"
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.engine import Database, open_database
@@ -111,3 +113,29 @@ def test_another_programs_database_is_refused(tmp_path: Path, statements: list[s
     with pytest.raises(StartError, match=rf"another program.*'{name}'"):
         open_database(f"sqlite:///{path}")
     assert path.read_bytes() == before
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What an older release stored is read as before, and new payloads keep their types."""
+    path = tmp_path / "x.db"
+    config = Config()
+    config.set_main_option("script_location", "agenttrace_server.storage:migrations")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO store VALUES (1, 'abcd')"))
+        connection.execute(
+            text(
+                "INSERT INTO payload (run_id, span_id, kind, size_bytes, codec, fidelity, "
+                "value_json) VALUES ('r', 's', 'input', 2, 'json', 'exact', '{}')"
+            )
+        )
+    engine.dispose()
+    database = open_database(f"sqlite:///{path}")
+    assert database.database_id == "abcd"
+    database.close()
+    with sqlite3.connect(path) as reader:
+        rows = reader.execute("SELECT value_json, types_json FROM payload").fetchall()
+    reader.close()
+    assert rows == [("{}", None)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from agenttrace.errors import ConfigurationError
-from agenttrace.exporters.exchange import Answer, Exchange, ExchangeError
+from agenttrace.exporters.exchange import Answer, Exchange, ExchangeError, is_loopback
 from agenttrace.guard import log_warning
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
@@ -48,11 +48,20 @@ class APIExporter(Exporter):
     the same endpoint with the same key. Without the spool: while the program runs.
     """
 
-    def __init__(self, endpoint: str, *, api_key: str | None = None, spool: bool = True) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        api_key: str | None = None,
+        spool: bool = True,
+        compress: bool | None = None,
+    ) -> None:
         """`endpoint` is the server's API, such as `http://localhost:8000/api`.
 
         Without `api_key` the key is AGENTTRACE_API_KEY, if that is set; an empty text is no key.
         Without `spool` records wait in memory only; AGENTTRACE_SPOOL=0 says so for all.
+        `compress` is gzip for batches from 32 KiB on; None leaves it out where the server is on
+        this machine, as it costs more time than it saves there.
 
         Raises:
             ConfigurationError: when `endpoint` is no http or https URL.
@@ -70,6 +79,7 @@ class APIExporter(Exporter):
             # Not the key itself: whoever looks at this exporter must not find it here.
             digest = sha256((api_key or "").encode("utf-8", "replace")).hexdigest()
             self.spool_target = f"{self.endpoint} {digest}"
+        self._compresses = not is_loopback(self._url) if compress is None else compress
         self._exchange = Exchange(self._url, headers=headers)
         self._has_warned = False
         self._error_retries = self._refusals = self._requests = 0
@@ -88,7 +98,7 @@ class APIExporter(Exporter):
         self._requests += 1
         body = b"\n".join(lines) + b"\n"
         headers = {}
-        if len(body) >= MIN_GZIP_BYTES:
+        if self._compresses and len(body) >= MIN_GZIP_BYTES:
             body = gzip.compress(body, compresslevel=1)
             headers["content-encoding"] = "gzip"
         try:

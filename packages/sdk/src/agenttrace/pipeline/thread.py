@@ -66,12 +66,22 @@ class Supervised:
         self.restarts += replaces
         try:
             thread.start()
-        except RuntimeError as error:  # the interpreter is going down, or there are no threads
+        except RuntimeError:  # the interpreter is going down, or there are no threads
             self.is_running = False
             self.thread = previous
             self._has_died = replaces
             self.restarts -= replaces
-            self._guard.note("start_worker", error)
+            self._guard.warn("start_worker", "no thread can be started; records wait for the end")
+
+    def work_here(self) -> None:
+        """Do the work on the caller's thread: the end of the program, which has no other left."""
+        with self._lock:
+            if self.is_running:
+                return
+            self.is_running = True
+            self.thread = threading.current_thread()
+        self._run()
+        self.thread = None
 
     def note_progress(self) -> None:
         """Take note that the thread got something done: a later death is a new story."""

@@ -323,7 +323,7 @@ class Pipeline:
             self._urgent.ring()
             self._bell.ring()
             if not self._thread.start():
-                self._stopped.set()
+                self._thread.work_here()
 
     def end_shutdown(self, deadline: float) -> None:
         """Wait for the end; at `deadline` drop what is in memory, and leave what is on disk."""

@@ -150,4 +150,4 @@ def _dump_event(record: ValidEvent) -> tuple[Any, ...]:
     return (record.run_id, record.seq, owner, record.t_ns, record.name, *body)
 
 
-_NO_BODY: Final = (None,) * 6
+_NO_BODY: Final = (None,) * 7

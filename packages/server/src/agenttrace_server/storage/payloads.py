@@ -34,5 +34,11 @@ def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[Pa
 def make_payload(row: Row[Any]) -> Payload:
     """Return the record of a row that has the columns of a payload."""
     return Payload(
-        row.size_bytes, row.codec, row.fidelity, row.whole_bytes, row.sha256, row.value_json
+        row.size_bytes,
+        row.codec,
+        row.fidelity,
+        row.whole_bytes,
+        row.sha256,
+        row.value_json,
+        row.types_json,
     )

@@ -105,7 +105,15 @@ def read_payload(payload: ValidPayload) -> Payload:
     text = payload.value_json
     fidelity = str(payload.fidelity)
     size_bytes = len(text.encode())
-    return Payload(size_bytes, payload.codec, fidelity, payload.bytes, payload.sha256, text)
+    return Payload(
+        size_bytes,
+        payload.codec,
+        fidelity,
+        payload.bytes,
+        payload.sha256,
+        text,
+        payload.types_json,
+    )
 
 
 def load_span_state(row: Mapping[str, Any]) -> State:

@@ -153,7 +153,8 @@ class PayloadRow(SQLModel, table=True):
     whole_bytes: int | None = Field(sa_type=BigInteger)
     sha256: str | None
     value_json: str = Field(sa_type=Text)
-    """Last: what is before it is read without touching the pages that a long text fills."""
+    """After what is read without it: a long text fills pages of its own."""
+    types_json: str | None = Field(sa_type=Text)
 
 
 class EventRow(SQLModel, table=True):
@@ -176,6 +177,7 @@ class EventRow(SQLModel, table=True):
     whole_bytes: int | None = Field(sa_type=BigInteger)
     sha256: str | None
     value_json: str | None = Field(sa_type=Text)
+    types_json: str | None = Field(sa_type=Text)
 
 
 class ChangeRow(SQLModel, table=True):

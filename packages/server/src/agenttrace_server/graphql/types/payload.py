@@ -22,7 +22,9 @@ class Payload:
     """See the description, which is public."""
 
     json: str = field(description="The value's JSON text, byte for byte as it was recorded.")
-    codec: str = field(description="How the value was encoded; `json` is plain JSON.")
+    codec: str = field(
+        description="How the value was encoded; `json` is plain JSON, `typed` has `types`."
+    )
     fidelity: Fidelity = field(description="How much of the value survived its encoding.")
     bytes: int = field(
         description="Length in bytes of the whole value's JSON text, also where it was truncated; "
@@ -31,6 +33,16 @@ class Payload:
     sha256: str | None = field(
         description="SHA-256 of the whole value's JSON text, in hexadecimal; null unless truncated."
     )
+
+    types_json: strawberry.Private[str | None] = None
+
+    @resolver(
+        "What JSON has no type for, by JSON pointer into the value, such as `tuple` or "
+        "`pydantic module:Class`; null for plain JSON."
+    )
+    def types(self) -> JSON | None:
+        """See the description, which is public."""
+        return None if self.types_json is None else to_json(self.types_json)
 
     @resolver("The value itself: the JSON text, put into the answer as it is.")
     def value(self) -> JSON | None:
@@ -47,6 +59,7 @@ class Payload:
             fidelity=Fidelity(record.fidelity),
             bytes=min(length, _MAX_INT32),
             sha256=record.sha256,
+            types_json=record.types_json,
         )
 
 
