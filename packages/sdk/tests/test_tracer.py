@@ -197,6 +197,14 @@ def test_a_span_can_fail_without_raising(recording: Recording) -> None:
     assert recording.runs()[0]["status"] == "ERROR"
 
 
+def test_a_text_instead_of_an_error_fails_the_span_as_well(recording: Recording) -> None:
+    """What cannot be recorded of the error is counted; the failure is not lost."""
+    with recording.tracer.run("agent"), recording.tracer.span("step") as span:
+        span.fail("no")  # type: ignore[arg-type]  # what the test is about
+    assert recording.span("step")["status"] == "ERROR"
+    assert recording.tracer.stats().errors == {"fail": 1}
+
+
 def test_a_handled_exception_is_an_event(recording: Recording) -> None:
     """`record_exception` keeps the error, and the span completes."""
     with recording.tracer.run("agent"), recording.tracer.span("step") as span:

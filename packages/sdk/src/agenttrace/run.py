@@ -225,8 +225,8 @@ class Run:
 
         with self.recorder.boundary("run.fail"):
             if self._is_open():
+                self._failed = True  # first: as in Span.fail
                 self.error = Failure(error)
-                self._failed = True
 
     def leave_to_parent(self, process_id: int) -> None:
         """Go on in the child of a fork: the parent ends the run, and both count on their own."""

@@ -64,8 +64,8 @@ TABLE: Final = (
         "text",
         "",
         "none",
-        "where records go when the program sets no exporter: `jsonl:PATH`, `console`, or the "
-        "URL of a server's `/api`",
+        "where records go when the program sets no exporter: `jsonl:PATH`, `console`, the URL of "
+        "a server's `/api`, or `NAME:TARGET` of any exporter that `agenttrace plugins` lists",
         "exporter",
     ),
     Setting(

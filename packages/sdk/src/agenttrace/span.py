@@ -331,8 +331,8 @@ class Span:
         """Let the span end with status ERROR and this error, though nothing is raised out of it."""
         with self.run.recorder.boundary("fail"):
             if self._may_change():
+                self._failed = True  # first: a text instead of an error fails the span as well
                 self.error = Failure(error)
-                self._failed = True
 
     def __enter__(self) -> Self:
         self.run.recorder.enter_span(self)

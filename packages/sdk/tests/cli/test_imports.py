@@ -173,6 +173,7 @@ def test_a_server_that_is_away_is_told(command: Run, folder: Path) -> None:
         (["t.jsonl", "--to", "/proc/none/x"], 4, "/proc/none/x: No such file or directory"),
         (["t.jsonl", "--to", "nope:x"], 2, "there is no exporter for 'nope:x'"),
         (["t.jsonl", "--to", "./t.jsonl"], 2, "t.jsonl is what is read"),
+        (["t.jsonl", "--to", "./new/"], 2, "./new/ is a folder; name a file in it"),
         (["t.jsonl"], 2, "Missing option '--to'"),
     ],
 )

@@ -192,7 +192,7 @@ def test_an_answer_that_is_none_is_a_failure() -> None:
 
 
 def test_rejected_records_are_counted_and_the_others_arrived() -> None:
-    """A poison record costs no other; an index that is none is ignored."""
+    """A poison record costs no other; a position that the batch does not have is told."""
     exporter = Scripted(ExportResult.REJECTED({0: "too_large", 99: "odd"}))
     tracer = make(exporter)
     with tracer.run("agent"):
@@ -200,6 +200,7 @@ def test_rejected_records_are_counted_and_the_others_arrived() -> None:
     assert tracer.flush(timeout_s=5)
     (stats,) = tracer.stats().exporters
     assert (stats.delivered, stats.dropped) == (1, {"rejected": 1})
+    assert "rejected_nothing:Scripted" in tracer.stats().errors
     assert_balanced(tracer)
     tracer.shutdown(timeout_s=5)
 

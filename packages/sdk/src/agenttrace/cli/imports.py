@@ -253,6 +253,9 @@ def _is_of_all(reason: str) -> bool:
 
 
 def _check_files(files: list[str], to: str) -> None:
+    written = _find_path(to)
+    if written is not None and (written.endswith("/") or Path(written).expanduser().is_dir()):
+        raise typer.BadParameter(f"{written} is a folder; name a file in it", param_hint="'--to'")
     for file in files:
         path = Path(file).expanduser()
         if file == STDIN:
@@ -261,7 +264,7 @@ def _check_files(files: list[str], to: str) -> None:
             raise RecordingError(f"there is no file {file}")
         if path.is_dir():
             raise RecordingError(f"cannot read {file}: Is a directory")
-        target = Path(_find_path(to) or "")
+        target = Path(written or "")
         if target.is_file() and target.samefile(path):
             raise typer.BadParameter(f"{file} is what is read", param_hint="'--to'")
 

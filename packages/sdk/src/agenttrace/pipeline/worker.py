@@ -207,6 +207,12 @@ class Pipeline:
         rejected = {index: why for index, why in reasons.items() if 0 <= index < len(batch)}
         for index, why in reasons.items():
             self.last_error = f"record {index} of a batch was rejected: {why}"
+        if len(rejected) < len(reasons):
+            self._guard.warn(
+                f"rejected_nothing:{self.name}",
+                f"exporter {self.name} rejected positions that its batch of {len(batch)} records "
+                "does not have; tell its author",
+            )
         dropped = {REJECTED: rejected} if rejected else {}
         self.outlet.settle(delivered=len(batch) - len(rejected), dropped=dropped)
         self._backoff_s = FIRST_BACKOFF_S
