@@ -15,7 +15,13 @@ from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
 from agenttrace.encoding.shown import show
 from agenttrace.encoding.snapshot import Encoded, Snapshot, Whole
-from agenttrace.encoding.tree import MAX_DEPTH, MAX_TEXT_CHARS, Frozen, pick_worse
+from agenttrace.encoding.tree import (
+    MAX_DEPTH,
+    MAX_PLAIN_NODES,
+    MAX_TEXT_CHARS,
+    Frozen,
+    pick_worse,
+)
 from agenttrace.usage import count_text_bytes
 from agenttrace.wire import Fidelity
 
@@ -28,7 +34,6 @@ CODECS: Final = (b"json", b"typed")
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
 _CONTAINERS: Final = frozenset({list, dict})
-_MAX_PLAIN_NODES: Final = 262_144
 _MAX_INT64: Final = 2**63 - 1
 # Within these bounds orjson and Python's repr write a float alike.
 _ALIKE_FLOATS: Final = (1e-4, 1e15)
@@ -228,7 +233,7 @@ def _open_containers(level: list[Any]) -> list[Any] | None:
         elif kind is list:
             below += item
         # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
-        if len(below) > _MAX_PLAIN_NODES:
+        if len(below) > MAX_PLAIN_NODES:
             return None
     return below
 
