@@ -276,6 +276,19 @@ def test_refused_connections_are_one_warning(
     )
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "proxy"),
+    [("http://a..b/api", ""), ("http://nobody.invalid/api", "socks9://127.0.0.1:1")],
+    ids=["host", "proxy"],
+)
+def test_what_cannot_be_reached_by_that_name_is_tried_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, endpoint: str, proxy: str
+) -> None:
+    """A name or a proxy that cannot be meant costs no record either."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    assert connect(endpoint).export(make_records(1)) == ExportResult.RETRY()
+
+
 def test_a_server_that_never_answers_is_left(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

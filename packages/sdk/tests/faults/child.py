@@ -109,6 +109,9 @@ def make_tracer(plan: Plan) -> Tracer:
 
 
 def _set_signals(plan: Plan) -> None:
+    for number in SIGNALS:  # what nohup or a shell's background job has ignored stays so otherwise
+        is_interrupt = number is signal.SIGINT
+        signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
     if plan.signals == "handler":
         _handle_signals()
     elif plan.signals == "ignored":

@@ -22,18 +22,15 @@ SCENARIOS: Final = {
     "kill9-settled": 1,
     "kill9-open": 1,
     "kill9-sync": 1,
-    "kill9-both": 1,
     # ends
     "end": 2,
     "os-exit-sync": 1,
     "sigterm-default": 1,
-    "sigint-default": 1,
     # forks
     "os-fork-flush": 10,
     "mp-fork": 2,
-    "mp-pool": 2,
+    "mp-forkserver": 1,
     # servers
-    "away-refuse": 1,
     "away-ack_lost": 1,
     "passing-503_twice": 1,
     "redirect": 1,
@@ -42,10 +39,8 @@ SCENARIOS: Final = {
     # queues and disks
     "overflow": 1,
     "disk-full": 1,
-    "folder-deleted": 1,
     "live-neighbour": 1,
     "damage": 1,
-    "file-full": 1,
     "file-killed": 1,
 }
 """Each with how often the fault happens."""

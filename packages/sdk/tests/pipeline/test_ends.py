@@ -53,10 +53,10 @@ class Program:
         }
         self.children: list[subprocess.Popen[str]] = []
 
-    def start(self, code: str) -> subprocess.Popen[str]:
-        """Start a program, without waiting for it."""
+    def start(self, code: str, *, before: str = "") -> subprocess.Popen[str]:
+        """Start a program, without waiting for it; `before` comes before its tracer."""
         path = self.folder / f"program{len(self.children)}.py"
-        path.write_text(PRELUDE + textwrap.dedent(code))
+        path.write_text(before + PRELUDE + textwrap.dedent(code))
         child = subprocess.Popen(
             [sys.executable, "-W", "error", path.name],
             cwd=self.folder,
@@ -69,9 +69,9 @@ class Program:
         self.children.append(child)
         return child
 
-    def run(self, code: str, *, returncode: int = 0) -> str:
+    def run(self, code: str, *, returncode: int = 0, before: str = "") -> str:
         """Run a program to its end; return what it said."""
-        child = self.start(code)
+        child = self.start(code, before=before)
         out, err = child.communicate(timeout=60)
         assert (child.returncode, err) == (returncode, ""), err
         return out
@@ -191,30 +191,21 @@ def test_a_signal_does_what_it_always_did(
     program: Program, number: signal.Signals, kind: str
 ) -> None:
     """The exit code is the same, and what was recorded just before is there."""
-    disposition = {
-        "default": "",
-        "handler": "signal.signal(NUMBER, lambda *_: sys.exit(5))",
-        "ignored": "signal.signal(NUMBER, signal.SIG_IGN)",
-    }[kind].replace("NUMBER", str(int(number)))
-    code = f"""
-        tracer.shutdown()
-        {disposition}
-        tracer = Tracer(exporter=Server())
-        @trace_tool(tracer)
-        def work(number):
-            return number
+    dispositions = {
+        "handler": f"signal.signal({int(number)}, lambda *_: sys.exit(5))",
+        "ignored": f"signal.signal({int(number)}, signal.SIG_IGN)",
+    }
+    (program.folder / "away").unlink()
+    child = program.start(
+        f"""
         with tracer.run("agent"):
             for n in range(5): work(n)
             print("ready", flush=True)
             while {kind != "ignored"}: time.sleep(0.05)  # a signal just before a sleep waits for it
             sys.stdin.readline()
-    """
-    if kind == "default":
-        code = code.replace("tracer.shutdown()", "pass").replace(
-            "tracer = Tracer(exporter=Server())", "pass"
-        )
-    (program.folder / "away").unlink()
-    child = program.start(code)
+        """,
+        before=f"import signal, sys\n{dispositions.get(kind, '')}\n",
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     child.send_signal(number)
@@ -223,9 +214,8 @@ def test_a_signal_does_what_it_always_did(
     assert child.returncode == expected, err
     assert program.taken()[:5] == [0, 1, 2, 3, 4]
     runs = [line["status"] for line in program.lines() if line["name"] == "agent"]
-    assert runs[-1] == {"default": "INTERRUPTED", "handler": "ERROR", "ignored": "COMPLETED"}.get(
-        kind if number != signal.SIGINT or kind != "default" else "interrupted", "INTERRUPTED"
-    )
+    ends = {"handler": "ERROR", "ignored": "COMPLETED"}
+    assert runs[-1] == ends.get(kind, "INTERRUPTED")
 
 
 def test_a_chained_handler_comes_after_the_flush(program: Program) -> None:
@@ -234,23 +224,19 @@ def test_a_chained_handler_comes_after_the_flush(program: Program) -> None:
     (program.folder / "away").unlink()
     out = program.run(
         """
-        calls = []
-        def count():
-            with open("taken.jsonl") as file:
-                return len(file.readlines())
-        tracer.shutdown()
-        from agenttrace.pipeline import signals
-        for number in list(signals._handlers): signal.signal(number, signal.SIG_DFL)
-        signals._handlers.clear()
-        signal.signal(signal.SIGTERM, lambda *_: calls.append(count()))
-        tracer = Tracer(exporter=Server())
-        work = trace_tool(tracer)(lambda number: number)
         for _ in range(2):
             work(1)
             os.kill(os.getpid(), signal.SIGTERM)
         work(2)
         print(calls)
-        """
+        """,
+        before="""import signal
+calls = []
+def count(number, frame):
+    with open("taken.jsonl") as file:
+        calls.append(len(file.readlines()))
+signal.signal(signal.SIGTERM, count)
+""",
     )
     assert out == "[4, 8]\n"
     assert program.taken() == [1, 1, 2]

@@ -213,6 +213,39 @@ def test_a_fork_while_every_lock_is_held_does_not_hang_the_child(tmp_path: Path)
 
 
 @needs_fork
+def test_a_fork_waits_until_the_recording_thread_is_between_two_batches(tmp_path: Path) -> None:
+    """A module that it is importing would stay half imported in the child for ever."""
+    (tmp_path / "slow_module.py").write_text(
+        "import threading\nbegun = threading.Event()\nbegun.set()\n"
+        "threading.Event().wait(0.3)\nvalue = 1\n"
+    )
+    records = run(
+        tmp_path,
+        """
+        from agenttrace.plugins import Processor
+        class Importing(Processor):
+            def process(self, records):
+                from slow_module import value
+                return records
+            def flush(self):
+                return ()
+        tracer.recorder.hub.use_processors([Importing()])
+        work(0)
+        while "slow_module" not in sys.modules:
+            pass
+        pid = os.fork()
+        if pid == 0:
+            work(1)
+            complete = tracer.shutdown(timeout_s=5).complete and not tracer.stats().errors
+            os._exit(0 if complete else 1)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """,
+    )
+    ends = [r["output"]["value"] for r in records if r["type"] == "span" and r["rev"]]
+    assert sorted(ends) == [0, 1]
+
+
+@needs_fork
 def test_a_child_starts_with_an_empty_queue(tmp_path: Path) -> None:
     """What waits in the parent is the parent's to deliver."""
     records = run(
@@ -220,11 +253,14 @@ def test_a_child_starts_with_an_empty_queue(tmp_path: Path) -> None:
         """
         class Gate(JSONLExporter):
             go = threading.Event()
+            entered = threading.Event()
             def export(self, records):
+                self.entered.set()
                 self.go.wait()
                 return super().export(records)
         tracer.set_exporter(Gate("t.jsonl"))
         work(0)
+        Gate.entered.wait()
         pid = os.fork()
         if pid == 0:
             Gate.go = threading.Event()

@@ -93,23 +93,36 @@ def test_closed_it_drops_and_detached_it_counts_nothing() -> None:
 
 
 def test_callers_step_aside_only_when_it_is_half_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Now and then, and only for a thread that would use the time."""
+    """Now and then, for some milliseconds at most, and only for a thread that would use them."""
+    now_s = 0.0
     naps: list[float] = []
-    monkeypatch.setattr(module, "sleep", naps.append)
-    monkeypatch.setattr(module, "YIELD_EVERY_RECORDS", 10)
-    intake = make(max_records=1_000)
-    is_served = True
-    intake.is_served = lambda: is_served
-    for _ in range(500):
-        intake.put(Thing(0))
-    assert naps == []
-    for _ in range(100):
-        intake.put(Thing(0))
-    assert naps == [module.YIELD_S] * 10
-    is_served = False
-    for _ in range(100):
-        intake.put(Thing(0))
-    assert len(naps) == 10
+
+    def nap(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+        naps.append(now_s)
+
+    monkeypatch.setattr(module, "sleep", nap)
+    monkeypatch.setattr(module, "monotonic", lambda: now_s)
+    intake = make(max_records=1_024)
+    intake.is_served = lambda: True
+
+    def put(count: int) -> int:
+        """Return how often a caller stepped aside."""
+        before = now_s
+        for _ in range(count):
+            intake.put(Thing(0))
+        return round((now_s - before) / module.YIELD_S)
+
+    assert put(512) == 0
+    assert put(256) == 2
+    assert put(128) == 2  # above three quarters
+    intake.is_served = lambda: False
+    assert put(128) == 0
+    intake.is_served = lambda: True
+    intake.take(max_records=1_000, max_bytes=1)
+    intake.settle(896, number=1, lost={})
+    assert put(400) == 0
 
 
 def test_the_first_record_after_a_pause_wakes_the_thread() -> None:

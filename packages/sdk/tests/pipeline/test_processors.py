@@ -428,3 +428,17 @@ def test_the_built_in_processors_are_plugins_like_any_other() -> None:
         "resource_attributes",
         "tail_sampling",
     ]
+
+
+def test_settings_turn_them_on_in_a_tracer() -> None:
+    """Without a line of code: by the environment alone."""
+    settings = Settings(tail_sample_rate=0.0, resource_attributes=("env=prod",), plugins=())
+    memory = MemoryExporter()
+    tracer = Tracer(exporter=memory, settings=settings)
+    record(tracer, "fine")
+    with pytest.raises(ValueError, match="x"), tracer.run("bad"):
+        raise ValueError("x")
+    assert tracer.shutdown(timeout_s=5)
+    records: list[Any] = memory.records
+    assert [(each["name"], each["resource"]["env"]) for each in records] == [("bad", "prod")] * 2
+    assert tracer.stats().dropped == {"filtered": 2}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 -- for a worker: see below
+import importlib.readers
+import importlib.resources.readers  # noqa: F401 -- as above
 import logging
 import os
 import socket
@@ -11,6 +14,9 @@ from time import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+# What the first request brings otherwise, on a worker's thread: a fork within that import would
+# leave the child a client that is half imported, and Ctrl-C within it another exit code.
+import httpcore  # noqa: F401 -- see above
 import httpx
 
 CONNECT_TIMEOUT_S: Final = 3.0
@@ -49,7 +55,6 @@ class Exchange:
             ExchangeError: when there is no answer, or none in time.
 
         """
-        client = self._find_client()
         self._is_cut = False
         # A server that sends a byte now and then keeps each read alive, but not the exchange.
         timer = threading.Timer(TOTAL_TIMEOUT_S, self._cut)
@@ -57,8 +62,9 @@ class Exchange:
         _start(timer)
         _local.is_exporting = True
         try:
-            return self._read(client, body, headers)
-        except httpx.TransportError as error:
+            return self._read(self._find_client(), body, headers)
+        # Beside what the client says of the network: a proxy or a host name that cannot be meant.
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError) as error:
             if self._is_cut:
                 message = f"the exchange took longer than {TOTAL_TIMEOUT_S:g} s"
                 raise ExchangeError(message) from error
@@ -89,6 +95,8 @@ class Exchange:
             if isinstance(found, socket.socket):
                 self._sockets = [each for each in self._sockets if each.fileno() >= 0]
                 self._sockets.append(found)
+                if self._is_cut:  # the time was over before there was a connection to cut
+                    self._cut()
 
     def _cut(self) -> None:
         self._is_cut = True
@@ -169,7 +177,7 @@ def _start(timer: threading.Timer) -> None:
         return
 
 
-def _describe(error: httpx.TransportError) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, httpx.ConnectError) and "refused" in str(error):
         return "connection refused"
     return str(error) or type(error).__name__

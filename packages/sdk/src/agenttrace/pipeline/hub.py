@@ -254,6 +254,15 @@ class Hub:
         """Whether the caller's thread was interrupted within the intake."""
         return self._writer is not None and self._writer.intake.is_owned
 
+    def pause(self, timeout_s: float) -> bool:
+        """Let the recording thread stand still for a fork; False when it could not be had."""
+        return self._writer is not None and self._writer.pause(timeout_s)
+
+    def resume(self) -> None:
+        """Go on after a `pause` that succeeded."""
+        if self._writer is not None:
+            self._writer.resume()
+
     def reset_after_fork(self) -> None:
         """Begin anew in the child of a fork: empty queues, fresh locks, no threads."""
         writer = self._writer

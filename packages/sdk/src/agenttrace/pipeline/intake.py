@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from agenttrace.run import Run, RunSnapshot
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 QUEUE_FULL: Final = "queue_full"
 SHUTDOWN: Final = "shutdown"
 
-YIELD_S: Final = 0.0001
-"""How long a caller steps aside while the intake is more than half full; it may take one turn of
-the interpreter, 5 ms, before it goes on."""
-YIELD_EVERY_RECORDS: Final = 256
+YIELD_S: Final = 0.01
+"""How long a caller steps aside, at most, while the intake is more than half full; it may take one
+turn of the interpreter, 5 ms, more before it goes on."""
+YIELD_EVERY_RECORDS: Final = 128
+HURRIED_RECORDS: Final = 64
+"""The same above three quarters, where records are about to be dropped."""
 YIELD_EVERY_BYTES: Final = 2 * 1024 * 1024
+_NAP_S: Final = 0.0005
 
 
 class Item(Protocol):
@@ -139,15 +142,23 @@ class Intake:
             _note_gap(item)
         self._yield_bytes += size
         self._yield_at += 1
-        if self._yield_at >= YIELD_EVERY_RECORDS or self._yield_bytes >= YIELD_EVERY_BYTES:
+        is_scarce = waiting * 4 > self.max_records * 3 or self._bytes * 4 > self.max_bytes * 3
+        every = HURRIED_RECORDS if is_scarce else YIELD_EVERY_RECORDS
+        if self._yield_at >= every or self._yield_bytes >= YIELD_EVERY_BYTES:
             self._yield_at = -1
         return is_taken
 
     def _step_aside(self) -> None:
         self._yield_at = self._yield_bytes = 0
-        if self.is_served():
+        until_s = monotonic() + YIELD_S
+        while self.is_served() and self._is_half_full() and monotonic() < until_s:
             # sleep(0) would take the interpreter back before another thread has woken up.
-            sleep(YIELD_S)
+            sleep(_NAP_S)
+
+    def _is_half_full(self) -> bool:
+        return (
+            self._accepted - self._processed >= self._easy_records or self._bytes > self._easy_bytes
+        )
 
     def take(self, *, max_records: int, max_bytes: int) -> list[Item]:
         """Return the oldest items, at least one if there is any; `settle` closes their account."""

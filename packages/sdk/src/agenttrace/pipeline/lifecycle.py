@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class _Hooks:
     are_set = False
     are_set_for_children = False
     is_interrupted = False  # by Ctrl-C, while it waited for records to be delivered
+    deadline: float | None = None  # of the end of the process, once that began
 
 
 _hooks = _Hooks()
@@ -33,7 +34,9 @@ def register(hub: Hub) -> None:
         atexit.register(_end_process)
         _finish_with_multiprocessing()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_reset_all)
+            os.register_at_fork(
+                before=_pause_all, after_in_parent=_resume_all, after_in_child=_reset_all
+            )
     _hubs.add(hub)
 
 
@@ -69,16 +72,33 @@ def is_any_owned() -> bool:
 
 def _end_process() -> None:
     limit_s = max((hub.exit_timeout_s for hub in list(_hubs)), default=0.0)
+    if _hooks.deadline is None:  # a spawned process ends here twice, by a finalizer and by atexit
+        _hooks.deadline = monotonic() + limit_s
+    left_s = max(0.0, _hooks.deadline - monotonic())
     try:
-        shut_down_all(timeout_s=_INTERRUPTED_EXIT_S if _hooks.is_interrupted else limit_s)
+        shut_down_all(timeout_s=_INTERRUPTED_EXIT_S if _hooks.is_interrupted else left_s)
     except KeyboardInterrupt:  # no traceback at the very end: what is not delivered is spooled
         return
 
 
-_INTERRUPTED_EXIT_S = 0.2
+_INTERRUPTED_EXIT_S: Final = 0.2
+_MAX_PAUSE_S: Final = 1.0
+_paused: list[Hub] = []
+
+
+def _pause_all() -> None:
+    deadline = monotonic() + _MAX_PAUSE_S
+    _paused[:] = [hub for hub in _hubs if hub.pause(max(0.0, deadline - monotonic()))]
+
+
+def _resume_all() -> None:
+    while _paused:
+        _paused.pop().resume()
 
 
 def _reset_all() -> None:
+    _paused.clear()
+    _hooks.deadline = None
     for hub in list(_hubs):
         hub.reset_after_fork()
     _finish_with_multiprocessing()
@@ -91,6 +111,8 @@ def _finish_with_multiprocessing() -> None:
     if util is not None and not _hooks.are_set_for_children:
         _hooks.are_set_for_children = True
         util.register_after_fork(_hooks, lambda _: _add_finalizer())
+        if sys.modules["multiprocessing.process"].parent_process() is not None:
+            _add_finalizer()  # this is such a child: its first exporter came after its beginning
 
 
 def _add_finalizer() -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-# Imported here for those who use them: a worker that forks within an import leaves it half done.
-from agenttrace import redaction as _redaction  # noqa: F401 -- see above
+# Imported here for those who use them: a program that forks within a worker's import leaves its
+# child a module that is half done, and the lock on it.
 from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace.encoding import policy as _policy  # noqa: F401 -- see above
 from agenttrace.encoding.payload import CODECS, encode, write_payload
 from agenttrace.failures import Failure, write_failure
 from agenttrace.pipeline.billing import add_usage
+from agenttrace.redaction.redactor import prepare_quick
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Event, Span, SpanStart
 from agenttrace.usage import divide_bytes, estimate_tokens
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from agenttrace.encoding.snapshot import Encoded, Snapshot
     from agenttrace.pipeline.intake import Item
     from agenttrace.wire import ErrorRecord, LinkRecord
+
+prepare_quick()  # this module comes with the first exporter, on the program's own thread
 
 _JSON: Final = "json"
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}

@@ -36,7 +36,10 @@ def install(mode: str) -> None:
         is_ours = previous is signal.SIG_DFL or (mode == "chain" and callable(previous))
         if is_ours:
             handler = _Handler(previous)
-            signal.signal(number, handler)
+            try:
+                signal.signal(number, handler)
+            except ValueError:  # not the main interpreter
+                return
             _handlers[number] = handler
 
 

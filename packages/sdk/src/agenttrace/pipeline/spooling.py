@@ -79,7 +79,7 @@ class SpoolOutlet(Outlet):
             self._fault = None
         elif fault is not None:
             self._retry_at_s = monotonic() + RETRY_DISK_S
-            if self._fault is None:
+            if self._fault is None and fault.reason != "unsupported":
                 self._on_fault(fault.message)
             self._fault = fault.message
         return taken

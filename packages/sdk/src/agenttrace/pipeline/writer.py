@@ -79,6 +79,7 @@ class Writer:
     def _begin(self) -> None:
         self._bell = Bell()
         self._hurry = Bell()
+        self._step = threading.RLock()  # held while a batch is handled
         self._flushes: list[_FlushRequest] = []
         self._is_ending = self._is_discarded = False
         self._ended = threading.Event()
@@ -124,7 +125,8 @@ class Writer:
             if not self._items and self._batch is None:
                 self._take()
             if self._items or self._batch is not None:
-                self._handle()
+                with self._step:
+                    self._handle()
                 continue
             self._answer_flushes()
             if (self._is_ending or self._is_discarded) and not self.intake.waiting:
@@ -294,6 +296,18 @@ class Writer:
         if self._is_ending:
             self._is_ending = False
             self._ended = threading.Event()
+
+    def pause(self, timeout_s: float) -> bool:
+        """Wait for the end of the present batch and begin no other before `resume`.
+
+        A fork in the middle of one would leave the child what the thread has half done: a module
+        that is half imported, for one, which no one could ever import there.
+        """
+        return self._step.acquire(timeout=timeout_s)
+
+    def resume(self) -> None:
+        """Go on after a `pause` that succeeded, on the thread that asked for it."""
+        self._step.release()
 
     def discard(self) -> None:
         """Let the thread end by itself: no one can reach the tracer any more. Takes no lock."""

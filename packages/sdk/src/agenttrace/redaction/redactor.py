@@ -6,6 +6,7 @@ import json
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.tree import (
@@ -79,7 +80,6 @@ class Redactor:
             self._patterns += PATTERNS
         self._built_in = built_in
         self._known_keys: dict[str, str | None] = {}
-        self._quick: _Quick | None = None
         self.note_failure: Callable[[BaseException], None] = _ignore
         """What is told of a function that raised; a tracer counts it in `stats()`."""
 
@@ -89,9 +89,7 @@ class Redactor:
             return True
         if not self._built_in:
             return False
-        quick = self._quick
-        if quick is None:
-            quick = self._quick = _Quick()
+        quick = prepare_quick()
         if quick.finds(text) or (types is not None and quick.finds(types)):
             return True
         # What bytes hold is written in base64, which no look at the text sees through.
@@ -296,6 +294,16 @@ def _compile(pattern: str) -> Pattern:
         ) from error
 
 
+@cache
+def prepare_quick() -> _Quick:
+    """Return the quick look, made once.
+
+    The first time is for the program's own thread: making it takes a lock within pydantic, which
+    the child of a fork at that moment would wait for without end.
+    """
+    return _Quick()
+
+
 class _Quick:
     """The quick look at a whole text.
 
@@ -306,7 +314,7 @@ class _Quick:
     __slots__ = ("_finds_key", "_finds_name", "_finds_scheme", "_finds_secret_key", "_finds_value")
 
     def __init__(self) -> None:
-        # On the recording thread, at the first record.
+        # With the first exporter: programs without one do not need it.
         from pydantic_core import SchemaValidator  # noqa: PLC0415
 
         def compile_quick(pattern: str) -> Callable[[Any], bool]:

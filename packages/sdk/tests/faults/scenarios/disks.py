@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ..harness import Stage
     from ..judge import Verdict
 
-SMALL_BYTES: Final = 1024 * 1024
+SMALL_BYTES: Final = 16 * 1024 * 1024
+"""More than the children here record while a disk that failed is left alone."""
 NOBODY: Final = 65534
 _SPOOL: Final = ("agenttrace", "spool")
 
@@ -64,7 +65,7 @@ def disk_full(stage: Stage, choose: Random, faults: int) -> Verdict:
     with mount_small(stage.state):
         for _ in range(faults):
             sink.obey("refuse")
-            child = stage.start_child(sink.endpoint, runs=0, pause_s=0.001)
+            child = stage.start_child(sink.endpoint, runs=0, pause_s=0.01)
             child.wait_for("run", count=choose.randint(1, 20))
             filler = fill(stage.state)
             child.wait_for_more("run", choose.randint(5, 20))
