@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from base64 import b64encode
 from typing import Any
 
 import orjson
@@ -217,3 +218,19 @@ def test_redacting_twice_changes_nothing_more(value: Any) -> None:
     assert redactor.redact(once) == once
     if before is not None:
         assert orjson.dumps(value) == before
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {b"password": "hunter2Zq9"},
+        {"headers": [(b"x-api-key", b"hunter2Zq9"), (b"accept", b"*/*")]},
+        {"headers": [[b"Authorization", "hunter2Zq9"]]},
+    ],
+)
+def test_a_name_in_bytes_is_a_name(value: Any) -> None:
+    """As servers and clients of HTTP hand out headers."""
+    text, fidelity = write(value)
+    assert b"hunter2Zq9" not in text
+    assert b64encode(b"hunter2Zq9") not in text
+    assert fidelity == "redacted"
