@@ -96,6 +96,35 @@ def test_a_very_large_value_is_redacted_too() -> None:
     assert fidelity == "truncated"
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"headers": [("X-Api-Key", "hunter2Zq9")]},
+        {"password": ["hunter2Zq9", "other"]},
+        {"password": {"user": "a", "value": "hunter2Zq9"}},
+        {"secret": b"hunter2Zq9"},
+        {"customer_id": "hunter2Zq9"},
+        [{"customer_id": "hunter2Zq9"}],
+    ],
+)
+def test_a_very_large_value_is_redacted_by_the_names_in_it(found: Any) -> None:
+    """The preview is the beginning of a JSON text, and is read as the data that it shows."""
+    value = {"found": found, "rest": "x" * 20_000_000}
+    text, fidelity = write(value, Redactor(keys=["customer_id"]))
+    assert b"hunter2Zq9" not in text
+    assert b64encode(b"hunter2Zq9") not in text
+    assert b"xxxxx" in text
+    assert len(text) <= LIMIT
+    assert fidelity == "truncated"
+
+
+def test_a_very_large_value_is_shown_to_a_users_function() -> None:
+    """Name by name, as any other."""
+    value = [{"age": 4242}] * 30 + ["x" * 20_000_000]
+    text, _ = write(value, Redactor(rules=[lambda key, each: 0 if key == "age" else each]))
+    assert b"4242" not in text
+
+
 @pytest.mark.parametrize("key", ["customer_id", "CustomerId", "CUSTOMER-ID", "customerid"])
 def test_a_user_names_more_keys(key: str) -> None:
     """Whatever their case and separators; the built-in rules stay."""
