@@ -220,8 +220,9 @@ class Span:
 
     def set_attributes(self, attributes: Mapping[str, object]) -> None:
         """Set several attributes at once."""
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
+        with self.run.recorder.boundary("set_attributes"):
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
 
     def set_output(self, value: object) -> None:
         """Record the output as it is now; later changes to `value` are not seen."""
