@@ -288,13 +288,21 @@ class Span:
         """Record what a retrieval found, as `[{"id", "content", "score", "metadata"}]`.
 
         Takes dicts, texts, objects with `page_content` and `metadata` (LangChain), nodes with
-        `score` (LlamaIndex), and `(document, score)` pairs. What is not told is absent.
+        `score` (LlamaIndex), and `(document, score)` pairs. What is not told is absent. At most
+        10,000; that there are more is counted.
         """
-        from agenttrace.documents import read_documents  # noqa: PLC0415 -- only retrievals need it
+        from agenttrace.documents import MAX_DOCUMENTS, read_documents  # noqa: PLC0415 -- only retrievals need it
 
-        with self.run.recorder.boundary("set_documents"):
+        recorder = self.run.recorder
+        with recorder.boundary("set_documents"):
             if self._may_change():
-                self.output = self.run.recorder.take(read_documents(documents))
+                found = read_documents(documents)
+                if len(found) > MAX_DOCUMENTS:
+                    recorder.guard.warn(
+                        "too_many_documents",
+                        f"span {self.name!r} found more than {MAX_DOCUMENTS} documents",
+                    )
+                self.output = recorder.take(found[:MAX_DOCUMENTS])
 
     def add_link(
         self,
