@@ -223,3 +223,13 @@ def outcome(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any
         return type(error), str(error) if isinstance(error, TypeError) else list(
             map(id, error.args)
         )
+
+
+@pytest.mark.parametrize("given", [5, "text", ["a"], object(), {"traceparent": "x"}], ids=type)
+def test_what_cannot_be_meant_is_left_out_and_counted(recording: Recording, given: Any) -> None:
+    """Headers in the place of the context that they carry, a text in the place of attributes."""
+    tracer = recording.tracer
+    with tracer.run("agent", parent=given), tracer.span("step") as span:
+        span.set_attributes(given if not isinstance(given, dict) else None)  # type: ignore[arg-type]  # what is tested
+    assert recording.span("step")["status"] == "COMPLETED"
+    assert tracer.stats().errors.keys() == {"parent", "set_attributes"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -221,3 +222,14 @@ def test_a_run_that_lost_a_record_says_so() -> None:
     }
     assert ends == {"whole": True, "torn": False}
     tracer.shutdown(timeout_s=5)
+
+
+def test_of_documents_and_tags_without_end_the_first_are_kept(recording: Recording) -> None:
+    """What gives them may be a generator: the program goes on."""
+    with recording.tracer.run("agent", tags=map(str, count())) as run:
+        run.add_tags("late")
+        with recording.tracer.span("search", "RETRIEVAL") as span:
+            span.set_documents(map(str, count()))
+    assert len(run.tags) == 64
+    assert len(recording.span("search")["output"]["value"]) == 10_000
+    assert recording.tracer.stats().errors == {"too_many_documents": 1}

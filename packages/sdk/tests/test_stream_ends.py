@@ -11,7 +11,7 @@ import pytest
 from agenttrace.wrappers import trace_llm, trace_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import AsyncGenerator, Generator, Iterator
 
     from .conftest import Recording
 
@@ -55,6 +55,52 @@ class Chained:
                 yield self.__next__()
             except StopIteration:
                 return
+
+
+class Unheld:
+    """A stream that only its own loops hold, as a client's in `for chunk in client.create(…)`."""
+
+    def __init__(self, items: str) -> None:
+        self._items = iter(items)
+
+    def __next__(self) -> str:
+        return next(self._items)
+
+    def __iter__(self) -> Iterator[str]:
+        for item in self._items:  # noqa: UP028 -- a generator that holds the stream until its end
+            yield item
+
+    async def __anext__(self) -> str:
+        raise NotImplementedError
+
+    async def __aiter__(self) -> AsyncGenerator[str, None]:
+        for item in self._items:
+            yield item
+
+    def close(self) -> None: ...
+
+
+def test_a_stream_that_only_its_loop_holds_ends_with_its_last_chunk(recording: Recording) -> None:
+    """It is gone as soon as it is used up; that its consumer stopped early it does not say."""
+    call = trace_llm(recording.tracer)(Unheld)
+    with recording.tracer.run("agent"):
+        assert [chunk for chunk in call("ab")] == ["a", "b"]  # noqa: C416 -- list() would hold it
+        for _ in call("ab"):
+            break
+    gc.collect()
+    assert [span["outcome"] for span in recording.spans()] == ["ok", "closed"]
+
+
+def test_so_does_an_asynchronous_one(recording: Recording) -> None:
+    """As above."""
+    call = trace_llm(recording.tracer)(Unheld)
+
+    async def consume() -> list[str]:
+        return [chunk async for chunk in call("ab")]
+
+    with recording.tracer.run("agent"):
+        assert asyncio.run(consume()) == ["a", "b"]
+    assert recording.span("Unheld")["outcome"] == "ok"
 
 
 def test_a_chunk_that_passes_two_methods_of_a_stream_is_one(recording: Recording) -> None:

@@ -60,7 +60,7 @@ def adopt(stream: Stream, value: Any, *, is_asked: bool = False) -> object | Non
     if _become_recorded(stream, value, kind):
         return value  # type: ignore[no-any-return]  # a value is any object
     if is_asked and find_in_class(type(value), "__next__") is not None:
-        return relay(stream, value)
+        return relay(stream, value, value)
     return None
 
 

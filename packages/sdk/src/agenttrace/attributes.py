@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -64,7 +65,7 @@ def _write_text(value: object) -> str:
 
 def clean_attributes(attributes: Mapping[str, object]) -> dict[str, Flat]:
     """Return at most 1,024 flat values by clean name."""
-    items = list(attributes.items())[:MAX_ATTRIBUTES]
+    items = list(islice(attributes.items(), MAX_ATTRIBUTES))
     return {clean_name(key): flatten(value) for key, value in items}
 
 
@@ -75,7 +76,10 @@ def measure_attribute(key: str, value: Flat) -> int:
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
-    """Return at most 64 tags in their order, each once; what is no text or empty is left out."""
-    source: list[object] = [tags] if isinstance(tags, str) else list(tags)
+    """Return at most 64 tags in their order, each once; what is no text or empty is left out.
+
+    They are looked for among the first 1,024: what gives them may have no end.
+    """
+    source: list[object] = [tags] if isinstance(tags, str) else list(islice(tags, MAX_ITEMS))
     cleaned = (clean_text(tag, MAX_TAG_CHARS) for tag in source if isinstance(tag, str))
     return list(dict.fromkeys(tag for tag in cleaned if tag))[:MAX_TAGS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from agenttrace.semconv import (
@@ -12,6 +13,7 @@ from agenttrace.semconv import (
     DOCUMENT_SCORE,
 )
 
+MAX_DOCUMENTS: Final = 10_000
 _PAIR: Final = 2
 # Where libraries put each part: plain dicts, LangChain's Document, LlamaIndex's nodes.
 _CONTENT_NAMES: Final = ("content", "page_content", "text")
@@ -20,8 +22,11 @@ _SCORE_NAMES: Final = ("score", "similarity", "relevance_score")
 
 
 def read_documents(documents: Iterable[object]) -> list[dict[str, object]]:
-    """Return `[{"id", "content", "score", "metadata"}]`; what is not told is absent."""
-    return [_read_document(each) for each in documents]
+    """Return `[{"id", "content", "score", "metadata"}]`; what is not told is absent.
+
+    Of more than MAX_DOCUMENTS one more than that is returned: what gives them may have no end.
+    """
+    return [_read_document(each) for each in islice(documents, MAX_DOCUMENTS + 1)]
 
 
 def _read_document(document: object) -> dict[str, object]:

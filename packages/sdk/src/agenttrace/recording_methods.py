@@ -52,7 +52,7 @@ def _make_iter(streams: StreamsById, method: Method) -> Method:
     def __iter__(self: Any) -> Any:  # noqa: N807 -- it becomes one
         iterator = method(self)
         stream = _find(streams, self)
-        return iterator if stream is None or iterator is self else relay(stream, iterator)
+        return iterator if stream is None or iterator is self else relay(stream, iterator, self)
 
     return __iter__
 
@@ -62,7 +62,9 @@ def _make_aiter(streams: StreamsById, method: Method) -> Method:
     def __aiter__(self: Any) -> Any:  # noqa: N807 -- it becomes one
         iterator = method(self)
         stream = _find(streams, self)
-        return iterator if stream is None or iterator is self else relay_async(stream, iterator)
+        return (
+            iterator if stream is None or iterator is self else relay_async(stream, iterator, self)
+        )
 
     return __aiter__
 

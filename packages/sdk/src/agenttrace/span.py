@@ -220,8 +220,9 @@ class Span:
 
     def set_attributes(self, attributes: Mapping[str, object]) -> None:
         """Set several attributes at once."""
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
+        with self.run.recorder.boundary("set_attributes"):
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
 
     def set_output(self, value: object) -> None:
         """Record the output as it is now; later changes to `value` are not seen."""
@@ -287,13 +288,21 @@ class Span:
         """Record what a retrieval found, as `[{"id", "content", "score", "metadata"}]`.
 
         Takes dicts, texts, objects with `page_content` and `metadata` (LangChain), nodes with
-        `score` (LlamaIndex), and `(document, score)` pairs. What is not told is absent.
+        `score` (LlamaIndex), and `(document, score)` pairs. What is not told is absent. At most
+        10,000; that there are more is counted.
         """
-        from agenttrace.documents import read_documents  # noqa: PLC0415 -- only retrievals need it
+        from agenttrace.documents import MAX_DOCUMENTS, read_documents  # noqa: PLC0415 -- only retrievals need it
 
-        with self.run.recorder.boundary("set_documents"):
+        recorder = self.run.recorder
+        with recorder.boundary("set_documents"):
             if self._may_change():
-                self.output = self.run.recorder.take(read_documents(documents))
+                found = read_documents(documents)
+                if len(found) > MAX_DOCUMENTS:
+                    recorder.guard.warn(
+                        "too_many_documents",
+                        f"span {self.name!r} found more than {MAX_DOCUMENTS} documents",
+                    )
+                self.output = recorder.take(found[:MAX_DOCUMENTS])
 
     def add_link(
         self,

@@ -353,22 +353,28 @@ async def close_async(stream: Stream | None, generator: Any) -> None:
     stream.close()
 
 
-def relay(stream: Stream, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
-    """Iterate over an object's iterator. Its end before the last chunk is not the object's end."""
+def relay(stream: Stream, iterator: Iterator[Any], owner: object) -> Generator[Any, Any, Any]:
+    """Iterate over an object's iterator. Its end before the last chunk is not the object's end.
+
+    `owner` is that object: while its iterator is followed it is not gone, though nobody else may
+    hold it. `for chunk in client.create(stream=True)` lets go of it with the last chunk.
+    """
     step = partial(next, iterator)
     while True:
         try:
             chunk = stream.advance(step)
         except StopIteration as stop:
+            del owner
             return stop.value
         yield chunk
 
 
-async def relay_async(stream: Stream, iterator: Any) -> Any:
+async def relay_async(stream: Stream, iterator: Any, owner: object) -> Any:
     """Iterate over an object's asynchronous iterator; as `relay`."""
     while True:
         try:
             chunk = await stream.advance_async(iterator.__anext__)
         except StopAsyncIteration:
+            del owner
             return
         yield chunk

@@ -207,6 +207,9 @@ class Tracer:
         `input` is recorded as it is now; None is no input.
         """
         recorder = self._recorder
+        if parent is not None and not _is_context(parent):
+            recorder.guard.warn("parent", "a run's parent is what extract() returns; left out")
+            parent = None
         outer = self.current_run() if parent is None else parent
         run_id = recorder.ids.new_run_id()
         is_sampled = recorder.hub.samples(run_id) if outer is None else outer.is_sampled
@@ -386,6 +389,10 @@ class Tracer:
     def stats(self) -> Stats:
         """Return what became of every record, and what went wrong."""
         return self._recorder.hub.stats()
+
+
+def _is_context(parent: object) -> bool:
+    return isinstance(parent, RemoteContext)
 
 
 def _describe_parent(parent: RemoteContext | None) -> dict[str, object]:

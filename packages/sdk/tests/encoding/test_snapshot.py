@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
+import tracemalloc
 from array import array
+from collections import deque
 from marshal import loads
 from typing import Any, Self, cast
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from agenttrace.encoding.snapshot import EAGER_BYTES, Encoded, take_snapshot
-from agenttrace.encoding.tree import MAX_DEPTH, Frozen
+from agenttrace.encoding.tree import MAX_DEPTH, MAX_NODES, Frozen
 
 LIMIT = 1024 * 1024
 SCALARS = frozenset({str, int, bool, type(None), float, bytes, complex})
@@ -92,6 +94,7 @@ LEAVES = KEYS | OCTETS
 @given(nest_values(LEAVES))
 def test_plain_data_is_copied_by_marshal(value: Any) -> None:
     """Whatever texts and numbers are in it: the slow way is for what is not plain."""
+    assume(len(walk(value)) <= MAX_NODES)
     snapshot = take(value)
     assert type(snapshot) is bytes
     copied = loads(snapshot)
@@ -107,6 +110,7 @@ def test_plain_data_is_copied_by_marshal(value: Any) -> None:
 @example([[array("i", [1])] * 200, "s"])
 def test_a_copy_by_marshal_has_the_types_of_the_value(value: Any) -> None:
     """A buffer, wherever it lies and however long it is, is never recorded as bytes."""
+    assume(len(walk(value)) <= MAX_NODES)
     is_plain = all(type(part) in PLAIN for part in walk(value))
     assert (type(take(value)) is bytes) == is_plain
 
@@ -139,6 +143,50 @@ def test_what_lies_deeper_than_is_read_does_not_matter() -> None:
     for _ in range(MAX_DEPTH):
         value = [value]
     assert type(take(value)) is bytes
+
+
+HUGE: list[int] = list(range(300_000))
+SOME: list[int] = list(range(MAX_NODES + 1))
+
+
+class Row(list[int]):
+    """A list of a class of its own."""
+
+
+class Table(dict[int, int]):
+    """A dict of a class of its own."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        set(HUGE),
+        {"found": {"ids": frozenset(SOME)}},
+        {"found": [[HUGE]]},
+        dict.fromkeys(HUGE),
+        [HUGE] * 50_000,
+        [tuple(SOME)],
+        [set(HUGE), object()],
+        Row(HUGE),
+        Table(dict.fromkeys(HUGE, 0)),
+        deque(HUGE),
+    ],
+    ids=["set", "deep set", "deep list", "dict", "shared", "tuple", "odd", "row", "table", "deque"],
+)
+def test_of_what_has_too_many_parts_only_the_beginning_is_read(
+    value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`marshal` would sort a set and copy all of it: for seconds, on the caller's thread."""
+    monkeypatch.setattr("agenttrace.encoding.snapshot.dumps", None)
+    tracemalloc.start()
+    try:
+        snapshot = take(value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(snapshot, Frozen)
+    assert snapshot.fidelity == "truncated"
+    assert peak < 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize("make", [str, lambda text: [text], lambda text: {"s": text}])

@@ -87,6 +87,8 @@ def plant(chance: random.Random) -> list[Planted]:
         *("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "cookies"),
         *("private_key", "privateKey", "access_key", "AWS_SECRET_ACCESS_KEY", "credentials"),
         *("http.request.header.authorization", "pwd", "jwt", "auth", "ssh_key", "secrets"),
+        *("pass_word", "PASS-WORD", "passWORD", "PASSwd", "pass phrase", "Passcode", "AccountKey"),
+        *("api__key", "Secret-Access  Key"),
     ]
     for name in names:
         word = "".join(chance.choice(_LETTERS) for _ in range(14)) + "7"
@@ -94,6 +96,8 @@ def plant(chance: random.Random) -> list[Planted]:
         planted.append(Planted(word, {name: {"value": [word]}}))
         planted.append(Planted(word, {"headers": [{"name": name, "value": word}]}))
         planted.append(Planted(word, {"headers": [(name, word)]}))
+        planted.append(Planted(word, {"tags": [{"Key": name, "Value": word}]}))
+        planted.append(Planted(word, ["run", f"--{name}", word, "--verbose"]))
         planted.append(Planted(word, {"text": f'{{"{name}": "{word}", "a": 1}}'}))
     for name in ("password", "API_KEY", "client_secret", "access_token", "DB_PASSWORD"):
         word = "".join(chance.choice(_LETTERS) for _ in range(14)) + "7"
@@ -103,6 +107,7 @@ def plant(chance: random.Random) -> list[Planted]:
             Planted(word, f"https://host/path?a=1&{name}={word}&b=2"),
             Planted(word, f"{{'{name}': '{word}'}}"),
             Planted(word, f'{name} = "{word}"'),
+            Planted(f"{word}Aa1/{word}", f"{name} = {word}Aa1/{word}"),
             Planted(word, f"GET / HTTP/1.1\r\nHost: a\r\nCookie: {name}={word}; b=1\r\n"),
         ]
     return planted
@@ -134,6 +139,8 @@ def make_clean(chance: random.Random) -> list[Any]:
         "git@github.com:owner/repo.git",
         "def f(token=None, key=key, password=password): return next_token(token=token)",
         "for token in tokens: print(token)",
+        "token = stream.next_token2Value; password = read_password_of_user2",
+        ["convert", "--author", "Ann", "--keywords", "basic", "--token-limit", "cached"],
         "max_tokens=256, temperature=0.2",
         "The Authorization header: see section 3.",
         "password: at least eight characters",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from base64 import b64encode
 from typing import Any
 
 import orjson
@@ -94,6 +95,35 @@ def test_a_very_large_value_is_redacted_too() -> None:
     assert b"abcdefgh12345678" not in text
     assert b"[redacted:bearer]" in text
     assert fidelity == "truncated"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"headers": [("X-Api-Key", "hunter2Zq9")]},
+        {"password": ["hunter2Zq9", "other"]},
+        {"password": {"user": "a", "value": "hunter2Zq9"}},
+        {"secret": b"hunter2Zq9"},
+        {"customer_id": "hunter2Zq9"},
+        [{"customer_id": "hunter2Zq9"}],
+    ],
+)
+def test_a_very_large_value_is_redacted_by_the_names_in_it(found: Any) -> None:
+    """The preview is the beginning of a JSON text, and is read as the data that it shows."""
+    value = {"found": found, "rest": "x" * 20_000_000}
+    text, fidelity = write(value, Redactor(keys=["customer_id"]))
+    assert b"hunter2Zq9" not in text
+    assert b64encode(b"hunter2Zq9") not in text
+    assert b"xxxxx" in text
+    assert len(text) <= LIMIT
+    assert fidelity == "truncated"
+
+
+def test_a_very_large_value_is_shown_to_a_users_function() -> None:
+    """Name by name, as any other."""
+    value = [{"age": 4242}] * 30 + ["x" * 20_000_000]
+    text, _ = write(value, Redactor(rules=[lambda key, each: 0 if key == "age" else each]))
+    assert b"4242" not in text
 
 
 @pytest.mark.parametrize("key", ["customer_id", "CustomerId", "CUSTOMER-ID", "customerid"])
@@ -218,3 +248,19 @@ def test_redacting_twice_changes_nothing_more(value: Any) -> None:
     assert redactor.redact(once) == once
     if before is not None:
         assert orjson.dumps(value) == before
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {b"password": "hunter2Zq9"},
+        {"headers": [(b"x-api-key", b"hunter2Zq9"), (b"accept", b"*/*")]},
+        {"headers": [[b"Authorization", "hunter2Zq9"]]},
+    ],
+)
+def test_a_name_in_bytes_is_a_name(value: Any) -> None:
+    """As servers and clients of HTTP hand out headers."""
+    text, fidelity = write(value)
+    assert b"hunter2Zq9" not in text
+    assert b64encode(b"hunter2Zq9") not in text
+    assert fidelity == "redacted"

@@ -245,6 +245,18 @@ def test_what_is_not_captured_is_not_counted(recording: Recording) -> None:
     assert not {"usage", "cost"} & recording.span("ask").keys()
 
 
+def test_what_is_not_known_is_not_counted(recording: Recording) -> None:
+    """Of an opaque answer only the class is recorded: the text of its name is no answer."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1, cost_per_completion_token=1)
+    def ask(prompt: str) -> object:
+        return object()
+
+    with recording.tracer.run("agent"):
+        ask("abcd")
+    assert not {"usage", "cost"} & recording.span("ask").keys()
+
+
 def test_a_failed_call_has_no_estimate(recording: Recording) -> None:
     """Nothing came back, so nothing is known of its price."""
 

@@ -288,6 +288,33 @@ def test_an_answer_that_is_passed_on_is_billed_once(recording: Recording) -> Non
     assert recording.span("outer")["attributes"]["agenttrace.usage.billed_within"] is True
 
 
+@pytest.mark.parametrize(
+    "rates", [{}, {"cost_per_prompt_token": 1, "cost_per_completion_token": 1}]
+)
+def test_figures_that_are_passed_on_are_billed_once(
+    recording: Recording, rates: dict[str, Any]
+) -> None:
+    """An answer that is made of another's text and usage has no id: the figures say whose it is."""
+    answer = ChatCompletion.model_validate(answers.CHAT)
+    inner = trace_llm(recording.tracer, name="inner")(give(answer))
+
+    @trace_llm(recording.tracer, model="gpt-4o", **rates)
+    def outer(*, more: int) -> Any:
+        usage = inner().usage.model_dump()
+        return {"text": "a", "usage": {**usage, "prompt_tokens": usage["prompt_tokens"] + more}}
+
+    with recording.tracer.run("agent"):
+        outer(more=0)
+        outer(more=1)
+    billed = [(span["name"], "usage" in span, "cost" in span) for span in recording.spans()]
+    assert billed == [
+        ("inner", True, True),
+        ("outer", False, False),
+        ("inner", True, True),
+        ("outer", True, True),
+    ]
+
+
 def test_calls_side_by_side_are_billed_each(recording: Recording) -> None:
     """Servers of tests and caches repeat ids: only a call around another is not billed again."""
     ask = trace_llm(recording.tracer, name="ask")(give(answers.CHAT))

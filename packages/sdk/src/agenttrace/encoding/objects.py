@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from sys import modules
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from agenttrace.encoding.tree import MAX_NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+_Item = TypeVar("_Item")
 UNREADABLE: Final = object()
 _TYPE_DICT: Final = type.__dict__["__dict__"].__get__
 _TYPE_MRO: Final = type.__dict__["__mro__"].__get__
@@ -140,3 +144,8 @@ def list_fields(cls: type) -> tuple[str, tuple[str, ...]] | None:
     if isinstance(find_in_class(cls, "__pydantic_fields__"), dict):
         return "pydantic", ()
     return None
+
+
+def take_some(items: Iterable[_Item]) -> list[_Item]:
+    """Return no more items than make a value be cut: a copy of millions would be in vain."""
+    return list(islice(items, MAX_NODES + 2))

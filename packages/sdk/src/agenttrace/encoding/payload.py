@@ -15,7 +15,13 @@ from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
 from agenttrace.encoding.shown import show
 from agenttrace.encoding.snapshot import Encoded, Snapshot, Whole
-from agenttrace.encoding.tree import MAX_DEPTH, MAX_TEXT_CHARS, Frozen, pick_worse
+from agenttrace.encoding.tree import (
+    MAX_DEPTH,
+    MAX_PLAIN_NODES,
+    MAX_TEXT_CHARS,
+    Frozen,
+    pick_worse,
+)
 from agenttrace.usage import count_text_bytes
 from agenttrace.wire import Fidelity
 
@@ -28,7 +34,6 @@ CODECS: Final = (b"json", b"typed")
 
 _PLAIN: Final = frozenset({str, int, bool, type(None), float, list, dict})
 _CONTAINERS: Final = frozenset({list, dict})
-_MAX_PLAIN_NODES: Final = 262_144
 _MAX_INT64: Final = 2**63 - 1
 # Within these bounds orjson and Python's repr write a float alike.
 _ALIKE_FLOATS: Final = (1e-4, 1e15)
@@ -74,7 +79,11 @@ def encode(
 ) -> Encoded:
     """Return the payload of a snapshot; its text has at most `max_bytes` bytes."""
     if isinstance(snapshot, Encoded):
-        return snapshot if snapshot.is_final else _finish_early(snapshot, policy)
+        redactor = None if snapshot.is_final else policy.redactor
+        if redactor is not None and redactor.suspects(snapshot.text, snapshot.types):
+            _finish_early(snapshot, redactor, max_bytes)
+        snapshot.is_final = snapshot.is_final or policy is not _NO_POLICY
+        return snapshot
     encoded = _encode(snapshot, _Writing(max_bytes, with_hash, policy))
     encoded.is_final = policy is not _NO_POLICY
     return encoded
@@ -94,17 +103,36 @@ def _encode(snapshot: bytes | Frozen, writing: _Writing) -> Encoded:
     return _encode_tree(freeze(value), writing)
 
 
-def _finish_early(encoded: Encoded, policy: Policy) -> Encoded:
+def _finish_early(encoded: Encoded, redactor: Redactor, max_bytes: int) -> None:
     """Redact what was cut to a preview on the caller's thread, because it was very large."""
-    redactor = policy.redactor
-    if redactor is not None and redactor.suspects(encoded.text, encoded.types):
-        value = orjson.loads(encoded.text)
+    preview = orjson.loads(encoded.text)
+    redacted = _redact_preview(preview, redactor)
+    if redacted is not preview:
+        encoded.text = _write_preview(redacted, max_bytes)
+        encoded.types = None
+
+
+def _redact_preview(preview: Any, redactor: Redactor) -> Any:
+    """Redact the beginning of a JSON text as the data that it shows, of a text as a text."""
+    if type(preview) is str and preview[:1] in {"{", "["}:
+        from pydantic_core import from_json  # noqa: PLC0415 -- only very large values need it
+
+        try:
+            value = from_json(preview, allow_partial="trailing-strings")
+        except ValueError:  # it only looks like JSON
+            return redactor.redact(preview)
         redacted = redactor.redact(value)
         if redacted is not value:
-            encoded.text = orjson.dumps(redacted)
-            encoded.types = None
-    encoded.is_final = policy is not _NO_POLICY
-    return encoded
+            return write_json(redacted).decode()
+    return redactor.redact(preview)
+
+
+def _write_preview(preview: Any, max_bytes: int) -> bytes:
+    shown = orjson.dumps(preview)
+    while len(shown) > max_bytes:  # control characters grow sixfold when they are escaped
+        preview = preview[: len(preview) // 2]
+        shown = orjson.dumps(preview)
+    return shown
 
 
 class _Writing(NamedTuple):
@@ -171,12 +199,8 @@ def _finish(  # noqa: PLR0913 -- a payload's parts, each by its name
         return Encoded(text, fidelity.value, input_hash=input_hash, types=types)
     whole = value.encode() if type(value) is str else text
     preview = whole[: max_bytes // _PREVIEW_SHARE].decode("utf-8", "ignore")
-    shown = orjson.dumps(preview)
-    while len(shown) > max_bytes:  # control characters grow sixfold when they are escaped
-        preview = preview[: len(preview) // 2]
-        shown = orjson.dumps(preview)
     return Encoded(
-        shown,
+        _write_preview(preview, max_bytes),
         Fidelity.TRUNCATED.value,
         whole=Whole(len(text), sha256(text).hexdigest(), count_text_bytes(value)),
         input_hash=input_hash,
@@ -228,7 +252,7 @@ def _open_containers(level: list[Any]) -> list[Any] | None:
         elif kind is list:
             below += item
         # A few shared parts can stand for billions: marshal keeps them shared, JSON cannot.
-        if len(below) > _MAX_PLAIN_NODES:
+        if len(below) > MAX_PLAIN_NODES:
             return None
     return below
 

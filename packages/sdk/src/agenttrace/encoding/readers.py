@@ -27,6 +27,7 @@ from agenttrace.encoding.objects import (
     name_class,
     read_dict,
     read_field,
+    take_some,
 )
 from agenttrace.encoding.tree import BUFFER, BYTES, CUT, MAX_NODES, OPAQUE, Tag, Tree
 from agenttrace.wire import Fidelity
@@ -105,7 +106,7 @@ def add_state(  # noqa: PLR0913 -- what a reader has, and the kind by its name
 
 
 def _read_mapping(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
-    tag = Tag("dict", walk.read(dict(dict.items(value)), depth), _name(layout))
+    tag = Tag("dict", walk.read(dict(take_some(dict.items(value))), depth), _name(layout))
     if issubclass(layout.cls, defaultdict):
         return _describe_default(tag, value, layout)
     return add_state(walk, tag, value, layout, depth, kind="dict")
@@ -159,7 +160,7 @@ def _read_set(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
 
 
 def _read_view(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
-    items = walk.read_sequence(list(value), depth)
+    items = walk.read_sequence(take_some(value), depth)
     if issubclass(layout.cls, type({}.values())):
         return Tag("dict_values", items, type=layout.shown())
     tag = "dict_keys" if issubclass(layout.cls, type({}.keys())) else "dict_items"
@@ -180,7 +181,7 @@ def _read_deque(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
     maxlen = deque.__dict__["maxlen"].__get__(value)
     kind = "deque" if maxlen is None else f"deque {maxlen}"
     described = kind if layout.is_own else layout.shown()
-    inner = walk.read(list(deque.__iter__(value)), depth)
+    inner = walk.read(take_some(deque.__iter__(value)), depth)
     return Tag("deque", inner, layout.short, type=described)
 
 
@@ -373,7 +374,7 @@ READERS: Final[tuple[tuple[type | tuple[type, ...], Reader], ...]] = (
     (float, _read_built_in("float64", float.__pos__, kind="float")),
     (tuple, _read_tuple),
     (dict, _read_mapping),
-    (list, _read_built_in("list", lambda v: list(list.__iter__(v)), kind="list")),
+    (list, _read_built_in("list", lambda v: take_some(list.__iter__(v)), kind="list")),
     ((set, frozenset), _read_set),
     ((bytes, bytearray), _read_bytes),
     (deque, _read_deque),

@@ -13,6 +13,8 @@ from agenttrace.wire import Fidelity
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
+MAX_PLAIN_NODES: Final = 262_144
+"""Of what JSON has types for; of anything else MAX_NODES."""
 MAX_TEXT_CHARS: Final = 32 * 1024 * 1024
 MAX_CPU_SECONDS: Final = 0.05
 """The thread's own, and about twice what MAX_NODES cost on a slow machine: a busy one does not

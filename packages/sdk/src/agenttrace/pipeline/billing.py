@@ -52,10 +52,11 @@ def add_usage(
 
 
 def _is_billed_within(span: Span, report: Report) -> bool:
-    covered = span.covered
-    return (
-        bool(covered) and report.response_id is not None and report.response_id in (covered or ())
-    )
+    if not span.covered:
+        return False
+    # One without an id, such as `{"text": …, "usage": answer.usage}`, is told by its figures.
+    names = report.names() if report.response_id is None else {report.response_id}
+    return not span.covered.isdisjoint(names - {None})
 
 
 def _may_estimate(span: Span) -> bool:

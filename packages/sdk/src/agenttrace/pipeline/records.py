@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 prepare_quick()  # this module comes with the first exporter, on the program's own thread
 
 _JSON: Final = "json"
+_OPAQUE: Final = b'{"$opaque":'
 _STATUS_TEXTS: Final = {status: status.value.encode() for status in SpanStatus}
 _OUTCOME_TEXTS: Final = {
     outcome: b',"outcome":"%b"' % outcome.value.encode() for outcome in Outcome
@@ -157,8 +158,11 @@ def _close_line(parts: list[bytes], rest: dict[str, Any]) -> bytes:
 def _estimate_usage(span: Span) -> UsageRecord | None:
     if span.input is None or span.output is None:
         return None
+    output = _encode(span, "output")
+    if output.text.startswith(_OPAQUE):  # its class is known, not a word of what it says
+        return None
     prompt = _estimate(_encode(span, "input", with_hash=True))
-    completion = _estimate(_encode(span, "output"))
+    completion = _estimate(output)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,

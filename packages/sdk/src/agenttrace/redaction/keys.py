@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
 from functools import lru_cache
 from typing import Any, Final
+
+from agenttrace.encoding.tree import BYTES, Tag
 
 # Each ends a name, whatever its case and separators: apiKey, X-Api-Key, OPENAI_API_KEY.
 _ENDS: Final = {
     "password": "password",
     "passwd": "password",
+    "passcode": "password",
     "passphrase": "passphrase",
     "secret": "secret",
     "secretkey": "secret",
@@ -23,6 +28,7 @@ _ENDS: Final = {
     "encryptionkey": "private_key",
     "sshkey": "private_key",
     "accesskey": "access_key",
+    "accountkey": "access_key",
     "credential": "credential",
 }
 _WHOLE: Final = {"pwd": "password", "jwt": "token", "auth": "authorization", "pin": "password"}
@@ -71,3 +77,15 @@ def may_hold(rule: str, value: Any, beside: Any) -> bool:
             "$ref" in value or "anyOf" in value or (type(kind) is str and kind in _SCHEMA_TYPES)
         )
     return not (rule == "token" and "logprob" in beside)
+
+
+def read_text(tree: Any) -> str | None:
+    """Return the text that a node is or holds, in bytes or in a class of its own; else None."""
+    if type(tree) is not Tag:
+        return tree if type(tree) is str else None
+    if type(tree.value) is not str or tree.tag != BYTES:
+        return tree.value if type(tree.value) is str else None
+    try:
+        return a2b_base64(tree.value).decode("utf-8", "replace")
+    except Base64Error:
+        return None

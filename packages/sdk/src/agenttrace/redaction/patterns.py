@@ -90,11 +90,22 @@ _SIGN: Final = re.compile("[:=]")
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _QUOTED: Final = re.compile(r"\s{0,3}b?\\*[\"']([^\"'\\\r\n]{3,})")
 _BARE: Final = re.compile(r"\s?([^\s\"'&,;\\()\[\]{}<>]{6,})(?![(\[])")
+_RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[^.]+\Z")
 _MAX_NAME_CHARS: Final = 64
 _LONG_CHARS: Final = 20
 _ENDINGS: Final = (
-    *("word", "words", "passwd", "phrase", "secret", "secrets", "key", "keys", "token", "pwd"),
-    *("authorization", "cookie", "cookies", "credential", "credentials", "jwt", "auth", "pin"),
+    *("word", "words", "passwd", "code", "phrase", "secret", "secrets", "key", "keys", "token"),
+    *(
+        "pwd",
+        "authorization",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "jwt",
+        "auth",
+        "pin",
+    ),
 )
 
 
@@ -136,8 +147,8 @@ def _may_be_bare(sign: str, found: re.Match[str]) -> bool:
     value = found[1]
     if sign == ":" and len(value) < 8:  # noqa: PLR2004 -- a word
         return False
-    if sign == "=" and found[0] != value:  # `token = next(tokens)`: a setting has no space there
-        return False
+    if sign == "=" and found[0] != value:  # `token = next(tokens)`: code has a space there
+        return len(value) >= _LONG_CHARS and _RANDOM.match(value) is not None
     is_odd = any(not each.isalpha() and each not in "_.-" for each in value)
     return is_odd or (len(value) >= _LONG_CHARS and not value.islower())
 
@@ -156,13 +167,13 @@ _QUICK_END: Final = r"(?:\\*[\"']?\s{0,3}[:=]|\\*[\"'][\]},])"
 # Spelled out in the three usual cases: an engine finds so many literals ten times faster than
 # words whatever their case.
 QUICK_NAMES: Final = (
-    r"(?:asswords?|ASSWORDS?|assWords?|asswds?|ASSWDS?|assphrases?|ASSPHRASES?|assPhrase|ecrets?"
-    r"|ECRETS?|oken|OKEN|horization|HORIZATION|ookies?|OOKIES?|edentials?|EDENTIALS?|[pP]wd|PWD"
-    r"|[jJ]wt|JWT|[aA]uth|AUTH|[pP]in|PIN)" + _QUICK_END
+    r"(?:(?:ass|ASS)[-_. ]*(?:[wW]ords?|WORDS?|[wW]ds?|WDS?|[pP]hrases?|PHRASES?|[cC]odes?|CODES?)"
+    r"|ecrets?|ECRETS?|oken|OKEN|horization|HORIZATION|ookies?|OOKIES?|edentials?|EDENTIALS?"
+    r"|[pP]wd|PWD|[jJ]wt|JWT|[aA]uth|AUTH|[pP]in|PIN)" + _QUICK_END
 )
 QUICK_KEY: Final = r"(?:[kK]eys?|KEYS?)" + _QUICK_END
 """Most names that end so are none of a secret: what it finds is looked at by the next."""
 SECRET_KEY: Final = (
-    r"(?i:(?:api|secret|subscription|private|signing|encryption|ssh|access)[-_. ]?keys?)"
-    + _QUICK_END
+    r"(?i:(?:api|secret|subscription|private|signing|encryption|ssh|access"
+    r"|account)[-_. ]*keys?)" + _QUICK_END
 )

@@ -7,6 +7,7 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.tree import (
@@ -23,7 +24,7 @@ from agenttrace.encoding.tree import (
 )
 from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
-from agenttrace.redaction.keys import find_rule, may_hold
+from agenttrace.redaction.keys import find_rule, may_hold, read_text
 from agenttrace.redaction.patterns import (
     PATTERNS,
     QUICK_KEY,
@@ -149,9 +150,10 @@ class Redactor:
     ) -> dict[str, Any]:
         changed: dict[str, Any] = {}
         is_changed = False
-        named = self._find_named(members) if "value" in members else None
+        named = self._find_named(members) if "value" in members or "Value" in members else None
         for key, value in members.items():
-            rule = named if named is not None and key == "value" else self._find_rule(key)
+            is_named = named is not None and key in {"value", "Value"}
+            rule = named if is_named else self._find_rule(key)
             if rule is not None and may_hold(rule, value, members) and not _is_marked(value):
                 name, new = key, f"[redacted:{rule}]"
             else:
@@ -162,18 +164,34 @@ class Redactor:
 
     def _find_named(self, members: dict[str, Any]) -> str | None:
         """Return the rule of an object that says its name apart: a header's, a state's."""
-        for key in ("key", "name"):
+        for key in ("key", "name", "Key", "Name"):
             name = members.get(key)
             if type(name) is str:
                 return self._find_rule(name)
         return None
 
     def _redact_items(self, items: list[Any], redact: Callable[[Any], Any]) -> list[Any]:
-        if len(items) == 2 and type(items[0]) is str and type(items[1]) is str:  # noqa: PLR2004 -- a name and its value, as headers come
-            rule = self._find_rule(items[0]) if len(items[0]) <= _MAX_NAME_CHARS else None
-            if rule is not None and not items[1].isalpha() and not _is_marked(items[1]):
+        if len(items) == 2:  # noqa: PLR2004 -- a name and its value, as headers come
+            name, value = map(read_text, items)
+            rule = None if name is None or value is None else self._find_short(name)
+            if rule is not None and value is not None and _may_be_taken(value):
                 return [items[0], f"[redacted:{rule}]"]
-        return _map_list(items, redact)
+        return _map_list(self._redact_options(items), redact)
+
+    def _redact_options(self, items: list[Any]) -> list[Any]:
+        """Return a command's arguments without what follows an option such as `--api-key`."""
+        changed: list[Any] | None = None
+        for place, (item, value) in enumerate(pairwise(items), 1):
+            if type(item) is not str or type(value) is not str or not item.startswith("-"):
+                continue
+            rule = self._find_short(item)
+            if rule is not None and not value.startswith("-") and not _is_marked(value):
+                changed = changed or items.copy()
+                changed[place] = f"[redacted:{rule}]"
+        return changed or items
+
+    def _find_short(self, name: str) -> str | None:
+        return self._find_rule(name) if len(name) <= _MAX_NAME_CHARS else None
 
     def _redact_key(self, key: str) -> str:
         if len(key) < 2 * _MIN_SECRET_CHARS:
@@ -255,8 +273,7 @@ class Redactor:
         changed: list[tuple[Tree, Tree]] = []
         is_changed = False
         for key, value in pairs.items:
-            text = key.value if isinstance(key, Tag) else key
-            name = text if type(text) is str else None
+            name = read_text(key)
             rule = None if name is None else self._find_rule(name)
             new: Any = f"[redacted:{rule}]"
             new_key = key
@@ -275,6 +292,10 @@ def _map_list(items: list[Any], redact: Callable[[Any], Any]) -> list[Any]:
     changed = [redact(item) for item in items]
     is_same = all(new is old for new, old in zip(changed, items, strict=True))
     return items if is_same else changed
+
+
+def _may_be_taken(value: str) -> bool:
+    return not value.isalpha() and not _is_marked(value)
 
 
 def _is_marked(value: Any) -> bool:

@@ -84,6 +84,11 @@ class Report:
         }
         return clean_usage(figures, "reported")
 
+    def names(self) -> set[str | None]:
+        """Return what an answer can be told by: its id, and its figures for who passes on these."""
+        figures = ",".join(f"{name}={count}" for name, count in sorted(self.counts.items()))
+        return {self.response_id, f"figures {figures}"}
+
     def provider(self) -> str | None:
         """Return OpenTelemetry's name of the provider; None when nothing tells it."""
         return self.said_provider or _find_provider(self.kind)

@@ -33,7 +33,7 @@ def cover_callers(span: Span) -> None:
     """Tell the open model calls around this one which answer it bills, so that they do not."""
     if span.spec.span_type is not SpanType.LLM_CALL:
         return  # what an agent says is a sum: it bills nothing
-    response_id = None if span.report is None else span.report.response_id
+    answered = {None} if span.report is None else span.report.names()
     open_spans = span.run.open_spans
     caller = open_spans.get(span.parent_id)
     while caller is not None:
@@ -41,5 +41,5 @@ def cover_callers(span: Span) -> None:
             if caller.covered is None:
                 caller.covered = set()
             if len(caller.covered) < _MAX_COVERED:
-                caller.covered.add(response_id)
+                caller.covered |= answered
         caller = open_spans.get(caller.parent_id)
