@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from agenttrace.redaction import Redactor
     from agenttrace.settings import Settings
     from agenttrace.spec import Spec
-    from agenttrace.usage.prices import PriceBook
-    from agenttrace.usage.tables import ListTables
 
 
 Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
@@ -76,8 +74,6 @@ class Recorder(RecordingTools):
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
         self._resolve: Callable[[], None] | None = None
-        self.list_price_tables: ListTables | None = None  # None: the built-in ones
-        self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
         """Call `resolve` once, before the first record, unless exporters are there by then."""
@@ -97,11 +93,6 @@ class Recorder(RecordingTools):
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
-
-    def price_with(self, list_tables: ListTables) -> None:
-        """Ask `list_tables` once for the price tables, on a worker thread with the first price."""
-        self.list_price_tables = list_tables
-        self.price_book = None
 
     def emit(self, item: Item) -> None:
         """Offer one item to the queue before the exporters."""

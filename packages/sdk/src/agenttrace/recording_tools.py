@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agenttrace.redaction import Redactor
     from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
+    from agenttrace.usage.prices import PriceBook
+    from agenttrace.usage.tables import ListTables
 
 
 class RecordingTools:
@@ -32,6 +34,8 @@ class RecordingTools:
         self._resource: Resource | None = None
         self._policy: Policy | None = None
         self.plugin_versions: list[str] = []
+        self.list_price_tables: ListTables | None = None  # None: the built-in ones
+        self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
 
     @property
     def policy(self) -> Policy:
@@ -49,6 +53,11 @@ class RecordingTools:
         if redactor is not None:
             redactor.note_failure = partial(self.guard.note, "redactor")
         return redactor
+
+    def price_with(self, list_tables: ListTables) -> None:
+        """Ask `list_tables` once for the price tables, on a worker thread with the first price."""
+        self.list_price_tables = list_tables
+        self.price_book = None
 
     def describe_resource(self) -> Facts:
         """Return who records here, anew after a fork."""

@@ -321,8 +321,6 @@ class Tracer:
         node = self._recorder.node.get()
         return node if isinstance(node, Span) else None
 
-    # Across processes
-
     def inject(self, headers: MutableMapping[str, str]) -> None:
         """Add the current run's `traceparent` and correlation id to the headers of a request.
 
