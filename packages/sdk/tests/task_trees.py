@@ -51,10 +51,10 @@ class Ledger(Exporter):
         for record in records:
             if record["type"] == "span":
                 span: dict[str, Any] = dict(record)
-                if span["status"] == "STARTED":
-                    self.started[span["name"]] = span
-                    self.names[span["span_id"]] = span["name"]
-                else:
+                # A start whose end is there already may be left out: the end says it all.
+                self.started.setdefault(span["name"], span)
+                self.names[span["span_id"]] = span["name"]
+                if span["status"] != "STARTED":
                     self.ended[span["name"]] += 1
                     self.statuses[span["status"]] += 1
         return ExportResult.DELIVERED

@@ -142,7 +142,7 @@ def test_a_mock_has_no_fields() -> None:
 
 
 def test_a_slow_object_is_cut_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """50 ms of the thread's own time: a walk that takes longer ends, says so, has no hash."""
+    """100 ms of the thread's own time: a walk that takes longer ends, says so, has no hash."""
 
     @dataclasses.dataclass
     class Slow:

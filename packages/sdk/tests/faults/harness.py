@@ -65,10 +65,11 @@ class Program:
         self._reader.start()
 
     def _read(self) -> None:
-        for line in _open(self.process.stdout):
-            with self._news:
-                self.lines.append(line.decode().rstrip("\n"))
-                self._news.notify_all()
+        with _open(self.process.stdout) as output:
+            for line in output:
+                with self._news:
+                    self.lines.append(line.decode().rstrip("\n"))
+                    self._news.notify_all()
         with self._news:
             self._has_ended = True
             self._news.notify_all()

@@ -16,9 +16,9 @@ MAX_NODES: Final = 10_000
 MAX_PLAIN_NODES: Final = 262_144
 """Of what JSON has types for; of anything else MAX_NODES."""
 MAX_TEXT_CHARS: Final = 32 * 1024 * 1024
-MAX_CPU_SECONDS: Final = 0.05
-"""The thread's own, and about twice what MAX_NODES cost on a slow machine: a busy one does not
-bring a value to it."""
+MAX_CPU_SECONDS: Final = 0.1
+"""The thread's own, and about four times what MAX_NODES cost on a slow machine: a busy one does
+not bring a value to it, whose hash would be gone with the rest."""
 
 FLOAT: Final = "float"
 BYTES: Final = "bytes"
