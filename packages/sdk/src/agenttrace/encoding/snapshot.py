@@ -2,21 +2,17 @@
 
 Plain data (None, bool, int, float, str, bytes, and list, tuple, set, dict of them, exact types
 only) is copied by `marshal`, which is C and runs no code of the value's. It writes any buffer as
-bytes, so a copy that may hold bytes is no proof: then the types of the value are looked at, level
-by level. A short copy is searched for the mark of bytes first, which costs less; in a long one the
-search costs more than the look. `marshal` knows no limit and sorts sets, so of a value with many
-parts these are counted and looked at before. Whatever is not plain, or has more parts than a
-payload may, goes through `freeze`, which stops at the limits. The worker makes text, hash and
-payload from the copy.
+bytes, knows no limit and sorts sets, so types are looked at and parts counted before: one by one
+while they are few, level by level where they are many. Whatever is not plain, or has more parts
+than a payload may, goes through `freeze`, which stops at the limits. The worker makes text, hash
+and payload from the copy.
 """
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from gc import get_referents
 from marshal import dumps
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from agenttrace.encoding.tree import (
     MAX_DEPTH,
@@ -27,14 +23,10 @@ from agenttrace.encoding.tree import (
 )
 from agenttrace.wire import Fidelity
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 EAGER_BYTES: Final = 8 * 1024 * 1024
 """A copy larger than this is cut to a payload at once, so that the queue's memory stays bounded."""
 
 
-_SHORT_BITS: Final = 10
 _JSON_SCALARS: Final = frozenset({str, int, bool, type(None), float})
 _SCALARS: Final = _JSON_SCALARS | {bytes, complex}
 _HOLDERS: Final = frozenset({list, dict, tuple, set, frozenset})
@@ -42,24 +34,11 @@ _HOLDER_IDS: Final = frozenset(map(id, _HOLDERS))
 _PLAIN: Final = _SCALARS | _HOLDERS
 _JSON: Final = _JSON_SCALARS | {list, dict}
 _TYPE: Final = frozenset({type})
+_SCALAR_IDS: Final = frozenset(map(id, _SCALARS))
 _FEW: Final = 32
+_TOO_MANY: Final = -1
+_ODD: Final = -2
 _MANY: Final = 4096
-
-
-_SHARED_MARK: Final = 0xF3
-
-
-@cache  # the first copies compile it, not the import
-def _find_search(bits: int) -> Callable[[bytes], object]:
-    """Return the search for bytes in a copy whose length has so many bits; None means no bytes.
-
-    It looks for marshal's mark of bytes and a length that is less than the copy's. A text that ends
-    in "s" and a count behind it look alike, but make a length that is mostly too large.
-    """
-    high = (1 << max(0, bits - 8)) - 1
-    # It begins with one letter, which is looked for 3 to 10 times as fast as one of two, or as the
-    # zeros, of which there are many in numbers.
-    return re.compile(rb"s.[\x00-\x%02x]\x00\x00" % high, re.DOTALL).search
 
 
 class Whole(NamedTuple):
@@ -104,8 +83,9 @@ def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
     is_plain = type(value) is str
     try:
         # By its id: to look up a class in a set runs the `__hash__` of its metaclass.
-        if id(type(value)) in _HOLDER_IDS and _count_down(value, _FEW) < 0:
-            if not _is_plain(value):
+        if id(type(value)) in _HOLDER_IDS:
+            room = _look(value, _FEW)
+            if room == _ODD or (room < 0 and not _is_plain(value)):
                 return _freeze(value)
             is_plain = True
         # Version 4 writes shared parts once, so a small value can never grow into a large copy.
@@ -114,14 +94,8 @@ def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
         raise
     except BaseException:  # noqa: BLE001 -- ValueError for what is not plain; a __buffer__ may raise anything
         return _freeze(value)
-    if not is_plain:
-        bits = len(data).bit_length()
-        # Bytes that are shared have another mark: a byte that text and small numbers never hold.
-        is_plain = (
-            bits <= _SHORT_BITS and _find_search(bits)(data) is None and _SHARED_MARK not in data
-        ) or _is_plain(value)
-        if not is_plain:
-            return _freeze(value)
+    if not is_plain and not _is_plain(value):
+        return _freeze(value)
     return data if len(data) <= EAGER_BYTES else _cut(value, data, max_bytes=max_bytes)
 
 
@@ -136,14 +110,26 @@ def _cut(value: object, data: bytes, *, max_bytes: int) -> Snapshot:
     return encode(data, max_bytes=max_bytes, with_hash=True)
 
 
-def _count_down(holder: Any, room: int) -> int:
-    """Return `room` less the parts of a container, below 0 when there are more; it stops there."""
+def _look(holder: Any, room: int) -> int:
+    """Return `room` less the parts of a container when they are plain; else _ODD, or _TOO_MANY.
+
+    It stops at what it finds first; keys are looked at, too, and are no holders.
+    """
     room -= len(holder)
     if room < 0:
-        return room
-    for each in holder.values() if type(holder) is dict else holder:
-        if id(type(each)) in _HOLDER_IDS:
-            room = _count_down(each, room - 1)
+        return _TOO_MANY
+    parts = holder
+    if type(holder) is dict:
+        for key in holder:
+            if type(key) is not str and id(type(key)) not in _SCALAR_IDS:
+                return _TOO_MANY  # a tuple, say: the longer look decides
+        parts = holder.values()
+    for each in parts:
+        kind = id(type(each))
+        if kind not in _SCALAR_IDS:
+            if kind not in _HOLDER_IDS:
+                return _ODD
+            room = _look(each, room - 1)
             if room < 0:
                 return room
     return room
