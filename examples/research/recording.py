@@ -123,6 +123,11 @@ class Recording:
         elif unsent := self._count_lost(APIExporter):
             kept = self._describe_file(self._count_lost(JSONLExporter))
             print(f"{_count(unsent, 'record')} did not reach {self._base_url}; {kept}.")
+        elif waiting := self._count_waiting():
+            print(
+                f"{_count(waiting, 'record')} wait on disk for {self._base_url}, and go there with "
+                "the next program that records to it."
+            )
         else:
             print(f"See it at {self._link(runs[0].run_id)}")
 
@@ -132,6 +137,9 @@ class Recording:
     def _count_lost(self, kind: type[Exporter]) -> int:
         accounts = self._tracer.stats().exporters
         return sum(sum(one.dropped.values()) for one in accounts if one.name == kind.__name__)
+
+    def _count_waiting(self) -> int:
+        return sum(one.spooled for one in self._tracer.stats().exporters)
 
     def _describe_file(self, lost: int) -> str:
         if lost:

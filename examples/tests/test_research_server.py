@@ -125,7 +125,7 @@ def test_the_page_of_the_run_is_told_before_the_work_begins(tmp_path: Path, serv
 
 
 def test_a_server_that_goes_away_costs_one_warning(tmp_path: Path) -> None:
-    """It answered the probe and then no more: the program finishes, and the file is whole."""
+    """It answered the probe and then no more: the program ends, and what it has is on disk."""
 
     class AnswerOnce(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -155,5 +155,6 @@ def test_a_server_that_goes_away_costs_one_warning(tmp_path: Path) -> None:
     assert trace.started == trace.ended
     lines = (tmp_path / FILE).read_bytes().splitlines()
     assert done.stdout.splitlines()[-1] == (
-        f"{len(lines)} records did not reach {base_url}; the file {FILE} holds them all."
+        f"{len(lines)} records wait on disk for {base_url}, and go there with the next program "
+        "that records to it."
     )
