@@ -308,8 +308,18 @@ def test_a_server_that_never_answers_is_left(
         assert exporter.export(make_records(1)) == ExportResult.RETRY()
 
 
-def test_a_trickling_answer_is_left(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte now and then keeps each read alive, but not the request."""
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nx-pad: ", b"x"),
+    ],
+    ids=["body", "head"],
+)
+def test_a_trickling_answer_is_left(
+    head: bytes, piece: bytes, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then keeps each read alive, but not the exchange as a whole."""
     monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.3)
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -318,35 +328,10 @@ def test_a_trickling_answer_is_left(connect: Connect, monkeypatch: pytest.Monkey
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+                connection.sendall(head)
                 while not stop.wait(0.05):
                     try:
-                        connection.sendall(b" ")
-                    except OSError:
-                        return
-
-        thread = threading.Thread(target=trickle)
-        thread.start()
-        exporter = connect(f"http://127.0.0.1:{listener.getsockname()[1]}/api")
-        assert exporter.export(make_records(1)) == ExportResult.RETRY()
-        stop.set()
-        thread.join()
-
-
-def test_a_trickling_head_is_left(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same before the answer's body: the limit is for the whole exchange."""
-    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.3)
-    stop = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def trickle() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nx-pad: ")
-                while not stop.wait(0.05):
-                    try:
-                        connection.sendall(b"x")
+                        connection.sendall(piece)
                     except OSError:
                         return
 
