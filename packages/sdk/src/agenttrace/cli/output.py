@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_NOT_FOUND: Final = 3
 EXIT_NO_DATA: Final = 4
 EXIT_INTERRUPTED: Final = 130
 

@@ -15,7 +15,6 @@ _SPECIAL: Final[tuple[tuple[type[BaseException], tuple[str, ...]], ...]] = (
     (SystemExit, ("code",)),
     (StopIteration, ("value",)),
 )
-SPECIAL_NAMES: Final = frozenset(name for _, names in _SPECIAL for name in names)
 
 
 def read_arguments(error: BaseException) -> list[object]:
