@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
@@ -21,6 +21,7 @@ from agenttrace_server.storage.tables import (
     PAYLOAD,
     RUN,
     SPAN,
+    STORE,
     metadata,
 )
 
@@ -51,6 +52,8 @@ def _open_store() -> Iterator[Engine]:
         raw.isolation_level = None
 
     metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(STORE), {"id": 1, "database_id": "0" * 8, "position": 0})
     yield engine
     engine.dispose()
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
-from agenttrace_server.storage.positions import read_end
+from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, RUN_SUMS, apply_sums
 from agenttrace_server.storage.snapshots import (
     dump_run_row,
@@ -98,7 +98,10 @@ def _write_batch(connection: Connection, batch: Batch) -> None:
     _upsert_many(connection, EVENT, list(batch.new_events.values()))
     _upsert(connection, MODEL_USAGE, list(_dump_models(connection, runs)))
     if batch.changes:
-        connection.exec_driver_sql(_INSERT_CHANGE, batch.changes)
+        end = read_end(connection)
+        rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
+        connection.exec_driver_sql(_INSERT_CHANGE, rows)
+        move_end(connection, end + len(rows))
 
 
 def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
@@ -144,7 +147,7 @@ _UPSERTS: Final = {
 }
 _INSERT_CHANGE: Final = str(
     insert(CHANGE)
-    .values({name: bindparam(name) for name in ("run_id", "kind", "span_id", "event_seq")})
+    .values({column.name: bindparam(column.name) for column in CHANGE.c})
     .compile(dialect=dialect())
 )
 

@@ -147,7 +147,8 @@ def _dump_event(record: ValidEvent) -> tuple[Any, ...]:
     """Return the row of `event`, in the order of its columns."""
     body = _NO_BODY if record.body is None else read_payload(record.body)
     owner = record.span_id or RUN_OWNER
-    return (record.run_id, record.seq, owner, record.t_ns, record.name, *body)
+    key = (record.run_id, record.seq, owner)
+    return (*key, record.t_ns, record.offset_ns, record.name, *body, None)
 
 
 _NO_BODY: Final = (None,) * 7

@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, column, func, select, table
+from sqlalchemy import Connection, select, update
 
 from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.storage.tables import STORE
 
-# SQLite's own: the highest position ever given, also when its row is gone.
-_SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
-_END = select(func.coalesce(func.max(_SEQUENCE.c.seq), 0)).where(_SEQUENCE.c.name == "change")
+_END = select(STORE.c.position)
 END_OF_LOG = _END.scalar_subquery()
 """The end of the change log, as a column."""
 
@@ -48,3 +47,8 @@ def parse_cursor(text: str) -> Cursor:
 def read_end(connection: Connection) -> int:
     """Return the position of the last change; 0 before the first."""
     return int(connection.execute(_END).scalar_one())
+
+
+def move_end(connection: Connection, end: int) -> None:
+    """Make this the position of the last change, within the transaction that writes it."""
+    connection.execute(update(STORE).values(position=end))

@@ -20,6 +20,9 @@ RUN_SUMS: Final = [
     "spans",
     "llm_calls",
     "tool_calls",
+    "decisions",
+    "retrievals",
+    "agents",
     "errors",
     "prompt_tokens",
     "prompt_known",
@@ -46,6 +49,15 @@ MODEL_SUMS: Final = [
     "cost_known",
 ]
 
+# Which sum counts the spans of a type; of the others there is no count of their own.
+_COUNTS: Final = {
+    "LLM_CALL": "llm_calls",
+    "TOOL_CALL": "tool_calls",
+    "DECISION": "decisions",
+    "RETRIEVAL": "retrievals",
+    "AGENT": "agents",
+}
+
 Sums: TypeAlias = dict[str, int]
 
 
@@ -63,10 +75,8 @@ class Difference:
             return
         run, span_type = self.run, fields["span_type"]
         run["spans"] += sign
-        if span_type == "LLM_CALL":
-            run["llm_calls"] += sign
-        elif span_type == "TOOL_CALL":
-            run["tool_calls"] += sign
+        if span_type in _COUNTS:
+            run[_COUNTS[span_type]] += sign
         if fields["status"] == "ERROR":
             run["errors"] += sign
         if span_type == "AGENT":

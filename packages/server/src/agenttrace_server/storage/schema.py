@@ -10,10 +10,10 @@ from sqlalchemy import Connection, column, insert, inspect, select, table
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
 
-HEAD_REVISION: Final = "0002"
+HEAD_REVISION: Final = "0003"
 """The newest migration. A test holds it to the files in `migrations/versions`."""
 
-_KNOWN_REVISIONS: Final = frozenset({"0001", HEAD_REVISION})
+_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", HEAD_REVISION})
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
@@ -62,7 +62,9 @@ def prepare_schema(connection: Connection) -> None:
         )
     _migrate(connection)
     if connection.execute(select(STORE.c.id)).first() is None:
-        connection.execute(insert(STORE), {"id": 1, "database_id": secrets.token_hex(4)})
+        connection.execute(
+            insert(STORE), {"id": 1, "database_id": secrets.token_hex(4), "position": 0}
+        )
 
 
 def read_database_id(connection: Connection) -> str:

@@ -17,7 +17,14 @@ from agenttrace_server.storage.merge import State, dump_older, load_older
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agenttrace.wire.models import ValidCost, ValidPayload, ValidRun, ValidSpan, ValidUsage
+    from agenttrace.wire.models import (
+        ValidCost,
+        ValidLink,
+        ValidPayload,
+        ValidRun,
+        ValidSpan,
+        ValidUsage,
+    )
 
 STORED: Final = object()
 """Stands for a payload that is in the store already and was not read."""
@@ -43,6 +50,7 @@ class CostColumns(NamedTuple):
 
     cost_usd: str | None
     cost_source: str | None
+    cost_table: str | None
 
 
 # The columns of `span` that are fields of the wire, before and after those of usage and cost.
@@ -61,7 +69,14 @@ _FIRST_COLUMNS: Final = (
     "outcome",
     "model",
 )
-_LAST_COLUMNS: Final = ("replay_key", "input_hash", "hash_version", "fn_hash")
+_LAST_COLUMNS: Final = (
+    "replay_key",
+    "input_hash",
+    "hash_version",
+    "fn_hash",
+    "boundary",
+    "links_json",
+)
 _SPAN_COLUMNS: Final = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 _RUN_COLUMNS: Final = [
     "name",
@@ -72,6 +87,9 @@ _RUN_COLUMNS: Final = [
     "duration_ns",
     "replayed_from",
     "forked_at",
+    "end_seq",
+    "complete",
+    "links_json",
 ]
 
 # Longer text than any real price: kept rounded to 10^-12, so that a hot row stays small.
@@ -81,6 +99,8 @@ _MAX_COST_TEXT: Final = 64
 def read_span_fields(span: ValidSpan) -> dict[str, Any]:
     """Return the fields that a checked snapshot of a span has."""
     fields = _pick(span, _SPAN_COLUMNS)
+    if span.links is not None:
+        fields["links_json"] = _dump_links(span.links)
     if span.usage is not None:
         fields["usage"] = _flatten_usage(span.usage)
     if span.cost is not None:
@@ -94,6 +114,8 @@ def read_run_fields(run: ValidRun) -> dict[str, Any]:
     fields = _pick(run, _RUN_COLUMNS)
     if run.tags is not None:
         fields["tags"] = orjson.dumps(run.tags).decode()
+    if run.links is not None:
+        fields["links_json"] = _dump_links(run.links)
     fields.update(_read_payloads(run))
     if run.resource_json is not None:
         fields["resource"] = _plain_payload(run.resource_json)
@@ -169,6 +191,10 @@ def dump_run_row(run_id: str, state: State, *, earliest_ns: int) -> dict[str, An
         older=dump_older(state.older),
         payloads=_count_bits(fields),
         tags=fields.get("tags"),
+        recorded_status=row["status"],
+        seen_ns=0,
+        interrupted_ns=None,
+        user_tags=None,
     )
     return row
 
@@ -179,17 +205,21 @@ def list_new_payloads(run_id: str, span_id: str, state: State) -> list[tuple[Any
     for kind in PAYLOAD_BITS:
         payload = state.fields.get(kind)
         if payload is not None and payload is not STORED:
-            rows.append((run_id, span_id, kind, *payload))
+            rows.append((run_id, span_id, kind, *payload, None))
     return rows
 
 
 _NO_USAGE: Final = UsageColumns(*(None for _ in UsageColumns._fields))
-_NO_COST: Final = CostColumns(None, None)
+_NO_COST: Final = CostColumns(None, None, None)
 
 
 def _pick(record: ValidRun | ValidSpan, names: Sequence[str]) -> dict[str, Any]:
     values = record.__dict__
-    return {name: values[name] for name in names if values[name] is not None}
+    return {name: values[name] for name in names if values.get(name) is not None}
+
+
+def _dump_links(links: Sequence[ValidLink]) -> str:
+    return orjson.dumps([link.model_dump(exclude_none=True) for link in links]).decode()
 
 
 def _flatten_usage(usage: ValidUsage) -> UsageColumns:
@@ -206,7 +236,8 @@ def _flatten_usage(usage: ValidUsage) -> UsageColumns:
 
 def _flatten_cost(cost: ValidCost) -> CostColumns:
     short = len(cost.usd) <= _MAX_COST_TEXT
-    return CostColumns(cost.usd if short else format_pico(parse_pico(cost.usd)), cost.source)
+    usd = cost.usd if short else format_pico(parse_pico(cost.usd))
+    return CostColumns(usd, cost.source, cost.table)
 
 
 def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:

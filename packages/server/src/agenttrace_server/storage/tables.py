@@ -12,7 +12,17 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    column,
+    func,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from agenttrace_server.storage.columns import PicoUsd
@@ -29,6 +39,8 @@ class StoreRow(SQLModel, table=True):
     id: int = Field(primary_key=True)
     database_id: str
     """Random; part of every cursor, so that one of another database is told apart."""
+    position: int = Field(sa_type=BigInteger)
+    """Of the last entry of the change log: whoever writes takes this row first."""
 
 
 class RunRow(SQLModel, table=True):
@@ -37,7 +49,15 @@ class RunRow(SQLModel, table=True):
     __tablename__ = "run"
     __table_args__: ClassVar = (
         Index("run_by_start", "start_ns", "run_id"),
-        Index("run_by_correlation", "correlation_id"),
+        Index("run_by_status", "status", "start_ns", "run_id"),
+        Index("run_by_name", "name", "start_ns", "run_id"),
+        Index("run_by_correlation", "correlation_id", "start_ns", "run_id"),
+        Index("run_by_duration", func.coalesce(column("duration_ns"), text("-1")), "run_id"),
+        Index("run_by_cost", "cost_pico", "run_id"),
+        Index("run_by_tokens", "total_tokens", "run_id"),
+        Index("run_by_spans", "spans", "run_id"),
+        Index("run_by_errors", "errors", "run_id"),
+        Index("run_by_source", "replayed_from"),
     )
 
     run_id: str = Field(primary_key=True)
@@ -49,16 +69,30 @@ class RunRow(SQLModel, table=True):
     """Which payloads are stored: a bit for each kind."""
     name: str
     status: str
+    """As it is shown: a run whose recorder vanished is INTERRUPTED here."""
+    recorded_status: str
+    seen_ns: int = Field(sa_type=BigInteger)
+    """When, by the server's clock, a record of the run last arrived."""
+    interrupted_ns: int | None = Field(sa_type=BigInteger)
+    """When the run was given up, until a record of it arrives again."""
     correlation_id: str | None
     tags: str | None = Field(sa_type=Text)
+    user_tags: str | None = Field(sa_type=Text)
+    """JSON: tags that people added, beside those that were recorded."""
+    links_json: str | None = Field(sa_type=Text)
     start_ns: int = Field(sa_type=BigInteger)
     end_ns: int | None = Field(sa_type=BigInteger)
     duration_ns: int | None = Field(sa_type=BigInteger)
     replayed_from: str | None
     forked_at: int | None = Field(sa_type=BigInteger)
+    end_seq: int | None = Field(sa_type=BigInteger)
+    complete: bool | None
     spans: int
     llm_calls: int
     tool_calls: int
+    decisions: int
+    retrievals: int
+    agents: int
     errors: int
     prompt_tokens: int = Field(sa_type=BigInteger)
     prompt_known: int
@@ -103,6 +137,14 @@ class SpanRow(SQLModel, table=True):
     __table_args__: ClassVar = (
         Index("span_by_seq", "run_id", "seq", "span_id"),
         Index("span_by_parent", "run_id", "parent_span_id", "seq", "span_id"),
+        Index(
+            "span_failed",
+            "span_type",
+            "run_id",
+            "span_id",
+            sqlite_where=text("status = 'ERROR'"),
+            postgresql_where=text("status = 'ERROR'"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -133,14 +175,20 @@ class SpanRow(SQLModel, table=True):
     usage_source: str | None
     cost_usd: str | None
     cost_source: str | None
+    cost_table: str | None
     replay_key: str | None
     input_hash: str | None
     hash_version: int | None = Field(sa_type=BigInteger)
     fn_hash: str | None
+    boundary: bool | None
+    links_json: str | None = Field(sa_type=Text)
 
 
 class PayloadRow(SQLModel, table=True):
-    """A text of a run (`span_id` empty) or of a span, byte for byte."""
+    """A text of a run (`span_id` empty) or of a span, byte for byte.
+
+    A short one stands here, a long one as parts: rows of `content`.
+    """
 
     __tablename__ = "payload"
 
@@ -152,9 +200,24 @@ class PayloadRow(SQLModel, table=True):
     fidelity: str
     whole_bytes: int | None = Field(sa_type=BigInteger)
     sha256: str | None
-    value_json: str = Field(sa_type=Text)
+    value_json: str | None = Field(sa_type=Text)
     """After what is read without it: a long text fills pages of its own."""
     types_json: str | None = Field(sa_type=Text)
+    parts: bytes | None = Field(sa_type=LargeBinary)
+    """Digests of 16 bytes each: the text is what these contents of the run are together."""
+
+
+class ContentRow(SQLModel, table=True):
+    """A piece of a text, once in a run however often the run has it."""
+
+    __tablename__ = "content"
+
+    run_id: str = Field(primary_key=True)
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    """BLAKE2b of the piece, 16 bytes."""
+    size_bytes: int
+    """Of the piece; when `data` is shorter it is compressed (zstd, RFC 8878)."""
+    data: bytes = Field(sa_type=LargeBinary)
 
 
 class EventRow(SQLModel, table=True):
@@ -170,6 +233,7 @@ class EventRow(SQLModel, table=True):
     seq: int
     span_id: str
     t_ns: int = Field(sa_type=BigInteger)
+    offset_ns: int | None = Field(sa_type=BigInteger)
     name: str
     size_bytes: int | None = Field(sa_type=BigInteger)
     codec: str | None
@@ -178,6 +242,7 @@ class EventRow(SQLModel, table=True):
     sha256: str | None
     value_json: str | None = Field(sa_type=Text)
     types_json: str | None = Field(sa_type=Text)
+    parts: bytes | None = Field(sa_type=LargeBinary)
 
 
 class ChangeRow(SQLModel, table=True):
@@ -185,19 +250,75 @@ class ChangeRow(SQLModel, table=True):
 
     __tablename__ = "change"
     __table_args__: ClassVar = (
-        Index("change_by_run", "run_id", "position"),
-        {"sqlite_autoincrement": True},
+        PrimaryKeyConstraint("run_id", "position"),
+        Index("change_by_position", "position"),
+        {"sqlite_with_rowid": False},
     )
 
-    position: int = Field(
-        sa_column=Column(
-            BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-        )
-    )
     run_id: str
+    position: int = Field(sa_type=BigInteger)
     kind: str
     span_id: str | None
     event_seq: int | None
+
+
+class TagRow(SQLModel, table=True):
+    """A tag of a run, recorded or added, to find runs by it."""
+
+    __tablename__ = "run_tag"
+    __table_args__: ClassVar = (
+        Index("run_tag_by_tag", "tag", "run_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: str = Field(primary_key=True)
+    tag: str = Field(primary_key=True)
+
+
+class AttributeRow(SQLModel, table=True):
+    """An attribute of a run, to find runs by it: one row for each value of a list."""
+
+    __tablename__ = "run_attribute"
+    __table_args__: ClassVar = (
+        Index("run_attribute_by_value", "key", "value", "run_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    """As text, at most 256 characters: a longer one cannot be looked for."""
+
+
+class AnnotationRow(SQLModel, table=True):
+    """What a person or a program says of a run (`span_id` empty) or of a span."""
+
+    __tablename__ = "annotation"
+    __table_args__: ClassVar = (
+        Index("annotation_by_span", "run_id", "span_id"),
+        Index("annotation_by_name", "name", "score", "run_id"),
+    )
+
+    annotation_id: str = Field(primary_key=True)
+    run_id: str
+    span_id: str
+    name: str
+    source: str
+    score: float | None
+    label: str | None
+    comment: str | None = Field(sa_type=Text)
+    author: str | None
+    created_ns: int = Field(sa_type=BigInteger)
+    updated_ns: int = Field(sa_type=BigInteger)
+
+
+class DeletedRunRow(SQLModel, table=True):
+    """A run that was deleted: what its recorder sends later is refused."""
+
+    __tablename__ = "deleted_run"
+
+    run_id: str = Field(primary_key=True)
+    deleted_ns: int = Field(sa_type=BigInteger)
 
 
 def _table_of(model: type[SQLModel]) -> Table:
@@ -211,6 +332,11 @@ RUN: Final = _table_of(RunRow)
 MODEL_USAGE: Final = _table_of(ModelUsageRow)
 SPAN: Final = _table_of(SpanRow)
 PAYLOAD: Final = _table_of(PayloadRow)
+CONTENT: Final = _table_of(ContentRow)
 EVENT: Final = _table_of(EventRow)
 CHANGE: Final = _table_of(ChangeRow)
+TAG: Final = _table_of(TagRow)
+ATTRIBUTE: Final = _table_of(AttributeRow)
+ANNOTATION: Final = _table_of(AnnotationRow)
+DELETED_RUN: Final = _table_of(DeletedRunRow)
 metadata: Final = SQLModel.metadata
