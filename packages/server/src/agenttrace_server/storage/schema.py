@@ -10,10 +10,10 @@ from sqlalchemy import Connection, column, insert, inspect, select, table
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
 
-HEAD_REVISION: Final = "0003"
+HEAD_REVISION: Final = "0004"
 """The newest migration. A test holds it to the files in `migrations/versions`."""
 
-_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", HEAD_REVISION})
+_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", "0003", HEAD_REVISION})
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
