@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
 from agenttrace_server.storage.keys import list_elements, select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG
+from agenttrace_server.storage.rollups import MODEL_SUMS, Sums
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN
 
 if TYPE_CHECKING:
@@ -158,11 +159,20 @@ def list_state_conditions(run_filter: RunFilter) -> list[ColumnElement[bool]]:
 def list_model_usage(
     connection: Connection, run_ids: Sequence[str]
 ) -> dict[str, tuple[ModelUsage, ...]]:
-    """Return what each run adds up to by model, dearest first, then by name."""
-    found: dict[str, list[ModelUsage]] = {run_id: [] for run_id in run_ids}
+    """Return what each run adds up to by model, dearest first, then by name.
+
+    Calls that name no model are in the run's totals alone.
+    """
+    sums: dict[str, dict[str, Sums]] = {run_id: {} for run_id in run_ids}
     for row in connection.execute(select_by_ids(MODEL_USAGE, run_ids, "run_id")):
-        if row.calls:
-            found[row.run_id].append(_make_model_usage(row))
+        if row.calls and row.model:
+            of_model = sums[row.run_id].setdefault(row.model, dict.fromkeys(MODEL_SUMS, 0))
+            for name in MODEL_SUMS:
+                of_model[name] += getattr(row, name) or 0
+    found = {
+        run_id: [_make_model_usage(model, summed) for model, summed in of_run.items()]
+        for run_id, of_run in sums.items()
+    }
     return {
         run_id: tuple(sorted(usages, key=lambda usage: (-(usage.cost_pico or 0), usage.model)))
         for run_id, usages in found.items()
@@ -201,15 +211,15 @@ def _make_totals(row: Row[Any]) -> Totals:
     )
 
 
-def _make_model_usage(row: Row[Any]) -> ModelUsage:
+def _make_model_usage(model: str, sums: Sums) -> ModelUsage:
     return ModelUsage(
-        model=row.model,
-        calls=row.calls,
-        prompt_tokens=row.prompt_tokens if row.prompt_known else None,
-        completion_tokens=row.completion_tokens if row.completion_known else None,
-        total_tokens=row.total_tokens if row.total_known else None,
-        tokens_estimated=row.estimated > 0,
-        cost_pico=row.cost_pico,
+        model=model,
+        calls=sums["calls"],
+        prompt_tokens=sums["prompt_tokens"] if sums["prompt_known"] else None,
+        completion_tokens=sums["completion_tokens"] if sums["completion_known"] else None,
+        total_tokens=sums["total_tokens"] if sums["total_known"] else None,
+        tokens_estimated=sums["estimated"] > 0,
+        cost_pico=sums["cost_pico"] if sums["cost_known"] else None,
     )
 
 
