@@ -76,14 +76,15 @@ def _make_sums() -> list[sa.Column[Any]]:
 
 
 def _fill() -> None:
-    # Streamed: the spans of a large store do not fit in memory.
-    spans = op.get_bind().execute(
+    connection = op.get_bind()
+    spans = connection.execute(
         sa.text(
             "SELECT run_id, span_type, status, start_ns, model, prompt_tokens, completion_tokens, "
             "cached_tokens, total_tokens, usage_source, cost_usd FROM span "
             "WHERE span_type <> 'AGENT' AND (span_type = 'LLM_CALL' OR model IS NOT NULL "
             "OR usage_source IS NOT NULL OR cost_usd IS NOT NULL) ORDER BY run_id"
         ),
+        # Streamed: the spans of a large store do not fit in memory.
         execution_options={"yield_per": _ROWS_A_STATEMENT},
     )
     total: dict[tuple[str, int], Sums] = {}
