@@ -36,6 +36,7 @@ class ChangeKind(StrEnum):
     SPAN_UPDATED = "span_updated"
     SPAN_ENDED = "span_ended"
     EVENT = "event"
+    RUN_DELETED = "run_deleted"
 
 
 class Payload(NamedTuple):

@@ -26,6 +26,7 @@ from agenttrace_server.storage.snapshots import (
 )
 from agenttrace_server.storage.tables import (
     CHANGE,
+    DELETED_RUN,
     EVENT,
     MODEL_USAGE,
     PAYLOAD,
@@ -50,6 +51,8 @@ class Appended:
 
     end: int
     run_ids: frozenset[str]
+    deleted: frozenset[str] = frozenset()
+    """Runs whose records were not stored, since they were deleted."""
 
 
 def append_records(
@@ -57,16 +60,26 @@ def append_records(
 ) -> Appended:
     """Merge the records into the store, within the caller's transaction.
 
-    Applying a record twice, late or in another order leads to the same rows and sums. `now_ns` is
-    when they arrived, by the server's clock, where that is not now.
+    Applying a record twice, late or in another order leads to the same rows and sums. Those of
+    deleted runs are left out. `now_ns` is when they arrived, by the server's clock, where that is
+    not now.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
+    deleted = read_deleted(connection, sorted({record.run_id for record in records}))
+    if deleted:
+        records = [record for record in records if record.run_id not in deleted]
     batch = _load_batch(connection, records)
     for record in records:
         batch.apply(record)
     _write_batch(connection, batch, now_ns)
     changed = frozenset(change[0] for change in batch.changes)
-    return Appended(read_end(connection), changed)
+    return Appended(read_end(connection), changed, deleted)
+
+
+def read_deleted(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
+    """Return which of these runs were deleted."""
+    rows = connection.execute(select_by_ids(DELETED_RUN, run_ids, "run_id"))
+    return frozenset(str(row.run_id) for row in rows)
 
 
 def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch:
@@ -108,7 +121,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
     _write_spans(connection, [item for item in spans if not item[1].stored], insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], upsert_rows)
-    _upsert(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
+    upsert(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
     _note_signs_of_life(
         connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
     )
@@ -119,8 +132,8 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     upsert_rows(connection, PAYLOAD, payloads)
     insert_rows(connection, EVENT, list(batch.new_events.values()))
     differences = {run_id: work.difference for run_id, work in runs}
-    _upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
-    _upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
+    upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
+    upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
@@ -155,7 +168,8 @@ def _note_signs_of_life(connection: Connection, run_ids: list[str], now_ns: int)
         connection.execute(statement.values(seen_ns=now_ns), [{"id": i} for i in run_ids])
 
 
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or replace those that have their keys: few at a time."""
     if not rows:
         return
     is_postgresql = connection.dialect.name == "postgresql"
