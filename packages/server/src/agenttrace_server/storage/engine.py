@@ -108,7 +108,7 @@ class Database:
             try:
                 return await asyncio.wrap_future(self._reader.ask(ask, timeout_s=READ_TIMEOUT_S))
             except Exception as error:
-                if not tries_left or not is_lost(error):
+                if not tries_left or not (is_lost(error) or is_conflict(error)):
                     _raise_known(error, "read")
                     raise
         raise AssertionError("the last try returns or raises")
