@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -37,16 +36,8 @@ from ..support.lines import (
     make_timed_id,
 )
 
-pytestmark = ON_POSTGRESQL
-
 TODAY = datetime.now(UTC).date()
 TABLES = ("span", "payload", "content", "event", "change")
-
-
-@pytest.fixture(autouse=True)
-def _database(database: Database) -> Iterator[None]:
-    """Every test here has one."""
-    yield
 
 
 def _make_records(run_id: str, **run: Any) -> list[Record]:
@@ -77,6 +68,7 @@ def _count_indexes(connection: Connection, table: str) -> int:
     return int(connection.execute(query, {"t": table}).scalar_one())
 
 
+@ON_POSTGRESQL
 async def test_the_first_run_of_a_day_makes_its_partitions(database: Database) -> None:
     """All rows of a run are in its day's tables, which have the indexes of the whole."""
     first, second = make_timed_id(TODAY, 1), make_timed_id(TODAY, 2)
@@ -91,6 +83,7 @@ async def test_the_first_run_of_a_day_makes_its_partitions(database: Database) -
         assert await database.read(_count_indexes, f"{table}_{TODAY:%Y%m%d}") == whole > 0
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize(
     "run_id",
     [
@@ -112,6 +105,7 @@ async def test_an_id_that_says_no_likely_day_is_in_the_default(
     assert {name.split("_")[1] for name in await database.read(_list_places, run_id)} == {"default"}
 
 
+@ON_POSTGRESQL
 async def test_many_days_are_made_over_several_commits(database: Database) -> None:
     """One transaction makes a few; the rows of the others move when theirs are made."""
     days = [TODAY - timedelta(days=n) for n in range(MAX_NEW_DAYS + 2)]
@@ -126,6 +120,7 @@ async def test_many_days_are_made_over_several_commits(database: Database) -> No
             assert len(await database.read(read_tree, make_timed_id(day, number))) == 1
 
 
+@ON_POSTGRESQL
 async def test_a_transaction_that_fails_leaves_no_partition_behind(database: Database) -> None:
     """What is remembered of partitions is never more than there is."""
 
@@ -140,6 +135,7 @@ async def test_a_transaction_that_fails_leaves_no_partition_behind(database: Dat
     assert await database.read(list_days) == [TODAY]
 
 
+@ON_POSTGRESQL
 async def test_a_long_question_does_not_hold_up_the_writer(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +177,7 @@ async def _drop(database: Database, limit: date) -> list[date]:
     return await database.write(lambda c: drop_partitions_before(c, limit, forget=_forget))
 
 
+@ON_POSTGRESQL
 async def test_old_days_are_dropped_whole(database: Database) -> None:
     """Their runs are gone from every table, the others are as they were."""
     days = [TODAY - timedelta(days=n) for n in (3, 2, 0)]
@@ -196,6 +193,7 @@ async def test_old_days_are_dropped_whole(database: Database) -> None:
     assert await database.read(list_days) == [days[0], TODAY]
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("status", ["STARTED", "COMPLETED"])
 async def test_a_day_in_use_is_kept(database: Database, status: str) -> None:
     """A run that is open, or that got a record since the limit, keeps its day."""

@@ -110,7 +110,7 @@ def _write_batch(connection: Connection, batch: Batch) -> None:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
         insert_rows(connection, CHANGE, rows)
-        move_end(connection, end + len(rows))
+        move_end(connection, end + len(rows), {change[0] for change in batch.changes})
 
 
 def _write_spans(

@@ -88,6 +88,11 @@ class Database:
         self._writer = Side(backend.make_writer(), name="agenttrace-write")
         self._reader = Side(backend.make_reader(), name="agenttrace-read")
 
+    @property
+    def notices(self) -> PostgresBackend | None:
+        """Return what tells of the commits of other processes; None where one has to ask."""
+        return self._backend if isinstance(self._backend, PostgresBackend) else None
+
     async def read(
         self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
