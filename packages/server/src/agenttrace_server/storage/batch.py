@@ -41,6 +41,8 @@ class SpanWork:
     """A span that this batch touches."""
 
     state: State = field(default_factory=State)
+    stored: bool = False
+    """Whether the store has a row of it."""
     changed: bool = False
     waiting: list[int] = field(default_factory=list)
     """The `seq` of events that came before their span, oldest first."""

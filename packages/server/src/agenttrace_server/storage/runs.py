@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
 
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
-from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.keys import list_elements, select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN
 
@@ -221,8 +221,10 @@ def _compare(
 
 
 def _has_any_tag(tags: tuple[str, ...]) -> ColumnElement[bool]:
-    tag = func.json_each(RUN.c.tags).table_valued("value")
-    return and_(RUN.c.tags.is_not(None), select(tag.c.value).where(tag.c.value.in_(tags)).exists())
+    rows, tag = list_elements(RUN.c.tags)
+    return and_(
+        RUN.c.tags.is_not(None), select(tag).select_from(rows).where(tag.in_(tags)).exists()
+    )
 
 
 def _list_ranges(run_filter: RunFilter) -> list[ColumnElement[bool]]:
