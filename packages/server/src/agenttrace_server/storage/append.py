@@ -13,7 +13,7 @@ from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.positions import move_end, read_end
-from agenttrace_server.storage.rollups import MODEL_SUMS, RUN_SUMS, apply_sums
+from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
 from agenttrace_server.storage.snapshots import (
     dump_run_row,
@@ -30,10 +30,12 @@ from agenttrace_server.storage.tables import (
     RUN,
     RUN_OWNER,
     SPAN,
+    USAGE_HOUR,
 )
+from agenttrace_server.storage.usage_rows import list_hour_rows, list_model_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy import Select
 
@@ -102,7 +104,9 @@ def _write_batch(connection: Connection, batch: Batch) -> None:
     ]
     upsert_rows(connection, PAYLOAD, payloads)
     insert_rows(connection, EVENT, list(batch.new_events.values()))
-    _upsert(connection, MODEL_USAGE, list(_dump_models(connection, runs)))
+    differences = {run_id: work.difference for run_id, work in runs}
+    _upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
+    _upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
@@ -122,24 +126,6 @@ def _write_spans(
 def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
     row = dump_run_row(run_id, work.state, earliest_ns=work.earliest_ns or 0)
     return {**row, **apply_sums(work.row, work.difference.run, RUN_SUMS)}
-
-
-def _dump_models(
-    connection: Connection, runs: Iterable[tuple[str, RunWork]]
-) -> Iterator[dict[str, Any]]:
-    deltas = {
-        (run_id, model): sums
-        for run_id, work in runs
-        for model, sums in work.difference.models.items()
-        if any(sums.values())
-    }
-    if not deltas:
-        return
-    query = select_by_keys(MODEL_USAGE, list(deltas), "run_id", "model")
-    stored = {(row["run_id"], row["model"]): row for row in _read_rows(connection, query)}
-    for (run_id, model), delta in deltas.items():
-        sums = apply_sums(stored.get((run_id, model)), delta, MODEL_SUMS)
-        yield {"run_id": run_id, "model": model, **sums}
 
 
 def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
