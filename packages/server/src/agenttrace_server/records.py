@@ -235,6 +235,8 @@ class RunChanges:
     run: Run | None
     spans: dict[str, Span]
     events: dict[int, Event]
+    is_deleted: bool
+    """Nothing of the run is there any more, nor will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,9 @@ class ChangedRun:
     """A run that changed, as it is now. `matches` tells whether the filter still lets it in."""
 
     kind: ChangeKind
-    run: Run
+    run_id: str
+    run: Run | None
+    """None when it was deleted."""
     matches: bool
 
 

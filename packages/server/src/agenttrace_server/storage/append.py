@@ -15,6 +15,7 @@ from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, S
 from agenttrace_server.storage.contents import write_pieces
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.lookups import write_lookups
+from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.pieces import Pieces
 from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
@@ -121,6 +122,8 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
 def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
+    if connection.dialect.name == "postgresql":
+        make_partitions(connection, [run_id for run_id, work in runs if work.row is None])
     pieces = Pieces()
     new_spans = [item for item in spans if not item[1].stored]
     _write_spans(connection, new_spans, pieces, insert_rows)
@@ -143,7 +146,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
         insert_rows(connection, CHANGE, rows)
-        move_end(connection, end + len(rows))
+        move_end(connection, end + len(rows), {change[0] for change in batch.changes})
 
 
 def _write_spans(

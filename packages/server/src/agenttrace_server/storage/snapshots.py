@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
+from agenttrace.wire.models import read_raw
 from agenttrace_server.money import format_pico, parse_pico
 from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
 from agenttrace_server.storage.merge import State, dump_older, load_older
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from agenttrace.wire.models import (
         ValidCost,
+        ValidError,
         ValidLink,
         ValidPayload,
         ValidRun,
@@ -222,12 +225,12 @@ _NO_COST: Final = CostColumns(None, None, None)
 
 
 def _pick(record: ValidRun | ValidSpan, names: Sequence[str]) -> dict[str, Any]:
-    values = record.__dict__
-    return {name: values[name] for name in names if values.get(name) is not None}
+    values = [(name, getattr(record, name, None)) for name in names]
+    return {name: value for name, value in values if value is not None}
 
 
 def _dump_links(links: Sequence[ValidLink]) -> str:
-    return orjson.dumps([link.model_dump(exclude_none=True) for link in links]).decode()
+    return msgspec.json.encode(links).decode()
 
 
 def _flatten_usage(usage: ValidUsage) -> UsageColumns:
@@ -255,10 +258,32 @@ def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:
     if record.output is not None:
         fields["output"] = read_payload(record.output)
     if record.error is not None:
-        fields["error"] = _plain_payload(record.error.model_dump_json(exclude_none=True))
+        fields["error"] = _plain_payload(_dump_error(record.error))
     if record.attributes_json is not None:
         fields["attributes"] = _plain_payload(record.attributes_json)
     return fields
+
+
+def _dump_error(error: ValidError) -> str:
+    """Return an error as the store keeps it: its values as texts, as they came."""
+    return orjson.dumps(_list_error(error)).decode()
+
+
+def _list_error(error: ValidError) -> dict[str, Any]:
+    fields = {
+        "type": error.type,
+        "message": error.message,
+        "traceback": error.traceback,
+        "cause": None if error.cause is None else _list_error(error.cause),
+        "cause_is_context": bool(error.cause_is_context),
+        "notes": error.notes or [],
+        "module": error.module,
+        "qualname": error.qualname,
+        "bases": error.mro,
+        "args_json": read_raw(error.args),
+        "attributes_json": read_raw(error.attributes),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _plain_payload(value_json: str) -> Payload:
