@@ -66,7 +66,7 @@ class IngestService:
         if refusals:
             numbers = _list_numbers(body, errors)
             errors += [
-                LineError(numbers[refusal.index], "not_stored", _shorten(refusal.reason))
+                LineError(numbers[refusal.index], refusal.code, _shorten(refusal.reason))
                 for refusal in refusals
             ]
             errors.sort(key=lambda error: error.line)

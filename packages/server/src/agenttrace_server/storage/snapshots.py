@@ -83,7 +83,6 @@ _LAST_COLUMNS: Final = (
 _SPAN_COLUMNS: Final = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 _RUN_COLUMNS: Final = [
     "name",
-    "status",
     "correlation_id",
     "start_ns",
     "end_ns",
@@ -114,7 +113,7 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
 
 def read_run_fields(run: ValidRun) -> dict[str, Any]:
     """Return the fields that a checked snapshot of a run has."""
-    fields = _pick(run, _RUN_COLUMNS)
+    fields = _pick(run, [*_RUN_COLUMNS, "status"])
     if run.tags is not None:
         fields["tags"] = orjson.dumps(run.tags).decode()
     if run.links is not None:
@@ -169,35 +168,44 @@ def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
 
 
 def load_run_state(row: Mapping[str, Any]) -> State:
-    """Return the state that a row of `run` holds; that of an unnamed run has no field."""
+    """Return the state that a row of `run` holds; that of an unnamed run has no field.
+
+    The law is about records alone: that a run was given up since is not part of its state.
+    """
     state = State(row["rank"], {}, load_older(row["older"]))
     if state.rank >= 0:
         state.fields = {name: row[name] for name in _RUN_COLUMNS if row[name] is not None}
+        state.fields["status"] = row["recorded_status"]
         if row["tags"] is not None:
             state.fields["tags"] = row["tags"]
         state.fields.update(_stored_payloads(row["payloads"]))
     return state
 
 
-def dump_run_row(run_id: str, state: State, *, earliest_ns: int) -> dict[str, Any]:
+def dump_run_row(
+    run_id: str, state: State, *, earliest_ns: int, seen_ns: int, user_tags: str | None
+) -> dict[str, Any]:
     """Return the row of `run` for a state, without its sums.
 
-    A run whose own record has not come is shown as started, at the time of its earliest part.
+    A run whose own record has not come is shown as started, at the time of its earliest part. A
+    run of which a record came is not given up, whatever was thought before.
     """
     fields = state.fields
     row = {name: fields.get(name) for name in _RUN_COLUMNS}
+    status = fields.get("status", "STARTED")
     if not fields:
-        row.update(name=UNNAMED_RUN, status="STARTED", start_ns=earliest_ns)
+        row.update(name=UNNAMED_RUN, start_ns=earliest_ns)
     row.update(
         run_id=run_id,
         rank=state.rank,
         older=dump_older(state.older),
         payloads=_count_bits(fields),
         tags=fields.get("tags"),
-        recorded_status=row["status"],
-        seen_ns=0,
+        status=status,
+        recorded_status=status,
+        seen_ns=seen_ns,
         interrupted_ns=None,
-        user_tags=None,
+        user_tags=user_tags,
     )
     return row
 
