@@ -6,7 +6,8 @@ ServerError
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
 ├── TooSlowError        the caller: a question that takes longer than an answer may
 ├── TooLargeError       the caller: a body or batch over a limit
-└── OverloadedError     the caller, later: no room or no disk now; try again after `retry_after_s`
+└── OverloadedError     the caller, later: no disk now; try again after `retry_after_s`
+    └── CrowdedError    the callers: all together send more than there is room for
 """
 
 from __future__ import annotations
@@ -49,3 +50,7 @@ class RefusedError(ServerError):
         """The argument that is wrong, as the API calls it."""
         self.code = code
         """For programs: `not_found`, `too_long`, …"""
+
+
+class CrowdedError(OverloadedError):
+    """There is no room for this request beside those under way: the callers are too fast."""
