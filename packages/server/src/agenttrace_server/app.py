@@ -25,6 +25,7 @@ from agenttrace_server.http.static import Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
@@ -32,6 +33,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
@@ -70,7 +72,7 @@ def create_app(settings: Settings) -> Application:
 
     writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
-    graphql = _make_graphql(settings, database, bus)
+    graphql = _make_graphql(settings, database, bus, deletion)
     budget = ByteBudget(settings.buffer_size)
     ingest = IngestRoute(IngestService(writer), budget)
 
@@ -111,13 +113,26 @@ def create_app(settings: Settings) -> Application:
     return Application(app, database, graphql, bus, budget)
 
 
-def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
+def _make_graphql(
+    settings: Settings, database: Database, bus: Bus, deletion: DeletionService
+) -> GraphQLView:
     runs = RunService(database)
     live = LiveService(database, bus)
     search = SearchService(database)
+    usage = UsageService(database)
+    annotations = AnnotationService(database, on_commit=bus.ring)
 
     def make_context() -> Context:
-        return Context(runs, live, search, Loaders(runs), settings.environment.value)
+        return Context(
+            runs,
+            live,
+            search,
+            usage,
+            annotations,
+            deletion,
+            Loaders(runs, annotations),
+            settings.environment.value,
+        )
 
     return GraphQLView(make_schema(), make_context=make_context)
 

@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 
 from agenttrace_server.graphql.errors import HideUnexpectedErrors
 from agenttrace_server.graphql.execution import FlatListExecutor
+from agenttrace_server.graphql.mutation import Mutation
 from agenttrace_server.graphql.query import Query
 from agenttrace_server.graphql.subscription import Subscription
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS
@@ -73,6 +74,7 @@ def make_schema() -> Schema:
     """Return the schema."""
     return Schema(
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=list(SPAN_KINDS.values()),
         extensions=[
