@@ -16,12 +16,13 @@ from starlette.routing import Route, WebSocketRoute
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.graphql.schema import make_schema
+from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.errors import answer_http_error, answer_unexpected
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
-from agenttrace_server.http.static import Dashboard
+from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
@@ -51,6 +52,7 @@ class Application:
     graphql: GraphQLView
     bus: Bus
     budget: ByteBudget
+    documents: StoredDocuments
 
 
 def create_app(settings: Settings) -> Application:
@@ -70,7 +72,9 @@ def create_app(settings: Settings) -> Application:
 
     writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
-    graphql = _make_graphql(settings, database, bus)
+    documents = StoredDocuments()
+    documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
+    graphql = _make_graphql(settings, database, bus, documents)
     budget = ByteBudget(settings.buffer_size)
     ingest = IngestRoute(IngestService(writer), budget)
 
@@ -108,10 +112,12 @@ def create_app(settings: Settings) -> Application:
     # spelling with another slash is redirected.
     app.router.default = Dashboard()
     app.router.redirect_slashes = False
-    return Application(app, database, graphql, bus, budget)
+    return Application(app, database, graphql, bus, budget, documents)
 
 
-def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
+def _make_graphql(
+    settings: Settings, database: Database, bus: Bus, documents: StoredDocuments
+) -> GraphQLView:
     runs = RunService(database)
     live = LiveService(database, bus)
     search = SearchService(database)
@@ -119,7 +125,8 @@ def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLVi
     def make_context() -> Context:
         return Context(runs, live, search, Loaders(runs), settings.environment.value)
 
-    return GraphQLView(make_schema(), make_context=make_context)
+    schema = make_schema(is_strict=not settings.shows_schema)
+    return GraphQLView(schema, make_context=make_context, documents=documents)
 
 
 def _list_middleware(settings: Settings) -> list[Middleware]:
