@@ -37,7 +37,7 @@ from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
@@ -74,9 +74,13 @@ def create_app(settings: Settings) -> Application:
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
-    graphql = _make_graphql(settings, database, bus, documents)
     budget = ByteBudget(settings.buffer_size)
-    ingest = IngestRoute(IngestService(writer), budget)
+    service = IngestService(writer)
+    ingest = IngestRoute(service, budget)
+    live = LiveService(database, bus)
+    make_context = _make_contexts(settings, database, live, service, budget)
+    schema = make_schema(is_strict=not settings.shows_schema)
+    graphql = GraphQLView(schema, make_context=make_context, documents=documents)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -115,18 +119,21 @@ def create_app(settings: Settings) -> Application:
     return Application(app, database, graphql, bus, budget, documents)
 
 
-def _make_graphql(
-    settings: Settings, database: Database, bus: Bus, documents: StoredDocuments
-) -> GraphQLView:
+def _make_contexts(
+    settings: Settings,
+    database: Database,
+    live: LiveService,
+    ingest: IngestService,
+    budget: ByteBudget,
+) -> Callable[[], Context]:
     runs = RunService(database)
-    live = LiveService(database, bus)
     search = SearchService(database)
+    environment = settings.environment.value
 
     def make_context() -> Context:
-        return Context(runs, live, search, Loaders(runs), settings.environment.value)
+        return Context(runs, live, search, Loaders(runs), environment, ingest, budget)
 
-    schema = make_schema(is_strict=not settings.shows_schema)
-    return GraphQLView(schema, make_context=make_context, documents=documents)
+    return make_context
 
 
 def _list_middleware(settings: Settings) -> list[Middleware]:

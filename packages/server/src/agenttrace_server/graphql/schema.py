@@ -8,6 +8,7 @@ from strawberry.types import ExecutionContext
 
 from agenttrace_server.graphql.errors import HideUnexpectedErrors
 from agenttrace_server.graphql.execution import FlatListExecutor, StrictExecutor
+from agenttrace_server.graphql.mutation import Mutation
 from agenttrace_server.graphql.query import Query
 from agenttrace_server.graphql.subscription import Subscription
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS
@@ -35,6 +36,7 @@ def make_schema(*, is_strict: bool = False) -> Schema:
     checker = DocumentChecker(is_strict=is_strict)
     return Schema(
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=list(SPAN_KINDS.values()),
         extensions=[HideUnexpectedErrors, lambda: CheckedDocuments(checker)],
