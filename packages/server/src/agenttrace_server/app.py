@@ -23,6 +23,7 @@ from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.static import Dashboard
 from agenttrace_server.live.bus import Bus
+from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.health import HealthService
@@ -66,7 +67,12 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
-        watch = asyncio.create_task(watch_others(bus, database.read_foreign_version))
+        notices = database.notices
+        watch = asyncio.create_task(
+            follow_notices(bus, notices.listen)
+            if notices is not None
+            else watch_others(bus, database.read_foreign_version)
+        )
         yield
         watch.cancel()
         await asyncio.wait([watch])

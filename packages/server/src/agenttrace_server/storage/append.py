@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
+from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
@@ -96,6 +97,8 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
 def _write_batch(connection: Connection, batch: Batch) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
+    if connection.dialect.name == "postgresql":
+        make_partitions(connection, [run_id for run_id, work in runs if work.row is None])
     _write_spans(connection, [item for item in spans if not item[1].stored], insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], upsert_rows)
     _upsert(connection, RUN, [_dump_run(run_id, work) for run_id, work in runs])
@@ -111,7 +114,7 @@ def _write_batch(connection: Connection, batch: Batch) -> None:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
         insert_rows(connection, CHANGE, rows)
-        move_end(connection, end + len(rows))
+        move_end(connection, end + len(rows), {change[0] for change in batch.changes})
 
 
 def _write_spans(
