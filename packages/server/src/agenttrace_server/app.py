@@ -26,6 +26,7 @@ from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> Application:
     database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
     writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
     graphql = _make_graphql(settings, database, bus)
     budget = ByteBudget(settings.buffer_size)
     ingest = IngestRoute(IngestService(writer), budget)
@@ -73,9 +75,11 @@ def create_app(settings: Settings) -> Application:
             if notices is not None
             else watch_others(bus, database.read_foreign_version)
         )
+        leftovers = asyncio.create_task(deletion.finish())
         yield
-        watch.cancel()
-        await asyncio.wait([watch])
+        for task in (watch, leftovers):
+            task.cancel()
+        await asyncio.wait([watch, leftovers])
         await writer.close()
         database.close()
 
