@@ -48,6 +48,8 @@ NEMESES: Final[Mapping[str, Nemesis]] = {
     "kill9": Nemesis(kills.kill9, batch=10),
     "sigterm": Nemesis(kills.sigterm, batch=5),
     "sigstop": Nemesis(kills.sigstop, batch=3, timeout_s=1.0),
+    "start-kill": Nemesis(kills.start_kill, batch=5, databases=SQLITE),
+    "rolling": Nemesis(kills.rolling, batch=4, databases=POSTGRESQL),
     "database-kill": Nemesis(databases.database_kill, batch=5, databases=POSTGRESQL),
     "reset": Nemesis(networks.reset, batch=5),
     "ack-lost": Nemesis(networks.ack_lost, batch=5),
