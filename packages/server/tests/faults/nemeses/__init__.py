@@ -49,6 +49,7 @@ NEMESES: Final[Mapping[str, Nemesis]] = {
     "sigterm": Nemesis(kills.sigterm, batch=5),
     "sigstop": Nemesis(kills.sigstop, batch=3, timeout_s=1.0),
     "start-kill": Nemesis(kills.start_kill, batch=5, databases=SQLITE),
+    "parent-kill": Nemesis(kills.parent_kill, batch=3, databases=POSTGRESQL),
     "rolling": Nemesis(kills.rolling, batch=4, databases=POSTGRESQL),
     "database-kill": Nemesis(databases.database_kill, batch=5, databases=POSTGRESQL),
     "reset": Nemesis(networks.reset, batch=5),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..harness import Stage
 
-MAX_RECORDS: Final = 1_500
+MAX_RECORDS: Final = 500
 """How many records more are acknowledged before the fault, at most: it comes at any moment."""
 MAX_DELAY_S: Final = 0.05
 MAX_WRITES: Final = 60
@@ -92,6 +92,18 @@ def rolling(stage: Stage, choose: Random, faults: int) -> Verdict:
             lambda old=before: len({*list_workers(server.pid)} - {*old}) == 1,  # type: ignore[misc]
             what="another worker has come",
         )
+    return stage.finish()
+
+
+def parent_kill(stage: Stage, choose: Random, faults: int) -> Verdict:
+    """The process that minds the workers is killed: they end with it, and the next can start."""
+    flags = ("--workers", "2")
+    stage.start(flags=flags)
+    stage.load.start()
+    for _ in range(faults):
+        wait_a_moment(stage, choose)
+        stage.kill()
+        stage.start(flags=flags)
     return stage.finish()
 
 
