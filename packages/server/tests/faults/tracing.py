@@ -62,7 +62,7 @@ def list_unsynced_answers(lines: Iterable[str], *, path: str) -> tuple[int, list
             resumed = _RESUMED.match(line)
             if resumed and resumed["thread"] in syncing:
                 syncing.discard(resumed["thread"])
-                is_dirty = False
+                is_dirty = is_dirty and not line.endswith("= 0")
         elif call["name"] in _SYNCS and f"{path}>" in line:
             if line.endswith("<unfinished ...>"):
                 syncing.add(call["thread"])
