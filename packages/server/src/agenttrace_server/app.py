@@ -26,10 +26,12 @@ from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.search import Indexer, SearchService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from agenttrace_server.settings import Settings
+    from agenttrace_server.storage.append import Appended
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,14 @@ def create_app(settings: Settings) -> Application:
     """
     database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
-    writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    indexer = Indexer(database)
+
+    def on_commit(appended: Appended) -> None:
+        bus.ring(appended.run_ids)
+        indexer.notice()
+
+    writer = Writer(database, on_commit=on_commit)
+    deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
     graphql = _make_graphql(settings, database, bus)
     budget = ByteBudget(settings.buffer_size)
     ingest = IngestRoute(IngestService(writer), budget)
@@ -73,9 +83,13 @@ def create_app(settings: Settings) -> Application:
             if notices is not None
             else watch_others(bus, database.read_foreign_version)
         )
+        leftovers = asyncio.create_task(deletion.finish())
+        indexer.start()
         yield
-        watch.cancel()
-        await asyncio.wait([watch])
+        await indexer.close()
+        for task in (watch, leftovers):
+            task.cancel()
+        await asyncio.wait([watch, leftovers])
         await writer.close()
         database.close()
 
@@ -100,9 +114,10 @@ def create_app(settings: Settings) -> Application:
 def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
     runs = RunService(database)
     live = LiveService(database, bus)
+    search = SearchService(database)
 
     def make_context() -> Context:
-        return Context(runs, live, Loaders(runs), settings.environment.value)
+        return Context(runs, live, search, Loaders(runs), settings.environment.value)
 
     return GraphQLView(make_schema(), make_context=make_context)
 

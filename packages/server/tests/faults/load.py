@@ -45,7 +45,9 @@ class Load:
         seed: int,
         clients: int = CLIENTS,
         timeout_s: float = TIMEOUT_S,
+        is_bulk: bool = False,
     ) -> None:
+        self._is_bulk = is_bulk
         self._url = url
         self._timeout_s = timeout_s
         self._folder = folder
@@ -65,6 +67,10 @@ class Load:
             threading.Thread(target=self._work, args=(number, Random(f"{seed}.{number}")))
             for number in range(clients)
         ]
+
+    def lead_through(self, port: int) -> None:
+        """Send to another port of this machine; before the start."""
+        self._url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Let the clients begin."""
@@ -99,16 +105,16 @@ class Load:
             if not self._news.wait_for(lambda: self.acknowledged >= goal, timeout_s):
                 raise Hang(f"{self.acknowledged} of {goal} acknowledged; {dict(self.outcomes)}")
 
-    def wait_for_outcome(self, *words: str, timeout_s: float = GIVE_UP_S) -> None:
-        """Wait until one request more came to one of these; raises `Hang`."""
+    def wait_for_outcomes(self, count: int, *words: str, timeout_s: float = GIVE_UP_S) -> None:
+        """Wait until so many requests more came to one of these; raises `Hang`."""
         with self._news:
-            before = sum(self.outcomes[word] for word in words)
+            goal = sum(self.outcomes[word] for word in words) + count
 
             def is_there() -> bool:
-                return sum(self.outcomes[word] for word in words) > before
+                return sum(self.outcomes[word] for word in words) >= goal
 
             if not self._news.wait_for(is_there, timeout_s):
-                raise Hang(f"no request came to {words}: {dict(self.outcomes)}")
+                raise Hang(f"no {count} requests came to {words}: {dict(self.outcomes)}")
 
     def wait_for_hold(self, *, timeout_s: float = GIVE_UP_S) -> None:
         """Wait until every client has taken notice of `hold`; raises `Hang`."""
@@ -118,7 +124,7 @@ class Load:
 
     def _work(self, number: int, choose: Random) -> None:
         file = SideFile(self._folder, f"client{number}")
-        workload = Workload(file.actor, choose)
+        workload = Workload(file.actor, choose, is_bulk=self._is_bulk)
         courier = Courier(self._url, timeout_s=self._timeout_s)
         try:
             while not self._is_stopping.is_set():

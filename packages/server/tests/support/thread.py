@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +22,15 @@ class ServerThread:
         self.app: Application = create_app(chosen)
         self._socket = bind_socket("127.0.0.1", 0)
         self._started = threading.Event()
-        self._server = GracefulServer(self.app, on_start=self._started.set)
+        self._server = GracefulServer(self.app, on_start=self._start)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.websocket_url = f"ws://127.0.0.1:{self.port}/graphql"
+
+    def _start(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._started.set()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from contextlib import aclosing, suppress
+from typing import Protocol, cast
 
-from starlette.websockets import WebSocketState
+import orjson
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
+    Operation,
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     Message,
@@ -19,6 +22,13 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
+from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
+
+
+class SharingView(Protocol):
+    """What a socket needs of the view that it belongs to."""
+
+    subscriptions: SharedSubscriptions
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -34,6 +44,21 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self.ws.application_state is WebSocketState.DISCONNECTED:
             raise WebSocketDisconnected
         await super().send_json(message)
+
+    async def send_next(self, operation_id: str, payload: bytes) -> None:
+        """Send a message of an operation, whose payload is JSON text.
+
+        Raises:
+            WebSocketDisconnected: the client is gone, or was told to go.
+
+        """
+        if self.ws.application_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnected
+        text = b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), payload)
+        try:
+            await self.ws.send_text(text.decode())
+        except WebSocketDisconnect as error:
+            raise WebSocketDisconnected from error
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -61,6 +86,24 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             )
         else:
             await super().handle_subscribe(message)
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """Follow a subscription, with all who follow the same."""
+        assert isinstance(self.websocket, SocketAdapter)
+        subscriptions = cast("SharingView", self.view).subscriptions
+        asked = Asked(operation.query, operation.variables, operation.operation_name)
+        try:
+            async with aclosing(subscriptions.follow(asked, self.context)) as payloads:
+                async for payload in payloads:
+                    await self.websocket.send_next(operation.id, payload)
+            await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        except RefusedError as error:
+            await operation.send_initial_errors(error.errors)
+        except Exception as error:  # noqa: BLE001 -- whatever it was, it is logged and ends this
+            self.operations.pop(operation.id, None)
+            await self.handle_task_exception(error)
+            with suppress(Exception):
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def handle_task_exception(self, error: Exception) -> None:
         """Log what ended an operation, unless it was the client that left."""

@@ -28,7 +28,9 @@ class Subscription:
         after: str | None = None,
     ) -> AsyncGenerator[RunChangeBatch, None]:
         """See the description, which is public."""
-        batches = info.context.live.follow_runs(read_filter(filter), after=after)
+        batches = info.context.live.follow_runs(
+            read_filter(filter), after=after, place=info.context.place
+        )
         async with aclosing(batches):
             async for batch in batches:
                 yield RunChangeBatch.from_batch(batch)
@@ -42,7 +44,7 @@ class Subscription:
         self, info: Info, run_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[RunEventBatch, None]:
         """See the description, which is public."""
-        batches = info.context.live.follow_run(run_id, after=after)
+        batches = info.context.live.follow_run(run_id, after=after, place=info.context.place)
         async with aclosing(batches):
             async for batch in batches:
                 yield RunEventBatch.from_batch(batch)

@@ -28,6 +28,7 @@ from strawberry.types.graphql import OperationType
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
+from agenttrace_server.graphql.sharing import SharedSubscriptions
 from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -54,6 +55,7 @@ class GraphQLView(GraphQL[Context, None]):
             # Who may open a WebSocket is the OriginGuard's business, in one place for everything.
             allowed_origins=["*"],
         )
+        self.subscriptions = SharedSubscriptions(schema)
         self._make_context = make_context
         self._sockets: set[WebSocket] = set()
 

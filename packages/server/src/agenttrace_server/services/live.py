@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.wire import is_terminal
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.live.bus import EVERY_RUN, Bus
+from agenttrace_server.live.place import Gap, Place, Told
 from agenttrace_server.services.runs import RunFilter, parse_run_id
 from agenttrace_server.storage import changes
 from agenttrace_server.storage.positions import Cursor, parse_cursor, read_end
@@ -31,17 +32,10 @@ LIST_INTERVAL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """The cursor that a follower came with cannot be gone on from: what lies between is unknown."""
-
-    start: str
-    end: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunBatch:
     """The next changes of one run. The last batch has `ended`."""
 
+    run_id: str
     cursor: str
     gap: Gap | None
     found: RunChanges
@@ -64,12 +58,15 @@ class LiveService:
         self._database = database
         self._bus = bus
 
-    async def follow_run(self, run_id: str, *, after: str | None) -> AsyncGenerator[RunBatch]:
+    async def follow_run(
+        self, run_id: str, *, after: str | None, place: Place
+    ) -> AsyncGenerator[RunBatch]:
         """Yield the changes of a run after a cursor, or from its beginning, until it has ended.
 
         The run need not exist yet. The first batch comes at once, empty if need be. After the
-        run's end has been told, the stream ends; records that arrive later still are told to
-        those who follow it again with the last cursor.
+        run's end or deletion has been told, the stream ends; records that arrive later still are
+        told to those who follow it again with the last cursor. The place says what each batch
+        tells, before it is handed out; it may ask to begin and end elsewhere.
 
         Raises:
             InvalidArgumentError: the run id or the cursor is malformed.
@@ -78,34 +75,38 @@ class LiveService:
         if parse_run_id(run_id) is None:
             raise InvalidArgumentError("runId must be 32 lower-case hexadecimal digits")
         with self._bus.listen(run_id) as bell:
-            position, gap = await self._begin(after, otherwise=0)
-            is_first = True
-            while True:
+            position, gap = await self._begin(place, bell, after, otherwise=0)
+            is_first = place.start is None or gap is not None
+            while is_first or not _is_told(place, position):
                 bell.clear()
                 found = await self._database.read(
                     changes.read_run_changes,
                     run_id,
                     after=position,
+                    until=place.until,
                     limit=MAX_BATCH_CHANGES,
                     limit_bytes=MAX_BATCH_BYTES,
                 )
                 position = found.end
-                ended = not found.has_more and found.run is not None
-                ended = ended and found.run is not None and is_terminal(found.run.status)
+                ended = not found.has_more and _has_ended(found)
                 if found.changes or is_first or ended:
-                    yield RunBatch(self._cursor(position), gap, found, ended)
+                    place.note(_describe(found, ended=ended))
+                    yield RunBatch(run_id, self._cursor(position), gap, found, ended)
+                else:
+                    place.pass_over(position)
                 if ended:
                     return
                 gap, is_first = None, False
-                if not found.has_more:
+                if not (found.has_more or _is_told(place, position)):
                     await bell.wait()
 
     async def follow_runs(
-        self, run_filter: RunFilter, *, after: str | None
+        self, run_filter: RunFilter, *, after: str | None, place: Place
     ) -> AsyncGenerator[ListBatch]:
         """Yield the runs that change after a cursor, or from now on, for ever.
 
-        The first batch comes at once, empty if need be: it has the cursor to go on from.
+        The first batch comes at once, empty if need be: it has the cursor to go on from. For the
+        place see `follow_run`.
 
         Raises:
             InvalidArgumentError: the cursor is malformed.
@@ -113,22 +114,37 @@ class LiveService:
         """
         with self._bus.listen(EVERY_RUN) as bell:
             now = await self._database.read(read_end)
-            position, gap = await self._begin(after, otherwise=now)
-            is_first = True
-            while True:
+            position, gap = await self._begin(place, bell, after, otherwise=now)
+            is_first = place.start is None or gap is not None
+            while is_first or not _is_told(place, position):
                 bell.clear()
                 found = await self._database.read(
-                    changes.read_changed_runs, run_filter, after=position, limit=MAX_BATCH_CHANGES
+                    changes.read_changed_runs,
+                    run_filter,
+                    after=position,
+                    until=place.until,
+                    limit=MAX_BATCH_CHANGES,
                 )
                 position = found.end
                 if found.changes or is_first:
+                    place.note(_describe(found, ended=False))
                     yield ListBatch(self._cursor(position), gap, found)
-                    await asyncio.sleep(LIST_INTERVAL_S)
+                    if place.until is None:
+                        await asyncio.sleep(LIST_INTERVAL_S)
+                else:
+                    place.pass_over(position)
                 gap, is_first = None, False
-                if not found.has_more:
+                if not (found.has_more or _is_told(place, position)):
                     await bell.wait()
 
-    async def _begin(self, after: str | None, *, otherwise: int) -> tuple[int, Gap | None]:
+    async def _begin(
+        self, place: Place, bell: asyncio.Event, after: str | None, *, otherwise: int
+    ) -> tuple[int, Gap | None]:
+        place.bell = bell
+        if place.start is not None:
+            if place.gap_from is None:
+                return place.start, None
+            return place.start, Gap(self._cursor(place.gap_from), self._cursor(place.start))
         if after is None:
             return otherwise, None
         cursor = parse_cursor(after)
@@ -139,3 +155,15 @@ class LiveService:
 
     def _cursor(self, position: int) -> str:
         return str(Cursor(self._database.database_id, position))
+
+
+def _is_told(place: Place, position: int) -> bool:
+    return place.until is not None and position >= place.until
+
+
+def _has_ended(found: RunChanges) -> bool:
+    return found.is_deleted or (found.run is not None and is_terminal(found.run.status))
+
+
+def _describe(found: RunChanges | ChangedRuns, *, ended: bool) -> Told:
+    return Told(found.end, len(found.changes), found.has_more, ended)

@@ -6,7 +6,7 @@ spans and events they name, and the run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, case, func, select, true
 
@@ -17,10 +17,10 @@ from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG, read_end
 from agenttrace_server.storage.runs import make_run, read_runs
 from agenttrace_server.storage.spans import read_spans
-from agenttrace_server.storage.tables import CHANGE, EVENT, PAYLOAD, RUN
+from agenttrace_server.storage.tables import CHANGE, DELETED_RUN, EVENT, PAYLOAD, RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from agenttrace_server.storage.criteria import RunFilter
 
@@ -41,10 +41,16 @@ _SIZE: Final = func.coalesce(
 )
 
 
-def read_run_changes(
-    connection: Connection, run_id: str, *, after: int, limit: int, limit_bytes: int
+def read_run_changes(  # noqa: PLR0913 -- of which run, from where to where, and how much
+    connection: Connection,
+    run_id: str,
+    *,
+    after: int,
+    until: int | None,
+    limit: int,
+    limit_bytes: int,
 ) -> RunChanges:
-    """Return the changes of one run after a position, oldest first.
+    """Return the changes of one run after a position, oldest first, and at most up to another.
 
     At most `limit` of them, and no more (but one) than those whose texts have `limit_bytes`.
     """
@@ -53,19 +59,49 @@ def read_run_changes(
     query = query.where(CHANGE.c.run_id == run_id, CHANGE.c.position > after)
     rows = connection.execute(query.order_by(CHANGE.c.position).limit(limit + 1)).all()
     count = min(limit, _count_fitting([row.size_bytes for row in rows], limit_bytes))
-    has_more = len(rows) > count
-    changes = tuple(_make_change(row) for row in rows[:count])
+    part = _cut_rows(rows, count, end=end, until=until)
+    changes = tuple(_make_change(row) for row in part.rows)
     span_ids = {change.span_id for change in changes if change.span_id is not None}
     seqs = [change.event_seq for change in changes if change.event_seq is not None]
     spans = read_spans(connection, [(run_id, span_id) for span_id in sorted(span_ids)])
+    run = read_runs(connection, [run_id]).get(run_id)
     return RunChanges(
-        end=changes[-1].position if has_more else end,
-        has_more=has_more,
+        end=part.end,
+        has_more=part.has_more,
         changes=changes,
-        run=read_runs(connection, [run_id]).get(run_id),
+        run=run,
         spans={span_id: span for (_, span_id), span in spans.items()},
         events=read_events(connection, run_id, seqs) if seqs else {},
+        is_deleted=run is None and _is_deleted(connection, run_id),
     )
+
+
+class _Part(NamedTuple):
+    """The rows of a batch, and up to where it tells everything."""
+
+    rows: Sequence[Any]
+    end: int
+    has_more: bool
+
+
+def _cut_rows(rows: Sequence[Any], count: int, *, end: int, until: int | None) -> _Part:
+    """Return the first rows, and of them those up to a position."""
+    taken = rows[:count]
+    if until is not None:
+        taken = [row for row in taken if row.position <= until]
+    has_more = len(rows) > len(taken)
+    if len(taken) == count and has_more:
+        end = taken[-1].position
+    elif until is not None:
+        end = until
+    elif taken:  # committed between the two readings, where they are not of one snapshot
+        end = max(end, taken[-1].position)
+    return _Part(taken, end, has_more)
+
+
+def _is_deleted(connection: Connection, run_id: str) -> bool:
+    query = select(DELETED_RUN.c.run_id).where(DELETED_RUN.c.run_id == run_id)
+    return connection.execute(query).first() is not None
 
 
 def _count_fitting(sizes_bytes: list[int], limit_bytes: int) -> int:
@@ -79,20 +115,21 @@ def _count_fitting(sizes_bytes: list[int], limit_bytes: int) -> int:
 
 
 def read_changed_runs(
-    connection: Connection, run_filter: RunFilter, *, after: int, limit: int
+    connection: Connection, run_filter: RunFilter, *, after: int, until: int | None, limit: int
 ) -> ChangedRuns:
     """Return the runs that changed after a position, from at most `limit` changes.
 
-    Left out are runs that can never match the filter (name, correlation id, text, start).
+    And at most up to another position. Left out are runs that can never match the filter (name,
+    correlation id, text, start); of a run that was deleted nobody knows.
     """
     end = read_end(connection)
     query = select(CHANGE.c.position, CHANGE.c.run_id, CHANGE.c.kind)
     query = query.where(CHANGE.c.position > after).order_by(CHANGE.c.position).limit(limit + 1)
     rows = connection.execute(query).all()
-    has_more = len(rows) > limit
-    kinds = _merge_kinds(rows[:limit])
+    part = _cut_rows(rows, limit, end=end, until=until)
+    kinds = _merge_kinds(part.rows)
     changes = _read_changed(connection, run_filter, kinds) if kinds else ()
-    return ChangedRuns(rows[limit - 1].position if has_more else end, has_more, tuple(changes))
+    return ChangedRuns(part.end, part.has_more, tuple(changes))
 
 
 def _read_changed(
@@ -102,20 +139,25 @@ def _read_changed(
     query = select_by_ids(RUN, list(kinds), "run_id").where(*list_fixed_conditions(run_filter))
     query = query.add_columns(END_OF_LOG.label("position"), matches.label("matches"))
     found = {row.run_id: row for row in connection.execute(query)}
-    return [
-        ChangedRun(kind, make_run(found[run_id]), bool(found[run_id].matches))
-        for run_id, kind in kinds.items()
-        if run_id in found
-    ]
+    changed = []
+    for run_id, kind in kinds.items():
+        if kind is ChangeKind.RUN_DELETED:
+            changed.append(ChangedRun(kind, run_id, None, matches=False))
+        elif run_id in found:
+            row = found[run_id]
+            changed.append(ChangedRun(kind, run_id, make_run(row), matches=bool(row.matches)))
+    return changed
 
 
 def _merge_kinds(rows: Iterable[Any]) -> dict[str, ChangeKind]:
-    """Return one kind a run: created if it was, else ended if it did, else updated."""
+    """Return one kind a run: deleted or created if it was, else ended if it did, else updated."""
     kinds: dict[str, ChangeKind] = {}
     for row in rows:
         before = kinds.pop(row.run_id, ChangeKind.RUN_UPDATED)
         now = ChangeKind(row.kind)
-        if before is ChangeKind.RUN_CREATED or now is ChangeKind.RUN_CREATED:
+        if now is ChangeKind.RUN_DELETED:
+            kinds[row.run_id] = now
+        elif before is ChangeKind.RUN_CREATED or now is ChangeKind.RUN_CREATED:
             kinds[row.run_id] = ChangeKind.RUN_CREATED
         elif ChangeKind.RUN_ENDED in (before, now):
             kinds[row.run_id] = ChangeKind.RUN_ENDED

@@ -14,6 +14,7 @@ from agenttrace_server.graphql.types.event import SpanEvent
 from agenttrace_server.graphql.types.kinds import make_span
 from agenttrace_server.graphql.types.run import Run
 from agenttrace_server.graphql.types.span import Span
+from agenttrace_server.live import place
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.services import live
 
@@ -57,19 +58,29 @@ class RunEnded:
     run: Run = field(description="The run as it is now.")
 
 
+@strawberry.type(description="The run was deleted: the last event of the stream.")
+class RunDeleted:
+    """See the description, which is public."""
+
+    run_id: strawberry.ID = field(description="The run, 32 hexadecimal digits.")
+
+
 @strawberry.type(
-    description="The cursor is not one of this store, or the store went back: what lies between is "
-    "unknown. Query again; the stream goes on from `to`."
+    description="What lies between is not told: the cursor is not one of this store, the store "
+    "went back, or the client read too slowly. Query again, or subscribe anew after `from`; "
+    "this stream goes on from `to`."
 )
 class Gap:
     """See the description, which is public."""
 
-    from_: str = field(name="from", description="The cursor that was given.")
+    from_: str = field(
+        name="from", description="The cursor that was given, or of what was told last."
+    )
     to: str = field(description="The cursor that the stream goes on from.")
 
 
 RunEvent: TypeAlias = Annotated[
-    SpanStarted | SpanUpdated | SpanEnded | RunUpdated | RunEnded | Gap,
+    SpanStarted | SpanUpdated | SpanEnded | RunUpdated | RunEnded | RunDeleted | Gap,
     strawberry.union("RunEvent", description="Something that a follower of a run hears."),
 ]
 
@@ -86,8 +97,8 @@ class RunEventBatch:
     def from_batch(cls, batch: live.RunBatch) -> RunEventBatch:
         """Return the GraphQL object of a batch."""
         events = [*_list_gap(batch.gap), *_list_events(batch.found)]
-        if batch.ended and batch.found.run is not None:
-            events.append(RunEnded(run=Run.from_record(batch.found.run)))
+        if batch.ended:
+            events.append(_make_last_event(batch))
         return cls(cursor=batch.cursor, has_more_past=batch.found.has_more, events=events)
 
 
@@ -96,7 +107,8 @@ class RunChange:
     """See the description, which is public."""
 
     kind: RunChangeKind = field(description="What happened to it since the last batch.")
-    run: Run = field(description="The run as it is now.")
+    run_id: strawberry.ID = field(description="The run, 32 hexadecimal digits.")
+    run: Run | None = field(description="The run as it is now; null when it was deleted.")
     matches: bool = field(
         description="Whether the filter lets it in now: one that it does not leaves the list."
     )
@@ -109,7 +121,7 @@ class RunChangeBatch:
     cursor: str = field(description="For `after`, to go on behind this batch.")
     has_more_past: bool = field(description="Whether the store has more already.")
     changes: list[RunChange] = field(description="The runs. The first batch may have none.")
-    gap: Gap | None = field(description="Set when `after` was not a cursor of this store.")
+    gap: Gap | None = field(description="Set when something is not told: see there.")
 
     @classmethod
     def from_batch(cls, batch: live.ListBatch) -> RunChangeBatch:
@@ -117,7 +129,8 @@ class RunChangeBatch:
         changes = [
             RunChange(
                 kind=RunChangeKind(change.kind.value),
-                run=Run.from_record(change.run),
+                run_id=strawberry.ID(change.run_id),
+                run=None if change.run is None else Run.from_record(change.run),
                 matches=change.matches,
             )
             for change in batch.found.changes
@@ -130,7 +143,14 @@ class RunChangeBatch:
         )
 
 
-def _list_gap(gap: live.Gap | None) -> list[Gap]:
+def _make_last_event(batch: live.RunBatch) -> RunEvent:
+    run = batch.found.run
+    if run is None:
+        return RunDeleted(run_id=strawberry.ID(batch.run_id))
+    return RunEnded(run=Run.from_record(run))
+
+
+def _list_gap(gap: place.Gap | None) -> list[Gap]:
     return [] if gap is None else [Gap(from_=gap.start, to=gap.end)]
 
 
@@ -139,11 +159,15 @@ def _list_events(found: records.RunChanges) -> Iterator[RunEvent]:
     updates = (ChangeKind.RUN_CREATED, ChangeKind.RUN_UPDATED)
     last = max((c.position for c in found.changes if c.kind in updates), default=0)
     for change in found.changes:
-        event = None if change.event_seq is None else found.events[change.event_seq]
+        event = None if change.event_seq is None else found.events.get(change.event_seq)
         chunk = None if event is None else SpanEvent.from_record(event)
-        if change.span_id is not None:
+        if change.span_id in found.spans:  # not when it is being deleted meanwhile
             yield _make_span_event(change.kind, found.spans[change.span_id], chunk)
-        elif found.run is not None and (chunk is not None or change.position == last):
+        elif (
+            change.span_id is None
+            and found.run is not None
+            and (chunk is not None or change.position == last)
+        ):
             yield RunUpdated(run=Run.from_record(found.run), event=chunk)
 
 

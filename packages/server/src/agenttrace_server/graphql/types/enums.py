@@ -118,3 +118,4 @@ class RunChangeKind(Enum):
     CREATED = enum_value("run_created", description="It is new.")
     UPDATED = enum_value("run_updated", description="It, or a span of it, changed.")
     ENDED = enum_value("run_ended", description="It ended.")
+    DELETED = enum_value("run_deleted", description="It was deleted, with all that is in it.")
