@@ -25,7 +25,7 @@ from ..support.lines import (
     make_run,
     make_span,
 )
-from .test_append import _final_state, _read_tables, _recordings
+from .test_append import ARRIVAL_NS, _final_state, _read_tables, _recordings
 
 _EACH = settings(
     max_examples=25,
@@ -70,7 +70,7 @@ class _Undone(Exception):  # noqa: N818 -- no error, a way out
 
 def _try_out(connection: Connection, batches: Sequence[Sequence[Any]]) -> None:
     for batch in batches:
-        append_records(connection, batch)
+        append_records(connection, batch, now_ns=ARRIVAL_NS)
     raise _Undone(_read_tables(connection))
 
 
