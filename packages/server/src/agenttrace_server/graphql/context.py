@@ -12,6 +12,7 @@ from agenttrace_server.live.place import Place
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.live import LiveService
+from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
 from agenttrace_server.services.usage import UsageService
@@ -27,6 +28,7 @@ class Context:
     usage: UsageService
     annotations: AnnotationService
     deletion: DeletionService
+    plugins: PluginService
     loaders: Loaders
     environment: str
     place: Place = field(default_factory=Place)
