@@ -150,6 +150,15 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
         return self.collect_subfields(object_type, details).grouped_field_set
 
 
+class StrictExecutor(FlatListExecutor):
+    """Suggests no names for a misspelt one."""
+
+    @classmethod
+    def build(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the executor of an operation, or what is wrong with its variables."""
+        return super().build(*args, **{**kwargs, "hide_suggestions": True})
+
+
 def _read_usage(plan: Plan) -> Reader:
     def read(record: records.Span) -> dict[str, Any] | None:
         usage = record.usage

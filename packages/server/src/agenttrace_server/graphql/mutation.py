@@ -6,6 +6,7 @@ from typing import Self
 
 import strawberry
 from strawberry import field
+from strawberry.scalars import JSON
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.graphql.context import Info
@@ -13,6 +14,7 @@ from agenttrace_server.graphql.fields import mutation
 from agenttrace_server.graphql.types.annotation import Annotation
 from agenttrace_server.graphql.types.enums import AnnotationSource
 from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
+from agenttrace_server.graphql.types.ingest import IngestResult, store_records
 from agenttrace_server.graphql.types.run import Run
 from agenttrace_server.services.annotations import AnnotationGiven
 from agenttrace_server.services.runs import RunFilter, parse_run_id, parse_span_key
@@ -98,6 +100,16 @@ class AnnotationInput:
 @strawberry.type(description="What can be changed.")
 class Mutation:
     """See the description, which is public."""
+
+    @mutation(
+        "Store records of the wire format: a list of objects, as the lines of `POST /api/ingest` "
+        "are; answered once they are on disk. A request is at most 1 MiB here, and a JSON variable "
+        "does not keep how a number was spelt: `1.0e1` may become `10.0`. NDJSON keeps it. Without "
+        "room or disk for them the error has the code `OVERLOADED` and `retryAfterS`, in seconds."
+    )
+    async def ingest(self, info: Info, records: JSON) -> IngestResult:
+        """See the description, which is public."""
+        return await store_records(info, records)
 
     @mutation("Say something of a run.")
     async def annotate_run(
