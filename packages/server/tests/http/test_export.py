@@ -28,7 +28,7 @@ ALL = """query($id: ID!) { run(id: $id) { name status correlationId tags attribu
         durationMs seq endSeq lane effect outcome model costUsd costSource costTable boundary
         replayKey inputHash attributes usage { promptTokens totalTokens source }
         input { json types } output { json } error { type message notes }
-        links { runId } events { edges { node { seq body { json } } } } } } } } }"""
+        links { runId } events(first: 3) { edges { node { seq body { json } } } } } } } } }"""
 TEXT = '{ "n": 1e2, "s": "\\u00e9" }'
 
 
