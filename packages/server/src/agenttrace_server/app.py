@@ -26,6 +26,7 @@ from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
@@ -33,6 +34,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
@@ -78,7 +80,7 @@ def create_app(settings: Settings) -> Application:
     service = IngestService(writer)
     ingest = IngestRoute(service, budget)
     live = LiveService(database, bus)
-    make_context = _make_contexts(settings, database, live, service, budget)
+    make_context = _make_contexts(settings, database, bus, live, deletion, service, budget)
     schema = make_schema(is_strict=not settings.shows_schema)
     graphql = GraphQLView(schema, make_context=make_context, documents=documents)
 
@@ -119,19 +121,33 @@ def create_app(settings: Settings) -> Application:
     return Application(app, database, graphql, bus, budget, documents)
 
 
-def _make_contexts(
+def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
     settings: Settings,
     database: Database,
+    bus: Bus,
     live: LiveService,
+    deletion: DeletionService,
     ingest: IngestService,
     budget: ByteBudget,
 ) -> Callable[[], Context]:
     runs = RunService(database)
     search = SearchService(database)
-    environment = settings.environment.value
+    usage = UsageService(database)
+    annotations = AnnotationService(database, on_commit=bus.ring)
 
     def make_context() -> Context:
-        return Context(runs, live, search, Loaders(runs), environment, ingest, budget)
+        return Context(
+            runs=runs,
+            live=live,
+            search=search,
+            usage=usage,
+            annotations=annotations,
+            deletion=deletion,
+            loaders=Loaders(runs, annotations),
+            environment=settings.environment.value,
+            ingest=ingest,
+            budget=budget,
+        )
 
     return make_context
 

@@ -79,6 +79,8 @@ _SPAN: Final[Mapping[str, Reader]] = {
     "costSource": _read_enum(CostSource, "cost_source"),
     "replayKey": attrgetter("replay_key"),
     "inputHash": attrgetter("input_hash"),
+    "costTable": attrgetter("cost_table"),
+    "boundary": attrgetter("boundary"),
 }
 _TYPE_NAMES: Final = {kind: cls.__name__ for kind, cls in SPAN_KINDS.items()}
 
