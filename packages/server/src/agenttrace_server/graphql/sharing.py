@@ -7,7 +7,7 @@ be.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -62,8 +62,10 @@ class SharedSubscriptions:
         self._schema = schema
         self._channels = Channels()
 
-    def follow(self, asked: Asked, context: Context) -> AsyncGenerator[bytes]:
-        """Yield the payloads of a subscription's messages, as JSON text.
+    def follow(
+        self, asked: Asked, context: Context, push: Callable[[bytes], bool]
+    ) -> AsyncGenerator[bytes]:
+        """Yield the payloads of a subscription's messages, as JSON text, but those pushed.
 
         Raises:
             RefusedError: it cannot be run, or is no subscription.
@@ -73,7 +75,7 @@ class SharedSubscriptions:
         def stream(place: Place) -> AsyncGenerator[bytes]:
             return self._run(asked, replace(context, place=place))
 
-        return self._channels.follow(make_key(asked), stream)
+        return self._channels.follow(make_key(asked), stream, push)
 
     def count(self) -> int:
         """Return how many executions are shared now."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
-from typing import Protocol, cast
+from functools import lru_cache, partial
+from typing import Any, Protocol, TypeAlias, cast
 
 import orjson
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -20,9 +22,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 
 from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
+
+WriteFrame: TypeAlias = Callable[[bytes], bool]
 
 
 class SharingView(Protocol):
@@ -33,6 +38,13 @@ class SharingView(Protocol):
 
 class SocketAdapter(ASGIWebSocketAdapter):
     """Tells a message that nobody can receive any more from a mistake."""
+
+    def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        extensions = response.scope.get("extensions") or {}
+        self._write_frame: WriteFrame | None = extensions.get(WRITE_FRAME, {}).get("write")
+        self._turn = asyncio.Lock()
+        """Who waits until the client reads, waits in line: one message at a time is let out."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message.
@@ -45,6 +57,12 @@ class SocketAdapter(ASGIWebSocketAdapter):
             raise WebSocketDisconnected
         await super().send_json(message)
 
+    def push_next(self, operation_id: str, payload: bytes) -> bool:
+        """Send a message if the client can be sent one at once; else return False."""
+        if self._write_frame is None or self._turn.locked():
+            return False
+        return self._write_frame(_wrap(operation_id, payload)[1])
+
     async def send_next(self, operation_id: str, payload: bytes) -> None:
         """Send a message of an operation, whose payload is JSON text.
 
@@ -54,11 +72,19 @@ class SocketAdapter(ASGIWebSocketAdapter):
         """
         if self.ws.application_state is WebSocketState.DISCONNECTED:
             raise WebSocketDisconnected
-        text = b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), payload)
+        text, _ = _wrap(operation_id, payload)
         try:
-            await self.ws.send_text(text.decode())
+            async with self._turn:
+                await self.ws.send_text(text.decode())
         except WebSocketDisconnect as error:
             raise WebSocketDisconnected from error
+
+
+@lru_cache(maxsize=1)  # the messages are large; who wants the same, wants it at the same time
+def _wrap(operation_id: str, payload: bytes) -> tuple[bytes, bytes]:
+    """Return the text of a message, and its frame: the same for all who chose the same id."""
+    text = b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), payload)
+    return text, make_text_frame(text)
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -92,8 +118,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         assert isinstance(self.websocket, SocketAdapter)
         subscriptions = cast("SharingView", self.view).subscriptions
         asked = Asked(operation.query, operation.variables, operation.operation_name)
+        push = partial(self.websocket.push_next, operation.id)
         try:
-            async with aclosing(subscriptions.follow(asked, self.context)) as payloads:
+            async with aclosing(subscriptions.follow(asked, self.context, push)) as payloads:
                 async for payload in payloads:
                     await self.websocket.send_next(operation.id, payload)
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
