@@ -10,6 +10,7 @@ import pytest
 from agenttrace_server.storage.engine import Database, open_database
 
 from .support.client import Client
+from .support.postgres import PostgresServer
 from .support.process import ServerProcess
 from .support.thread import ServerThread
 
@@ -25,23 +26,49 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of the machine, and of the folder one stands in, out of the tests."""
     for name in ("DATABASE_URL", "SERVER_HOST", "SERVER_PORT", "ALLOWED_HOSTS", "CORS_ORIGINS"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("ENVIRONMENT", "BUFFER_SIZE"):
+    for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "ALLOW_UNSAFE_DURABILITY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for the whole session, started when the first test asks for it."""
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on: it runs on both, or on what `support.dialects` says."""
+    return str(request.param)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty store in a file."""
-    opened = open_database(f"sqlite:///{tmp_path / 'agenttrace.db'}")
+def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty store."""
+    if dialect == "sqlite":
+        yield f"sqlite:///{tmp_path / 'agenttrace.db'}"
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    url = postgres.make_copy("store", lambda url: open_database(url).close())
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty store."""
+    opened = open_database(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerThread]:
+def server(database_url: str) -> Iterator[ServerThread]:
     """A server over an empty store, on a thread: its parts can be looked at and broken."""
-    with ServerThread(tmp_path) as running:
+    with ServerThread(database_url) as running:
         yield running
 
 
@@ -55,7 +82,8 @@ def client(server: ServerThread) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
     """One server for all tests that store nothing."""
-    with ServerThread(tmp_path_factory.mktemp("shared")) as running:
+    folder = tmp_path_factory.mktemp("shared")
+    with ServerThread(f"sqlite:///{folder / 'agenttrace.db'}") as running:
         yield running
 
 

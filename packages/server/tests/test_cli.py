@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_is_named() -> None:
     ("flags", "environment", "message"),
     [
         (["--database-url", "sqlite:////proc/no/x.db"], {}, "DATABASE_URL: cannot make the folder"),
-        ([], {"DATABASE_URL": "postgresql://h/d"}, "PostgreSQL, which comes in a later release"),
+        ([], {"DATABASE_URL": "postgresql://u:x@127.0.0.1:1/d"}, "Connect call failed"),
         ([], {"SERVER_PORT": "ten"}, "SERVER_PORT is 'ten'; expected a port number"),
         (["--port", "abc"], {}, "--port is 'abc'; expected a port number from 0 to 65535"),
         (["--host", "192.0.2.1"], {}, "SERVER_HOST: cannot listen on 192.0.2.1"),

@@ -126,6 +126,32 @@ def test_production_may_listen_to_this_machine(host: str) -> None:
     assert read_settings(server_host=host, environment="production").is_local
 
 
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("sqlite", "sqlite:///x.db"),
+        ("postgresql", "postgresql+asyncpg://u:secret@h/d"),
+        ("postgresql", "postgres://u:secret@h/d"),
+    ],
+)
+def test_the_type_of_the_database_must_be_that_of_its_url(kind: str, url: str) -> None:
+    """One who thinks that the store is on PostgreSQL does not fill a file."""
+    assert read_settings(database_type=kind, database_url=url).database_url == url
+    other = {"sqlite": "postgresql", "postgresql": "sqlite"}[kind]
+    with pytest.raises(StartError, match=r"DATABASE_TYPE is .*DATABASE_URL names") as caught:
+        read_settings(database_type=other, database_url=url)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(StartError, match="'mysql'; expected sqlite or postgresql"):
+        read_settings(database_type="mysql")
+
+
+def test_a_risk_is_taken_on_purpose() -> None:
+    """In production an unsafe database is refused, unless the operator says otherwise."""
+    assert not read_settings().is_strict
+    assert read_settings(environment="production").is_strict
+    assert not read_settings(environment="production", allow_unsafe_durability="1").is_strict
+
+
 def test_settings_cannot_be_changed() -> None:
     """They are read once."""
     with pytest.raises(ValidationError, match="frozen"):
@@ -142,6 +168,7 @@ def test_every_setting_is_documented_as_it_is() -> None:
     expected = {}
     for name, info in Settings.model_fields.items():
         default = info.default.value if isinstance(info.default, Environment) else info.default
-        shown = "(none)" if default == () else f"`{default}`"
+        default = int(default) if isinstance(default, bool) else default
+        shown = "(none)" if default in ((), None) else f"`{default}`"
         expected[name.upper()] = (shown, info.description)
     assert documented == expected

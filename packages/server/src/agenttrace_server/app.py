@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Application:
         StartError: the store cannot be opened.
 
     """
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
     writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
     graphql = _make_graphql(settings, database, bus)

@@ -14,9 +14,8 @@ from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from agenttrace_server.settings import Settings
+    from agenttrace_server.storage.engine import Database
 
 USAGE_ERROR: Final = 2
 # A batch of 1,000 spans makes some 20,000 objects that live for milliseconds: with Python's
@@ -32,10 +31,11 @@ def serve(
         typer.Option(help="TCP port; 0 takes a free one [SERVER_PORT].", metavar="INTEGER"),
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="The SQLite file, as a URL [DATABASE_URL].")
+        str | None,
+        typer.Option(help="The SQLite file or PostgreSQL database, as a URL [DATABASE_URL]."),
     ] = None,
 ) -> None:
-    """Start the server with the dashboard, on SQLite and on this machine only.
+    """Start the server with the dashboard; by default on SQLite and on this machine only.
 
     Every setting is in docs/settings.md. A flag counts more than the environment, which counts
     more than a file `.env` in the current folder.
@@ -85,23 +85,28 @@ def _run(*, host: str | None, port: str | None, database_url: str | None) -> Non
         actual_port = int(bound.getsockname()[1])
 
         def on_start() -> None:
-            _print_start(settings, actual_port, application.database.path)
+            _print_start(settings, actual_port, application.database)
 
         GracefulServer(application, on_start=on_start).run(sockets=[bound])
 
 
-def _print_start(settings: Settings, port: int, database: Path) -> None:
+def _print_start(settings: Settings, port: int, database: Database) -> None:
     from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
 
     address = f"http://{settings.shown_host}:{port}"
     lines = [
         _paint(f"AgentTrace {__version__}", bold=True),
         f"  Dashboard  {_paint(address, colour='cyan')}",
-        f"  Database   {database}",
+        f"  Database   {database.place}",
         "  Stop       Ctrl+C",
     ]
     if not (STATIC_FOLDER / "index.html").is_file():
         lines.append("  Note       the dashboard is not built yet: run make build")
+    if database.unsafe:
+        lines.append(
+            f"  Warning    the database has {' and '.join(database.unsafe)} off: what is "
+            "acknowledged may be lost"
+        )
     if not settings.is_local:
         lines.append("  Warning    whoever reaches this address can read and write everything")
     typer.echo("\n".join(lines))

@@ -3,6 +3,7 @@
 ServerError
 ├── StartError          the operator: a setting, the port, the data folder; one line, exit 2
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
+├── TooSlowError        the caller: a question that takes longer than an answer may
 ├── TooLargeError       the caller: a body or batch over a limit
 └── OverloadedError     the caller, later: no room or no disk now; try again after `retry_after_s`
 """
@@ -20,6 +21,10 @@ class StartError(ServerError):
 
 class InvalidArgumentError(ServerError):
     """A caller's argument is wrong. The text says which, and what it should be."""
+
+
+class TooSlowError(ServerError):
+    """A question took too long and was ended. The text says how to ask for less."""
 
 
 class TooLargeError(ServerError):

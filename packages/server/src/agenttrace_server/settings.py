@@ -33,6 +33,8 @@ FLAGS: Final = {
 _EXPECTED: Final = {
     "server_port": "a port number from 0 to 65535",
     "environment": "development or production",
+    "database_type": "sqlite or postgresql",
+    "allow_unsafe_durability": "1 or 0",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -44,6 +46,13 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class DatabaseType(StrEnum):
+    """The databases that a store may be in."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 class Settings(BaseSettings):
@@ -59,7 +68,18 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite+aiosqlite:///./data/agenttrace.db",
-        description="Where the store is: a SQLite file. `sqlite:///` means the same. No options.",
+        description="Where the store is: a SQLite file (`sqlite:///` means the same), or a "
+        "database of PostgreSQL 15 or newer: `postgresql+asyncpg://user:password@host/database`. "
+        "No options but PostgreSQL's `sslmode`.",
+    )
+    database_type: DatabaseType | None = Field(
+        default=None,
+        description="Which of them `DATABASE_URL` must name; another one stops the start.",
+    )
+    allow_unsafe_durability: bool = Field(
+        default=False,
+        description="`1` starts in production on a PostgreSQL that may forget what it has "
+        "committed (`fsync`, `full_page_writes` or `synchronous_commit` off).",
     )
     server_host: str = Field(
         default="127.0.0.1", description="The address to listen on. There are no accounts yet."
@@ -121,6 +141,23 @@ class Settings(BaseSettings):
                 "release has no accounts: listen on 127.0.0.1 behind a proxy that has"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_database_type(self) -> Self:
+        # `postgres:` is what other programs call it.
+        named = self.database_url.partition(":")[0].partition("+")[0]
+        named = {"postgres": "postgresql"}.get(named, named)
+        if self.database_type is not None and named != self.database_type:
+            raise ValueError(
+                f"DATABASE_TYPE is {self.database_type.value!r}, and DATABASE_URL names a database "
+                f"of another kind ({named[:20]!r}); change one of them"
+            )
+        return self
+
+    @property
+    def is_strict(self) -> bool:
+        """Tell whether a store that may lose what it acknowledged is refused."""
+        return self.environment is Environment.PRODUCTION and not self.allow_unsafe_durability
 
     @property
     def shown_host(self) -> str:

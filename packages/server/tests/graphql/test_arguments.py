@@ -75,10 +75,58 @@ def test_a_limit_beyond_everything_is_a_limit(
     assert client.ask(RUNS, f=run_filter) == {"runs": {"totalCount": count}}
 
 
-@pytest.mark.parametrize("order", ["START_TIME", "DURATION", "TOKENS"])
+@pytest.mark.parametrize(
+    ("run_filter", "message"),
+    [
+        ({"text": "x" * 513}, "text has 513 characters; at most 512 are looked for"),
+        ({"name": ["x" * 10_000]}, "name has 10000 characters; at most 512 are looked for"),
+        ({"tags": ["a\0"]}, "tags has U+0000 or half of a surrogate pair: no text has"),
+        ({"tags": ["t"] * 101}, "tags has 101 values; at most 100"),
+        ({"spans": [{}] * 9}, "spans has 9 conditions; at most 8 in one filter"),
+        (
+            {"spans": [{"below": {"below": {"below": {}}}}]},
+            "spans: at most 3 conditions within each other by below",
+        ),
+        (
+            {"attributes": [{"key": "k", "value": ["v"], "exists": False}]},
+            "attributes: give value, or exists: false, not both: what is absent has no value",
+        ),
+    ],
+    ids=["text", "name", "nul", "values", "conditions", "nested", "contradiction"],
+)
+def test_a_filter_over_its_limits_is_refused(
+    shared_client: Client, run_filter: dict[str, object], message: str
+) -> None:
+    """What is too much to look for is said, with the limit."""
+    assert _list_messages(shared_client.ask_raw(RUNS, f=run_filter)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("%", 1),
+        ("_", 0),
+        ("%" * 512, 0),
+        ("AGENT", 1),
+        ("İ", 0),
+        ("\u0131", 0),
+        ('" NEAR(', 0),
+        ("a*", 0),
+        ("/", 0),
+        ("\\", 0),
+        ("' OR 1=1--", 0),
+    ],
+)
+def test_hostile_texts_are_only_texts(client: Client, text: str, count: int) -> None:
+    """What means something to SQL, LIKE or a search means nothing in a filter."""
+    client.send([make_run(name="Agent 100%")])
+    assert client.ask(RUNS, f={"text": text}) == {"runs": {"totalCount": count}}
+
+
+@pytest.mark.parametrize("order", ["START_TIME", "DURATION", "TOKENS", "SPANS", "ERRORS", "NAME"])
 def test_a_cursor_beyond_the_store_is_refused(shared_client: Client, order: str) -> None:
     """A number that no list can have given makes it no cursor."""
-    key = json.dumps([order.lower(), "9" * 100, "a"])
+    key = json.dumps([order.lower(), "9" * 100, "a" * 32])
     cursor = base64.urlsafe_b64encode(key.encode()).decode()
     query = f'{{ runs(orderBy: {{field: {order}}}, after: "{cursor}") {{ totalCount }} }}'
     assert _list_messages(shared_client.ask_raw(query)) == [

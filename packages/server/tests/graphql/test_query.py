@@ -395,3 +395,35 @@ def test_span_before_its_run_makes_an_unnamed_run(client: Client) -> None:
         "startTime": "2026-09-21T14:13:20.000000Z",
         "totals": {"spans": 2},
     }
+
+
+def test_runs_are_found_by_the_tree_of_their_spans(client: Client) -> None:
+    """A tool that failed below a call of a model, whatever lies between."""
+    inner = make_span(1, parent_span_id=make_span_id(0))
+    failed: dict[str, Any] = {"span_type": "TOOL_CALL", "status": "ERROR"}
+    client.send([make_run(), make_call(0), inner])
+    client.send([make_span(2, **failed, parent_span_id=make_span_id(1))])
+    client.send([make_run(1), make_call(0, run=1), make_span(1, run=1, **failed)])
+    query = "query($f: RunFilter) { runs(filter: $f) { edges { node { id } } totalCount } }"
+    call = {"type": ["LLM_CALL"]}
+    condition = {"type": ["TOOL_CALL"], "status": ["ERROR"], "below": call}
+    assert client.ask(query, f={"spans": [condition]})["runs"] == {
+        "edges": [{"node": {"id": RUN}}],
+        "totalCount": 1,
+    }
+    assert client.ask(query, f={"spans": [{**condition, "below": None}]})["runs"]["totalCount"] == 2
+
+
+def test_runs_in_the_order_of_spans_and_errors(client: Client) -> None:
+    """Those with most come first, page by page."""
+    for run in range(3):
+        client.send([make_run(run), *(make_span(n, run=run, status="ERROR") for n in range(run))])
+    query = """query($field: RunOrderField!, $after: String) {
+        runs(orderBy: {field: $field}, first: 2, after: $after) {
+            edges { node { totals { spans errors } } } pageInfo { hasNextPage endCursor } } }"""
+    for order in ("SPANS", "ERRORS"):
+        one = client.ask(query, field=order)["runs"]
+        two = client.ask(query, field=order, after=one["pageInfo"]["endCursor"])["runs"]
+        found = [edge["node"]["totals"] for edge in [*one["edges"], *two["edges"]]]
+        assert found == [{"spans": n, "errors": n} for n in (2, 1, 0)]
+        assert (one["pageInfo"]["hasNextPage"], two["pageInfo"]["hasNextPage"]) == (True, False)

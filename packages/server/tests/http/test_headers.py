@@ -39,7 +39,7 @@ def test_only_our_own_names_are_answered_to(
 
 def test_allowed_hosts_are_answered_to(tmp_path: Path) -> None:
     """A name that was configured is one of ours."""
-    with ServerThread(tmp_path, allowed_hosts="trace.example.org") as server:
+    with ServerThread(f"sqlite:///{tmp_path}/x.db", allowed_hosts="trace.example.org") as server:
         for host, status in (("trace.example.org", 200), ("other.example.org", 421)):
             answer = httpx.get(f"{server.url}/healthz", headers={"host": host})
             assert answer.status_code == status
@@ -74,7 +74,7 @@ def test_our_own_page_and_programs_may_send(client: Client) -> None:
 
 def test_an_origin_that_was_configured_may_send_and_read(tmp_path: Path) -> None:
     """CORS answers exactly the origins of the setting."""
-    with ServerThread(tmp_path, cors_origins="https://good.example") as server:
+    with ServerThread(f"sqlite:///{tmp_path}/x.db", cors_origins="https://good.example") as server:
         query = {"query": "{ __typename }"}
         for origin, status in (("https://good.example", 200), ("https://good.example.evil", 403)):
             answer = httpx.post(f"{server.url}/graphql", json=query, headers={"origin": origin})

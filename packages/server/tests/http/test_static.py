@@ -30,7 +30,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(folder))
-    with ServerThread(tmp_path) as server, Client(server.url) as client:
+    with ServerThread(f"sqlite:///{tmp_path}/x.db") as server, Client(server.url) as client:
         yield client
 
 
@@ -132,7 +132,7 @@ def test_without_a_build_the_page_says_what_to_do(
 ) -> None:
     """A checkout that was not built is no riddle."""
     monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(tmp_path / "nothing"))
-    with ServerThread(tmp_path) as server, Client(server.url) as client:
+    with ServerThread(f"sqlite:///{tmp_path}/x.db") as server, Client(server.url) as client:
         answer = client.http.get("/")
     assert answer.status_code == 503
     assert "make build" in answer.text

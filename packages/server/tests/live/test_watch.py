@@ -15,6 +15,7 @@ from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 
 from ..support.client import Client
+from ..support.dialects import ON_SQLITE
 from ..support.lines import check_records, make_run, make_run_id, make_span
 from ..support.process import ServerProcess
 
@@ -50,6 +51,7 @@ def test_a_follower_sees_what_another_process_stores(tmp_path: Path) -> None:
         assert run.next() is None
 
 
+@ON_SQLITE
 async def test_the_number_changes_with_commits_of_others_only(
     database: Database, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -22,10 +22,12 @@ from agenttrace_server.storage.tables import (
     RUN,
     SPAN,
     STORE,
+    USAGE_HOUR,
     metadata,
 )
 
 from ..support.lines import (
+    START_NS,
     Record,
     check_records,
     make_call,
@@ -37,7 +39,8 @@ from ..support.lines import (
     make_span_id,
 )
 
-STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE)
+STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE, USAGE_HOUR)
+HOUR_NS = 3_600_000_000_000
 # How the ranks of older fields are written down may differ; what they say may not.
 _UNORDERED = {"older"}
 
@@ -117,6 +120,7 @@ _SPAN_FIELDS = st.fixed_dictionaries(
         "parent_span_id": st.integers(0, 3).map(make_span_id),
         "replay_key": st.sampled_from(["k", "l"]),
         "outcome": st.sampled_from(["ok", "error"]),
+        "start_ns": st.integers(0, 3).map(lambda hours: START_NS - hours * HOUR_NS),
     },
 )
 _RUN_FIELDS = st.fixed_dictionaries(
@@ -196,10 +200,68 @@ def test_sums_are_those_of_the_merged_spans(
         costs = [Decimal(s["cost_usd"]) for s in counted if s["cost_usd"] is not None]
         assert run["cost_known"] == len(costs)
         assert run["cost_pico"] == (int(sum(costs) * 10**12) if costs else None)
-        for usage in state["model_usage"]:
-            if usage["run_id"] == run["run_id"]:
-                of_model = [span for span in counted if span["model"] == usage["model"]]
-                assert usage["calls"] == len(of_model)
+
+
+@settings(max_examples=80, deadline=None)
+@given(_recordings(), st.randoms(use_true_random=False))
+def test_usage_by_hour_is_that_of_the_merged_spans(
+    recording: list[Record], shuffler: random.Random
+) -> None:
+    """Usage by model and hour equals a fresh count, of each run and all, wherever spans moved."""
+    again = recording + recording
+    shuffler.shuffle(again)
+    state = _final_state(*[[record] for record in again])
+    assert _take(state["model_usage"], "run_id", "model", "hour_ns") == _recount(
+        state["span"], lambda span: (span["run_id"], span["model"] or "", _hour(span))
+    )
+    assert _take(state["usage_hour"], "hour_ns", "model") == _recount(
+        state["span"], lambda span: (_hour(span), span["model"] or "")
+    )
+
+
+def _hour(span: dict[str, Any]) -> int:
+    return int(span["start_ns"]) // HOUR_NS * HOUR_NS
+
+
+def _take(rows: list[dict[str, Any]], *keys: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row.pop(key) for key in keys): row for row in rows}
+
+
+def _recount(
+    spans: list[dict[str, Any]], key_of: Callable[[dict[str, Any]], tuple[Any, ...]]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    parts: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for span in spans:
+        figures = [span[f"{name}_tokens"] for name in ("prompt", "completion", "cached", "total")]
+        is_call = (
+            span["model"] is not None
+            or span["cost_usd"] is not None
+            or span["usage_source"] == "estimated"
+            or span["span_type"] == "LLM_CALL"
+            or any(figure is not None for figure in figures)
+        )
+        if is_call and span["span_type"] != "AGENT":
+            parts.setdefault(key_of(span), []).append(span)
+    return {key: _sum_up(calls) for key, calls in parts.items()}
+
+
+def _sum_up(calls: list[dict[str, Any]]) -> dict[str, Any]:
+    sums: dict[str, Any] = {
+        "calls": len(calls),
+        "errors": sum(call["status"] == "ERROR" for call in calls),
+        "estimated": sum(call["usage_source"] == "estimated" for call in calls),
+    }
+    for call in calls:
+        parts = [n for n in (call["prompt_tokens"], call["completion_tokens"]) if n is not None]
+        if call["total_tokens"] is None and parts:
+            call["total_tokens"] = sum(parts)
+    for name in ("prompt", "completion", "cached", "total"):
+        known = [c[f"{name}_tokens"] for c in calls if c[f"{name}_tokens"] is not None]
+        sums[f"{name}_tokens"], sums[f"{name}_known"] = sum(known), len(known)
+    costs = [Decimal(call["cost_usd"]) for call in calls if call["cost_usd"] is not None]
+    sums["cost_known"] = len(costs)
+    sums["cost_pico"] = int(sum(costs) * 10**12) if costs else None
+    return sums
 
 
 @settings(max_examples=60, deadline=None)

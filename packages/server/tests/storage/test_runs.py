@@ -2,42 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, insert, text
 
 from agenttrace_server.records import Run
+from agenttrace_server.storage import candidates
 from agenttrace_server.storage.append import append_records
-from agenttrace_server.storage.engine import Database
-from agenttrace_server.storage.runs import (
+from agenttrace_server.storage.criteria import (
+    AttributeCondition,
+    NumberRange,
     RunFilter,
-    RunSlice,
-    RunSort,
-    count_runs,
-    list_model_usage,
-    list_runs,
-    read_sort_key,
+    ScoreCondition,
+    SpanCondition,
 )
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.orders import RunSort, read_sort_key
+from agenttrace_server.storage.runs import RunSlice, count_runs, list_model_usage, list_runs
+from agenttrace_server.storage.tables import ANNOTATION
 
-from ..support.lines import START_NS, check_records, make_call, make_run, make_run_id, make_span
+from ..support.lines import (
+    START_NS,
+    check_records,
+    make_call,
+    make_run,
+    make_run_id,
+    make_span,
+    make_span_id,
+)
 
 
 async def _fill(database: Database) -> None:
-    for n in range(12):
-        fields: dict[str, Any] = {"name": f"agent {n % 3}", "start_ns": START_NS + n // 2}
-        if n % 4 == 0:
-            fields["correlation_id"] = f"w_{n}%"
-        if n % 3 == 0:
-            fields["tags"] = ["a", f"t{n}"]
-        if n % 2:
-            fields.update(end_ns=START_NS + 10**9, duration_ns=n * 10**6)
-        status = "COMPLETED" if n % 2 else "STARTED"
-        records = [make_run(n, status=status, rev=1, **fields)]
-        records += [make_call(k, run=n, model=f"m{n % 5}") for k in range(n % 4)]
-        if n == 6:
-            records.append(make_span(9, run=n, status="ERROR"))
-        await database.write(append_records, check_records(records))
+    records = [record for n in range(12) for record in _make_records(n)]
+    await database.write(append_records, check_records(records))
+    await database.write(_annotate)
+    await database.write(_keep_lookups)
+
+
+def _make_records(n: int) -> Iterator[dict[str, Any]]:
+    attributes: dict[str, Any] = {"env": "prod" if n % 2 == 0 else ["test", 1]}
+    fields: dict[str, Any] = {"name": f"agent {n % 3}", "start_ns": START_NS + n // 2}
+    if n < 10:
+        attributes["n"] = n
+    if n % 4 == 0:
+        fields["correlation_id"] = f"w_{n}%"
+    if n % 3 == 0:
+        fields["tags"] = ["a", f"t{n}"]
+    if n % 2:
+        fields.update(end_ns=START_NS + 10**9, duration_ns=n * 10**6)
+    status = "COMPLETED" if n % 2 else "STARTED"
+    yield make_run(n, status=status, rev=1, attributes=attributes, **fields)
+    yield from (make_call(k, run=n, model=f"m{n % 5}") for k in range(n % 4))
+    if n == 6:
+        yield make_span(9, run=n, status="ERROR")
+    if n == 8:
+        failed: dict[str, Any] = {"parent_span_id": make_span_id(0), "status": "ERROR"}
+        yield make_span(0, run=n, span_type="TOOL_CALL")
+        yield make_span(1, run=n, span_type="TOOL_CALL", **failed)
+
+
+def _annotate(connection: Connection) -> None:
+    for n in (2, 3, 4):
+        row = {
+            "annotation_id": f"{n}",
+            "run_id": make_run_id(n),
+            "span_id": "" if n == 2 else make_span_id(0),
+            "name": "quality",
+            "source": "HUMAN",
+            "score": n / 10,
+            "label": "good" if n == 4 else None,
+            "created_ns": 1,
+            "updated_ns": 1,
+        }
+        connection.execute(insert(ANNOTATION), row)
+
+
+def _keep_lookups(connection: Connection) -> None:
+    tags = [{"r": make_run_id(n), "t": tag} for n in range(0, 12, 3) for tag in ("a", f"t{n}")]
+    connection.execute(text("INSERT INTO run_tag VALUES (:r, :t) ON CONFLICT DO NOTHING"), tags)
+    values = [(n, "env", "prod" if n % 2 == 0 else "test") for n in range(12)]
+    values += [(n, "n", str(n)) for n in range(10)]
+    rows = [{"r": make_run_id(n), "k": key, "v": value} for n, key, value in values]
+    query = "INSERT INTO run_attribute VALUES (:r, :k, :v) ON CONFLICT DO NOTHING"
+    connection.execute(text(query), rows)
 
 
 async def _list(database: Database, run_filter: RunFilter) -> list[int]:
@@ -47,6 +97,7 @@ async def _list(database: Database, run_filter: RunFilter) -> list[int]:
     return [int(run.run_id, 16) - 1 for run in page.items]
 
 
+@pytest.mark.parametrize("few", [True, False], ids=["few", "many"])
 @pytest.mark.parametrize(
     ("run_filter", "expected"),
     [
@@ -61,19 +112,47 @@ async def _list(database: Database, run_filter: RunFilter) -> list[int]:
         (RunFilter(text="_8%"), [8]),
         (RunFilter(text=make_run_id(10)[-3:]), [10]),
         (RunFilter(text="' OR 1=1 --"), []),
-        (RunFilter(has_error=True), [6]),
-        (RunFilter(has_error=False, statuses=("STARTED",)), [0, 2, 4, 8, 10]),
-        (RunFilter(min_cost_pico=2_400_000_000), [2, 3, 6, 7, 10, 11]),
-        (RunFilter(max_cost_pico=2_400_000_000), [1, 2, 5, 6, 9, 10]),
-        (RunFilter(min_duration_ns=5 * 10**6, max_duration_ns=9 * 10**6), [5, 7, 9]),
+        (RunFilter(has_error=True), [6, 8]),
+        (RunFilter(has_error=False, statuses=("STARTED",)), [0, 2, 4, 10]),
+        (RunFilter(cost_pico=NumberRange(low=2_400_000_000)), [2, 3, 6, 7, 10, 11]),
+        (RunFilter(cost_pico=NumberRange(high=2_400_000_000)), [1, 2, 5, 6, 9, 10]),
+        (RunFilter(cost_pico=NumberRange(low=-5, high=-1)), []),
+        (RunFilter(duration_ns=NumberRange(5 * 10**6, 9 * 10**6)), [5, 7, 9]),
+        (RunFilter(duration_ns=NumberRange(high=-1)), []),
+        (RunFilter(total_tokens=NumberRange(low=16)), [2, 3, 6, 7, 10, 11]),
+        (RunFilter(total_tokens=NumberRange(high=15)), [1, 5, 9]),
+        (RunFilter(types=("LLM_CALL",)), [1, 2, 3, 5, 6, 7, 9, 10, 11]),
+        (RunFilter(types=("CUSTOM", "TOOL_CALL")), [6, 8]),
+        (RunFilter(types=()), []),
+        (RunFilter(attributes=(AttributeCondition("env", ("prod",)),)), [0, 2, 4, 6, 8, 10]),
+        (RunFilter(attributes=(AttributeCondition("n", ("3", "4")),)), [3, 4]),
+        (RunFilter(attributes=(AttributeCondition("n", exists=False),)), [10, 11]),
+        (
+            RunFilter(attributes=(AttributeCondition("env"), AttributeCondition("n", ("4",)))),
+            [4],
+        ),
+        (RunFilter(scores=(ScoreCondition("quality"),)), [2, 3, 4]),
+        (RunFilter(scores=(ScoreCondition("quality", low=0.3, high=0.4),)), [3, 4]),
+        (RunFilter(scores=(ScoreCondition("quality", labels=("good",)),)), [4]),
+        (RunFilter(spans=(SpanCondition(names=("step 2",)),)), [3, 7, 11]),
+        (RunFilter(spans=(SpanCondition(has_error=True, below=SpanCondition()),)), [8]),
+        (RunFilter(tags=("t3", "t9"), statuses=("COMPLETED",), text="agent"), [3, 9]),
         (RunFilter(started_from_ns=START_NS + 2, started_before_ns=START_NS + 4), [4, 5, 6, 7]),
     ],
     ids=str,
 )
 async def test_a_filter_lets_in_what_it_says(
-    database: Database, run_filter: RunFilter, expected: list[int]
+    database: Database,
+    run_filter: RunFilter,
+    expected: list[int],
+    few: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each criterion alone, with the hostile texts that LIKE and SQL might trip over."""
+    """Each criterion alone, with the hostile texts that LIKE and SQL might trip over.
+
+    Whether the runs are few and looked up, or many and gone along.
+    """
+    monkeypatch.setattr(candidates, "MAX_CANDIDATES", 100 if few else -1)
     await _fill(database)
     assert await _list(database, run_filter) == expected
 
@@ -111,9 +190,8 @@ async def test_pages_in_either_direction_make_the_whole_list(
     assert backward == runs
 
 
-def _comparable(run: Run, sort: RunSort) -> tuple[Any, str]:
-    value, run_id = read_sort_key(run, sort)
-    return (-1 if value is None else value), run_id
+def _comparable(run: Run, sort: RunSort) -> tuple[Any, ...]:
+    return tuple(-1 if value is None else value for value in read_sort_key(run, sort))
 
 
 async def test_a_model_that_is_taken_back_is_gone(database: Database) -> None:

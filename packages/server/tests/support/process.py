@@ -15,13 +15,20 @@ STOP_TIMEOUT_S = 30
 
 
 class ServerProcess:
-    """A running `agenttrace-server serve`."""
+    """A running `agenttrace-server serve`, over a file in the folder or another database."""
 
-    def __init__(self, folder: Path, *flags: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        database_url: str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.database = folder / "agenttrace.db"
+        url = database_url or f"sqlite:///{self.database}"
         command = [sys.executable, "-c", "from agenttrace_server.cli import main; main()", "serve"]
         self.process = subprocess.Popen(
-            [*command, "--port", "0", "--database-url", f"sqlite:///{self.database}", *flags],
+            [*command, "--port", "0", "--database-url", url, *flags],
             cwd=folder,
             env={**os.environ, **(env or {})},
             stdout=subprocess.PIPE,

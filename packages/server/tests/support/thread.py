@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,8 +17,8 @@ TIMEOUT_S = 30
 class ServerThread:
     """A running application; `app` is what it is made of."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        chosen = read_settings(database_url=f"sqlite:///{folder / 'agenttrace.db'}", **settings)
+    def __init__(self, database_url: str, **settings: Any) -> None:
+        chosen = read_settings(database_url=database_url, **settings)
         self.app: Application = create_app(chosen)
         self._socket = bind_socket("127.0.0.1", 0)
         self._started = threading.Event()

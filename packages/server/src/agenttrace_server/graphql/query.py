@@ -9,12 +9,11 @@ from agenttrace.wire import WIRE_VERSION
 from agenttrace_server import __version__
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
 from agenttrace_server.graphql.types.lists import (
     PageArguments,
-    RunFilterInput,
     RunOrder,
     list_runs,
-    read_filter,
     read_slice,
 )
 from agenttrace_server.graphql.types.node import Node

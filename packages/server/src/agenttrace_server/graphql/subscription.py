@@ -10,7 +10,7 @@ import strawberry
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import stream
 from agenttrace_server.graphql.types.batches import RunChangeBatch, RunEventBatch
-from agenttrace_server.graphql.types.lists import RunFilterInput, read_filter
+from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
 
 
 @strawberry.type(description="What can be followed.")

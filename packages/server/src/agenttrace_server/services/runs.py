@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.storage import events, payloads, positions, runs, spans
-from agenttrace_server.storage.runs import RunFilter, RunSlice, RunSort, read_sort_key
+from agenttrace_server.storage.criteria import (
+    AttributeCondition,
+    NumberRange,
+    RunFilter,
+    ScoreCondition,
+    SpanCondition,
+)
+from agenttrace_server.storage.orders import RunSort, SortKey, read_sort_key
+from agenttrace_server.storage.runs import RunSlice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PAGE",
+    "AttributeCondition",
+    "NumberRange",
     "RunFilter",
     "RunService",
     "RunSlice",
     "RunSort",
+    "ScoreCondition",
+    "SortKey",
+    "SpanCondition",
     "SpanKey",
     "check_count",
     "read_sort_key",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.sqlite import Insert, dialect, insert
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.positions import move_end, read_end
-from agenttrace_server.storage.rollups import MODEL_SUMS, RUN_SUMS, apply_sums
+from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
+from agenttrace_server.storage.rows import insert_rows, upsert_rows
 from agenttrace_server.storage.snapshots import (
     dump_run_row,
     dump_span_row,
@@ -28,12 +30,16 @@ from agenttrace_server.storage.tables import (
     RUN,
     RUN_OWNER,
     SPAN,
+    USAGE_HOUR,
 )
+from agenttrace_server.storage.usage_rows import list_hour_rows, list_model_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Select, Table
+    from sqlalchemy import Select
+
+_Write: TypeAlias = Callable[[Connection, Table, Sequence[tuple[Any, ...]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
     # A run that is new has no spans: its keys need no look.
     keys = [key for key in span_keys if key[0] in known]
     for row in _read_spans(connection, keys):
-        batch.spans[row["run_id"], row["span_id"]].state = load_span_state(row)
+        span = batch.spans[row["run_id"], row["span_id"]]
+        span.state, span.stored = load_span_state(row), True
     missing = [key for key in keys if not batch.spans[key].state.fields]
     for run_id, span_id, seq in _read_waiting_events(connection, missing):
         batch.spans[run_id, span_id].waiting.append(seq)
@@ -88,20 +95,32 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
 
 def _write_batch(connection: Connection, batch: Batch) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
-    _upsert_many(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
+    _write_spans(connection, [item for item in spans if not item[1].stored], insert_rows)
+    _write_spans(connection, [item for item in spans if item[1].stored], upsert_rows)
     _upsert(connection, RUN, [_dump_run(run_id, work) for run_id, work in runs])
-    payloads = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
-    for run_id, work in runs:
-        payloads.extend(list_new_payloads(run_id, RUN_OWNER, work.state))
-    _upsert_many(connection, PAYLOAD, payloads)
-    _upsert_many(connection, EVENT, list(batch.new_events.values()))
-    _upsert(connection, MODEL_USAGE, list(_dump_models(connection, runs)))
+    payloads = [
+        row for run_id, work in runs for row in list_new_payloads(run_id, RUN_OWNER, work.state)
+    ]
+    upsert_rows(connection, PAYLOAD, payloads)
+    insert_rows(connection, EVENT, list(batch.new_events.values()))
+    differences = {run_id: work.difference for run_id, work in runs}
+    _upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
+    _upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
-        connection.exec_driver_sql(_INSERT_CHANGE, rows)
+        insert_rows(connection, CHANGE, rows)
         move_end(connection, end + len(rows))
+
+
+def _write_spans(
+    connection: Connection, spans: Sequence[tuple[SpanKey, SpanWork]], write: _Write
+) -> None:
+    """Write the rows of spans, and their texts: what a new span has is new, too."""
+    write(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
+    texts = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
+    write(connection, PAYLOAD, texts)
 
 
 def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
@@ -109,52 +128,14 @@ def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
     return {**row, **apply_sums(work.row, work.difference.run, RUN_SUMS)}
 
 
-def _dump_models(
-    connection: Connection, runs: Iterable[tuple[str, RunWork]]
-) -> Iterator[dict[str, Any]]:
-    deltas = {
-        (run_id, model): sums
-        for run_id, work in runs
-        for model, sums in work.difference.models.items()
-        if any(sums.values())
-    }
-    if not deltas:
+def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if not rows:
         return
-    query = select_by_keys(MODEL_USAGE, list(deltas), "run_id", "model")
-    stored = {(row["run_id"], row["model"]): row for row in _read_rows(connection, query)}
-    for (run_id, model), delta in deltas.items():
-        sums = apply_sums(stored.get((run_id, model)), delta, MODEL_SUMS)
-        yield {"run_id": run_id, "model": model, **sums}
-
-
-def _make_upsert(table: Table) -> Insert:
-    statement = insert(table)
+    is_postgresql = connection.dialect.name == "postgresql"
+    statement = postgresql.insert(table) if is_postgresql else sqlite.insert(table)
     keys = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
-
-
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(_make_upsert(table), rows)
-
-
-# Rows by the thousand go to the driver as they are, in the order of the table's columns: turning
-# each into a dictionary for SQLAlchemy and back costs as much as storing it.
-_UPSERTS: Final = {
-    table.name: str(_make_upsert(table).compile(dialect=dialect()))
-    for table in (SPAN, PAYLOAD, EVENT)
-}
-_INSERT_CHANGE: Final = str(
-    insert(CHANGE)
-    .values({column.name: bindparam(column.name) for column in CHANGE.c})
-    .compile(dialect=dialect())
-)
-
-
-def _upsert_many(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    if rows:
-        connection.exec_driver_sql(_UPSERTS[table.name], rows)
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
 
 def _read_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

@@ -41,6 +41,8 @@ class SpanWork:
     """A span that this batch touches."""
 
     state: State = field(default_factory=State)
+    stored: bool = False
+    """Whether the store has a row of it."""
     changed: bool = False
     waiting: list[int] = field(default_factory=list)
     """The `seq` of events that came before their span, oldest first."""
@@ -85,10 +87,11 @@ class Batch:
         is_new = not span.state.fields
         ended_before = _has_ended(span.state)
         before = span.state.copy()
+        self._see_start(self.runs[record.run_id], record.start_ns)
         if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
             return
         span.changed = True
-        run = self._touch_run(record.run_id, record.start_ns)
+        run = self._touch_run(record.run_id)
         run.difference.add(before, sign=-1)
         run.difference.add(span.state, sign=1)
         if is_new:
@@ -105,7 +108,7 @@ class Batch:
         if key in self.stored_events or key in self.new_events:
             return
         self.new_events[key] = _dump_event(record)
-        self._touch_run(record.run_id, record.t_ns)
+        self._see_start(self._touch_run(record.run_id), record.t_ns)
         if record.span_id is None:
             self._log(ChangeKind.EVENT, record.run_id, event_seq=record.seq)
             return
@@ -115,13 +118,17 @@ class Batch:
         else:
             span.waiting.append(record.seq)
 
-    def _touch_run(self, run_id: str, at_ns: int) -> RunWork:
+    def _touch_run(self, run_id: str) -> RunWork:
         run = self.runs[run_id]
         run.changed = True
-        if run.earliest_ns is None or at_ns < run.earliest_ns:
-            run.earliest_ns = at_ns
         self._announce(run_id, run)
         return run
+
+    def _see_start(self, run: RunWork, at_ns: int) -> None:
+        """Move the start of a run whose own record has not come, whatever else a record says."""
+        if run.earliest_ns is None or at_ns < run.earliest_ns:
+            run.earliest_ns = at_ns
+            run.changed = run.changed or not run.state.fields
 
     def _announce(self, run_id: str, run: RunWork) -> None:
         if not run.announced:

@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, and_, case, func, select, true
 
 from agenttrace_server.records import Change, ChangedRun, ChangedRuns, ChangeKind, RunChanges
+from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
 from agenttrace_server.storage.events import read_events
 from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG, read_end
-from agenttrace_server.storage.runs import (
-    RunFilter,
-    list_fixed_conditions,
-    list_state_conditions,
-    make_run,
-    read_runs,
-)
+from agenttrace_server.storage.runs import make_run, read_runs
 from agenttrace_server.storage.spans import read_spans
 from agenttrace_server.storage.tables import CHANGE, DELETED_RUN, EVENT, PAYLOAD, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from agenttrace_server.storage.criteria import RunFilter
 
 # Bytes of the texts that a follower may ask for with a change: of the event, or of the span.
 _SIZE: Final = func.coalesce(

@@ -1,266 +1,238 @@
 """The database: one writing connection, and a few that only read.
 
-SQLite has one writer at a time whatever one does. Giving that writer one connection makes the
-queue in front of it visible (see `storage.writer`) and keeps "database is locked" away from
-clients. Reads see the last commit (WAL) and never wait for the writer. Each side has an event loop
-on a thread of its own, so that building rows and merging snapshots never holds up the requests.
+Each side has an event loop on a thread of its own (`storage.side`), so that building rows and
+merging snapshots never holds up the requests. What differs between SQLite and PostgreSQL is in
+`storage.sqlite` and `storage.postgres`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+import logging
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from agenttrace_server.errors import StartError
-from agenttrace_server.storage.schema import prepare_schema, read_database_id, refuse_foreign
+from agenttrace_server.errors import OverloadedError, StartError, TooSlowError
+from agenttrace_server.storage.faults import (
+    describe_fault,
+    is_conflict,
+    is_lost,
+    is_too_slow,
+    is_unavailable,
+)
+from agenttrace_server.storage.positions import read_end
+from agenttrace_server.storage.postgres import PostgresBackend
+from agenttrace_server.storage.schema import prepare_schema, read_database_id
+from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, Side
+from agenttrace_server.storage.sqlite import SqliteBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from concurrent.futures import Future
+
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-READERS: Final = 4
-BUSY_TIMEOUT_MS: Final = 5_000
-JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
-CACHE_KIB: Final = 16 * 1024
-STATEMENT_CACHE: Final = 256
+MAX_TRIES: Final = 3
+"""So often a transaction is begun that broke for no fault of its own."""
+
+_log = logging.getLogger(__name__)
 
 
-class Side:
-    """An engine, and the thread whose event loop its connections belong to."""
+class Backend(Protocol):
+    """What a database of one kind is and how it is used."""
 
-    def __init__(self, engine: AsyncEngine, *, name: str) -> None:
-        self.engine = engine
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
-        self._thread.start()
+    place: str
+    """Where it is, as an operator may see it: without a password."""
+    last_statement: str | None
+    """To run on the writing connection before it is closed."""
+    version_statement: str | None
+    """Asks the writing connection for a number that changes with the commits of others."""
 
-    def submit(
-        self, call: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[R]:
-        """Run `call(connection, …)` in a transaction; the result comes once it is committed."""
+    def make_writer(self) -> AsyncEngine:
+        """Return the engine for the one connection that writes."""
+        ...
 
-        async def run() -> R:
-            async with self.engine.begin() as connection:
-                return await connection.run_sync(call, *args, **kwargs)
+    def make_reader(self) -> AsyncEngine:
+        """Return the engine for the connections that read."""
+        ...
 
-        return self._start(run())
+    def take_turn(self, connection: Connection) -> None:
+        """Make the transaction the only one that writes, until it ends."""
+        ...
 
-    def submit_plain(self, statement: str) -> Future[int]:
-        """Run one statement outside a transaction; the result is its first number."""
-        return self._start(self._execute_plain(statement))
+    def check(self, connection: Connection, *, strict: bool) -> list[str]:
+        """Return the server's settings that make a commit unsafe; if `strict`, refuse them."""
+        ...
 
-    def close(self, *, last_statement: str | None = None) -> None:
-        """Wait for what is under way, run a last statement outside a transaction, and end."""
-
-        async def finish() -> None:
-            running = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.gather(*running, return_exceptions=True)
-            if last_statement is not None:
-                await self._execute_plain(last_statement)
-            await self.engine.dispose()
-
-        try:
-            self._start(finish()).result()
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-
-    async def _execute_plain(self, statement: str) -> int:
-        async with self.engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            assert raw.driver_connection is not None
-            async with raw.driver_connection.execute(statement) as cursor:
-                return int((await cursor.fetchone())[0])
-
-    def _start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def describe(self, error: Exception) -> str:
+        """Return why the database cannot be used, and what to do, in one line."""
+        ...
 
 
 class Database:
     """An open store. Make it with `open_database`, end it with `close`."""
 
-    def __init__(self, path: Path, url: URL) -> None:
-        self.path = path
-        writer = _make_engine(url, begin="BEGIN IMMEDIATE", connections=1)
-        reader = _make_engine(url, begin="BEGIN", connections=READERS, query_only=True)
-        self._writer = Side(writer, name="agenttrace-write")
-        self._reader = Side(reader, name="agenttrace-read")
+    def __init__(self, backend: Backend) -> None:
+        self.place = backend.place
+        """Where it is, as an operator may see it."""
+        self.unsafe: list[str] = []
+        """The server's settings by which an acknowledged record may be lost."""
         self.database_id = ""
+        self._backend = backend
+        self._writer = Side(backend.make_writer(), name="agenttrace-write")
+        self._reader = Side(backend.make_reader(), name="agenttrace-read")
 
     async def read(
         self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Return `query(connection, …)`, which sees one snapshot and cannot write."""
-        return await _wait(self._reader.submit(query, *args, **kwargs))
+        """Return `query(connection, …)`, which sees one snapshot and cannot write.
+
+        The database stops its work when the caller is cancelled.
+
+        Raises:
+            TooSlowError: it took longer than 10 s.
+            OverloadedError: the database cannot be had now.
+
+        """
+
+        def ask(connection: Connection) -> R:
+            return query(connection, *args, **kwargs)
+
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                return await asyncio.wrap_future(self._reader.ask(ask, timeout_s=READ_TIMEOUT_S))
+            except Exception as error:
+                if not tries_left or not is_lost(error):
+                    _raise_known(error, "read")
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def write(
         self, change: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Return `change(connection, …)` once its transaction is on disk."""
-        return await _wait(self._writer.submit(change, *args, **kwargs))
+        """Return `change(connection, …)` once its transaction is on disk.
+
+        What another transaction undid, or a connection that broke before the commit, is tried
+        again: `change` is called anew.
+
+        Raises:
+            OverloadedError: the database cannot be had now.
+
+        """
+        reached_commit = False
+
+        def run(connection: Connection) -> R:
+            nonlocal reached_commit
+            self._backend.take_turn(connection)
+            result = change(connection, *args, **kwargs)
+            reached_commit = True
+            return result
+
+        for tries_left in reversed(range(MAX_TRIES)):
+            reached_commit = False
+            try:
+                return await _wait(self._writer.submit(run))
+            except Exception as error:
+                is_undone = is_conflict(error) or (is_lost(error) and not reached_commit)
+                if not tries_left or not is_undone:
+                    _raise_known(error, "written")
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def read_foreign_version(self) -> int:
-        """Return a number that changes when another process has committed, and only then.
+        """Return a number that changes when another process has committed.
+
+        On SQLite it changes only then.
 
         Raises:
             SQLAlchemyError: the store cannot be read.
+            OverloadedError: the same, for now.
 
         """
-        # SQLite counts for each connection what the others commit. Asked on the connection that
-        # writes, this process's own commits do not count.
-        return await _wait(self._writer.submit_plain("PRAGMA data_version"))
+        if self._backend.version_statement is None:
+            return await self.read(read_end)
+        return await _wait(self._writer.submit_plain(self._backend.version_statement))
 
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
         try:
             await self.read(read_database_id)
+        except (OverloadedError, TooSlowError) as error:
+            return str(error)
         except SQLAlchemyError as error:
             return f"the store cannot be read ({type(error).__name__})"
         return None
 
-    def prepare(self) -> None:
-        """Make or migrate the schema; other processes that start meanwhile wait for it."""
-        self._writer.submit(prepare_schema).result()
+    def prepare(self, *, strict: bool) -> None:
+        """Look at the server, make or migrate the schema; others that start meanwhile wait."""
+
+        def run(connection: Connection) -> None:
+            self.unsafe = self._backend.check(connection, strict=strict)
+            prepare_schema(connection)
+
+        self._writer.submit(run).result()
         self.database_id = self._reader.submit(read_database_id).result()
 
     def close(self) -> None:
-        """Wait for running work, fold the journal into the file, close every connection."""
+        """Wait for running work, leave the files tidy, close every connection."""
         self._reader.close()
-        self._writer.close(last_statement="PRAGMA wal_checkpoint(TRUNCATE)")
+        self._writer.close(last_statement=self._backend.last_statement)
 
     def abandon(self) -> None:
-        """Close every connection and leave the file as it is."""
+        """Close every connection and leave the files as they are."""
         self._reader.close()
         self._writer.close()
 
 
 async def _wait(work: Future[R]) -> R:
-    # Shielded: a client that goes away must not cut a statement short in the middle.
+    # Shielded: a client that goes away must not cut a commit short in the middle.
     return await asyncio.shield(asyncio.wrap_future(work))
 
 
-def open_database(database_url: str) -> Database:
+def _raise_known(error: Exception, done: str) -> None:
+    """Raise what a caller can tell its client; return for an error that nobody expected."""
+    if done == "read" and is_too_slow(error):
+        raise TooSlowError(TOO_SLOW) from error
+    if is_unavailable(error) or is_too_slow(error):
+        raise OverloadedError(f"the store could not be {done} ({describe_fault(error)})") from error
+
+
+def open_database(database_url: str, *, strict: bool = False) -> Database:
     """Open the store, making or migrating it where needed.
 
+    `strict` refuses a server whose settings make a commit unsafe; else they are in `unsafe`.
+
     Raises:
-        StartError: the URL is not one of SQLite, the folder or file cannot be written, the file
-            is no database of this program, or a newer release wrote it.
+        StartError: the URL is wrong, the folder, file or server cannot be used, what is there is
+            no database of this program, or a newer release wrote it.
 
     """
-    path = parse_sqlite_path(database_url)
-    _make_folder(path)
-    database = Database(path, URL.create("sqlite+aiosqlite", database=str(path)))
+    backend = _choose_backend(database_url)
+    database = Database(backend)
     try:
-        database.prepare()
+        database.prepare(strict=strict)
     except BaseException as error:
         database.abandon()
-        if isinstance(error, DBAPIError):
-            raise StartError(_describe(error, path)) from error
+        if isinstance(error, DBAPIError | OSError):
+            raise StartError(backend.describe(error)) from error
         raise
     return database
 
 
-def _describe(error: DBAPIError, path: Path) -> str:
-    # The low byte is the kind of error; the others say more about it.
-    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return (
-            f"DATABASE_URL: {path} is damaged or no SQLite database ({error.orig}). It is left "
-            "as it is: move it away, or put a backup in its place"
-        )
-    return (
-        f"DATABASE_URL: cannot use {path} as the database: {error.orig}. "
-        "Choose a path that you may write, with --database-url or DATABASE_URL."
-    )
-
-
-def parse_sqlite_path(database_url: str) -> Path:
-    """Return the file that a SQLite URL names.
-
-    Raises:
-        StartError: it is no URL, not SQLite's, has no file, or has more than a file: options, a
-            host, another driver.
-
-    """
+def _choose_backend(database_url: str) -> Backend:
     try:
         url = make_url(database_url)
     except ArgumentError as error:
         raise StartError(
-            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db"
+            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db or "
+            "postgresql+asyncpg://user:password@host/database"
         ) from error
-    if url.get_backend_name() == "postgresql":
-        raise StartError(
-            "DATABASE_URL names PostgreSQL, which comes in a later release; "
-            "use sqlite+aiosqlite:///path/to/file.db"
-        )
-    # Whatever else a URL can carry (options, a host, a user) would be dropped in silence.
-    path = url.database or ""
-    if (
-        url.drivername not in ("sqlite", "sqlite+aiosqlite")
-        or url != URL.create(url.drivername, database=path)
-        or path in ("", ":memory:")
-        or path.startswith("file:")
-    ):
-        shown = url.set(query={}).render_as_string(hide_password=True)
-        raise StartError(
-            f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
-            "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
-            "(a file: what is acknowledged is on disk)"
-        )
-    return Path(path).absolute()
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(
-            f"DATABASE_URL: cannot make the folder {path.parent}: {error.strerror}. "
-            "Choose a path that you may write, with --database-url or DATABASE_URL."
-        ) from error
-
-
-def _make_engine(
-    url: URL, *, begin: str, connections: int, query_only: bool = False
-) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        connect_args={"cached_statements": STATEMENT_CACHE},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_up(raw: Any, _record: object) -> None:
-        raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
-        cursor = raw.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        refuse_foreign(cursor)  # before the file's mode is changed
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
-        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        cursor.execute("PRAGMA temp_store=MEMORY")
-        if query_only:
-            cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+    if url.drivername.partition("+")[0] in ("postgres", "postgresql"):
+        return PostgresBackend(url)
+    return SqliteBackend(url)

@@ -1,7 +1,8 @@
 """What a span adds to its run: sums that are kept, and corrected by difference.
 
 Each figure is a pair: the sum, and how many spans know it. AGENT spans add no tokens and no cost,
-since what they report is by convention the sum of the calls within them.
+since what they report is by convention the sum of the calls within them. Any other span counts as
+a call when it names a model, is an LLM_CALL, or has tokens or a cost.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ RUN_SUMS: Final = [
 ]
 MODEL_SUMS: Final = [
     "calls",
+    "errors",
     "prompt_tokens",
     "prompt_known",
     "completion_tokens",
     "completion_known",
+    "cached_tokens",
+    "cached_known",
     "total_tokens",
     "total_known",
     "estimated",
@@ -58,15 +62,19 @@ _COUNTS: Final = {
     "AGENT": "agents",
 }
 
+HOUR_NS: Final = 3_600_000_000_000
+
 Sums: TypeAlias = dict[str, int]
+ModelHour: TypeAlias = tuple[str, int]
+"""A model (empty: the call names none), and the start of an hour in ns since the Unix epoch."""
 
 
 @dataclass(slots=True)
 class Difference:
-    """What a batch changes in the sums of one run, in all and by model."""
+    """What a batch changes in the sums of one run, in all, and by model and hour of the start."""
 
     run: Sums = field(default_factory=lambda: dict.fromkeys(RUN_SUMS, 0))
-    models: dict[str, Sums] = field(default_factory=dict)
+    models: dict[ModelHour, Sums] = field(default_factory=dict)
 
     def add(self, span: State, *, sign: int) -> None:
         """Add what a span in this state adds to its run, or (with -1) take it back."""
@@ -77,18 +85,23 @@ class Difference:
         run["spans"] += sign
         if span_type in _COUNTS:
             run[_COUNTS[span_type]] += sign
-        if fields["status"] == "ERROR":
+        failed = fields["status"] == "ERROR"
+        if failed:
             run["errors"] += sign
         if span_type == "AGENT":
             return
         figures = _count_figures(fields)
         _add(run, figures, sign=sign)
-        model = fields.get("model")
-        if model:
-            if model not in self.models:
-                self.models[model] = dict.fromkeys(MODEL_SUMS, 0)
-            self.models[model]["calls"] += sign
-            _add(self.models[model], figures, sign=sign)
+        model = fields.get("model", "")
+        if not (model or figures or span_type == "LLM_CALL"):
+            return
+        key = (model, fields["start_ns"] // HOUR_NS * HOUR_NS)
+        sums = self.models.get(key)
+        if sums is None:
+            sums = self.models[key] = dict.fromkeys(MODEL_SUMS, 0)
+        sums["calls"] += sign
+        sums["errors"] += sign * failed
+        _add(sums, figures, sign=sign)
 
 
 def apply_sums(stored: Mapping[str, Any] | None, delta: Sums, names: list[str]) -> dict[str, Any]:
@@ -135,5 +148,4 @@ def _count_usage(usage: Any, figures: Sums) -> None:
 
 def _add(sums: Sums, part: Sums, *, sign: int) -> None:
     for name, amount in part.items():
-        if name in sums:  # a model's sums have no cached tokens
-            sums[name] += sign * amount
+        sums[name] += sign * amount

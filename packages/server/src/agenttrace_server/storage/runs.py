@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, select
 
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
+from agenttrace_server.storage.candidates import find_candidates
+from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
 from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.orders import (
+    SORT_COLUMNS,
+    compare_key,
+    hide_indexes,
+    list_ordering_columns,
+)
 from agenttrace_server.storage.positions import END_OF_LOG
+from agenttrace_server.storage.rollups import MODEL_SUMS, Sums
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.sql import ColumnElement
-
-
-class RunSort(StrEnum):
-    """What a list of runs is ordered by. Unknown figures sort lowest; ties by run id."""
-
-    START_TIME = "start_time"
-    DURATION = "duration"
-    COST = "cost"
-    TOKENS = "tokens"
-    NAME = "name"
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs to list: every criterion that is given must hold; a list means any of it."""
-
-    statuses: tuple[str, ...] | None = None
-    names: tuple[str, ...] | None = None
-    correlation_ids: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
-    models: tuple[str, ...] | None = None
-    text: str | None = None
-    has_error: bool | None = None
-    min_cost_pico: int | None = None
-    max_cost_pico: int | None = None
-    min_duration_ns: int | None = None
-    max_duration_ns: int | None = None
-    started_from_ns: int | None = None
-    started_before_ns: int | None = None
+    from agenttrace_server.storage.criteria import RunFilter
+    from agenttrace_server.storage.orders import RunSort, SortKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +37,12 @@ class RunSlice:
     descending: bool
     count: int
     backward: bool = False
-    after: tuple[Any, str] | None = None
-    before: tuple[Any, str] | None = None
+    after: SortKey | None = None
+    before: SortKey | None = None
 
 
-_SORT_COLUMNS: Final[dict[RunSort, ColumnElement[Any]]] = {
-    RunSort.START_TIME: RUN.c.start_ns,
-    RunSort.DURATION: func.coalesce(RUN.c.duration_ns, -1),
-    RunSort.COST: RUN.c.cost_pico,
-    RunSort.TOKENS: RUN.c.total_tokens,
-    RunSort.NAME: RUN.c.name,
-}
-
-
-def read_sort_key(run: Run, sort: RunSort) -> tuple[Any, str]:
-    """Return the key of a run in a list of this order: what `RunSlice.after` takes."""
-    values = {
-        RunSort.START_TIME: run.start_ns,
-        RunSort.DURATION: -1 if run.duration_ns is None else run.duration_ns,
-        RunSort.COST: run.totals.cost_pico,
-        RunSort.TOKENS: run.totals.total_tokens or 0,
-        RunSort.NAME: run.name,
-    }
-    return values[sort], run.run_id
+MAX_COUNT: Final = 10_000
+"""Counting goes through all that match: beyond this it is not worth its time."""
 
 
 def read_runs(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]:
@@ -90,16 +53,7 @@ def read_runs(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]:
 
 def list_runs(connection: Connection, run_filter: RunFilter, part: RunSlice) -> Page[Run]:
     """Return a page of the runs that match, in order."""
-    sort = _SORT_COLUMNS[part.sort]
-    key = tuple_(sort, RUN.c.run_id)
-    downward = part.descending != part.backward
-    query = select_matching(run_filter)
-    if part.after is not None:
-        query = query.where(_compare(key, part.after, smaller=part.descending))
-    if part.before is not None:
-        query = query.where(_compare(key, part.before, smaller=not part.descending))
-    order = (sort.desc(), RUN.c.run_id.desc()) if downward else (sort.asc(), RUN.c.run_id.asc())
-    rows = connection.execute(query.order_by(*order).limit(part.count + 1)).all()
+    rows = connection.execute(select_part(connection, run_filter, part)).all()
     runs = [make_run(row) for row in rows[: part.count]]
     more = len(rows) > part.count
     if part.backward:
@@ -107,62 +61,56 @@ def list_runs(connection: Connection, run_filter: RunFilter, part: RunSlice) -> 
     return Page(tuple(runs), more, part.after is not None)
 
 
+def select_part(connection: Connection, run_filter: RunFilter, part: RunSlice) -> Select[Any]:
+    """Select the rows of a page and one more, first to last as it is gone through."""
+    conditions = [*list_fixed_conditions(run_filter), *list_state_conditions(run_filter)]
+    candidates = find_candidates(connection, run_filter)
+    if candidates is None:
+        query = select(RUN)
+        along = list_ordering_columns(run_filter, part.sort)
+        query = query.where(*hide_indexes(conditions, but=along))
+    else:
+        query = select_by_ids(RUN, candidates, "run_id").where(*hide_indexes(conditions))
+    if part.after is not None:
+        query = query.where(compare_key(part.sort, part.after, smaller=part.descending))
+    if part.before is not None:
+        query = query.where(compare_key(part.sort, part.before, smaller=not part.descending))
+    columns = SORT_COLUMNS[part.sort]
+    downward = part.descending != part.backward
+    query = query.add_columns(END_OF_LOG.label("position"))
+    order = [column.desc() if downward else column.asc() for column in columns]
+    return query.order_by(*order).limit(part.count + 1)
+
+
 def count_runs(connection: Connection, run_filter: RunFilter) -> int:
-    """Return how many runs match."""
-    query = select(func.count()).select_from(RUN)
-    conditions = (*list_fixed_conditions(run_filter), *list_state_conditions(run_filter))
-    return int(connection.execute(query.where(*conditions)).scalar_one())
-
-
-def select_matching(run_filter: RunFilter) -> Select[Any]:
-    """Select the runs that match, with the end of the change log beside each."""
-    query = select(RUN, END_OF_LOG.label("position"))
-    return query.where(*list_fixed_conditions(run_filter), *list_state_conditions(run_filter))
-
-
-def list_fixed_conditions(run_filter: RunFilter) -> list[ColumnElement[bool]]:
-    """Return the criteria whose answer hardly changes while a run goes on."""
-    conditions: list[ColumnElement[bool]] = []
-    if run_filter.names is not None:
-        conditions.append(RUN.c.name.in_(run_filter.names))
-    if run_filter.correlation_ids is not None:
-        conditions.append(RUN.c.correlation_id.in_(run_filter.correlation_ids))
-    if run_filter.text:
-        places = (RUN.c.name, RUN.c.correlation_id, RUN.c.run_id)
-        conditions.append(or_(*(c.icontains(run_filter.text, autoescape=True) for c in places)))
-    if run_filter.started_from_ns is not None:
-        conditions.append(RUN.c.start_ns >= run_filter.started_from_ns)
-    if run_filter.started_before_ns is not None:
-        conditions.append(RUN.c.start_ns < run_filter.started_before_ns)
-    return conditions
-
-
-def list_state_conditions(run_filter: RunFilter) -> list[ColumnElement[bool]]:
-    """Return the criteria that a run may begin or cease to meet while it goes on."""
-    conditions: list[ColumnElement[bool]] = []
-    if run_filter.statuses is not None:
-        conditions.append(RUN.c.status.in_(run_filter.statuses))
-    if run_filter.tags is not None:
-        conditions.append(_has_any_tag(run_filter.tags))
-    if run_filter.models is not None:
-        calls = select(MODEL_USAGE.c.run_id).where(MODEL_USAGE.c.run_id == RUN.c.run_id)
-        found = calls.where(MODEL_USAGE.c.model.in_(run_filter.models), MODEL_USAGE.c.calls > 0)
-        conditions.append(found.exists())
-    if run_filter.has_error is not None:
-        failed = or_(RUN.c.status == "ERROR", RUN.c.errors > 0)
-        conditions.append(failed if run_filter.has_error else ~failed)
-    conditions.extend(_list_ranges(run_filter))
-    return conditions
+    """Return how many runs match; no more than `MAX_COUNT` are counted."""
+    conditions = [*list_fixed_conditions(run_filter), *list_state_conditions(run_filter)]
+    candidates = find_candidates(connection, run_filter)
+    query = select(RUN.c.run_id)
+    if candidates is not None:
+        query = select_by_ids(RUN, candidates, "run_id").with_only_columns(RUN.c.run_id)
+        conditions = hide_indexes(conditions)
+    found = query.where(*conditions).limit(MAX_COUNT).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
 def list_model_usage(
     connection: Connection, run_ids: Sequence[str]
 ) -> dict[str, tuple[ModelUsage, ...]]:
-    """Return what each run adds up to by model, dearest first, then by name."""
-    found: dict[str, list[ModelUsage]] = {run_id: [] for run_id in run_ids}
+    """Return what each run adds up to by model, dearest first, then by name.
+
+    Calls that name no model are in the run's totals alone.
+    """
+    sums: dict[str, dict[str, Sums]] = {run_id: {} for run_id in run_ids}
     for row in connection.execute(select_by_ids(MODEL_USAGE, run_ids, "run_id")):
-        if row.calls:
-            found[row.run_id].append(_make_model_usage(row))
+        if row.calls and row.model:
+            of_model = sums[row.run_id].setdefault(row.model, dict.fromkeys(MODEL_SUMS, 0))
+            for name in MODEL_SUMS:
+                of_model[name] += getattr(row, name) or 0
+    found = {
+        run_id: [_make_model_usage(model, summed) for model, summed in of_run.items()]
+        for run_id, of_run in sums.items()
+    }
     return {
         run_id: tuple(sorted(usages, key=lambda usage: (-(usage.cost_pico or 0), usage.model)))
         for run_id, usages in found.items()
@@ -201,40 +149,13 @@ def _make_totals(row: Row[Any]) -> Totals:
     )
 
 
-def _make_model_usage(row: Row[Any]) -> ModelUsage:
+def _make_model_usage(model: str, sums: Sums) -> ModelUsage:
     return ModelUsage(
-        model=row.model,
-        calls=row.calls,
-        prompt_tokens=row.prompt_tokens if row.prompt_known else None,
-        completion_tokens=row.completion_tokens if row.completion_known else None,
-        total_tokens=row.total_tokens if row.total_known else None,
-        tokens_estimated=row.estimated > 0,
-        cost_pico=row.cost_pico,
+        model=model,
+        calls=sums["calls"],
+        prompt_tokens=sums["prompt_tokens"] if sums["prompt_known"] else None,
+        completion_tokens=sums["completion_tokens"] if sums["completion_known"] else None,
+        total_tokens=sums["total_tokens"] if sums["total_known"] else None,
+        tokens_estimated=sums["estimated"] > 0,
+        cost_pico=sums["cost_pico"] if sums["cost_known"] else None,
     )
-
-
-def _compare(
-    key: ColumnElement[Any], limit: tuple[Any, str], *, smaller: bool
-) -> ColumnElement[bool]:
-    # Bound to the columns' own types: a cost is text in the table.
-    return key < limit if smaller else key > limit
-
-
-def _has_any_tag(tags: tuple[str, ...]) -> ColumnElement[bool]:
-    tag = func.json_each(RUN.c.tags).table_valued("value")
-    return and_(RUN.c.tags.is_not(None), select(tag.c.value).where(tag.c.value.in_(tags)).exists())
-
-
-def _list_ranges(run_filter: RunFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if run_filter.min_cost_pico is not None or run_filter.max_cost_pico is not None:
-        conditions.append(RUN.c.cost_known > 0)
-    if run_filter.min_cost_pico is not None:
-        conditions.append(RUN.c.cost_pico >= run_filter.min_cost_pico)
-    if run_filter.max_cost_pico is not None:
-        conditions.append(RUN.c.cost_pico <= run_filter.max_cost_pico)
-    if run_filter.min_duration_ns is not None:
-        conditions.append(RUN.c.duration_ns >= run_filter.min_duration_ns)
-    if run_filter.max_duration_ns is not None:
-        conditions.append(RUN.c.duration_ns <= run_filter.max_duration_ns)
-    return conditions

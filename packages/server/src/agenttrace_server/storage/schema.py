@@ -5,19 +5,24 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from sqlalchemy import Connection, column, insert, inspect, select, table
+from sqlalchemy import Connection, column, insert, inspect, select, table, text
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
 
-HEAD_REVISION: Final = "0003"
+HEAD_REVISION: Final = "0004"
 """The newest migration. A test holds it to the files in `migrations/versions`."""
 
-_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", HEAD_REVISION})
+_LOCK_KEY: Final = 0x6167656E74747263
+_TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(:key)")
+# A migration of a large store takes longer than any statement may.
+_NO_TIMEOUT: Final = text("SET LOCAL statement_timeout = 0")
+
+_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", "0003", HEAD_REVISION})
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
-def refuse_foreign(cursor: Any) -> None:
+def refuse_foreign_file(cursor: Any) -> None:
     """Look, with a cursor of the driver, whether the file is this program's or empty.
 
     Raises:
@@ -35,6 +40,18 @@ def refuse_foreign(cursor: Any) -> None:
         )
 
 
+def _refuse_foreign(connection: Connection) -> None:
+    """Look whether the schema of a server is this program's or empty."""
+    tables = inspect(connection).get_table_names()
+    columns = "SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() "
+    columns += "AND table_name = 'store' AND column_name = 'database_id'"
+    if tables and connection.execute(text(columns)).first() is None:
+        raise StartError(
+            "DATABASE_URL names a database of another program "
+            f"(it has the table {min(tables)!r}); choose another database"
+        )
+
+
 def read_revision(connection: Connection) -> str | None:
     """Return the migration that the database is at; None for an empty database."""
     if not inspect(connection).has_table(_ALEMBIC_VERSION.name):
@@ -45,13 +62,17 @@ def read_revision(connection: Connection) -> str | None:
 def prepare_schema(connection: Connection) -> None:
     """Bring the database to this release's schema, in the transaction of this connection.
 
-    It was begun as an immediate one, so two servers that start at once take turns: the second
-    finds the work done.
+    Two servers that start at once take turns: on SQLite the transaction was begun as an immediate
+    one, on PostgreSQL it takes a lock first. The second finds the work done.
 
     Raises:
-        StartError: the database was written by a newer release.
+        StartError: the database is another program's, or was written by a newer release.
 
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURN, {"key": _LOCK_KEY})
+        connection.execute(_NO_TIMEOUT)
+        _refuse_foreign(connection)
     revision = read_revision(connection)
     if revision == HEAD_REVISION:
         return

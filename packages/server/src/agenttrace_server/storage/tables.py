@@ -108,7 +108,7 @@ class RunRow(SQLModel, table=True):
 
 
 class ModelUsageRow(SQLModel, table=True):
-    """What the calls of one model in one run add up to."""
+    """What the calls of one model add up to that one run began within one hour."""
 
     __tablename__ = "model_usage"
     __table_args__: ClassVar = (
@@ -118,11 +118,40 @@ class ModelUsageRow(SQLModel, table=True):
 
     run_id: str = Field(primary_key=True)
     model: str = Field(primary_key=True)
+    """Empty for the calls that name none."""
+    hour_ns: int = Field(primary_key=True, sa_type=BigInteger)
+    """The start of an hour of UTC."""
     calls: int
+    errors: int
     prompt_tokens: int = Field(sa_type=BigInteger)
     prompt_known: int
     completion_tokens: int = Field(sa_type=BigInteger)
     completion_known: int
+    cached_tokens: int = Field(sa_type=BigInteger)
+    cached_known: int
+    total_tokens: int = Field(sa_type=BigInteger)
+    total_known: int
+    estimated: int
+    cost_pico: int = Field(sa_type=PicoUsd)
+    cost_known: int
+
+
+class UsageHourRow(SQLModel, table=True):
+    """The same over all runs: what the store was used for, hour by hour."""
+
+    __tablename__ = "usage_hour"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    hour_ns: int = Field(primary_key=True, sa_type=BigInteger)
+    model: str = Field(primary_key=True)
+    calls: int
+    errors: int
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    prompt_known: int
+    completion_tokens: int = Field(sa_type=BigInteger)
+    completion_known: int
+    cached_tokens: int = Field(sa_type=BigInteger)
+    cached_known: int
     total_tokens: int = Field(sa_type=BigInteger)
     total_known: int
     estimated: int
@@ -330,6 +359,7 @@ def _table_of(model: type[SQLModel]) -> Table:
 STORE: Final = _table_of(StoreRow)
 RUN: Final = _table_of(RunRow)
 MODEL_USAGE: Final = _table_of(ModelUsageRow)
+USAGE_HOUR: Final = _table_of(UsageHourRow)
 SPAN: Final = _table_of(SpanRow)
 PAYLOAD: Final = _table_of(PayloadRow)
 CONTENT: Final = _table_of(ContentRow)

@@ -14,10 +14,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from agenttrace_server.errors import OverloadedError
 from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.faults import blames_store, describe_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,11 +111,12 @@ class Writer:
         try:
             await self._commit(group)
         except Exception as error:  # noqa: BLE001 -- whatever it was, the waiters must hear of it
-            if len(group) > 1:
+            if len(group) > 1 and not isinstance(error, OverloadedError):
                 for job in group:
                     await self._write([job])
                 return
-            _fail(group[0], error)
+            for job in group:
+                _fail(job, error)
 
     async def _commit(self, group: list[_Job]) -> None:
         records = [record for job in group for record in job.records]
@@ -122,7 +124,7 @@ class Writer:
         try:
             appended = await self._database.write(append_records, records)
         except Exception as error:
-            if _is_of_store(error):
+            if blames_store(error):
                 raise
             appended, refused = await self._database.write(append_sound_records, records)
             _report(refused)
@@ -153,7 +155,7 @@ def append_sound_records(
             done.append(append_records(connection, records[start:end]))
         except Exception as error:
             savepoint.rollback()
-            if _is_of_store(error):
+            if blames_store(error):
                 raise
             if end - start == 1:
                 refused[start] = error
@@ -170,16 +172,6 @@ def append_sound_records(
     return Appended(max((appended.end for appended in done), default=0), changed), refused
 
 
-def _is_of_store(error: Exception) -> bool:
-    """Tell whether the database or the machine failed, which may be better later.
-
-    A value that the database does not take is the record's fault.
-    """
-    if isinstance(error, DataError | IntegrityError):
-        return False
-    return isinstance(error, SQLAlchemyError | OSError | MemoryError)
-
-
 def _describe(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"the record could not be stored ({type(cause).__name__}: {cause})"
@@ -194,7 +186,6 @@ def _fail(job: _Job, error: Exception) -> None:
     _log.error("a batch of %d records was not stored", len(job.records), exc_info=error)
     if job.done.done():
         return
-    if _is_of_store(error):
-        cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-        error = OverloadedError(f"the store could not be written ({cause})")
+    if blames_store(error) and not isinstance(error, OverloadedError):
+        error = OverloadedError(f"the store could not be written ({describe_fault(error)})")
     job.done.set_exception(error)

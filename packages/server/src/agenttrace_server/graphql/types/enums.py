@@ -106,7 +106,9 @@ class RunOrderField(Enum):
     DURATION = enum_value("duration", description="How long it took.")
     COST = enum_value("cost", description="What it cost.")
     TOKENS = enum_value("tokens", description="Its tokens in all.")
-    NAME = enum_value("name", description="Its name, by code point.")
+    SPANS = enum_value("spans", description="How many spans it has.")
+    ERRORS = enum_value("errors", description="How many of its spans have the status ERROR.")
+    NAME = enum_value("name", description="Its name, by code point; then its start.")
 
 
 @strawberry.enum(description="What happened to a run in a list.")

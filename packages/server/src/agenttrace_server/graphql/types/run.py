@@ -170,7 +170,10 @@ class RunConnection:
     page_info: PageInfo = field(description="Where this page is.")
     cursor: str = field(description="For `runChanges(after:)`: sends all that changes from here.")
 
-    @resolver("How many runs match the filter, over all pages.")
+    @resolver(
+        "How many runs match the filter, over all pages; no more than 10,000 are counted, so that "
+        "10,000 means so many or more."
+    )
     async def total_count(self, info: Info) -> int:
         """See the description, which is public."""
         return await info.context.runs.count_runs(self.run_filter)

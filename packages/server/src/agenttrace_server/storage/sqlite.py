@@ -1,0 +1,142 @@
+"""SQLite: one file, one writing connection, and a few that only read.
+
+SQLite has one writer at a time whatever one does. Giving that writer one connection makes the
+queue in front of it visible (see `storage.writer`) and keeps "database is locked" away from
+clients. Reads see the last commit (WAL) and never wait for the writer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from agenttrace_server.errors import StartError
+from agenttrace_server.storage.schema import refuse_foreign_file
+from agenttrace_server.storage.side import POOL_TIMEOUT_S
+
+READERS: Final = 4
+BUSY_TIMEOUT_MS: Final = 5_000
+JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+CACHE_KIB: Final = 16 * 1024
+STATEMENT_CACHE: Final = 256
+
+
+class SqliteBackend:
+    """A file, and how to use it."""
+
+    # Folds the journal into the file: after a stop there is one file to copy.
+    last_statement: str | None = "PRAGMA wal_checkpoint(TRUNCATE)"
+    # SQLite counts for each connection what the others commit. Asked on the connection that
+    # writes, this process's own commits do not count.
+    version_statement: str | None = "PRAGMA data_version"
+
+    def __init__(self, url: URL) -> None:
+        self.path = parse_path(url)
+        self.place = str(self.path)
+        """What the operator is shown."""
+        _make_folder(self.path)
+
+    def make_writer(self) -> AsyncEngine:
+        """Return the engine for the one connection that writes."""
+        return _make_engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
+
+    def make_reader(self) -> AsyncEngine:
+        """Return the engine for the connections that read."""
+        return _make_engine(self.path, begin="BEGIN", connections=READERS, query_only=True)
+
+    def take_turn(self, connection: Connection) -> None:
+        """Do nothing: its transaction was begun as the only one that writes."""
+
+    def check(self, connection: Connection, *, strict: bool) -> list[str]:  # noqa: ARG002 -- the other's
+        """Return what makes a commit unsafe here: nothing, each connection sees to it."""
+        return []
+
+    def describe(self, error: Exception) -> str:
+        """Return why the file cannot be used, and what to do, in one line."""
+        # The low byte is the kind of error; the others say more about it.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        kind = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return (
+                f"DATABASE_URL: {self.path} is damaged or no SQLite database ({cause}). It is "
+                "left as it is: move it away, or put a backup in its place"
+            )
+        return (
+            f"DATABASE_URL: cannot use {self.path} as the database: {cause}. "
+            "Choose a path that you may write, with --database-url or DATABASE_URL."
+        )
+
+
+def parse_path(url: URL) -> Path:
+    """Return the file that a SQLite URL names.
+
+    Raises:
+        StartError: it has no file, or more than a file: options, a host, another driver.
+
+    """
+    # Whatever else a URL can carry (options, a host, a user) would be dropped in silence.
+    path = url.database or ""
+    if (
+        url.drivername not in ("sqlite", "sqlite+aiosqlite")
+        or url != URL.create(url.drivername, database=path)
+        or path in ("", ":memory:")
+        or path.startswith("file:")
+    ):
+        shown = url.set(query={}).render_as_string(hide_password=True)
+        raise StartError(
+            f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
+            "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
+            "(a file: what is acknowledged is on disk)"
+        )
+    return Path(path).absolute()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"DATABASE_URL: cannot make the folder {path.parent}: {error.strerror}. "
+            "Choose a path that you may write, with --database-url or DATABASE_URL."
+        ) from error
+
+
+def _make_engine(
+    path: Path, *, begin: str, connections: int, query_only: bool = False
+) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={"cached_statements": STATEMENT_CACHE},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(raw: Any, _record: object) -> None:
+        raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        refuse_foreign_file(cursor)  # before the file's mode is changed
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

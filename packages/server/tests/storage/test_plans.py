@@ -1,0 +1,204 @@
+"""How the database gets at lists: along an index, never through a whole table or a sort of it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Connection, Select, event, select
+
+from agenttrace_server.storage import candidates, runs
+from agenttrace_server.storage.candidates import list_probes
+from agenttrace_server.storage.criteria import (
+    AttributeCondition,
+    NumberRange,
+    RunFilter,
+    ScoreCondition,
+    SpanCondition,
+)
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.orders import RunSort
+from agenttrace_server.storage.runs import RunSlice, select_part
+from agenttrace_server.storage.tables import RUN
+
+from ..support.lines import START_NS, make_run_id
+
+INDEX_OF_ORDER: Final = {
+    RunSort.START_TIME: "run_by_start",
+    RunSort.DURATION: "run_by_duration",
+    RunSort.COST: "run_by_cost",
+    RunSort.TOKENS: "run_by_tokens",
+    RunSort.SPANS: "run_by_spans",
+    RunSort.ERRORS: "run_by_errors",
+    RunSort.NAME: "run_by_name",
+}
+KEYS: Final[dict[RunSort, tuple[Any, ...]]] = {
+    **{sort: (5, make_run_id(1)) for sort in RunSort},
+    RunSort.NAME: ("a", START_NS, make_run_id(1)),
+}
+# Each criterion alone: the index that its runs are looked up by (None: only gone along), and the
+# one that a list from the newest goes along when they are many.
+CRITERIA: Final[dict[str, tuple[RunFilter, str | None, str]]] = {
+    "status": (RunFilter(statuses=("ERROR",)), "run_by_status", "run_by_status"),
+    "statuses": (RunFilter(statuses=("ERROR", "STARTED")), "run_by_status", "run_by_start"),
+    "name": (RunFilter(names=("a",)), "run_by_name", "run_by_name"),
+    "names": (RunFilter(names=("a", "b")), "run_by_name", "run_by_start"),
+    "correlation": (
+        RunFilter(correlation_ids=("a",)),
+        "run_by_correlation",
+        "run_by_correlation",
+    ),
+    "tags": (RunFilter(tags=("a", "b")), "run_tag_by_tag", "run_by_start"),
+    "types": (RunFilter(types=("LLM_CALL", "AGENT")), None, "run_by_start"),
+    "models": (RunFilter(models=("a",)), "model_usage_by_model", "run_by_start"),
+    "text": (RunFilter(text="a"), None, "run_by_start"),
+    "error": (RunFilter(has_error=True), "run_by_errors", "run_by_start"),
+    "no error": (RunFilter(has_error=False), None, "run_by_start"),
+    "cost": (RunFilter(cost_pico=NumberRange(1, 9)), "run_by_cost", "run_by_start"),
+    "duration": (RunFilter(duration_ns=NumberRange(1, 9)), "run_by_duration", "run_by_start"),
+    "tokens": (RunFilter(total_tokens=NumberRange(1, 9)), "run_by_tokens", "run_by_start"),
+    "start": (
+        RunFilter(started_from_ns=1, started_before_ns=9),
+        "run_by_start",
+        "run_by_start",
+    ),
+    "attribute": (
+        RunFilter(attributes=(AttributeCondition("a", ("b",)),)),
+        "run_attribute_by_value",
+        "run_by_start",
+    ),
+    "no attribute": (
+        RunFilter(attributes=(AttributeCondition("a", exists=False),)),
+        None,
+        "run_by_start",
+    ),
+    "score": (
+        RunFilter(scores=(ScoreCondition("a", low=0.5),)),
+        "annotation_by_name",
+        "run_by_start",
+    ),
+    "failed span": (
+        RunFilter(
+            spans=(SpanCondition(types=("TOOL_CALL",), has_error=True, below=SpanCondition()),)
+        ),
+        "span_failed",
+        "run_by_start",
+    ),
+    "span": (RunFilter(spans=(SpanCondition(names=("a",)),)), None, "run_by_start"),
+}
+
+
+def _explain(connection: Connection, query: Select[Any]) -> list[str]:
+    """Return the steps by which SQLite would answer, in the words of its plan."""
+
+    def ask_for_plan(
+        _: object, cursor: object, statement: str, parameters: object, *rest: object
+    ) -> Any:
+        return f"EXPLAIN QUERY PLAN {statement}", parameters
+
+    event.listen(connection, "before_cursor_execute", ask_for_plan, retval=True)
+    try:
+        cursor = connection.execute(query).cursor
+        assert cursor is not None
+        return [str(row[3]) for row in cursor.fetchall()]
+    finally:
+        event.remove(connection, "before_cursor_execute", ask_for_plan)
+
+
+def _find_whole_scans(plan: list[str]) -> list[str]:
+    """Return the steps that read a table without an index, or sort what was read."""
+    made = ("SCAN up_", "SCAN json_each", "SCAN (subquery", "SCAN store")  # one row
+    return [
+        step
+        for step in plan
+        if "USE TEMP B-TREE" in step
+        or (step.startswith("SCAN") and "INDEX" not in step and not step.startswith(made))
+    ]
+
+
+async def _plan(
+    database: Database, run_filter: RunFilter, sort: RunSort, **place: Any
+) -> list[str]:
+    part = RunSlice(sort, **{"descending": True, "count": 50, **place})
+
+    def explain(connection: Connection) -> list[str]:
+        return _explain(connection, select_part(connection, run_filter, part))
+
+    return await database.read(explain)
+
+
+def _is_along(plan: list[str], index: str) -> bool:
+    return f"USING INDEX {index} " in f"{plan[0]} " and _find_whole_scans(plan) == []
+
+
+@pytest.mark.parametrize("descending", [True, False], ids=["down", "up"])
+@pytest.mark.parametrize("place", ["first", "after", "last", "before"])
+async def test_every_order_goes_along_its_index(
+    database: Database, descending: bool, place: str
+) -> None:
+    """From either end, and on from a cursor, the next rows are found in their order."""
+    kind = "SEARCH run" if place in ("after", "before") else "SCAN run"
+    astray = {}
+    for sort, key in KEYS.items():
+        plan = await _plan(
+            database,
+            RunFilter(),
+            sort,
+            descending=descending,
+            backward=place in ("last", "before"),
+            after=key if place == "after" else None,
+            before=key if place == "before" else None,
+        )
+        if not plan[0].startswith(kind) or not _is_along(plan, INDEX_OF_ORDER[sort]):
+            astray[sort] = plan
+    assert astray == {}
+
+
+@pytest.mark.parametrize("sort", RunSort, ids=str)
+async def test_many_matches_are_found_in_the_order_of_the_list(
+    database: Database, sort: RunSort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is full long before the index ends, and nothing is sorted."""
+    monkeypatch.setattr(candidates, "MAX_CANDIDATES", -1)
+    astray = {}
+    for criterion, (run_filter, _, from_newest) in CRITERIA.items():
+        plan = await _plan(database, run_filter, sort)
+        index = from_newest if sort is RunSort.START_TIME else INDEX_OF_ORDER[sort]
+        if not _is_along(plan, index):
+            astray[criterion] = plan
+    assert astray == {}
+
+
+async def test_few_matches_are_looked_up_by_their_index(database: Database) -> None:
+    """A rare value costs what it has rows, not what the store has."""
+    astray = {}
+    for criterion, (run_filter, expected, _) in CRITERIA.items():
+        probes = [probe.limit(candidates.MAX_CANDIDATES) for probe in list_probes(run_filter)]
+        assert len(probes) == (0 if expected is None else 1)
+        for probe in probes:
+            plan = await database.read(_explain, probe)
+            found = any(f"INDEX {expected}" in step for step in plan)
+            if not found or _find_whole_scans(plan):
+                astray[criterion] = plan
+    assert astray == {}
+
+
+async def test_a_list_of_candidates_reads_their_rows_only(database: Database) -> None:
+    """The runs that were looked up are read by their ids."""
+
+    def explain(connection: Connection) -> list[str]:
+        ids = [make_run_id(1), make_run_id(2)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runs, "find_candidates", lambda *_: ids)
+            part = RunSlice(RunSort.START_TIME, descending=True, count=50)
+            query = runs.select_part(connection, RunFilter(names=("a",)), part)
+        return _explain(connection, query)
+
+    plan = await database.read(explain)
+    assert any(step.startswith("SEARCH run ") and "run_id=?" in step for step in plan), plan
+
+
+async def test_a_plan_that_sorts_is_seen(database: Database) -> None:
+    """The search for whole scans finds one where there is one."""
+    plan = await database.read(_explain, select(RUN).order_by(RUN.c.older))
+    assert _find_whole_scans(plan) == ["SCAN run", "USE TEMP B-TREE FOR ORDER BY"]
