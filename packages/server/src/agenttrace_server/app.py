@@ -27,6 +27,7 @@ from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
+from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.storage.engine import Database, open_database
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Application:
     database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
     writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    leases = LeaseService(database, on_commit=bus.ring)
     graphql = _make_graphql(settings, database, bus)
     budget = ByteBudget(settings.buffer_size)
     ingest = IngestRoute(IngestService(writer), budget)
@@ -67,9 +69,11 @@ def create_app(settings: Settings) -> Application:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
         watch = asyncio.create_task(watch_others(bus, database.read_foreign_version))
+        sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
         yield
         watch.cancel()
-        await asyncio.wait([watch])
+        sweep.cancel()
+        await asyncio.wait([watch, sweep])
         await writer.close()
         database.close()
 
