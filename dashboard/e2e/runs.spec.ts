@@ -102,6 +102,83 @@ test("filters by text and status, keeps the choice in the address, and lets a ru
   await expect(page.getByLabel("Search runs")).toHaveValue("FILTER_E");
 });
 
+test("filters by models, figures, attributes and conditions on steps, in the address too", async ({
+  page,
+  server,
+}) => {
+  const [plain, broken] = ["panel_plain", "panel_broken"].map((name) => {
+    const attributes = { "deploy.region": name === "panel_plain" ? "eu, north" : "us" };
+    return new Recorder(name, { correlation_id: "workflow-panel", attributes });
+  }) as [Recorder, Recorder];
+  const usage = (total_tokens: number) => ({ total_tokens, source: "reported" });
+  const small = plain.span({
+    name: "ask",
+    type: "LLM_CALL",
+    atMs: 1,
+    fields: { model: "small-1", usage: usage(40) },
+  });
+  const large = broken.span({
+    name: "ask",
+    type: "LLM_CALL",
+    atMs: 1,
+    fields: { model: "large-1", usage: usage(4000) },
+  });
+  const tool = broken.span({
+    name: "fetch",
+    type: "TOOL_CALL",
+    parent: large.id,
+    atMs: 2,
+    status: "ERROR",
+  });
+  await server.ingest([
+    ...[plain.start(), small.start, small.end, plain.end(900)],
+    ...[broken.start(), large.start, tool.start, tool.end, large.end, broken.end(5000)],
+  ]);
+  await page.goto("/?correlation=workflow-panel");
+  const names = page.locator('[data-run] [data-column="name"]');
+  await expect(names).toHaveCount(2);
+  await page.keyboard.press("f");
+  const panel = page.getByRole("region", { name: "Filters" });
+  const clear = (name: RegExp) => page.getByRole("button", { name }).click();
+
+  await panel.getByLabel("Model").fill("small-1");
+  await page.keyboard.press("Enter");
+  await expect(names).toHaveText(["panel_plain"]);
+  await expect(page).toHaveURL(/model=small-1/);
+  await clear(/Clear the model filter/);
+
+  await panel.getByLabel("Tokens, from").fill("100");
+  await page.keyboard.press("Enter");
+  await expect(names).toHaveText(["panel_broken"]);
+  await clear(/Clear the tokens filter/);
+
+  await panel.getByLabel("Duration, seconds, to").fill("1.5");
+  await page.keyboard.press("Enter");
+  await expect(names).toHaveText(["panel_plain"]);
+  await panel.getByLabel("Duration, seconds, to").fill("soon");
+  await expect(panel.getByText("A number from 0")).toBeVisible();
+  await panel.getByLabel("Duration, seconds, to").fill("");
+  await page.keyboard.press("Enter");
+
+  await panel.getByLabel("Attribute").fill("deploy.region=eu, north");
+  await page.keyboard.press("Enter");
+  await expect(names).toHaveText(["panel_plain"]);
+  await page.reload();
+  await expect(names).toHaveText(["panel_plain"]);
+  await clear(/Clear the attribute filter/);
+
+  await page.getByRole("button", { name: "Filters" }).click();
+  await panel.getByLabel("Of the kind").selectOption("Tool call");
+  await panel.getByLabel("Below a").selectOption("LLM call");
+  await panel.getByRole("button", { name: "That failed" }).click();
+  await expect(names).toHaveText(["panel_broken"]);
+  await expect(page).toHaveURL(/step=failed%2Ctool_call%2Cbelow%3Allm_call/);
+  await expect(page.getByTestId("run-count")).toHaveText("1 run");
+  await clear(/Clear the has filter/);
+  await panel.getByLabel("Started").selectOption("Last hour");
+  await expect(names).toHaveCount(2);
+});
+
 test("orders by a column and back", async ({ page, server }) => {
   for (const [name, durationMs] of [
     ["order_b", 30],

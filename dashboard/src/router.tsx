@@ -8,7 +8,7 @@ import { RunPage } from "@/features/run/run-page";
 import { RunsPage } from "@/features/runs/runs-page";
 import { CrashPage, LostPage } from "@/features/shell/failure-page";
 import { Shell } from "@/features/shell/shell";
-import { type RunSearch, type RunsSearch, textValues } from "@/model/search";
+import { RUNS_KEYS, type RunSearch, type RunsSearch, textValues } from "@/model/search";
 
 const rootRoute = createRootRoute({ component: Shell });
 
@@ -16,8 +16,7 @@ const runsRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/",
   component: RunsPage,
-  validateSearch: (search: Record<string, unknown>): RunsSearch =>
-    textValues(search, ["q", "status", "correlation", "tag", "order"]),
+  validateSearch: (search: Record<string, unknown>): RunsSearch => textValues(search, RUNS_KEYS),
 });
 
 const runRoute = createRoute({

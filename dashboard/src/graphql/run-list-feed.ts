@@ -5,6 +5,7 @@ import { type Failure, failureOf } from "./failure";
 import { follow } from "./follow";
 import type { RunChangesSubscription, RunFilter } from "./generated/graphql";
 import { toRun } from "./mapping";
+import { toFilter } from "./run-filter";
 import { Store } from "./store";
 
 const PAGE_SIZE = 100;
@@ -19,6 +20,8 @@ export class RunListFeed extends Store {
   isLoadingMore = false;
   totalCount = 0;
   readonly query: RunListQuery;
+  /** Made once: pages and changes must be of the same list, also one that begins an hour ago. */
+  readonly #filter: RunFilter;
   readonly #newsAtMs = new Map<string, number>();
   readonly #transport: Transport;
   #stopFollowing: (() => void) | null = null;
@@ -28,6 +31,7 @@ export class RunListFeed extends Store {
     super();
     this.#transport = transport;
     this.query = query;
+    this.#filter = toFilter(query, Date.now());
     this.list = new RunList(query);
   }
 
@@ -72,7 +76,7 @@ export class RunListFeed extends Store {
   #fetchPage(after: string | null) {
     return this.#transport.client
       .query(RunsDocument, {
-        filter: toFilter(this.query),
+        filter: this.#filter,
         orderBy: this.query.order,
         first: PAGE_SIZE,
         after,
@@ -114,7 +118,7 @@ export class RunListFeed extends Store {
     this.#stopFollowing = follow(this.#transport, {
       document: RunChangesDocument,
       after,
-      variables: (cursor) => ({ filter: toFilter(this.query), after: cursor }),
+      variables: (cursor) => ({ filter: this.#filter, after: cursor }),
       cursorOf: ({ runChanges }) => runChanges.cursor,
       onData: ({ runChanges }) => this.#receive(runChanges),
       onRefused: (message) => this.#fail({ kind: "graphql", message }),
@@ -138,15 +142,6 @@ export class RunListFeed extends Store {
     this.list.change(batch.changes.map(({ run, matches }) => ({ run: toRun(run), matches })));
     this.changed();
   }
-}
-
-function toFilter({ text, statuses, correlationId, tag }: RunListQuery): RunFilter {
-  return {
-    ...(text.trim() === "" ? {} : { text: text.trim() }),
-    ...(statuses.length === 0 ? {} : { status: [...statuses] }),
-    ...(correlationId === null ? {} : { correlationId: [correlationId] }),
-    ...(tag === null ? {} : { tags: [tag] }),
-  };
 }
 
 function toPage(runs: {

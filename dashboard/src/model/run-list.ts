@@ -1,8 +1,16 @@
 import { newerRun } from "./merge";
 import type { Run } from "./run";
-import type { RunStatus } from "./span";
+import type { RunFilter } from "./run-filter";
 
-export const ORDER_FIELDS = ["START_TIME", "DURATION", "COST", "TOKENS", "NAME"] as const;
+export const ORDER_FIELDS = [
+  "START_TIME",
+  "DURATION",
+  "COST",
+  "TOKENS",
+  "SPANS",
+  "ERRORS",
+  "NAME",
+] as const;
 export type OrderField = (typeof ORDER_FIELDS)[number];
 
 export interface RunOrder {
@@ -11,11 +19,7 @@ export interface RunOrder {
 }
 
 /** What the reader asked to see. */
-export interface RunListQuery {
-  readonly text: string;
-  readonly statuses: readonly RunStatus[];
-  readonly correlationId: string | null;
-  readonly tag: string | null;
+export interface RunListQuery extends RunFilter {
   readonly order: RunOrder;
 }
 
@@ -40,6 +44,10 @@ function orderKey(run: Run, field: OrderField): number | string {
       return Number(run.totals.costUsd ?? 0);
     case "TOKENS":
       return run.totals.totalTokens ?? 0;
+    case "SPANS":
+      return run.totals.spans;
+    case "ERRORS":
+      return run.totals.errors;
     case "NAME":
       return run.name;
   }

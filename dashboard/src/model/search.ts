@@ -1,17 +1,31 @@
 import type { SpanFilter } from "./filter";
+import { readEnd, SINCE_MS, type Since, type StepChoice, type TextRange } from "./run-filter";
 import { ORDER_FIELDS, type OrderField, type RunListQuery } from "./run-list";
 import { RUN_STATUSES, SPAN_TYPES } from "./span";
+import { readPair, readWords, writePair, writeWords } from "./words";
 
 // What the reader chose, as it stands in the address: so that a link shows what its sender saw.
 
 /** The search part of the list's address. */
-export interface RunsSearch {
-  q?: string | undefined;
-  status?: string | undefined;
-  correlation?: string | undefined;
-  tag?: string | undefined;
-  order?: string | undefined;
-}
+export type RunsSearch = { [Key in (typeof RUNS_KEYS)[number]]?: string | undefined };
+
+/** The keys of the list's address. */
+export const RUNS_KEYS = [
+  "q",
+  "status",
+  "type",
+  "model",
+  "tag",
+  "attribute",
+  "correlation",
+  "errors",
+  "duration",
+  "tokens",
+  "cost",
+  "since",
+  "step",
+  "order",
+] as const;
 
 /** The search part of a run's address. */
 export interface RunSearch {
@@ -27,6 +41,8 @@ const ORDER_WORDS: Record<OrderField, string> = {
   DURATION: "duration",
   COST: "cost",
   TOKENS: "tokens",
+  SPANS: "spans",
+  ERRORS: "errors",
   NAME: "name",
 };
 const DEFAULT_ORDER = "-started";
@@ -52,8 +68,20 @@ export function readRunsSearch(search: RunsSearch): RunListQuery {
   return {
     text: search.q ?? "",
     statuses: pick(search.status, RUN_STATUSES),
+    types: pick(search.type, SPAN_TYPES),
+    models: readWords(search.model),
+    tags: readWords(search.tag),
+    attributes: readWords(search.attribute).map((word) => {
+      const { name, value } = readPair(word);
+      return { key: name, value };
+    }),
     correlationId: search.correlation ?? null,
-    tag: search.tag ?? null,
+    hasErrors: search.errors === "1",
+    duration: readRange(search.duration),
+    tokens: readRange(search.tokens),
+    cost: readRange(search.cost),
+    since: search.since !== undefined && search.since in SINCE_MS ? (search.since as Since) : null,
+    step: readStep(search.step),
     order:
       field === undefined
         ? { field: "START_TIME", direction: "DESC" }
@@ -68,8 +96,17 @@ export function writeRunsSearch(query: RunListQuery): RunsSearch {
   return {
     q: query.text === "" ? undefined : query.text,
     status: join(query.statuses),
+    type: join(query.types),
+    model: writeWords(query.models),
+    tag: writeWords(query.tags),
+    attribute: writeWords(query.attributes.map(({ key, value }) => writePair(key, value))),
     correlation: query.correlationId ?? undefined,
-    tag: query.tag ?? undefined,
+    errors: query.hasErrors ? "1" : undefined,
+    duration: writeRange(query.duration),
+    tokens: writeRange(query.tokens),
+    cost: writeRange(query.cost),
+    since: query.since ?? undefined,
+    step: writeStep(query.step),
     order: order === DEFAULT_ORDER ? undefined : order,
   };
 }
@@ -88,6 +125,38 @@ export function writeSpanFilter(filter: SpanFilter): Pick<RunSearch, "q" | "type
     type: join(filter.types),
     errors: filter.errorsOnly ? "1" : undefined,
   };
+}
+
+/** `1.5..10`, `1.5..` or `..10`; an end that is no number is open. */
+function readRange(text: string | undefined): TextRange {
+  const [min = "", max = ""] = (text ?? "").split("..");
+  const known = (end: string) => (readEnd(end) === null ? "" : end);
+  return { min: known(min), max: known(max) };
+}
+
+function writeRange({ min, max }: TextRange): string | undefined {
+  return min === "" && max === "" ? undefined : `${min}..${max}`;
+}
+
+/** `failed,tool_call,below:llm_call`, any of it. */
+function readStep(text: string | undefined): StepChoice | null {
+  const words = (text ?? "").toLowerCase().split(",");
+  const below = words.find((word) => word.startsWith("below:"))?.slice("below:".length);
+  const step = {
+    type: SPAN_TYPES.find((type) => words.includes(type.toLowerCase())) ?? null,
+    isFailed: words.includes("failed"),
+    below: SPAN_TYPES.find((type) => type.toLowerCase() === below) ?? null,
+  };
+  return step.type === null && !step.isFailed && step.below === null ? null : step;
+}
+
+function writeStep(step: StepChoice | null): string | undefined {
+  if (step === null) return undefined;
+  return join([
+    ...(step.isFailed ? ["failed"] : []),
+    ...(step.type === null ? [] : [step.type]),
+    ...(step.below === null ? [] : [`below:${step.below}`]),
+  ]);
 }
 
 function pick<Value extends string>(text: string | undefined, known: readonly Value[]): Value[] {

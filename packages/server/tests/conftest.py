@@ -26,7 +26,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of the machine, and of the folder one stands in, out of the tests."""
     for name in ("DATABASE_URL", "SERVER_HOST", "SERVER_PORT", "ALLOWED_HOSTS", "CORS_ORIGINS"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "ALLOW_UNSAFE_DURABILITY"):
+    for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "WORKERS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

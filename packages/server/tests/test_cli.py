@@ -87,6 +87,9 @@ def test_a_port_that_is_taken_is_named() -> None:
         (["--database-url", "sqlite:////proc/no/x.db"], {}, "DATABASE_URL: cannot make the folder"),
         ([], {"DATABASE_URL": "postgresql://u:x@127.0.0.1:1/d"}, "Connect call failed"),
         ([], {"SERVER_PORT": "ten"}, "SERVER_PORT is 'ten'; expected a port number"),
+        (["--workers", "2"], {}, "WORKERS is 2, and DATABASE_URL names no PostgreSQL"),
+        (["--workers", "0"], {}, "--workers is '0'; expected a whole number from 1 to 64"),
+        ([], {"WORKERS": "many"}, "WORKERS is 'many'; expected a whole number from 1 to 64"),
         (["--port", "abc"], {}, "--port is 'abc'; expected a port number from 0 to 65535"),
         (["--host", "192.0.2.1"], {}, "SERVER_HOST: cannot listen on 192.0.2.1"),
         (

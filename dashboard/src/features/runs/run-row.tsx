@@ -160,7 +160,7 @@ function Tags({
           type="button"
           tabIndex={-1}
           title={`Show every run tagged ${plainMarks(tag)}`}
-          onClick={() => onChange({ tag })}
+          onClick={() => onChange({ tags: [tag] })}
           className="min-w-0 max-w-40 truncate rounded bg-sunken px-1.5 text-dim text-xs leading-5 hover:text-accent"
         >
           <Text value={tag} />

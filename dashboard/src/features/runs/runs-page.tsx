@@ -1,7 +1,8 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo, useRef } from "react";
+import { useCallback, useId, useMemo, useRef, useState } from "react";
 import { useRunListFeed } from "@/graphql/hooks";
 import type { RunListFeed } from "@/graphql/run-list-feed";
+import { isNarrowed, NO_RUN_FILTER } from "@/model/run-filter";
 import type { RunListQuery } from "@/model/run-list";
 import { readRunsSearch, writeRunsSearch } from "@/model/search";
 import { Button } from "@/ui/button";
@@ -9,6 +10,7 @@ import { Notice } from "@/ui/notice";
 import { useShortcuts } from "@/ui/shortcuts";
 import { FailurePage } from "../shell/failure-page";
 import { usePageTitle } from "../shell/page-title";
+import { FilterPanel } from "./filter-panel";
 import { FirstRun } from "./first-run";
 import { RunsTable } from "./runs-table";
 import { RunsToolbar } from "./runs-toolbar";
@@ -30,16 +32,23 @@ export function RunsPage() {
       }),
     [navigate],
   );
+  const [isPanelOpen, setPanelOpen] = useState(false);
+  const panelId = useId();
+  const togglePanel = () => setPanelOpen(!isPanelOpen);
   usePageTitle("Runs");
-  useShortcuts({ "/": () => searchRef.current?.focus() });
+  useShortcuts({ "/": () => searchRef.current?.focus(), f: togglePanel });
   return (
     <div className="flex h-full flex-col">
       <RunsToolbar
         query={query}
         totalCount={feed.phase === "ready" ? feed.totalCount : null}
         searchRef={searchRef}
+        panelId={panelId}
+        isPanelOpen={isPanelOpen}
+        onTogglePanel={togglePanel}
         onChange={change}
       />
+      {isPanelOpen && <FilterPanel id={panelId} query={query} onChange={change} />}
       <RunsBody feed={feed} query={query} onChange={change} />
     </div>
   );
@@ -59,14 +68,10 @@ function RunsBody({ feed, query, onChange }: BodyProps) {
   return isNarrowed(query) ? <NoMatch onChange={onChange} /> : <FirstRun />;
 }
 
-function isNarrowed({ text, statuses, correlationId, tag }: RunListQuery): boolean {
-  return text.trim() !== "" || statuses.length > 0 || correlationId !== null || tag !== null;
-}
-
 function NoMatch({ onChange }: Pick<BodyProps, "onChange">) {
-  const clear = () => onChange({ text: "", statuses: [], correlationId: null, tag: null });
+  const clear = <Button onClick={() => onChange(NO_RUN_FILTER)}>Clear the filters</Button>;
   return (
-    <Notice title="No run matches" action={<Button onClick={clear}>Clear the filters</Button>}>
+    <Notice title="No run matches" action={clear}>
       <p>A run that matches will appear here as soon as it starts.</p>
     </Notice>
   );

@@ -16,6 +16,7 @@ const SHEETS = [
       ["j ↓", "Next run"],
       ["k ↑", "Previous run"],
       ["Enter", "Open the run"],
+      ["f", "Show or hide the filters"],
     ],
   },
   {

@@ -23,8 +23,10 @@ from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.static import Dashboard
 from agenttrace_server.live.bus import Bus
+from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
@@ -60,6 +62,7 @@ def create_app(settings: Settings) -> Application:
     database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
     writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
     leases = LeaseService(database, on_commit=bus.ring)
     graphql = _make_graphql(settings, database, bus)
     budget = ByteBudget(settings.buffer_size)
@@ -68,12 +71,18 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         writer.start()
-        watch = asyncio.create_task(watch_others(bus, database.read_foreign_version))
+        notices = database.notices
+        watch = asyncio.create_task(
+            follow_notices(bus, notices.listen)
+            if notices is not None
+            else watch_others(bus, database.read_foreign_version)
+        )
+        leftovers = asyncio.create_task(deletion.finish())
         sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
         yield
-        watch.cancel()
-        sweep.cancel()
-        await asyncio.wait([watch, sweep])
+        for task in (watch, leftovers, sweep):
+            task.cancel()
+        await asyncio.wait([watch, leftovers, sweep])
         await writer.close()
         database.close()
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from agenttrace_server.storage.engine import Database
 
 USAGE_ERROR: Final = 2
-# A batch of 1,000 spans makes some 20,000 objects that live for milliseconds: with Python's
-# defaults a third of the time went into looking for garbage among them.
-GC_THRESHOLDS: Final = (50_000, 50, 100)
 
 
 def serve(
@@ -34,6 +31,10 @@ def serve(
         str | None,
         typer.Option(help="The SQLite file or PostgreSQL database, as a URL [DATABASE_URL]."),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="Processes that serve, on PostgreSQL only [WORKERS].", metavar="INTEGER"),
+    ] = None,
 ) -> None:
     """Start the server with the dashboard; by default on SQLite and on this machine only.
 
@@ -41,7 +42,7 @@ def serve(
     more than a file `.env` in the current folder.
     """
     try:
-        _run(host=host, port=port, database_url=database_url)
+        _run(server_host=host, server_port=port, database_url=database_url, workers=workers)
     except StartError as error:
         typer.echo(f"agenttrace serve: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
@@ -64,30 +65,30 @@ def main() -> None:
     program()
 
 
-def _run(*, host: str | None, port: str | None, database_url: str | None) -> None:
-    # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
-    # looking through it again for ever costs pauses later.
-    gc.disable()
+def _run(**flags: str | None) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
 
-    settings = read_settings(server_host=host, server_port=port, database_url=database_url)
+    settings = read_settings(**flags)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    from agenttrace_server.app import create_app  # noqa: PLC0415 -- see above
-    from agenttrace_server.serving import GracefulServer, bind_socket  # noqa: PLC0415 -- see above
+    # Much is loaded and stays: looking for garbage in between costs a tenth of the start.
+    gc.disable()
+    from agenttrace_server.serving import bind_socket  # noqa: PLC0415 -- see above
+    from agenttrace_server.storage.engine import open_database  # noqa: PLC0415 -- see above
+    from agenttrace_server.workers import Workers, run_server  # noqa: PLC0415 -- see above
 
-    bound = bind_socket(settings.server_host, settings.server_port)
-    with bound:
-        application = create_app(settings)
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+    with bind_socket(settings.server_host, settings.server_port) as bound:
+        port = int(bound.getsockname()[1])
+        if settings.workers == 1:
+            run_server(
+                settings, bound, on_start=lambda app: _print_start(settings, port, app.database)
+            )
+            return
+        # Opened once before them all: it is migrated once, and what is wrong is said once.
+        database = open_database(settings.database_url, strict=settings.is_strict)
+        database.close()
         gc.enable()
-        actual_port = int(bound.getsockname()[1])
-
-        def on_start() -> None:
-            _print_start(settings, actual_port, application.database)
-
-        GracefulServer(application, on_start=on_start).run(sockets=[bound])
+        Workers(settings, bound, on_start=lambda: _print_start(settings, port, database)).run()
 
 
 def _print_start(settings: Settings, port: int, database: Database) -> None:
@@ -98,6 +99,7 @@ def _print_start(settings: Settings, port: int, database: Database) -> None:
         _paint(f"AgentTrace {__version__}", bold=True),
         f"  Dashboard  {_paint(address, colour='cyan')}",
         f"  Database   {database.place}",
+        *([f"  Workers    {settings.workers}"] if settings.workers > 1 else []),
         "  Stop       Ctrl+C",
     ]
     if not (STATIC_FOLDER / "index.html").is_file():

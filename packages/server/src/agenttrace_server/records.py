@@ -106,8 +106,14 @@ class Span(NamedTuple):
     usage_source: str | None
     cost_usd: str | None
     cost_source: str | None
+    cost_table: str | None
+    """The price table and its version."""
     replay_key: str | None
     input_hash: str | None
+    boundary: bool | None
+    """Whether a replay serves it from the record; None: as its type says."""
+    links_json: str | None
+    """A list of links as the wire has it."""
     run_start_ns: int
     depth: int
     """How many spans it is within, as a tree of the run shows it."""
@@ -136,6 +142,8 @@ class Event:
     span_id: str | None
     seq: int
     t_ns: int
+    offset_ns: int | None
+    """Monotonic, since the start of its span."""
     name: str
     body: Payload | None
     run_start_ns: int
@@ -148,6 +156,9 @@ class Totals:
     spans: int
     llm_calls: int
     tool_calls: int
+    decisions: int
+    retrievals: int
+    agents: int
     errors: int
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -179,10 +190,24 @@ class Run:
     status: str
     correlation_id: str | None
     tags: tuple[str, ...]
+    """As recorded."""
+    user_tags: tuple[str, ...]
+    """That people added."""
     start_ns: int
     end_ns: int | None
     duration_ns: int | None
     replayed_from: str | None
+    forked_at: int | None
+    """The `seq` at which it left the run that it replays."""
+    end_seq: int | None
+    complete: bool | None
+    """Of an ended run: False when a record of it is known to be lost."""
+    links_json: str | None
+    """A list of links as the wire has it."""
+    seen_ns: int
+    """When, by the server's clock, a record of it last arrived; 0: before that was noted."""
+    interrupted_ns: int | None
+    """When it was given up, because its recorder gave no sign of life."""
     totals: Totals
     position: int
     """The change log's end when this was read: what comes after is not in this record."""

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from agenttrace_server.errors import StartError
 
 MEBIBYTE: Final = 1024 * 1024
+MAX_WORKERS: Final = 64
 # One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 
@@ -27,6 +28,7 @@ FLAGS: Final = {
     "server_host": "--host",
     "server_port": "--port",
     "database_url": "--database-url",
+    "workers": "--workers",
 }
 """The settings that `agenttrace serve` has a flag for."""
 
@@ -34,6 +36,7 @@ _EXPECTED: Final = {
     "server_port": "a port number from 0 to 65535",
     "environment": "development or production",
     "database_type": "sqlite or postgresql",
+    "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
@@ -75,6 +78,13 @@ class Settings(BaseSettings):
     database_type: DatabaseType | None = Field(
         default=None,
         description="Which of them `DATABASE_URL` must name; another one stops the start.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_WORKERS,
+        description="Processes that serve the one port; more than one need PostgreSQL. "
+        "`BUFFER_SIZE` is each one's own, and each takes up to 10 of the database's connections.",
     )
     allow_unsafe_durability: bool = Field(
         default=False,
@@ -151,6 +161,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"DATABASE_TYPE is {self.database_type.value!r}, and DATABASE_URL names a database "
                 f"of another kind ({named[:20]!r}); change one of them"
+            )
+        if self.workers > 1 and named != DatabaseType.POSTGRESQL:
+            raise ValueError(
+                f"WORKERS is {self.workers}, and DATABASE_URL names no PostgreSQL: a SQLite file "
+                "has one writer; take 1 worker, or PostgreSQL"
             )
         return self
 

@@ -14,24 +14,25 @@ import socket
 import sqlite3
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from packages.sdk.tests.faults.harness import Program, wait_until
+from packages.sdk.tests.faults.harness import Program
 from packages.sdk.tests.faults.judge import Verdict, judge
 from packages.sdk.tests.faults.side_file import read_side_files
 from packages.sdk.tests.faults.sightings import Sightings
-from sqlalchemy.engine import make_url
 
-from .load import Load
+from .load import CLIENTS, Load
 from .readings import Reader, list_double_rows
 from .switches import OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from ..support.postgres import PostgresServer
     from .readings import Reading
 
 ROOT: Final = Path(__file__).resolve().parents[4]
@@ -50,14 +51,22 @@ class Stage:
         self,
         folder: Path,
         *,
-        database_url: str = "",
+        postgres: PostgresServer | None = None,
         seed: int = 1,
         off: Sequence[str] = (),
         timeout_s: float = 10.0,
+        clients: int = CLIENTS,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self.database = folder / "agenttrace.db"
-        self.database_url = database_url or f"sqlite+aiosqlite:///{self.database}"
+        self.database = folder / "data" / "agenttrace.db"
+        self.postgres = postgres
+        sqlite_url = f"sqlite+aiosqlite:///{self.database}"
+        self.database_url = sqlite_url if postgres is None else postgres.make_database()
+        self.env = dict(env or {})
+        self.counts: Counter[str] = Counter()
+        """What a nemesis did, for those who want to know."""
+        self.recovery_s = 0.0
         self.seed = seed
         self.off = tuple(off)
         self.port = find_free_port()
@@ -67,7 +76,7 @@ class Stage:
         side_files = folder / "side"
         side_files.mkdir(parents=True)
         self.side_files = side_files
-        self.load = Load(self.url, side_files, seed=seed, timeout_s=timeout_s)
+        self.load = Load(self.url, side_files, seed=seed, timeout_s=timeout_s, clients=clients)
         self.server: Program | None = None
         self.errors = folder / "server.err"
 
@@ -85,11 +94,8 @@ class Stage:
         self.load.abandon()
         if self.server is not None:
             self.server.close()
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether the store is a file."""
-        return make_url(self.database_url).get_backend_name() == "sqlite"
+        if self.postgres is not None:
+            self.postgres.drop_database(self.database_url)
 
     def start(
         self, *, prefix: Sequence[str] = (), flags: Sequence[str] = (), waits: bool = True
@@ -99,7 +105,7 @@ class Stage:
         code = f"from {module} import main; main()" if self.off else _PLAIN
         command = [*prefix, sys.executable, "-c", code, "serve", "--port", str(self.port)]
         command += ["--database-url", self.database_url, *flags]
-        env = {**os.environ, OFF: ",".join(self.off)}
+        env = {**os.environ, **self.env, OFF: ",".join(self.off)}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH")]))
         self.server = Program(command, env=env, errors=self.errors)
         if waits:
@@ -151,7 +157,7 @@ class Stage:
             kept = reading.sums.get(token)
             if kept is not None and kept != expected:
                 complaints.append(f"run {token}: {kept} is kept; its records are {expected}")
-        if self.is_sqlite:
+        if self.postgres is None:
             complaints += check_integrity(self.database)
         return verdict._replace(
             duplicate=verdict.duplicate + len(doubles),
@@ -165,16 +171,17 @@ class Stage:
         complaints = (*self.complaints, *self.load.complaints, f"{why}; {errors}")
         return Verdict(complaints=complaints)
 
-    def wait_until_ready(self, *, timeout_s: float = START_TIMEOUT_S) -> float:
-        """Wait until a client is served; return how long that took, in seconds."""
+    def wait_until_taken(self, *, timeout_s: float = START_TIMEOUT_S) -> float:
+        """Wait until a client's request is answered with 200; return how long that took, in s."""
         begin = time.monotonic()
-        before = self.load.outcomes["200"]
-        wait_until(
-            lambda: self.load.outcomes["200"] > before,
-            what="the server takes records again",
-            timeout_s=timeout_s,
-        )
+        self.load.wait_for_outcomes(1, "200", timeout_s=timeout_s)
         return time.monotonic() - begin
+
+    def read_some(self) -> None:
+        """Read what a dashboard reads first; raises AssertionError where that fails."""
+        reader = Reader(self.url)
+        with closing(reader):
+            reader.read_first()
 
     def get_server(self) -> Program:
         """Return the server that was started last."""

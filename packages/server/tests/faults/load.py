@@ -99,16 +99,16 @@ class Load:
             if not self._news.wait_for(lambda: self.acknowledged >= goal, timeout_s):
                 raise Hang(f"{self.acknowledged} of {goal} acknowledged; {dict(self.outcomes)}")
 
-    def wait_for_outcome(self, *words: str, timeout_s: float = GIVE_UP_S) -> None:
-        """Wait until one request more came to one of these; raises `Hang`."""
+    def wait_for_outcomes(self, count: int, *words: str, timeout_s: float = GIVE_UP_S) -> None:
+        """Wait until so many requests more came to one of these; raises `Hang`."""
         with self._news:
-            before = sum(self.outcomes[word] for word in words)
+            goal = sum(self.outcomes[word] for word in words) + count
 
             def is_there() -> bool:
-                return sum(self.outcomes[word] for word in words) > before
+                return sum(self.outcomes[word] for word in words) >= goal
 
             if not self._news.wait_for(is_there, timeout_s):
-                raise Hang(f"no request came to {words}: {dict(self.outcomes)}")
+                raise Hang(f"no {count} requests came to {words}: {dict(self.outcomes)}")
 
     def wait_for_hold(self, *, timeout_s: float = GIVE_UP_S) -> None:
         """Wait until every client has taken notice of `hold`; raises `Hang`."""

@@ -68,6 +68,10 @@ class Reader:
                 return Reading(sightings, sums)
             after = page["pageInfo"]["endCursor"]
 
+    def read_first(self) -> None:
+        """Read the first page of runs."""
+        self.ask(_RUNS, after=None)
+
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Return a query's data."""
         body = json.dumps({"query": query, "variables": variables})

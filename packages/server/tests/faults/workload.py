@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BATCHES: Final = (1, 2, 5, 20, 20, 50, 200)
 """Sizes of batches, in records; the usual one more often."""
-CHARS: Final = (40, 40, 40, 400, 3_000, 30_000)
+CHARS: Final = (*[40] * 12, *[400] * 5, 3_000, 3_000, 30_000)
 """Sizes of values: in the row, in a content of its own, in several."""
 RUN_SPANS: Final = 120
 TOKENS: Final = 15
@@ -147,7 +147,7 @@ class Workload:
     def _make_event(self) -> tuple[Record, Entry]:
         token = self._name("v")
         self._seq += 1
-        value = make_value(token, self._choose.choice(CHARS[:4]))
+        value = make_value(token, self._choose.choice(CHARS[:-1]))
         body = make_payload({"key": token, "value": value})
         record = make_event(
             self._seq, span=None, run_id=self._run_id, name="state", body=body, t_ns=START_NS

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, 
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import (
+    ATTRIBUTE,
     CHANGE,
     EVENT,
     MODEL_USAGE,
@@ -22,6 +23,7 @@ from agenttrace_server.storage.tables import (
     RUN,
     SPAN,
     STORE,
+    TAG,
     USAGE_HOUR,
     metadata,
 )
@@ -39,8 +41,9 @@ from ..support.lines import (
     make_span_id,
 )
 
-STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE, USAGE_HOUR)
+STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE, USAGE_HOUR, TAG, ATTRIBUTE)
 HOUR_NS = 3_600_000_000_000
+ARRIVAL_NS = START_NS + HOUR_NS
 # How the ranks of older fields are written down may differ; what they say may not.
 _UNORDERED = {"older"}
 
@@ -64,7 +67,7 @@ def _open_store() -> Iterator[Engine]:
 def _store(engine: Engine, batches: Sequence[Sequence[Record]]) -> None:
     for batch in batches:
         with engine.begin() as connection:
-            append_records(connection, check_records(batch))
+            append_records(connection, check_records(batch), now_ns=ARRIVAL_NS)
 
 
 def _read_state(engine: Engine) -> dict[str, list[dict[str, Any]]]:
@@ -131,6 +134,7 @@ _RUN_FIELDS = st.fixed_dictionaries(
         "input": st.integers().map(make_payload),
         "output": st.integers().map(make_payload),
         "resource": st.just({"service.name": "s"}),
+        "attributes": st.dictionaries(st.sampled_from("xy"), st.integers(0, 9)),
         "replayed_from": st.just("a" * 32),
     },
 )
@@ -353,5 +357,5 @@ def test_events_of_an_unknown_span_wait_for_it() -> None:
 async def test_a_file_holds_what_memory_holds(database: Database) -> None:
     """The law's store and the real one are the same tables."""
     records = [make_run(), make_call(0)]
-    await database.write(append_records, check_records(records))
+    await database.write(append_records, check_records(records), now_ns=ARRIVAL_NS)
     assert await database.read(_read_tables) == _final_state(records)

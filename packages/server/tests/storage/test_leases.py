@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -19,6 +24,7 @@ from ..support.lines import check_records, make_run, make_run_id, make_span
 from ..support.thread import ServerThread
 
 S = 1_000_000_000
+DEADLINE_S = 30
 START_NS = 1_790_000_000 * S
 FOLLOW = """subscription($id: ID!) { runEvents(runId: $id) { events { __typename
     ... on RunEnded { run { status } } } } }"""
@@ -157,6 +163,83 @@ def test_who_follows_hears_that_a_run_was_given_up(
             ]
         }
         assert follower.next() is None
+
+
+RECORDER = """
+import sys, threading
+from agenttrace import Tracer
+from agenttrace.exporters import APIExporter
+from agenttrace.pipeline import life
+from agenttrace.settings import Settings
+life.SIGN_EVERY_S = 0.2
+tracer = Tracer(exporter=APIExporter(sys.argv[1] + "/api", spool=False), settings=Settings())
+with tracer.run("agent") as run, tracer.span("outer"), tracer.span("inner"):
+    print(run.run_id, flush=True)
+    sys.stdin.read()
+"""
+TREE = """query($id: ID!) { run(id: $id) { status spanTree { name status }
+    spans { edges { node { status } } } } }"""
+
+
+def _ask(client: Client, run_id: str) -> tuple[str, list[str]]:
+    run = client.ask(TREE, id=run_id)["run"]
+    if run is None:
+        return "", []
+    statuses = [span["status"] for span in run["spanTree"]]
+    assert [edge["node"]["status"] for edge in run["spans"]["edges"]] == statuses
+    return run["status"], statuses
+
+
+def _wait_for(client: Client, run_id: str, expected: tuple[str, list[str]]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while (found := _ask(client, run_id)) != expected:
+        assert time.monotonic() < deadline, found
+        threading.Event().wait(0.05)
+
+
+def test_a_killed_recorder_leaves_an_interrupted_run_and_a_quiet_one_does_not(
+    server: ServerThread, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two programs say nothing for several leases: one is dead, and given up."""
+    monkeypatch.setattr(leases_module, "LEASE_S", 2.0)
+    command = [sys.executable, "-c", RECORDER, server.url]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    service = LeaseService(server.app.database, on_commit=lambda ids: None)
+    with subprocess.Popen(command, **pipes) as dead, subprocess.Popen(command, **pipes) as quiet:
+        assert dead.stdout is not None
+        assert quiet.stdout is not None
+        dead_id, quiet_id = dead.stdout.readline().strip(), quiet.stdout.readline().strip()
+        for run_id in (dead_id, quiet_id):
+            _wait_for(client, run_id, ("STARTED", ["STARTED"] * 2))
+        dead.kill()
+        given_up = 0
+        deadline = time.monotonic() + DEADLINE_S
+        while not given_up and time.monotonic() < deadline:
+            given_up += asyncio.run(service.sweep())
+            threading.Event().wait(0.1)
+        assert given_up == 1
+        assert _ask(client, dead_id) == ("INTERRUPTED", ["INTERRUPTED"] * 2)
+        assert _ask(client, quiet_id) == ("STARTED", ["STARTED"] * 2)
+        quiet.communicate("")
+    _wait_for(client, quiet_id, ("COMPLETED", ["COMPLETED"] * 2))
+
+
+def test_a_run_that_was_given_up_goes_on_with_its_next_record(
+    server: ServerThread, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign of life takes it back, for the run and its open spans, and followers hear of it."""
+    monkeypatch.setattr(leases_module, "LEASE_S", 0.0)
+    records = [make_run(), make_span(0, status="STARTED", rev=0)]
+    client.send(records)
+    service = LeaseService(server.app.database, on_commit=lambda ids: None)
+    assert asyncio.run(service.sweep()) == 1
+    assert _ask(client, make_run_id(0)) == ("INTERRUPTED", ["INTERRUPTED"])
+    cursor = client.ask("{ runs { cursor } }")["runs"]["cursor"]
+    client.send(records[:1])
+    assert _ask(client, make_run_id(0)) == ("STARTED", ["STARTED"])
+    query = "subscription($a: String) { runChanges(after: $a) { changes { run { status } } } }"
+    with client.follow(query, a=cursor) as follower:
+        assert follower.next() == {"changes": [{"run": {"status": "STARTED"}}]}
 
 
 async def test_a_store_that_fails_is_looked_at_again(

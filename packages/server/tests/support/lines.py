@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from agenttrace.wire.models import ValidRecord
@@ -16,6 +17,12 @@ Record = dict[str, Any]
 def make_run_id(number: int) -> str:
     """Return the id of a run."""
     return f"{number + 1:032x}"
+
+
+def make_timed_id(day: date, number: int = 0) -> str:
+    """Return the id of a run that was made on a day: a UUIDv7."""
+    start_ms = (day - date(1970, 1, 1)).days * 86_400_000
+    return f"{start_ms + number:012x}7000{0x8000 + number:04x}{number:012x}"
 
 
 def make_span_id(number: int) -> str:

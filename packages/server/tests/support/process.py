@@ -50,7 +50,9 @@ class ServerProcess:
             self.text += line
             if "Dashboard" in line:
                 return line.split()[1]
-        raise AssertionError(f"the server did not start: {self._read_errors()}")
+        errors = self._read_errors()
+        self._close()
+        raise AssertionError(f"the server did not start: {errors}")
 
     def _read_errors(self) -> str:
         assert self.process.stderr is not None

@@ -1,62 +1,51 @@
 """Validation at the boundary: one line of NDJSON in, one checked record out.
 
-The envelope is split by msgspec, which hands out the raw text of each field, so that payloads are
-kept byte for byte: a parser that builds numbers would turn 1e2 into 100.0 and round what exceeds
-64 bits. Everything else is checked by pydantic models. Nothing here is on the recording hot path.
+A line is decoded once, into a struct whose types are most of the rules, and what types cannot say
+is looked at after that. Payloads are kept byte for byte: a parser that builds numbers would turn
+1e2 into 100.0 and round what exceeds 64 bits. Whatever is not in order goes to `judgement`, which
+takes ten times as long and says what is wrong and where. The two agree on what a record is.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import msgspec
-from pydantic import ValidationError
-from pydantic_core import from_json
 
-from agenttrace.wire import WIRE_VERSION
+from agenttrace.wire.judgement import MAX_LINE_BYTES, WireError, judge_line
 from agenttrace.wire.models import (
+    ABSENT,
     MAX_ATTRIBUTES,
     MAX_CAUSES,
+    ValidError,
     ValidEvent,
+    ValidPayload,
     ValidRecord,
     ValidRun,
     ValidSpan,
+    is_plain_cost,
+    read_raw,
 )
+from agenttrace.wire.structure import find_duplicate, is_too_deep, measure_compact
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-
-# A record's fields that are payload envelopes, and the flat objects: both are kept as text.
-_PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
-_ERROR_PAYLOADS: Final = frozenset({"args", "attributes"})
-_FLAT_FIELDS: Final = frozenset({"attributes", "resource"})
+__all__ = ["MAX_LINE_BYTES", "WireError", "parse_line"]
 
 
-class WireError(ValueError):
-    """A line that is not a record. `code` is for programs, `message` says what and where."""
+class _Values(msgspec.Struct):
+    """What is looked at of a payload within an error."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    value: msgspec.Raw
+    types: msgspec.Raw = ABSENT
 
 
-_MODELS: Final[dict[str, type[ValidRun | ValidSpan | ValidEvent]]] = {
-    "run": ValidRun,
-    "span": ValidSpan,
-    "event": ValidEvent,
-}
-_split_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_value: Final = msgspec.json.Decoder().decode
+_decode: Final = msgspec.json.Decoder(ValidRun | ValidSpan | ValidEvent).decode
+_encode: Final = msgspec.json.Encoder().encode
 _decode_flat: Final = msgspec.json.Decoder(
     dict[str, str | int | float | bool | list[str | int | float | bool | None] | None]
 ).decode
-_POSITION: Final = re.compile(r" at line (\d+) column (\d+)$")
-_SHOWN_PATH: Final = 4
-"""Of a long path to a field, so many parts are shown of each end."""
+_decode_types: Final = msgspec.json.Decoder(dict[str, str | dict[str, object]]).decode
+_decode_values: Final = msgspec.json.Decoder(_Values).decode
+_HEX_DIGITS: Final = b"0123456789abcdef"
 
 
 def parse_line(line: bytes) -> ValidRecord:
@@ -67,147 +56,130 @@ def parse_line(line: bytes) -> ValidRecord:
             `unknown_type` or `invalid_field`, and a message that names the field.
 
     """
+    try:
+        return _read(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        judge_line(line)
+        # The judge has nothing against it: then the reader's word holds.
+        raise WireError("invalid_field", str(error)) from error
+
+
+def _read(line: bytes) -> ValidRecord:
     if len(line) > MAX_LINE_BYTES:
-        raise WireError("too_large", f"the line has {len(line)} bytes; at most {MAX_LINE_BYTES}")
-    try:
+        raise ValueError("too large")
+    if not line.isascii():
         line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise WireError("invalid_utf8", f"the line is not UTF-8 at byte {error.start}") from error
-    fields = _split(line, "the line")
-    version = _decode_small(fields.pop("v", None), "v")
-    if version != WIRE_VERSION or isinstance(version, bool):
-        raise WireError("unknown_version", f"v must be {WIRE_VERSION}")
-    kind = _decode_small(fields.get("type"), "type")
-    model = _MODELS.get(kind) if isinstance(kind, str) else None
-    if model is None:
-        raise WireError("unknown_type", "type must be 'run', 'span' or 'event'")
-    try:
-        return model.model_validate(_collect_values(fields, model))
-    except ValidationError as error:
-        raise WireError("invalid_field", _describe(error)) from error
+    record: ValidRecord = _decode(line)
+    if isinstance(record, ValidSpan):
+        _check_span(record)
+    elif isinstance(record, ValidRun):
+        _check_run(record)
+    else:
+        _check_event(record)
+    if is_too_deep(line):
+        raise ValueError("nested too deeply")
+    if _may_have_twice(line, record) and find_duplicate(line) is not None:
+        raise ValueError("a name is there twice")
+    return record
 
 
-def _collect_values(fields: dict[str, msgspec.Raw], model: type[BaseModel]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, raw in fields.items():
-        text = bytes(raw)
-        if text == b"null":  # absent and null mean the same: unknown
-            continue
-        if key in _PAYLOAD_FIELDS:
-            values[key] = _read_payload(text, key)
-        elif key == "error":
-            values[key] = _read_error(text, key, MAX_CAUSES)
-        elif key in _FLAT_FIELDS:
-            values[f"{key}_json"] = _read_flat(text, key)
-        elif key in model.model_fields:
-            values[key] = _decode_small(raw, key)
-    return values
+def _may_have_twice(line: bytes, record: ValidRecord) -> bool:
+    # A record is its line, but for white space, nulls, fields of later versions and names that
+    # are there twice: where the lengths are equal there is none of these.
+    plain = _encode(record)
+    return len(plain) != len(line) and measure_compact(plain) != measure_compact(line)
 
 
-def _split(text: bytes, where: str) -> dict[str, msgspec.Raw]:
-    try:
-        return _split_object(text)
-    except msgspec.ValidationError as error:
-        raise WireError("invalid_json", f"{where} must be a JSON object") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _refuse_json(error, text, where) from error
+def _check_span(span: ValidSpan) -> None:
+    _check_hex(
+        f"{span.run_id}{span.span_id}{span.parent_span_id or ''}"
+        f"{span.input_hash or ''}{span.fn_hash or ''}"
+    )
+    _check_text(f"{span.name}{span.model or ''}{span.replay_key or ''}")
+    _check_common(span)
+    cost = span.cost
+    if cost is not None:
+        if not is_plain_cost(cost.usd):
+            raise ValueError("cost.usd is no plain number")
+        if cost.table is not None:
+            _check_text(cost.table)
 
 
-def _decode_small(raw: msgspec.Raw | None, where: str) -> Any:
-    try:
-        return None if raw is None else _decode_value(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        assert raw is not None
-        raise _refuse_json(error, bytes(raw), where) from error
+def _check_run(run: ValidRun) -> None:
+    _check_hex(f"{run.run_id}{run.replayed_from or ''}")
+    _check_text("".join([run.name, run.correlation_id or "", *(run.tags or ())]))
+    _check_common(run)
+    if run.resource is not ABSENT:
+        _check_flat(run.resource)
 
 
-def _refuse_json(error: Exception, text: bytes, where: str) -> WireError:
-    if isinstance(error, RecursionError):
-        return WireError("invalid_json", f"{where} is not valid JSON (nested too deeply)")
-    if isinstance(error, msgspec.ValidationError):  # JSON, but no value of ours
-        return WireError("invalid_field", f"{where} has a number that is out of range")
-    return WireError("invalid_json", f"{where} is not valid JSON{_locate(text)}")
+def _check_event(event: ValidEvent) -> None:
+    _check_hex(f"{event.run_id}{event.span_id or ''}")
+    _check_text(event.name)
+    if event.body is not None:
+        _check_payload(event.body)
 
 
-def _locate(text: bytes) -> str:
-    # msgspec names no place for half of its errors; a second parser does for each.
-    try:
-        from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        found = _POSITION.search(str(error))
-        reason = str(error)[: found.start()] if found else ""
-        if found is None or reason.startswith("recursion limit"):
-            return ""
-        if reason.startswith("EOF"):
-            return ": it ends too early"
-        before = text.split(b"\n")[: int(found[1]) - 1]
-        byte = sum(len(line) + 1 for line in before) + int(found[2]) - 1
-        return f" at byte {max(byte, 0)}: {reason}"
-    return ""
+def _check_common(record: ValidRun | ValidSpan) -> None:
+    if record.end_ns is not None and record.end_ns < record.start_ns:
+        raise ValueError("end_ns is before start_ns")
+    if record.input is not None:
+        _check_payload(record.input)
+    if record.output is not None:
+        _check_payload(record.output)
+    if record.attributes is not ABSENT:
+        _check_flat(record.attributes)
+    if record.error is not None:
+        _check_error(record.error)
+    for link in record.links or ():
+        _check_hex(f"{link.run_id}{link.span_id or ''}")
 
 
-def _read_payload(text: bytes, key: str) -> dict[str, Any]:
-    parts = _split(text, key)
-    if "value" not in parts:
-        raise WireError("invalid_field", f"{key}.value is missing")
-    value = bytes(parts.pop("value")).decode()
-    types = bytes(parts.pop("types", b"null"))
-    types_json = None if types == b"null" else _read_types(types, f"{key}.types")
-    rest = {name: _decode_small(raw, f"{key}.{name}") for name, raw in parts.items()}
-    return {**rest, "value_json": value, "types_json": types_json}
+def _check_hex(digits: str) -> None:
+    # Several are joined: their lengths are in the types, so none lends another its digits.
+    if digits.encode().translate(None, _HEX_DIGITS):
+        raise ValueError("an id or hash has other characters than 0-9 and a-f")
 
 
-def _read_error(text: bytes, key: str, causes_left: int) -> Any:
-    # Each level reads its text anew: of the causes beyond these no values are kept.
-    if not text.startswith(b"{") or not causes_left:
-        return _decode_small(msgspec.Raw(text), key)
-    values: dict[str, Any] = {}
-    for name, raw in _split(text, key).items():
-        part = bytes(raw)
-        if part == b"null":
-            continue
-        if name in _ERROR_PAYLOADS:
-            _read_payload(part, f"{key}.{name}")
-            values[f"{name}_json"] = part.decode()
-        elif name == "cause":
-            values[name] = _read_error(part, f"{key}.{name}", causes_left - 1)
-        else:
-            values[name] = _decode_small(raw, f"{key}.{name}")
-    return values
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise ValueError("a name has U+0000")
 
 
-def _read_types(text: bytes, where: str) -> str:
-    for pointer, described in _split(text, where).items():
+def _check_payload(payload: ValidPayload) -> None:
+    if payload.sha256 is not None:
+        _check_hex(payload.sha256)
+    if payload.types is not ABSENT:
+        _check_types(payload.types)
+
+
+def _check_types(types: msgspec.Raw) -> None:
+    if read_raw(types) is None:
+        return
+    for pointer in _decode_types(types):
         if pointer and not pointer.startswith("/"):
-            raise WireError("invalid_field", f"{where}: {pointer[:64]!r} is no JSON pointer")
-        if bytes(described)[:1] not in {b'"', b"{"}:
-            raise WireError("invalid_field", f"{where}: a type must be a text or an object")
-        _decode_small(described, where)
-    return text.decode()
+            raise ValueError("a key of types is no JSON pointer")
 
 
-def _read_flat(text: bytes, key: str) -> str:
-    try:
-        flat = _decode_flat(text)
-    except msgspec.ValidationError as error:
-        if str(error).startswith("Number out of range"):
-            raise _refuse_json(error, text, key) from error
-        raise WireError(
-            "invalid_field",
-            f"{key} must be a flat object of strings, numbers, booleans or lists of them",
-        ) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _refuse_json(error, text, key) from error
+def _check_flat(raw: msgspec.Raw) -> None:
+    text = bytes(raw)
+    if text == b"null":  # absent and null mean the same: unknown
+        return
+    flat = _decode_flat(text)
     if len(flat) > MAX_ATTRIBUTES:
-        raise WireError("invalid_field", f"{key} has {len(flat)} keys; at most {MAX_ATTRIBUTES}")
-    return text.decode()
+        raise ValueError("too many attributes")
+    if text.count(b":") != len(flat) and find_duplicate(text) is not None:
+        raise ValueError("a name is there twice")
 
 
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]]
-    if len(path) > 2 * _SHOWN_PATH:
-        path[_SHOWN_PATH:-_SHOWN_PATH] = ["…"]
-    where = ".".join(path) or "the record"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}{more}"
+def _check_error(error: ValidError) -> None:
+    """Check what types do not, of the causes too; drop the values of those that lie deep."""
+    cause: ValidError | None = error
+    depth = 0
+    while cause is not None:
+        if depth >= MAX_CAUSES:
+            cause.args = cause.attributes = ABSENT
+        for raw in (cause.args, cause.attributes):
+            if read_raw(raw) is not None:
+                _check_types(_decode_values(raw).types)
+        depth, cause = depth + 1, cause.cause

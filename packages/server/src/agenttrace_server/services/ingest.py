@@ -66,7 +66,7 @@ class IngestService:
         if refusals:
             numbers = _list_numbers(body, errors)
             errors += [
-                LineError(numbers[refusal.index], "not_stored", _shorten(refusal.reason))
+                LineError(numbers[refusal.index], refusal.code, _shorten(refusal.reason))
                 for refusal in refusals
             ]
             errors.sort(key=lambda error: error.line)
@@ -107,15 +107,16 @@ def _list_numbers(body: bytes, errors: list[LineError]) -> list[int]:
 
 
 def _check_integers(record: ValidRecord) -> None:
-    if not isinstance(record, ValidSpan | ValidEvent):
-        return
-    values = {"seq": record.seq}
     if isinstance(record, ValidSpan):
-        values["lane"] = record.lane
-        values["end_seq"] = record.end_seq or 0
-    for name, value in values.items():
-        if value > MAX_INT32:
-            raise WireError("invalid_field", f"{name} must be at most {MAX_INT32}")
+        if record.seq <= MAX_INT32 >= record.lane and (record.end_seq or 0) <= MAX_INT32:
+            return
+        values = {"seq": record.seq, "lane": record.lane, "end_seq": record.end_seq or 0}
+    elif isinstance(record, ValidEvent) and record.seq > MAX_INT32:
+        values = {"seq": record.seq}
+    else:
+        return
+    name = next(name for name, value in values.items() if value > MAX_INT32)
+    raise WireError("invalid_field", f"{name} must be at most {MAX_INT32}")
 
 
 def _shorten(message: str) -> str:

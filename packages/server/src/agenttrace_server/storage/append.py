@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
+from agenttrace_server.storage.lookups import write_lookups
+from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
@@ -24,6 +27,7 @@ from agenttrace_server.storage.snapshots import (
 )
 from agenttrace_server.storage.tables import (
     CHANGE,
+    DELETED_RUN,
     EVENT,
     MODEL_USAGE,
     PAYLOAD,
@@ -48,19 +52,35 @@ class Appended:
 
     end: int
     run_ids: frozenset[str]
+    deleted: frozenset[str] = frozenset()
+    """Runs whose records were not stored, since they were deleted."""
 
 
-def append_records(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+def append_records(
+    connection: Connection, records: Sequence[ValidRecord], *, now_ns: int | None = None
+) -> Appended:
     """Merge the records into the store, within the caller's transaction.
 
-    Applying a record twice, late or in another order leads to the same rows and sums.
+    Applying a record twice, late or in another order leads to the same rows and sums. Those of
+    deleted runs are left out. `now_ns` is when they arrived, by the server's clock, where that is
+    not now.
     """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    deleted = read_deleted(connection, sorted({record.run_id for record in records}))
+    if deleted:
+        records = [record for record in records if record.run_id not in deleted]
     batch = _load_batch(connection, records)
     for record in records:
         batch.apply(record)
-    _write_batch(connection, batch)
+    _write_batch(connection, batch, now_ns)
     changed = frozenset(change[0] for change in batch.changes)
-    return Appended(read_end(connection), changed)
+    return Appended(read_end(connection), changed, deleted)
+
+
+def read_deleted(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
+    """Return which of these runs were deleted."""
+    rows = connection.execute(select_by_ids(DELETED_RUN, run_ids, "run_id"))
+    return frozenset(str(row.run_id) for row in rows)
 
 
 def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch:
@@ -80,7 +100,11 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
     for row in _read_rows(connection, select_by_ids(RUN, sorted(run_ids), "run_id")):
         known.add(row["run_id"])
         batch.runs[row["run_id"]] = RunWork(
-            load_run_state(row), row, row["start_ns"], announced=True
+            load_run_state(row),
+            row,
+            row["start_ns"],
+            announced=True,
+            given_up=row["interrupted_ns"] is not None,
         )
     # A run that is new has no spans: its keys need no look.
     keys = [key for key in span_keys if key[0] in known]
@@ -93,25 +117,31 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
     return batch
 
 
-def _write_batch(connection: Connection, batch: Batch) -> None:
+def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
+    if connection.dialect.name == "postgresql":
+        make_partitions(connection, [run_id for run_id, work in runs if work.row is None])
     _write_spans(connection, [item for item in spans if not item[1].stored], insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], upsert_rows)
-    _upsert(connection, RUN, [_dump_run(run_id, work) for run_id, work in runs])
+    upsert(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
+    _note_signs_of_life(
+        connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
+    )
+    write_lookups(connection, runs)
     payloads = [
         row for run_id, work in runs for row in list_new_payloads(run_id, RUN_OWNER, work.state)
     ]
     upsert_rows(connection, PAYLOAD, payloads)
     insert_rows(connection, EVENT, list(batch.new_events.values()))
     differences = {run_id: work.difference for run_id, work in runs}
-    _upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
-    _upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
+    upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
+    upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         end = read_end(connection)
         rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
         insert_rows(connection, CHANGE, rows)
-        move_end(connection, end + len(rows))
+        move_end(connection, end + len(rows), {change[0] for change in batch.changes})
 
 
 def _write_spans(
@@ -123,12 +153,26 @@ def _write_spans(
     write(connection, PAYLOAD, texts)
 
 
-def _dump_run(run_id: str, work: RunWork) -> dict[str, Any]:
-    row = dump_run_row(run_id, work.state, earliest_ns=work.earliest_ns or 0)
+def _dump_run(run_id: str, work: RunWork, now_ns: int) -> dict[str, Any]:
+    row = dump_run_row(
+        run_id,
+        work.state,
+        earliest_ns=work.earliest_ns or 0,
+        seen_ns=now_ns,
+        user_tags=work.row["user_tags"] if work.row else None,
+    )
     return {**row, **apply_sums(work.row, work.difference.run, RUN_SUMS)}
 
 
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def _note_signs_of_life(connection: Connection, run_ids: list[str], now_ns: int) -> None:
+    """Keep when the recorders of these runs were last heard of: nothing else changed."""
+    if run_ids:
+        statement = update(RUN).where(RUN.c.run_id == bindparam("id"))
+        connection.execute(statement.values(seen_ns=now_ns), [{"id": i} for i in run_ids])
+
+
+def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or replace those that have their keys: few at a time."""
     if not rows:
         return
     is_postgresql = connection.dialect.name == "postgresql"

@@ -34,6 +34,8 @@ class RunWork:
     difference: Difference = field(default_factory=Difference)
     announced: bool = False
     changed: bool = False
+    given_up: bool = False
+    """It is shown as INTERRUPTED, since nothing came from its recorder for long."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Batch:
             self._apply_run(record)
 
     def _apply_run(self, record: ValidRun) -> None:
-        run = self.runs[record.run_id]
+        run = self._hear_of(record.run_id)
         ended_before = _has_ended(run.state)
         if not run.state.apply(rank_of(record.status, record.rev), read_run_fields(record)):
             return
@@ -87,7 +89,7 @@ class Batch:
         is_new = not span.state.fields
         ended_before = _has_ended(span.state)
         before = span.state.copy()
-        self._see_start(self.runs[record.run_id], record.start_ns)
+        self._see_start(self._hear_of(record.run_id), record.start_ns)
         if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
             return
         span.changed = True
@@ -105,6 +107,7 @@ class Batch:
 
     def _apply_event(self, record: ValidEvent) -> None:
         key = (record.run_id, record.seq)
+        self._hear_of(record.run_id)
         if key in self.stored_events or key in self.new_events:
             return
         self.new_events[key] = _dump_event(record)
@@ -117,6 +120,15 @@ class Batch:
             self._log(ChangeKind.EVENT, record.run_id, record.span_id, event_seq=record.seq)
         else:
             span.waiting.append(record.seq)
+
+    def _hear_of(self, run_id: str) -> RunWork:
+        """Take back that a run was given up: any record of it shows that its recorder lives."""
+        run = self.runs[run_id]
+        if run.given_up:
+            run.given_up = False
+            run.changed = True
+            self._log(ChangeKind.RUN_UPDATED, run_id)
+        return run
 
     def _touch_run(self, run_id: str) -> RunWork:
         run = self.runs[run_id]

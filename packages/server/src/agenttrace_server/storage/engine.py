@@ -88,6 +88,11 @@ class Database:
         self._writer = Side(backend.make_writer(), name="agenttrace-write")
         self._reader = Side(backend.make_reader(), name="agenttrace-read")
 
+    @property
+    def notices(self) -> PostgresBackend | None:
+        """Return what tells of the commits of other processes; None where one has to ask."""
+        return self._backend if isinstance(self._backend, PostgresBackend) else None
+
     async def read(
         self, query: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
@@ -108,7 +113,7 @@ class Database:
             try:
                 return await asyncio.wrap_future(self._reader.ask(ask, timeout_s=READ_TIMEOUT_S))
             except Exception as error:
-                if not tries_left or not is_lost(error):
+                if not tries_left or not (is_lost(error) or is_conflict(error)):
                     _raise_known(error, "read")
                     raise
         raise AssertionError("the last try returns or raises")

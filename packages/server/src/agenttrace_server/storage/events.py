@@ -57,6 +57,7 @@ def make_event(row: Row[Any]) -> Event:
         span_id=None if row.span_id == RUN_OWNER else row.span_id,
         seq=row.seq,
         t_ns=row.t_ns,
+        offset_ns=row.offset_ns,
         name=row.name,
         body=make_payload(row) if row.value_json is not None else None,
         run_start_ns=row.run_start_ns,

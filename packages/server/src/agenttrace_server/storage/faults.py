@@ -23,7 +23,7 @@ def blames_record(error: BaseException) -> bool:
     """Tell whether a value is at fault, which it would be again."""
     if isinstance(error, DataError | IntegrityError):
         return True
-    return _read_sqlstate(error).startswith(_OF_VALUE)
+    return read_sqlstate(error).startswith(_OF_VALUE)
 
 
 def blames_store(error: BaseException) -> bool:
@@ -35,12 +35,12 @@ def blames_store(error: BaseException) -> bool:
 
 def is_conflict(error: BaseException) -> bool:
     """Tell whether the transaction was undone because of another one."""
-    return _read_sqlstate(error) in _OF_CONFLICT
+    return read_sqlstate(error) in _OF_CONFLICT
 
 
 def is_too_slow(error: BaseException) -> bool:
     """Tell whether the database ended a statement that took too long."""
-    if _read_sqlstate(error) == _CANCELLED:
+    if read_sqlstate(error) == _CANCELLED:
         return True
     return _read_sqlite_code(error) == sqlite3.SQLITE_INTERRUPT
 
@@ -56,7 +56,7 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     if _read_sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return True
-    return _read_sqlstate(error).startswith(_OF_SERVER)
+    return read_sqlstate(error).startswith(_OF_SERVER)
 
 
 def describe_fault(error: BaseException) -> str:
@@ -70,7 +70,8 @@ def describe_fault(error: BaseException) -> str:
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
-def _read_sqlstate(error: BaseException) -> str:
+def read_sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's code of an error; empty for any other."""
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) or ""
 

@@ -41,7 +41,7 @@ def interrupt_silent_runs(
         rows = [(run_id, end + n, kind, None, None) for n, run_id in enumerate(run_ids, start=1)]
         insert_rows(connection, CHANGE, rows)
         end += len(rows)
-        move_end(connection, end)
+        move_end(connection, end, run_ids)
     return Appended(end, frozenset(run_ids))
 
 

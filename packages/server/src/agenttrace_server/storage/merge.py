@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from agenttrace.wire import RunStatus, SpanStatus, rank_snapshot
+from agenttrace.wire import rank_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ NEVER_SEEN: Final = -1
 _TERMINAL_BIT: Final = 1 << 53  # `rev` is below it
 
 
-def rank_of(status: SpanStatus | RunStatus, rev: int) -> int:
+def rank_of(status: str, rev: int) -> int:
     """Return the rank of a snapshot as one integer that orders as `wire.rank_snapshot` does."""
     terminal, revision = rank_snapshot(status, rev)
     return (_TERMINAL_BIT if terminal else 0) | revision

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select, update
 
 from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.storage.notices import send_notice
 from agenttrace_server.storage.tables import STORE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _END = select(STORE.c.position)
 END_OF_LOG = _END.scalar_subquery()
@@ -49,6 +53,11 @@ def read_end(connection: Connection) -> int:
     return int(connection.execute(_END).scalar_one())
 
 
-def move_end(connection: Connection, end: int) -> None:
-    """Make this the position of the last change, within the transaction that writes it."""
+def move_end(connection: Connection, end: int, run_ids: Collection[str] = ()) -> None:
+    """Make this the position of the last change, within the transaction that writes it.
+
+    Other workers are told of the runs that changed; of any run, if none is named.
+    """
     connection.execute(update(STORE).values(position=end))
+    if connection.dialect.name == "postgresql":
+        send_notice(connection, run_ids)

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.faults import describe_fault
+from agenttrace_server.storage.notices import listen, make_sender, name_sender
 from agenttrace_server.storage.side import POOL_TIMEOUT_S, READ_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import URL
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 READERS: Final = 8
 CONNECT_TIMEOUT_S: Final = 5
@@ -41,6 +45,8 @@ class PostgresBackend:
 
     def __init__(self, url: URL) -> None:
         self.url = parse_url(url)
+        self.sender = make_sender()
+        """This process among those that write."""
         self.place = self.url.set(query={}).render_as_string(hide_password=True)
         """What the operator is shown."""
 
@@ -51,13 +57,25 @@ class PostgresBackend:
             "statement_timeout": f"{WRITE_TIMEOUT_S}s",
             "idle_in_transaction_session_timeout": f"{_IDLE_TIMEOUT_S}s",
         }
-        return _make_engine(self.url, connections=1, settings=settings)
+        engine = _make_engine(self.url, connections=1, settings=settings)
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def set_up(_raw: object, record: ConnectionPoolEntry) -> None:
+            name_sender(record.info, self.sender)
+
+        return engine
 
     def make_reader(self) -> AsyncEngine:
         """Return the engine for the connections that read."""
         settings = {"statement_timeout": f"{READ_TIMEOUT_S}s"}
         engine = _make_engine(self.url, connections=READERS, settings=settings)
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def listen(
+        self, *, on_ready: Callable[[], None], on_notice: Callable[[frozenset[str]], None]
+    ) -> None:
+        """Hear what other processes commit (`storage.notices.listen`)."""
+        await listen(self.url, self.sender, on_ready=on_ready, on_notice=on_notice)
 
     def take_turn(self, connection: Connection) -> None:
         """Wait until no other transaction writes."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
+from agenttrace.wire.models import read_raw
 from agenttrace_server.money import format_pico, parse_pico
 from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
 from agenttrace_server.storage.merge import State, dump_older, load_older
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from agenttrace.wire.models import (
         ValidCost,
+        ValidError,
         ValidLink,
         ValidPayload,
         ValidRun,
@@ -80,7 +83,6 @@ _LAST_COLUMNS: Final = (
 _SPAN_COLUMNS: Final = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 _RUN_COLUMNS: Final = [
     "name",
-    "status",
     "correlation_id",
     "start_ns",
     "end_ns",
@@ -111,7 +113,7 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
 
 def read_run_fields(run: ValidRun) -> dict[str, Any]:
     """Return the fields that a checked snapshot of a run has."""
-    fields = _pick(run, _RUN_COLUMNS)
+    fields = _pick(run, [*_RUN_COLUMNS, "status"])
     if run.tags is not None:
         fields["tags"] = orjson.dumps(run.tags).decode()
     if run.links is not None:
@@ -166,35 +168,44 @@ def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
 
 
 def load_run_state(row: Mapping[str, Any]) -> State:
-    """Return the state that a row of `run` holds; that of an unnamed run has no field."""
+    """Return the state that a row of `run` holds; that of an unnamed run has no field.
+
+    The law is about records alone: that a run was given up since is not part of its state.
+    """
     state = State(row["rank"], {}, load_older(row["older"]))
     if state.rank >= 0:
         state.fields = {name: row[name] for name in _RUN_COLUMNS if row[name] is not None}
+        state.fields["status"] = row["recorded_status"]
         if row["tags"] is not None:
             state.fields["tags"] = row["tags"]
         state.fields.update(_stored_payloads(row["payloads"]))
     return state
 
 
-def dump_run_row(run_id: str, state: State, *, earliest_ns: int) -> dict[str, Any]:
+def dump_run_row(
+    run_id: str, state: State, *, earliest_ns: int, seen_ns: int, user_tags: str | None
+) -> dict[str, Any]:
     """Return the row of `run` for a state, without its sums.
 
-    A run whose own record has not come is shown as started, at the time of its earliest part.
+    A run whose own record has not come is shown as started, at the time of its earliest part. A
+    run of which a record came is not given up, whatever was thought before.
     """
     fields = state.fields
     row = {name: fields.get(name) for name in _RUN_COLUMNS}
+    status = fields.get("status", "STARTED")
     if not fields:
-        row.update(name=UNNAMED_RUN, status="STARTED", start_ns=earliest_ns)
+        row.update(name=UNNAMED_RUN, start_ns=earliest_ns)
     row.update(
         run_id=run_id,
         rank=state.rank,
         older=dump_older(state.older),
         payloads=_count_bits(fields),
         tags=fields.get("tags"),
-        recorded_status=row["status"],
-        seen_ns=0,
+        status=status,
+        recorded_status=status,
+        seen_ns=seen_ns,
         interrupted_ns=None,
-        user_tags=None,
+        user_tags=user_tags,
     )
     return row
 
@@ -214,12 +225,12 @@ _NO_COST: Final = CostColumns(None, None, None)
 
 
 def _pick(record: ValidRun | ValidSpan, names: Sequence[str]) -> dict[str, Any]:
-    values = record.__dict__
-    return {name: values[name] for name in names if values.get(name) is not None}
+    values = [(name, getattr(record, name, None)) for name in names]
+    return {name: value for name, value in values if value is not None}
 
 
 def _dump_links(links: Sequence[ValidLink]) -> str:
-    return orjson.dumps([link.model_dump(exclude_none=True) for link in links]).decode()
+    return msgspec.json.encode(links).decode()
 
 
 def _flatten_usage(usage: ValidUsage) -> UsageColumns:
@@ -247,10 +258,32 @@ def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:
     if record.output is not None:
         fields["output"] = read_payload(record.output)
     if record.error is not None:
-        fields["error"] = _plain_payload(record.error.model_dump_json(exclude_none=True))
+        fields["error"] = _plain_payload(_dump_error(record.error))
     if record.attributes_json is not None:
         fields["attributes"] = _plain_payload(record.attributes_json)
     return fields
+
+
+def _dump_error(error: ValidError) -> str:
+    """Return an error as the store keeps it: its values as texts, as they came."""
+    return orjson.dumps(_list_error(error)).decode()
+
+
+def _list_error(error: ValidError) -> dict[str, Any]:
+    fields = {
+        "type": error.type,
+        "message": error.message,
+        "traceback": error.traceback,
+        "cause": None if error.cause is None else _list_error(error.cause),
+        "cause_is_context": bool(error.cause_is_context),
+        "notes": error.notes or [],
+        "module": error.module,
+        "qualname": error.qualname,
+        "bases": error.mro,
+        "args_json": read_raw(error.args),
+        "attributes_json": read_raw(error.attributes),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _plain_payload(value_json: str) -> Payload:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DBAPIError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MAX_GROUP_RECORDS: Final = 20_000
 """A commit takes no more than this many records (or one job), so that none waits for long."""
 
+_DELETED: Final = "run_deleted"
+
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +43,8 @@ class Refusal:
     index: int
     """Among those that were given."""
     reason: str
+    code: str = "not_stored"
+    """For programs: `not_stored`, or `run_deleted`."""
 
 
 @dataclass(slots=True)
@@ -128,14 +132,14 @@ class Writer:
                 raise
             appended, refused = await self._database.write(append_sound_records, records)
             _report(refused)
+        refusals = _list_refusals(records, refused, appended.deleted)
         self._on_commit(appended)
         start = 0
         for job in group:
             end = start + len(job.records)
-            places = [place for place in refused if start <= place < end] if refused else []
-            refusals = [Refusal(place - start, _describe(refused[place])) for place in places]
+            own = [replace(r, index=r.index - start) for r in refusals if start <= r.index < end]
             if not job.done.done():  # a client that has gone away cancelled it
-                job.done.set_result(tuple(refusals))
+                job.done.set_result(tuple(own))
             start = end
 
 
@@ -169,7 +173,22 @@ def append_sound_records(
 
     append_part(0, len(records))
     changed = frozenset(run_id for appended in done for run_id in appended.run_ids)
-    return Appended(max((appended.end for appended in done), default=0), changed), refused
+    deleted = frozenset(run_id for appended in done for run_id in appended.deleted)
+    end = max((appended.end for appended in done), default=0)
+    return Appended(end, changed, deleted), refused
+
+
+def _list_refusals(
+    records: Sequence[ValidRecord], refused: dict[int, Exception], deleted: frozenset[str]
+) -> list[Refusal]:
+    refusals = [Refusal(place, _describe(error)) for place, error in refused.items()]
+    if deleted:
+        refusals += [
+            Refusal(place, f"run {record.run_id} was deleted; it takes no more records", _DELETED)
+            for place, record in enumerate(records)
+            if record.run_id in deleted and place not in refused
+        ]
+    return refusals
 
 
 def _describe(error: Exception) -> str:

@@ -10,14 +10,24 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from packages.sdk.tests.faults.harness import Hang
 
 from ..harness import Stage
-from . import kills
+from ..load import CLIENTS
+from . import databases, disks, kills
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from packages.sdk.tests.faults.judge import Verdict
 
+    from ...support.postgres import PostgresServer
+
     Play = Callable[[Stage, Random, int], Verdict]
+
+
+SQLITE: Final = ("sqlite",)
+POSTGRESQL: Final = ("postgresql",)
+BOTH: Final = (*SQLITE, *POSTGRESQL)
+DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+"""What a PostgreSQL of the ledger must have on."""
 
 
 class Nemesis(NamedTuple):
@@ -29,13 +39,21 @@ class Nemesis(NamedTuple):
     play: Play
     batch: int = 1
     timeout_s: float = 10.0
-    databases: tuple[str, ...] = ("sqlite", "postgresql")
+    clients: int = CLIENTS
+    databases: tuple[str, ...] = BOTH
 
 
 NEMESES: Final[Mapping[str, Nemesis]] = {
     "kill9": Nemesis(kills.kill9, batch=10),
     "sigterm": Nemesis(kills.sigterm, batch=5),
     "sigstop": Nemesis(kills.sigstop, batch=3, timeout_s=1.0),
+    "database-kill": Nemesis(databases.database_kill, batch=5, databases=POSTGRESQL),
+    "ack-synced": Nemesis(disks.ack_synced, batch=5, clients=1, databases=SQLITE),
+    "fsync-eio": Nemesis(disks.fsync_eio, batch=5, databases=SQLITE),
+    "write-enospc": Nemesis(disks.write_enospc, batch=5, databases=SQLITE),
+    "slow-disk": Nemesis(disks.slow_disk, batch=3, databases=SQLITE),
+    "locked": Nemesis(disks.locked, batch=2, databases=SQLITE),
+    "disk-full": Nemesis(disks.disk_full, batch=3, databases=SQLITE),
 }
 
 
@@ -44,10 +62,17 @@ class Result(NamedTuple):
 
     verdict: Verdict
     outcomes: Mapping[str, int]
+    counts: Mapping[str, int]
+    recovery_s: float
 
 
 def run_nemesis(
-    name: str, *, seed: int, faults: int, database_url: str = "", off: Sequence[str] = ()
+    name: str,
+    *,
+    seed: int,
+    faults: int,
+    postgres: PostgresServer | None = None,
+    off: Sequence[str] = (),
 ) -> Result:
     """Play a nemesis in a folder of its own; the same seed makes the same choices.
 
@@ -58,14 +83,15 @@ def run_nemesis(
         tempfile.TemporaryDirectory(prefix="ledger-") as home,
         Stage(
             Path(home),
-            database_url=database_url,
+            postgres=postgres,
             seed=seed,
             off=off,
             timeout_s=nemesis.timeout_s,
+            clients=nemesis.clients,
         ) as stage,
     ):
         try:
             verdict = nemesis.play(stage, Random(seed), faults)
         except Hang as hang:
             verdict = stage.give_up(hang)
-        return Result(verdict, dict(stage.load.outcomes))
+        return Result(verdict, dict(stage.load.outcomes), dict(stage.counts), stage.recovery_s)

@@ -65,7 +65,7 @@ def sigstop(stage: Stage, choose: Random, faults: int) -> Verdict:
         wait_a_moment(stage, choose)
         server = stage.get_server()
         server.send(signal.SIGSTOP)
-        stage.load.wait_for_outcome("late", timeout_s=60)
+        stage.load.wait_for_outcomes(1, "late")
         server.send(signal.SIGCONT)
         stage.load.wait_for(1)
     return stage.finish()

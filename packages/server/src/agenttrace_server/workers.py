@@ -1,0 +1,220 @@
+"""Several processes that share one socket and one PostgreSQL, and the one that minds them.
+
+The parent binds the socket, starts the workers, starts another one for each that dies, and ends
+them all when it is told to. It serves nothing itself. A worker whose parent is gone ends, too.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Final
+
+from agenttrace_server.app import create_app
+from agenttrace_server.errors import StartError
+from agenttrace_server.serving import STOP_TIMEOUT_S, GracefulServer
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+    from multiprocessing.context import SpawnProcess
+    from types import FrameType
+
+    from agenttrace_server.app import Application
+    from agenttrace_server.settings import Settings
+
+# A batch of 1,000 spans makes some 20,000 objects that live for milliseconds: with Python's
+# defaults a third of the time went into looking for garbage among them.
+GC_THRESHOLDS: Final = (50_000, 50, 100)
+RESTART_S: Final = 1.0
+"""A worker is not started more often than this in its place, however fast it dies."""
+_GRACE_S: Final = 5
+_STARTED: Final = ""
+"""What a worker says once it listens; before that, why it cannot start."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_server(
+    settings: Settings, bound: socket.socket, *, on_start: Callable[[Application], None]
+) -> None:
+    """Serve on the socket, in this process, until a signal comes.
+
+    Raises:
+        StartError: the store cannot be opened.
+
+    """
+    _make_server(settings, on_start).run(sockets=[bound])
+
+
+def _make_server(settings: Settings, on_start: Callable[[Application], None]) -> GracefulServer:
+    # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
+    # looking through it again for ever costs pauses later.
+    gc.disable()
+    application = create_app(settings)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
+    return GracefulServer(application, on_start=lambda: on_start(application))
+
+
+class Workers:
+    """The workers of one socket. `on_start` is called once, when all of them listen."""
+
+    def __init__(
+        self, settings: Settings, bound: socket.socket, *, on_start: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._bound = bound
+        self._on_start = on_start
+        self._context = multiprocessing.get_context("spawn")
+        # Nothing is ever sent: it ends when this process does, however that happens.
+        self._lifeline, self._held = self._context.Pipe(duplex=False)
+        self._running: dict[SpawnProcess, Connection] = {}
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Serve until a signal comes.
+
+        Raises:
+            StartError: the workers cannot start.
+
+        """
+        with _hear_signals(self._stop) as woken:
+            try:
+                for _ in range(self._settings.workers):
+                    self._start_one()
+                if self._wait_for_all(woken):
+                    self._on_start()
+                    self._mind(woken)
+            finally:
+                self._end_all()
+
+    def _start_one(self) -> None:
+        here, there = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_work,
+            args=(self._settings, self._bound, there, self._lifeline),
+            name="agenttrace-worker",
+        )
+        process.start()
+        there.close()
+        self._running[process] = here
+
+    def _wait_for_all(self, woken: int) -> bool:
+        """Return whether all have started; not, when a signal came first."""
+        silent = set(self._running.values())
+        while silent and not self._stopping.is_set():
+            for ready in wait([*silent, woken]):
+                if isinstance(ready, Connection):
+                    silent.discard(ready)
+                    _check_start(ready)
+        return not self._stopping.is_set()
+
+    def _mind(self, woken: int) -> None:
+        """Replace workers that die, until a signal comes."""
+        while not self._stopping.is_set():
+            wait([*(process.sentinel for process in self._running), woken])
+            dead = [process for process in self._running if not process.is_alive()]
+            if self._stopping.is_set():
+                return
+            for process in dead:
+                _log.error(
+                    "worker %s ended (%s); another one starts",
+                    process.pid,
+                    _read_problem(self._running[process]) or f"code {process.exitcode}",
+                )
+                self._forget(process)
+            wait([woken], RESTART_S)
+            if not self._stopping.is_set():
+                for _ in dead:
+                    self._start_one()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        for process in list(self._running):
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGTERM)
+
+    def _end_all(self) -> None:
+        """End the workers; kill those that take longer than they may."""
+        if not self._stopping.is_set():
+            self._stop()
+        deadline = time.monotonic() + STOP_TIMEOUT_S + _GRACE_S
+        for process in list(self._running):
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                _log.error("worker %s did not stop; it is killed", process.pid)
+                process.kill()
+                process.join()
+            self._forget(process)
+        self._held.close()
+        self._lifeline.close()
+
+    def _forget(self, process: SpawnProcess) -> None:
+        self._running.pop(process).close()
+        process.close()
+
+
+def _check_start(status: Connection) -> None:
+    try:
+        problem = status.recv()
+    except EOFError:
+        raise StartError("a worker ended while it started; the log says why") from None
+    if problem != _STARTED:
+        raise StartError(problem)
+
+
+def _read_problem(status: Connection) -> str:
+    """Return why a worker that is dead could not start; nothing, if it could."""
+    try:
+        return str(status.recv()) if status.poll() else ""
+    except EOFError:
+        return ""
+
+
+@contextmanager
+def _hear_signals(stop: Callable[[], None]) -> Iterator[int]:
+    """Call `stop` at each signal to end, and make the file that is given readable."""
+    reader, writer = os.pipe()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop()
+        os.write(writer, b"!")
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield reader
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _work(
+    settings: Settings, bound: socket.socket, status: Connection, lifeline: Connection
+) -> None:
+    """Be a worker."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    os.setpgrp()  # a terminal's Ctrl+C goes to the parent, which ends the workers in order
+    try:
+        server = _make_server(settings, lambda _: status.send(_STARTED))
+    except StartError as error:
+        status.send(str(error))
+        return
+
+    def watch_parent() -> None:
+        wait([lifeline])
+        server.should_exit = True
+
+    threading.Thread(target=watch_parent, name="agenttrace-lifeline", daemon=True).start()
+    server.run(sockets=[bound])

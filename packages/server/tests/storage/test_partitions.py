@@ -1,0 +1,206 @@
+"""PostgreSQL's partitions: made by who writes, dropped by who cleans up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, select, text
+
+from agenttrace_server.storage import partitions as partitions_module
+from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.engine import Database, open_database
+from agenttrace_server.storage.partitions import (
+    DAYS_AHEAD,
+    DAYS_BACK,
+    MAX_NEW_DAYS,
+    drop_partitions_before,
+    find_day,
+    list_days,
+)
+from agenttrace_server.storage.spans import read_tree
+from agenttrace_server.storage.tables import MODEL_USAGE, RUN, SPAN
+
+from ..support.dialects import ON_POSTGRESQL
+from ..support.lines import (
+    Record,
+    check_records,
+    make_event,
+    make_payload,
+    make_run,
+    make_run_id,
+    make_span,
+    make_timed_id,
+)
+
+TODAY = datetime.now(UTC).date()
+TABLES = ("span", "payload", "content", "event", "change")
+
+
+def _make_records(run_id: str, **run: Any) -> list[Record]:
+    records = [
+        make_run(**{"status": "COMPLETED", "rev": 1, **run}),
+        make_span(0, input=make_payload("x")),
+        make_event(5),
+    ]
+    return [{**record, "run_id": run_id} for record in records]
+
+
+async def _store(database: Database, *run_ids: str, **run: Any) -> None:
+    records = [record for run_id in run_ids for record in _make_records(run_id, **run)]
+    await database.write(append_records, check_records(records))
+
+
+def _list_places(connection: Connection, run_id: str) -> set[str]:
+    """Return the tables that the rows of a run are in."""
+    places: set[str] = set()
+    for table in TABLES:
+        query = text(f"SELECT DISTINCT tableoid::regclass::text FROM {table} WHERE run_id = :r")
+        places |= set(connection.execute(query, {"r": run_id}).scalars())
+    return places
+
+
+def _count_indexes(connection: Connection, table: str) -> int:
+    query = text("SELECT count(*) FROM pg_indexes WHERE tablename = :t")
+    return int(connection.execute(query, {"t": table}).scalar_one())
+
+
+@ON_POSTGRESQL
+async def test_the_first_run_of_a_day_makes_its_partitions(database: Database) -> None:
+    """All rows of a run are in its day's tables, which have the indexes of the whole."""
+    first, second = make_timed_id(TODAY, 1), make_timed_id(TODAY, 2)
+    await _store(database, first)
+    await _store(database, second)
+    expected = {f"{name}_{TODAY:%Y%m%d}" for name in ("span", "payload", "event", "change")}
+    assert await database.read(_list_places, first) == expected
+    assert await database.read(_list_places, second) == expected
+    assert await database.read(list_days) == [TODAY]
+    for table in TABLES:
+        whole = await database.read(_count_indexes, table)
+        assert await database.read(_count_indexes, f"{table}_{TODAY:%Y%m%d}") == whole > 0
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        make_run_id(0),
+        "f" * 32,
+        make_timed_id(TODAY - timedelta(days=DAYS_BACK + 2)),
+        make_timed_id(TODAY + timedelta(days=DAYS_AHEAD + 2)),
+        make_timed_id(TODAY)[:12] + "4" + make_timed_id(TODAY)[13:],
+    ],
+    ids=["a number", "the last id", "long ago", "far ahead", "a random id (version 4)"],
+)
+async def test_an_id_that_says_no_likely_day_is_in_the_default(
+    database: Database, run_id: str
+) -> None:
+    """Nobody makes partitions by inventing ids, and nothing is refused for its id."""
+    assert find_day(run_id) is None
+    await _store(database, run_id)
+    assert await database.read(list_days) == []
+    assert {name.split("_")[1] for name in await database.read(_list_places, run_id)} == {"default"}
+
+
+@ON_POSTGRESQL
+async def test_many_days_are_made_over_several_commits(database: Database) -> None:
+    """One transaction makes a few; the rows of the others move when theirs are made."""
+    days = [TODAY - timedelta(days=n) for n in range(MAX_NEW_DAYS + 2)]
+    await _store(database, *[make_timed_id(day) for day in days])
+    assert len(await database.read(list_days)) == MAX_NEW_DAYS
+    await _store(database, *[make_timed_id(day, 7) for day in days])
+    assert await database.read(list_days) == sorted(days)
+    for day in days:
+        for number in (0, 7):
+            places = await database.read(_list_places, make_timed_id(day, number))
+            assert {name[-8:] for name in places} == {f"{day:%Y%m%d}"}
+            assert len(await database.read(read_tree, make_timed_id(day, number))) == 1
+
+
+@ON_POSTGRESQL
+async def test_a_transaction_that_fails_leaves_no_partition_behind(database: Database) -> None:
+    """What is remembered of partitions is never more than there is."""
+
+    def fail(connection: Connection) -> None:
+        append_records(connection, check_records(_make_records(make_timed_id(TODAY))))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fail)
+    assert await database.read(list_days) == []
+    await _store(database, make_timed_id(TODAY, 1))
+    assert await database.read(list_days) == [TODAY]
+
+
+@ON_POSTGRESQL
+async def test_a_long_question_does_not_hold_up_the_writer(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While someone reads the default partition, a new day's rows go there; later they move."""
+    monkeypatch.setattr(partitions_module, "RETRY_S", 0)
+    await _store(database, make_run_id(0))
+    reading, done = threading.Event(), threading.Event()
+
+    def read(connection: Connection) -> None:
+        connection.execute(select(SPAN)).all()
+        reading.set()
+        assert done.wait(9)
+
+    other = open_database(database_url)
+    question = asyncio.create_task(other.read(read))
+    await asyncio.to_thread(reading.wait, 9)
+    try:
+        await _store(database, make_timed_id(TODAY))
+        assert await database.read(list_days) == []
+    finally:
+        done.set()
+    await question
+    other.close()
+    await _store(database, make_timed_id(TODAY, 1))
+    assert await database.read(list_days) == [TODAY]
+    assert len(await database.read(read_tree, make_timed_id(TODAY))) == 1
+
+
+def _forget(connection: Connection, run_ids: list[str]) -> None:
+    for table in (RUN, MODEL_USAGE):
+        connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
+
+
+def _list_run_ids(connection: Connection) -> set[str]:
+    return set(connection.execute(select(RUN.c.run_id)).scalars())
+
+
+async def _drop(database: Database, limit: date) -> list[date]:
+    return await database.write(lambda c: drop_partitions_before(c, limit, forget=_forget))
+
+
+@ON_POSTGRESQL
+async def test_old_days_are_dropped_whole(database: Database) -> None:
+    """Their runs are gone from every table, the others are as they were."""
+    days = [TODAY - timedelta(days=n) for n in (3, 2, 0)]
+    for day in days:
+        await _store(database, make_timed_id(day))
+    await database.write(lambda c: c.execute(RUN.update().values(seen_ns=0)).rowcount)
+    assert await _drop(database, TODAY) == days[:2]
+    assert await database.read(list_days) == [TODAY]
+    assert await database.read(_list_run_ids) == {make_timed_id(TODAY)}
+    assert await database.read(_list_places, make_timed_id(days[0])) == set()
+    assert len(await database.read(read_tree, make_timed_id(TODAY))) == 1
+    await _store(database, make_timed_id(days[0], 4))  # a latecomer makes its day anew
+    assert await database.read(list_days) == [days[0], TODAY]
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("status", ["STARTED", "COMPLETED"])
+async def test_a_day_in_use_is_kept(database: Database, status: str) -> None:
+    """A run that is open, or that got a record since the limit, keeps its day."""
+    day = TODAY - timedelta(days=3)
+    run = {"status": status, "rev": int(status != "STARTED")}
+    await _store(database, make_timed_id(day), **run)
+    seen_ns = 0 if status == "STARTED" else 2**62
+    await database.write(lambda c: c.execute(RUN.update().values(seen_ns=seen_ns)).rowcount)
+    assert await _drop(database, TODAY) == []
+    assert len(await database.read(read_tree, make_timed_id(day))) == 1

@@ -1,0 +1,139 @@
+"""Several workers over one PostgreSQL, as users start them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .support.client import NDJSON, Client
+from .support.dialects import ON_POSTGRESQL
+from .support.lines import dump_lines, make_run, make_run_id, make_span
+from .support.postgres import PostgresServer
+from .support.process import ServerProcess
+
+WORKERS = 3
+DEADLINE_S = 60
+FOLLOW = """
+subscription($id: ID!) { runEvents(runId: $id) { events {
+  ... on SpanStarted { span { seq } }
+} } }
+"""
+
+
+@pytest.fixture
+def workers(database_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """Three workers behind one address."""
+    flags = ("--workers", str(WORKERS))
+    with ServerProcess(tmp_path, *flags, database_url=database_url) as running:
+        yield running
+
+
+def _list_workers(server: ServerProcess) -> list[int]:
+    """Return the process ids of the workers: children that have its socket."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    pids = [int(pid) for pid in children.split()]
+    names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
+    return [pid for pid, name in names.items() if b"spawn_main" in name]
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    """Ask again and again, each time with a process of its own in between."""
+    for _ in range(DEADLINE_S * 20):
+        if holds():
+            return
+        subprocess.run(["sleep", "0.05"])
+    raise AssertionError("it did not come to hold in time")
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@ON_POSTGRESQL
+def test_workers_share_one_address(workers: ServerProcess) -> None:
+    """The start is told once, all serve, and one signal ends them all with 0."""
+    with Client(workers.url) as client:
+        for number in range(20):
+            with Client(workers.url) as other, other.follow(FOLLOW, id=make_run_id(0)) as follower:
+                client.send([make_run(), make_span(number)])
+                seen: list[int] = []
+                while number not in seen:  # whichever worker it is at
+                    batch = follower.next()
+                    assert batch is not None
+                    seen += [event["span"]["seq"] for event in batch["events"] if event]
+                assert seen == list(range(number + 1))
+    pids = _list_workers(workers)
+    assert len(pids) == WORKERS
+    assert workers.stop() == (0, "")
+    assert workers.text.count("Dashboard") == 1
+    assert f"Workers    {WORKERS}" in workers.text
+    assert all(_is_gone(pid) for pid in pids)
+
+
+@ON_POSTGRESQL
+def test_a_worker_that_dies_is_replaced(workers: ServerProcess) -> None:
+    """Killed one by one; the address answers all the while, and what was stored is there."""
+    with Client(workers.url) as client:
+        client.send([make_run()])
+    for victim in _list_workers(workers):
+        before = set(_list_workers(workers))
+        os.kill(victim, signal.SIGKILL)
+        _wait_until(lambda: len(set(_list_workers(workers)) - before) == 1)  # noqa: B023 -- called at once
+        with Client(workers.url) as client:
+            assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}
+    code, errors = workers.stop()
+    assert code == 0
+    assert errors.count("ended (code -9); another one starts") == WORKERS
+
+
+@ON_POSTGRESQL
+def test_workers_end_with_their_parent(workers: ServerProcess) -> None:
+    """However it ends: nobody is left who holds the address."""
+    pids = _list_workers(workers)
+    workers.kill()
+    _wait_until(lambda: all(_is_gone(pid) for pid in pids))
+
+
+@ON_POSTGRESQL
+def test_a_stop_answers_what_was_taken(workers: ServerProcess) -> None:
+    """A signal in the middle of requests: each is answered, and what was answered is stored."""
+    with Client(workers.url) as client:
+        requests = [
+            client.http.build_request(
+                "POST",
+                "/api/ingest",
+                content=dump_lines([make_run(n), *(make_span(s, run=n) for s in range(500))]),
+                headers=NDJSON,
+            )
+            for n in range(4)
+        ]
+        answers = [client.http.send(request) for request in requests]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert workers.stop()[0] == 0
+
+
+def test_a_start_that_fails_is_one_line(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Whatever the number of workers: the cause is said once."""
+    url = str(postgres.url.set(database="nowhere"))
+    with pytest.raises(AssertionError) as caught:
+        ServerProcess(tmp_path, "--workers", "2", database_url=url)
+    text = str(caught.value).removeprefix("the server did not start: ")
+    assert text.startswith("agenttrace serve: DATABASE_URL: cannot use")
+    assert text.count("\n") == 1
+
+
+def test_one_worker_serves_sqlite(tmp_path: Path) -> None:
+    """The default, said aloud."""
+    with ServerProcess(tmp_path, "--workers", "1") as server:
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        assert _list_workers(server) == []
