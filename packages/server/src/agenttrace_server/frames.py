@@ -29,6 +29,12 @@ class FrameSocket(WebSocketsSansIOProtocol):
         }
         await super().run_asgi()
 
+    def keepalive_timeout(self) -> None:
+        """Cut a connection whose client does not answer, whatever it has not read."""
+        super().keepalive_timeout()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # closing would wait until it has read all that
+
     def write_frame(self, frame: bytes) -> bool:
         """Write a frame if it can be written at once: the client is there, and reads."""
         if not self.writable.is_set() or self.close_sent or self.transport.is_closing():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import lru_cache, partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import orjson
+from starlette.types import Receive, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
@@ -26,6 +28,12 @@ from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
+
+MAX_MESSAGES: Final = 100
+MESSAGES_WINDOW_S: Final = 10.0
+"""A client may send so many messages in so many seconds."""
+TOO_MANY: Final = 4429
+FLOOD_REASON: Final = f"more than {MAX_MESSAGES} messages in {MESSAGES_WINDOW_S:.0f} seconds"
 
 WriteFrame: TypeAlias = Callable[[bytes], bool]
 
@@ -94,13 +102,28 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     cannot be run is an `error` of its own operation, and the others go on.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._times_s: deque[float] = deque(maxlen=MAX_MESSAGES)
+        """When the latest messages came."""
+
     async def handle_message(self, message: Message) -> None:
-        """Take a message from the client."""
+        """Take a message from the client, unless it sends too many."""
+        if self._is_flooded():
+            await self.websocket.close(TOO_MANY, FLOOD_REASON)
+            return
         problem = _find_problem(message)
         if problem is None:
             await super().handle_message(message)
         else:
             await self.handle_invalid_message(problem)
+
+    def _is_flooded(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        is_full = len(self._times_s) == MAX_MESSAGES
+        is_flooded = is_full and now_s - self._times_s[0] < MESSAGES_WINDOW_S
+        self._times_s.append(now_s)
+        return is_flooded
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Begin an operation, if its document is within the limits."""
@@ -140,6 +163,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     @staticmethod
     def _get_pre_execution_close_reason(_error: object) -> None:
         """Close for no error of a document: the other operations are not to blame."""
+
+
+async def refuse_socket(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is accepted, with 503: there are too many."""
+    await receive()
+    headers = [(b"retry-after", b"10"), (b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    message = "this server has as many WebSockets open as it takes; try again later"
+    body = orjson.dumps({"error": {"code": "overloaded", "message": message}})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _find_problem(message: object) -> str | None:

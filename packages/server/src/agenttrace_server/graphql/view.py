@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -25,17 +26,22 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.errors import InvalidArgumentError, ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import check_document
 from agenttrace_server.graphql.sharing import SharedSubscriptions
-from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler
+from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_SUBSCRIPTIONS: Final = 20
 INIT_TIMEOUT: Final = timedelta(seconds=5)
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 GOING_AWAY: Final = 1001
+MAX_SOCKETS: Final = 2_000
+"""Of one process; more are refused with 503."""
+SETTLE_TIMEOUT_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class GraphQLView(GraphQL[Context, None]):
@@ -64,6 +70,9 @@ class GraphQLView(GraphQL[Context, None]):
         if scope["type"] == "http":
             await self._answer(Request(scope, receive), send)
             return
+        if len(self._sockets) >= MAX_SOCKETS:
+            await refuse_socket(receive, send)
+            return
         socket = WebSocket(scope, receive, send)
         self._sockets.add(socket)
         try:
@@ -76,8 +85,16 @@ class GraphQLView(GraphQL[Context, None]):
     async def close_sockets(self) -> None:
         """Tell every WebSocket that the server goes away (1001).
 
-        Waits for clients that do not read, until they do or their connections are cut.
+        Before, those who read are told what is committed by now. Waits for clients that do not
+        read, until they do or their connections are cut.
         """
+        if self._sockets:
+            try:
+                end = await self._make_context().live.get_end()
+            except ServerError as error:
+                _log.warning("subscribers are not told what was stored last: %s", error)
+            else:
+                await self.subscriptions.settle(end, timeout_s=SETTLE_TIMEOUT_S)
         await asyncio.gather(*map(_close, self._sockets))
 
     async def get_context(

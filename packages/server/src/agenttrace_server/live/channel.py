@@ -164,6 +164,14 @@ class Channel:
         finally:
             member.is_waiting = False
 
+    def has_settled(self, end: int) -> bool:
+        """Tell whether all who read have taken everything up to a position; else look again."""
+        if self.is_closed or (self.seen >= end and not any(f.pending for f in self.frames)):
+            return True
+        if self._place.bell is not None:
+            self._place.bell.set()
+        return False
+
     def _has_nothing_for(self, member: Member) -> bool:
         return member.next is not None and member.next >= self._next
 

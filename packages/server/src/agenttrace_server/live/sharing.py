@@ -58,6 +58,11 @@ class Channels:
         """Return how many channels are open."""
         return len(self._open)
 
+    def has_settled(self, end: int) -> bool:
+        """Tell whether all who read were told everything up to a position of the log."""
+        unsettled = [each for each in self._open.values() if not each.has_settled(end)]
+        return not unsettled  # each was asked: it makes those look that have not
+
     def _enter(self, key: Hashable, position: int, stream: Stream) -> Channel:
         channel = self._open.get(key)
         if channel is None or channel.is_closed:
