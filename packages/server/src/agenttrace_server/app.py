@@ -32,6 +32,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.search import Indexer, SearchService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from agenttrace_server.settings import Settings
+    from agenttrace_server.storage.append import Appended
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,13 @@ def create_app(settings: Settings) -> Application:
     """
     database = open_database(settings.database_url, strict=settings.is_strict)
     bus = Bus()
-    writer = Writer(database, on_commit=lambda appended: bus.ring(appended.run_ids))
+    indexer = Indexer(database)
+
+    def on_commit(appended: Appended) -> None:
+        bus.ring(appended.run_ids)
+        indexer.notice()
+
+    writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
     leases = LeaseService(database, on_commit=bus.ring)
     graphql = _make_graphql(settings, database, bus)
@@ -79,7 +87,9 @@ def create_app(settings: Settings) -> Application:
         )
         leftovers = asyncio.create_task(deletion.finish())
         sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
+        indexer.start()
         yield
+        await indexer.close()
         for task in (watch, leftovers, sweep):
             task.cancel()
         await asyncio.wait([watch, leftovers, sweep])
@@ -107,9 +117,10 @@ def create_app(settings: Settings) -> Application:
 def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
     runs = RunService(database)
     live = LiveService(database, bus)
+    search = SearchService(database)
 
     def make_context() -> Context:
-        return Context(runs, live, Loaders(runs), settings.environment.value)
+        return Context(runs, live, search, Loaders(runs), settings.environment.value)
 
     return GraphQLView(make_schema(), make_context=make_context)
 

@@ -5,7 +5,8 @@ ServerError
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
 ├── TooSlowError        the caller: a question that takes longer than an answer may
 ├── TooLargeError       the caller: a body or batch over a limit
-└── OverloadedError     the caller, later: no room or no disk now; try again after `retry_after_s`
+└── OverloadedError     the caller, later: no disk now; try again after `retry_after_s`
+    └── CrowdedError    the callers: all together send more than there is room for
 """
 
 from __future__ import annotations
@@ -37,3 +38,7 @@ class OverloadedError(ServerError):
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class CrowdedError(OverloadedError):
+    """There is no room for this request beside those under way: the callers are too fast."""

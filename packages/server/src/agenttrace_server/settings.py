@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     buffer_size: int = Field(
         default=128 * MEBIBYTE,
         ge=MIN_BUFFER_BYTES,
-        description="Bytes of ingest requests in memory at once; beyond it they get 503.",
+        description="Bytes of ingest requests in memory at once; beyond it they get 429.",
     )
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")

@@ -56,6 +56,7 @@ class Stage:
         off: Sequence[str] = (),
         timeout_s: float = 10.0,
         clients: int = CLIENTS,
+        is_bulk: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -76,7 +77,14 @@ class Stage:
         side_files = folder / "side"
         side_files.mkdir(parents=True)
         self.side_files = side_files
-        self.load = Load(self.url, side_files, seed=seed, timeout_s=timeout_s, clients=clients)
+        self.load = Load(
+            self.url,
+            side_files,
+            seed=seed,
+            timeout_s=timeout_s,
+            clients=clients,
+            is_bulk=is_bulk,
+        )
         self.server: Program | None = None
         self.errors = folder / "server.err"
 

@@ -45,7 +45,9 @@ class Load:
         seed: int,
         clients: int = CLIENTS,
         timeout_s: float = TIMEOUT_S,
+        is_bulk: bool = False,
     ) -> None:
+        self._is_bulk = is_bulk
         self._url = url
         self._timeout_s = timeout_s
         self._folder = folder
@@ -65,6 +67,10 @@ class Load:
             threading.Thread(target=self._work, args=(number, Random(f"{seed}.{number}")))
             for number in range(clients)
         ]
+
+    def lead_through(self, port: int) -> None:
+        """Send to another port of this machine; before the start."""
+        self._url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Let the clients begin."""
@@ -118,7 +124,7 @@ class Load:
 
     def _work(self, number: int, choose: Random) -> None:
         file = SideFile(self._folder, f"client{number}")
-        workload = Workload(file.actor, choose)
+        workload = Workload(file.actor, choose, is_bulk=self._is_bulk)
         courier = Courier(self._url, timeout_s=self._timeout_s)
         try:
             while not self._is_stopping.is_set():

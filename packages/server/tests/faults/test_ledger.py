@@ -15,7 +15,7 @@ from ..support.postgres import PostgresServer
 from .nemeses import DURABLE, run_nemesis
 
 SEED: Final = 20261125
-SQLITE: Final = {"kill9": 5, "sigterm": 1, "sigstop": 1, "locked": 1, "disk-full": 1}
+SQLITE: Final = {"kill9": 5, "sigterm": 1, "sigstop": 1, "locked": 1, "disk-full": 1, "ack-lost": 1}
 POSTGRESQL: Final = {"kill9": 5, "sigterm": 1, "database-kill": 2}
 """Each with how often it happens."""
 

@@ -28,6 +28,8 @@ BATCHES: Final = (1, 2, 5, 20, 20, 50, 200)
 """Sizes of batches, in records; the usual one more often."""
 CHARS: Final = (*[40] * 12, *[400] * 5, 3_000, 3_000, 30_000)
 """Sizes of values: in the row, in a content of its own, in several."""
+BULK: Final = ((25,), (60_000,))
+"""Sizes of batches and values where memory is to run short: three mebibytes a request."""
 RUN_SPANS: Final = 120
 TOKENS: Final = 15
 """What `make_call` says of each call."""
@@ -56,7 +58,9 @@ class Workload:
     `expected` is by the token of a run what its spans add up to, once all that was made is stored.
     """
 
-    def __init__(self, actor: str, choose: Random) -> None:
+    def __init__(self, actor: str, choose: Random, *, is_bulk: bool = False) -> None:
+        self._batches: tuple[int, ...] = BULK[0] if is_bulk else BATCHES
+        self._chars: tuple[int, ...] = BULK[1] if is_bulk else CHARS
         self._actor = actor
         self._choose = choose
         self._ids = RandomIds()
@@ -70,7 +74,7 @@ class Workload:
 
     def make_batch(self) -> Batch:
         """Return the next batch: of the run that is open, of a new one when that is full."""
-        size = self._choose.choice(BATCHES)
+        size = self._choose.choice(self._batches)
         made: list[tuple[Record, Entry]] = []
         while len(made) < size:
             if not self._run_id:
@@ -119,7 +123,7 @@ class Workload:
             self._seq,
             run_id=self._run_id,
             name=token,
-            input=self._make_payload(token, self._choose.choice(CHARS)),
+            input=self._make_payload(token, self._choose.choice(self._chars)),
         )
         sums = self.expected[self._run_token]
         self.expected[self._run_token] = sums._replace(spans=sums.spans + 1)
@@ -136,7 +140,7 @@ class Workload:
         return self._finish(record, "e")
 
     def _finish(self, record: Record, phases: str) -> tuple[Record, Entry]:
-        record["output"] = self._make_payload(record["name"], self._choose.choice(CHARS))
+        record["output"] = self._make_payload(record["name"], self._choose.choice(self._chars))
         if "usage" in record:
             sums = self.expected[self._run_token]
             self.expected[self._run_token] = sums._replace(

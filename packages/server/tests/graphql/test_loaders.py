@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from ..support.client import Client
+from ..support.index import wait_for_index
 from ..support.lines import make_call, make_event, make_payload, make_run, make_run_id, make_span_id
 from ..support.thread import ServerThread
 
@@ -19,6 +20,9 @@ RUN_PAGE = """query($id: ID!) { run(id: $id) { name cursor totals { spans } usag
 HEAVY = """query($id: ID!) { run(id: $id) { spanTree { name attributes input { json }
     output { json } error { message } run { name } parent { name } events { edges { node { seq } } }
     children(first: 3) { edges { node { name output { json } } } } } } }"""
+
+SEARCH = """{ search(text: "step", first: 200, filter: { name: ["agent"] }) {
+    edges { snippet node { name input { json } run { name } } } } }"""
 
 
 @contextmanager
@@ -46,7 +50,9 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "expected"), [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10)], ids=["list", "run", "heavy"]
+    ("query", "expected"),
+    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10), (SEARCH, 5)],
+    ids=["list", "run", "heavy", "search"],
 )
 @pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])
 def test_statements_do_not_grow_with_the_page(
@@ -55,7 +61,8 @@ def test_statements_do_not_grow_with_the_page(
     """What the items of a list ask for is read at once, however many they are."""
     runs, spans = size
     _fill(client, runs=runs, spans=spans)
-    variables = {} if query is LIST else {"id": make_run_id(0)}
+    wait_for_index(client)  # it reads, too
+    variables = {} if query in (LIST, SEARCH) else {"id": make_run_id(0)}
     with _count_statements(server.app.database._reader.engine.sync_engine) as statements:
         client.ask(query, **variables)
     assert len(statements) == expected, statements

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Connection, Select, event, select
+from sqlalchemy import Connection, Select, select
 
 from agenttrace_server.storage import candidates, runs
 from agenttrace_server.storage.candidates import list_probes
@@ -21,7 +22,9 @@ from agenttrace_server.storage.orders import RunSort
 from agenttrace_server.storage.runs import RunSlice, select_part
 from agenttrace_server.storage.tables import RUN
 
+from ..support.dialects import ON_SQLITE
 from ..support.lines import START_NS, make_run_id
+from ..support.plans import explain_query
 
 INDEX_OF_ORDER: Final = {
     RunSort.START_TIME: "run_by_start",
@@ -36,6 +39,7 @@ KEYS: Final[dict[RunSort, tuple[Any, ...]]] = {
     **{sort: (5, make_run_id(1)) for sort in RunSort},
     RunSort.NAME: ("a", START_NS, make_run_id(1)),
 }
+IN_PARTITION: Final = {"span_failed": "span_default_span_type_run_id_span_id_idx"}
 # Each criterion alone: the index that its runs are looked up by (None: only gone along), and the
 # one that a list from the newest goes along when they are many.
 CRITERIA: Final[dict[str, tuple[RunFilter, str | None, str]]] = {
@@ -89,24 +93,22 @@ CRITERIA: Final[dict[str, tuple[RunFilter, str | None, str]]] = {
 
 
 def _explain(connection: Connection, query: Select[Any]) -> list[str]:
-    """Return the steps by which SQLite would answer, in the words of its plan."""
+    """Return the steps of a plan.
 
-    def ask_for_plan(
-        _: object, cursor: object, statement: str, parameters: object, *rest: object
-    ) -> Any:
-        return f"EXPLAIN QUERY PLAN {statement}", parameters
-
-    event.listen(connection, "before_cursor_execute", ask_for_plan, retval=True)
-    try:
-        cursor = connection.execute(query).cursor
-        assert cursor is not None
-        return [str(row[3]) for row in cursor.fetchall()]
-    finally:
-        event.remove(connection, "before_cursor_execute", ask_for_plan)
+    PostgreSQL is told to go through no table and to sort nothing where it need not: tables that
+    are empty say little about what an index can do.
+    """
+    if connection.dialect.name == "postgresql":
+        for name in ("seqscan", "sort", "bitmapscan", "incremental_sort"):
+            connection.exec_driver_sql(f"SET LOCAL enable_{name} = off")
+    return explain_query(connection, query)
 
 
 def _find_whole_scans(plan: list[str]) -> list[str]:
     """Return the steps that read a table without an index, or sort what was read."""
+    if any("cost=" in step for step in plan):
+        whole = (re.search(r"Seq Scan on (?!store)|\bSort\b", step) for step in plan)
+        return [step.string for step in whole if step]
     made = ("SCAN up_", "SCAN json_each", "SCAN (subquery", "SCAN store")  # one row
     return [
         step
@@ -128,7 +130,9 @@ async def _plan(
 
 
 def _is_along(plan: list[str], index: str) -> bool:
-    return f"USING INDEX {index} " in f"{plan[0]} " and _find_whole_scans(plan) == []
+    steps = " ".join(f"{step} " for step in (plan if "cost=" in plan[0] else plan[:1]))
+    found = re.search(rf"(USING INDEX|Index Scan Backward using|Index Scan using) {index} ", steps)
+    return found is not None and _find_whole_scans(plan) == []
 
 
 @pytest.mark.parametrize("descending", [True, False], ids=["down", "up"])
@@ -149,7 +153,8 @@ async def test_every_order_goes_along_its_index(
             after=key if place == "after" else None,
             before=key if place == "before" else None,
         )
-        if not plan[0].startswith(kind) or not _is_along(plan, INDEX_OF_ORDER[sort]):
+        is_of_kind = plan[0].startswith(kind) or "cost=" in plan[0]
+        if not is_of_kind or not _is_along(plan, INDEX_OF_ORDER[sort]):
             astray[sort] = plan
     assert astray == {}
 
@@ -177,12 +182,14 @@ async def test_few_matches_are_looked_up_by_their_index(database: Database) -> N
         assert len(probes) == (0 if expected is None else 1)
         for probe in probes:
             plan = await database.read(_explain, probe)
-            found = any(f"INDEX {expected}" in step for step in plan)
+            names = (expected, IN_PARTITION.get(str(expected)))
+            found = any(f" {name} " in f"{step} " for step in plan for name in names)
             if not found or _find_whole_scans(plan):
                 astray[criterion] = plan
     assert astray == {}
 
 
+@ON_SQLITE  # PostgreSQL knows how many rows there are, and chooses by that
 async def test_a_list_of_candidates_reads_their_rows_only(database: Database) -> None:
     """The runs that were looked up are read by their ids."""
 
@@ -201,4 +208,4 @@ async def test_a_list_of_candidates_reads_their_rows_only(database: Database) ->
 async def test_a_plan_that_sorts_is_seen(database: Database) -> None:
     """The search for whole scans finds one where there is one."""
     plan = await database.read(_explain, select(RUN).order_by(RUN.c.older))
-    assert _find_whole_scans(plan) == ["SCAN run", "USE TEMP B-TREE FOR ORDER BY"]
+    assert len(_find_whole_scans(plan)) > 1

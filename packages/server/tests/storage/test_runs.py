@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert
 
 from agenttrace_server.records import Run
 from agenttrace_server.storage import candidates
@@ -39,7 +39,6 @@ async def _fill(database: Database) -> None:
     records = [record for n in range(12) for record in _make_records(n)]
     await database.write(append_records, check_records(records))
     await database.write(_annotate)
-    await database.write(_keep_lookups)
 
 
 def _make_records(n: int) -> Iterator[dict[str, Any]]:
@@ -78,16 +77,6 @@ def _annotate(connection: Connection) -> None:
             "updated_ns": 1,
         }
         connection.execute(insert(ANNOTATION), row)
-
-
-def _keep_lookups(connection: Connection) -> None:
-    tags = [{"r": make_run_id(n), "t": tag} for n in range(0, 12, 3) for tag in ("a", f"t{n}")]
-    connection.execute(text("INSERT INTO run_tag VALUES (:r, :t) ON CONFLICT DO NOTHING"), tags)
-    values = [(n, "env", "prod" if n % 2 == 0 else "test") for n in range(12)]
-    values += [(n, "n", str(n)) for n in range(10)]
-    rows = [{"r": make_run_id(n), "k": key, "v": value} for n, key, value in values]
-    query = "INSERT INTO run_attribute VALUES (:r, :k, :v) ON CONFLICT DO NOTHING"
-    connection.execute(text(query), rows)
 
 
 async def _list(database: Database, run_filter: RunFilter) -> list[int]:

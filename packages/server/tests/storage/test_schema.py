@@ -190,4 +190,6 @@ def _take_back_to_0003(connection: Connection) -> None:
     connection.execute(text("DROP TABLE model_usage"))
     connection.execute(text("CREATE TABLE model_usage (run_id TEXT, model TEXT)"))
     connection.execute(text("CREATE INDEX model_usage_by_model ON model_usage (model)"))
+    for name in ("words", "document", "progress"):
+        connection.execute(text(f"DROP TABLE search_{name}"))
     connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))

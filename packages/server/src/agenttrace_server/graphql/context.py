@@ -11,6 +11,7 @@ from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.live.place import Place
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.search import SearchService
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Context:
 
     runs: RunService
     live: LiveService
+    search: SearchService
     loaders: Loaders
     environment: str
     place: Place = field(default_factory=Place)

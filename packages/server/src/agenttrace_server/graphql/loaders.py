@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 
 from agenttrace_server.records import Event, Page, Span
 from agenttrace_server.services.runs import RunService, SpanKey
+from agenttrace_server.services.search import TEXT_CHARS, TextQuery, list_texts, make_snippet
 
 PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
@@ -40,6 +41,13 @@ class Loaders:
         self.children_by_part: DataLoader[PartKey, Page[Span]] = DataLoader(
             self._load_children, cache=False
         )
+
+    async def load_snippet(self, span: Span, query: TextQuery) -> str | None:
+        """Return the part of a span's texts that was searched for."""
+        keys = [(span.run_id, span.span_id, kind) for kind in TEXT_CHARS]
+        found = await self.payload_by_key.load_many(keys)
+        texts = {kind: text for kind, text in zip(TEXT_CHARS, found, strict=True) if text}
+        return make_snippet(list_texts(span, texts), query)
 
     async def _load_events(self, parts: list[PartKey]) -> list[Page[Event]]:
         return await _load_parts(parts, self._runs.list_events)

@@ -18,8 +18,15 @@ from agenttrace_server.graphql.types.lists import (
 )
 from agenttrace_server.graphql.types.node import Node
 from agenttrace_server.graphql.types.run import Run, RunConnection
-from agenttrace_server.graphql.types.span import Span, load_span
+from agenttrace_server.graphql.types.scalars import Count
+from agenttrace_server.graphql.types.span import (
+    Span,
+    SpanConnection,
+    load_span,
+    make_found_connection,
+)
 from agenttrace_server.services.runs import parse_run_id, parse_span_key
+from agenttrace_server.services.search import read_query
 
 
 @strawberry.type(description="The server that answers.")
@@ -29,6 +36,11 @@ class ServerInfo:
     version: str = field(description="The release of agenttrace-server.")
     environment: str = field(description="`development` or `production`.")
     wire_version: int = field(description="The version of the wire format that it takes in.")
+
+    @resolver("How many changes have been stored that `search` does not know yet.")
+    async def search_lag(self, info: Info) -> Count:
+        """See the description, which is public."""
+        return Count(await info.context.search.count_waiting())
 
 
 async def _find_run(info: Info, run_id: str) -> Run | None:
@@ -78,6 +90,29 @@ class Query:
         """See the description, which is public."""
         part = read_slice(order_by, PageArguments(first, after, last, before))
         return await list_runs(info.context.runs, read_filter(filter), part)
+
+    @resolver(
+        "Spans by what was said in them, the last to arrive first; at most 200 a page. All words "
+        'of `text` (at most 512 characters) must occur, in any case of letters; those in "quotes" '
+        "next to each other; the last word before a `*` is the beginning of one. Searched are a "
+        "span's name, model, error, output, attributes and input, of the longest their beginnings: "
+        "16 KiB in all. What was just recorded is found some tenths of a second later. `filter` is "
+        "of the runs whose spans they are."
+    )
+    async def search(
+        self,
+        info: Info,
+        text: str,
+        filter: RunFilterInput | None = None,  # noqa: A002 -- the schema's name
+        first: int | None = None,
+        after: str | None = None,
+    ) -> SpanConnection:
+        """See the description, which is public."""
+        query = read_query(text)
+        page = await info.context.search.search(
+            query, read_filter(filter), first=first, after=after
+        )
+        return make_found_connection(page, query)
 
     @resolver("About this server.")
     def server(self, info: Info) -> ServerInfo:

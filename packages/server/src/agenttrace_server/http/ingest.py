@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agenttrace_server.errors import OverloadedError, TooLargeError
+from agenttrace_server.errors import CrowdedError, OverloadedError, TooLargeError
 from agenttrace_server.http.bodies import read_body
 from agenttrace_server.http.errors import make_error
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agenttrace_server.services.ingest import IngestResult, IngestService
 
 CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
+MAX_RETRY_AFTER_S: Final = 30
 
 
 class IngestRoute:
@@ -41,11 +42,18 @@ class IngestRoute:
         except TooLargeError as error:
             return make_error(413, "too_large", str(error))
         except OverloadedError as error:
-            retry = {"Retry-After": str(error.retry_after_s)}
-            return make_error(503, "overloaded", str(error), headers=retry)
+            return _refuse(error)
         # A body without lines is a batch of none: nothing of it was refused.
         is_refused = result.rejected and not result.accepted
         return JSONResponse(_dump(result), status_code=400 if is_refused else 200)
+
+
+def _refuse(error: OverloadedError) -> Response:
+    retry_after_s = min(error.retry_after_s, MAX_RETRY_AFTER_S)
+    retry = {"Retry-After": str(retry_after_s)}
+    if isinstance(error, CrowdedError):  # the callers can do something about it: send less
+        return make_error(429, "too_fast", str(error), headers=retry)
+    return make_error(503, "overloaded", str(error), headers=retry)
 
 
 def _check_content_type(request: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from agenttrace_server.errors import OverloadedError
+from agenttrace_server.errors import CrowdedError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,11 +33,11 @@ class Account:
         """Hold so many bytes more.
 
         Raises:
-            OverloadedError: the requests together would hold more than the limit.
+            CrowdedError: the requests together would hold more than the limit.
 
         """
         if self._budget.used_bytes + count_bytes > self._budget.limit_bytes:
-            raise OverloadedError(
+            raise CrowdedError(
                 f"the server holds {self._budget.used_bytes} bytes of records that wait for the "
                 f"disk (limit {self._budget.limit_bytes}); nothing of this request was stored"
             )

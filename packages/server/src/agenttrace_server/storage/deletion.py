@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_,
 
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.append import Appended, upsert
+from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
 from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, Difference
@@ -89,6 +90,9 @@ def delete_details(
             if not left:
                 return [*run_ids[place:]]
             left -= _delete_some(connection, table, keys, run_id, left)
+        left -= delete_run_documents(connection, run_id, limit=left)
+        if not left:
+            return [*run_ids[place:]]
     return []
 
 
@@ -98,6 +102,7 @@ def list_unfinished(connection: Connection) -> list[str]:
         exists().where(table.c.run_id == DELETED_RUN.c.run_id, *_which(table))
         for table, _ in _DETAILS
     ]
+    left.append(exists().where(DOCUMENT.c.run_id == DELETED_RUN.c.run_id))
     return [*connection.execute(select(DELETED_RUN.c.run_id).where(or_(*left))).scalars()]
 
 

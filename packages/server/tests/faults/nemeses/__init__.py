@@ -11,7 +11,7 @@ from packages.sdk.tests.faults.harness import Hang
 
 from ..harness import Stage
 from ..load import CLIENTS
-from . import databases, disks, kills
+from . import databases, disks, kills, networks, shortages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +40,7 @@ class Nemesis(NamedTuple):
     batch: int = 1
     timeout_s: float = 10.0
     clients: int = CLIENTS
+    is_bulk: bool = False
     databases: tuple[str, ...] = BOTH
 
 
@@ -48,6 +49,13 @@ NEMESES: Final[Mapping[str, Nemesis]] = {
     "sigterm": Nemesis(kills.sigterm, batch=5),
     "sigstop": Nemesis(kills.sigstop, batch=3, timeout_s=1.0),
     "database-kill": Nemesis(databases.database_kill, batch=5, databases=POSTGRESQL),
+    "reset": Nemesis(networks.reset, batch=5),
+    "ack-lost": Nemesis(networks.ack_lost, batch=5),
+    "slow-read": Nemesis(networks.slow_read, batch=3),
+    "half-open": Nemesis(networks.half_open, batch=3),
+    "few-files": Nemesis(shortages.few_files, batch=3, timeout_s=2.0),
+    "memory": Nemesis(shortages.memory, timeout_s=30.0, clients=50, is_bulk=True, databases=SQLITE),
+    "stuck-reader": Nemesis(shortages.stuck_reader, batch=3, clients=8, databases=SQLITE),
     "ack-synced": Nemesis(disks.ack_synced, batch=5, clients=1, databases=SQLITE),
     "fsync-eio": Nemesis(disks.fsync_eio, batch=5, databases=SQLITE),
     "write-enospc": Nemesis(disks.write_enospc, batch=5, databases=SQLITE),
@@ -88,6 +96,7 @@ def run_nemesis(
             off=off,
             timeout_s=nemesis.timeout_s,
             clients=nemesis.clients,
+            is_bulk=nemesis.is_bulk,
         ) as stage,
     ):
         try:

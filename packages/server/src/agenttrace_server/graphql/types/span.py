@@ -25,6 +25,7 @@ from agenttrace_server.graphql.types.payload import Payload, SpanError
 from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
 from agenttrace_server.graphql.types.usage import Usage
 from agenttrace_server.services.runs import check_count, make_span_cursor, parse_span_cursor
+from agenttrace_server.services.search import Found, TextQuery, make_found_cursor
 
 if TYPE_CHECKING:
     from agenttrace_server.graphql.types.run import Run
@@ -142,9 +143,20 @@ class SpanEdge:
 
     cursor: str = field(description="Its place in the list, for `after`.")
     node: Span = field(description="The span.")
+    query: Private[TextQuery | None] = None
+
+    @resolver(
+        "About 160 characters of what was searched for, around the first word that was found; "
+        "null in a list that is no search."
+    )
+    async def snippet(self, info: Info) -> str | None:
+        """See the description, which is public."""
+        if self.query is None:
+            return None
+        return await info.context.loaders.load_snippet(self.node.record, self.query)
 
 
-@strawberry.type(description="A page of spans, in the order of `seq`.")
+@strawberry.type(description="A page of spans.")
 class SpanConnection:
     """See the description, which is public."""
 
@@ -157,6 +169,19 @@ def make_connection(page: records.Page[records.Span]) -> SpanConnection:
     from agenttrace_server.graphql.types.kinds import make_span  # noqa: PLC0415 -- a circle of types
 
     edges = [SpanEdge(cursor=make_span_cursor(span), node=make_span(span)) for span in page.items]
+    cursors = [edge.cursor for edge in edges]
+    info = make_page_info(cursors, has_next=page.has_next, has_previous=page.has_previous)
+    return SpanConnection(edges=edges, page_info=info)
+
+
+def make_found_connection(page: records.Page[Found], query: TextQuery) -> SpanConnection:
+    """Return the GraphQL object of a page of spans that were searched for."""
+    from agenttrace_server.graphql.types.kinds import make_span  # noqa: PLC0415 -- a circle of types
+
+    edges = [
+        SpanEdge(cursor=make_found_cursor(found), node=make_span(found.span), query=query)
+        for found in page.items
+    ]
     cursors = [edge.cursor for edge in edges]
     info = make_page_info(cursors, has_next=page.has_next, has_previous=page.has_previous)
     return SpanConnection(edges=edges, page_info=info)

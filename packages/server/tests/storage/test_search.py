@@ -1,0 +1,220 @@
+"""The index and its queries, held against a plain search in Python, on both databases."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Connection, text
+
+from agenttrace_server.storage import search
+from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.criteria import RunFilter
+from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.words import TextQuery, list_words, parse_query
+
+from ..support.lines import (
+    check_records,
+    make_payload,
+    make_run,
+    make_run_id,
+    make_span,
+    make_span_id,
+)
+from ..support.plans import explain_query
+
+WORDS: Final = ["alpha", "Beta", "gamma2", "naïve", "NAÏVE", "日本語", "İ", "x_y", "don't", "near"]
+QUERIES: Final = [
+    "alpha",
+    "alpha beta",
+    '"alpha beta"',
+    '"beta alpha gamma2"',
+    "naïve",
+    "na*",
+    "日*",
+    "日本語 alpha",
+    "i",
+    '"x y"',
+    "don t",
+    "NEAR(alpha)",
+    "gam* ",
+    "absent",
+    "alpha absent",
+    "' OR 1=1",
+    'a"b*',
+    ":* & |",
+]
+
+
+async def _index(database: Database) -> None:
+    while True:
+        work = await database.read(search.read_work)
+        assert await database.write(search.apply_work, work)
+        if not work.has_more:
+            return
+
+
+async def _search(database: Database, query: str, **place: Any) -> list[str]:
+    part = {"first": 200, "before": None, **place}
+    page = await database.read(search.search_spans, parse_query(query), RunFilter(), **part)
+    return [found.span.span_id for found in page.items]
+
+
+def _says(texts: list[str], query: TextQuery) -> bool:
+    lists = [list_words(part) for part in texts]
+    for phrase in query.phrases:
+        size = len(phrase)
+        if not any(
+            tuple(words[place : place + size]) == phrase
+            for words in lists
+            for place in range(len(words))
+        ):
+            return False
+    prefix = query.prefix
+    return prefix is None or any(word.startswith(prefix) for words in lists for word in words)
+
+
+async def test_search_finds_what_a_plain_search_finds(database: Database) -> None:
+    """Words, phrases and beginnings, in any script, and hostile texts."""
+    chance = random.Random(4)
+    texts: dict[int, list[str]] = {}
+    records = [make_run()]
+    for number in range(60):
+        said = [" ".join(chance.choices(WORDS, k=4)) for _ in range(2)]
+        texts[number] = [f"step {number}", said[0], f"k {said[1]}"]
+        parts: dict[str, Any] = {
+            "input": make_payload(said[0]),
+            "output": make_payload({"k": said[1]}),
+        }
+        records.append(make_span(number, **parts))
+    await database.write(append_records, check_records(records))
+    await _index(database)
+    for query in QUERIES:
+        asked = parse_query(query)
+        expected = [make_span_id(n) for n in sorted(texts, reverse=True) if _says(texts[n], asked)]
+        if not asked.is_empty:
+            assert await _search(database, query) == expected, query
+
+
+async def test_pages_of_a_search_make_the_whole_list(database: Database) -> None:
+    """Each span once, the last to arrive first."""
+    spans = [make_span(number, name="needle") for number in range(7)]
+    await database.write(append_records, check_records([make_run(), *spans]))
+    await _index(database)
+    found: list[int] = []
+    before = None
+    while True:
+        query = parse_query("needle")
+        page = await database.read(search.search_spans, query, RunFilter(), first=3, before=before)
+        found += [item.span.seq for item in page.items]
+        if not page.has_next:
+            break
+        before = page.items[-1].doc_id
+    assert found == [6, 5, 4, 3, 2, 1, 0]
+
+
+async def test_a_span_that_changes_is_found_by_what_it_is_now(database: Database) -> None:
+    """Its old words are gone, and its place in the list is the one it had."""
+    first = make_span(0, status="STARTED", rev=0, input=make_payload("before"))
+    await database.write(append_records, check_records([make_run(), first, make_span(1)]))
+    await _index(database)
+    assert await _search(database, "before") == [make_span_id(0)]
+    await database.write(
+        append_records, check_records([make_span(0, output=make_payload("after"))])
+    )
+    await _index(database)
+    assert await _search(database, "after") == [make_span_id(0)]
+    assert await _search(database, "step") == [make_span_id(1), make_span_id(0)]
+
+
+async def test_work_that_another_did_meanwhile_is_not_done_again(database: Database) -> None:
+    """Two servers over one store index every span once."""
+    await database.write(append_records, check_records([make_run(), make_span()]))
+    one, two = [await database.read(search.read_work) for _ in range(2)]
+    assert await database.write(search.apply_work, one)
+    assert not await database.write(search.apply_work, two)
+    assert await _search(database, "step") == [make_span_id(0)]
+
+
+async def test_work_that_broke_off_is_found_again(database: Database) -> None:
+    """Documents and position are of one transaction: a crash between them undoes both."""
+    await database.write(append_records, check_records([make_run(), make_span()]))
+    work = await database.read(search.read_work)
+
+    def break_off(connection: Connection) -> None:
+        search.apply_work(connection, work)
+        raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError):
+        await database.write(break_off)
+    assert await _search(database, "step") == []
+    assert await database.read(search.read_lag) > 0
+    await _index(database)
+    assert await _search(database, "step") == [make_span_id(0)]
+
+
+async def test_large_texts_are_indexed_in_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch ends where its texts or its changes do, and nothing is left out."""
+    monkeypatch.setattr(search, "MAX_BATCH_BYTES", 100)
+    monkeypatch.setattr(search, "MAX_CHANGES", 5)
+    spans = [make_span(number, input=make_payload("x" * 60)) for number in range(9)]
+    await database.write(append_records, check_records([make_run(), *spans]))
+    assert len((await database.read(search.read_work)).documents) == 1
+    await _index(database)
+    assert len(await _search(database, "step")) == 9
+    assert await database.read(search.read_lag) == 0
+
+
+async def test_the_words_of_a_deleted_run_are_gone(database: Database) -> None:
+    """From the list, and from the files of the index."""
+    for run in range(2):
+        records = [make_run(run), make_span(run, run=run, name=f"secret{run}")]
+        await database.write(append_records, check_records(records))
+    await _index(database)
+    await database.write(delete_runs, [make_run_id(0)], now_ns=1)
+    assert await _search(database, "secret*") == [make_span_id(1)]
+    assert await database.read(list_unfinished) == [make_run_id(0)]
+    assert await database.write(delete_details, [make_run_id(0)]) == []
+    assert await database.read(_count_documents) == 1
+
+
+async def test_a_run_that_is_deleted_meanwhile_is_not_indexed(database: Database) -> None:
+    """What was read before the deletion is not written after it."""
+    await database.write(append_records, check_records([make_run(), make_span()]))
+    work = await database.read(search.read_work)
+    await database.write(lambda connection: connection.execute(text("DELETE FROM run")))
+    await database.write(search.apply_work, work)
+    assert await database.read(_count_documents) == 0
+
+
+def _count_documents(connection: Connection) -> int:
+    found = connection.execute(text("SELECT count(*) FROM search_document")).scalar_one()
+    if connection.dialect.name == "sqlite":
+        words = connection.execute(text("SELECT count(*) FROM search_words")).scalar_one()
+        assert words == found
+    return int(found)
+
+
+async def test_a_search_looks_words_up(database: Database) -> None:
+    """By the index of words, and from the last place on: no document is read in vain or sorted."""
+
+    def explain(connection: Connection) -> list[str]:
+        if connection.dialect.name == "postgresql":  # of few documents it would read all
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql("SET LOCAL enable_indexscan = off")
+        before = 9 if connection.dialect.name == "sqlite" else None
+        query = search.select_found(connection, parse_query("a b*"), RunFilter(), before=before)
+        return explain_query(connection, query)
+
+    plan = await database.read(explain)
+    if "cost=" in plan[0]:
+        assert any("search_document_by_words" in step for step in plan), plan
+    else:
+        assert plan[0].startswith("SCAN search_words VIRTUAL TABLE INDEX")
+        assert plan[1].startswith("SEARCH search_document USING INTEGER PRIMARY KEY")
+        assert plan[2].startswith("SEARCH run USING")
+        assert len(plan) == 3, plan
