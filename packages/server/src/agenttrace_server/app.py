@@ -31,6 +31,7 @@ from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
+from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> Application:
 
     writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
+    leases = LeaseService(database, on_commit=bus.ring)
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
     budget = ByteBudget(settings.buffer_size)
@@ -95,12 +97,13 @@ def create_app(settings: Settings) -> Application:
             else watch_others(bus, database.read_foreign_version)
         )
         leftovers = asyncio.create_task(deletion.finish())
+        sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
         indexer.start()
         yield
         await indexer.close()
-        for task in (watch, leftovers):
+        for task in (watch, leftovers, sweep):
             task.cancel()
-        await asyncio.wait([watch, leftovers])
+        await asyncio.wait([watch, leftovers, sweep])
         await writer.close()
         database.close()
 
