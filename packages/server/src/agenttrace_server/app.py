@@ -16,15 +16,17 @@ from starlette.routing import Route, WebSocketRoute
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.graphql.schema import make_schema
+from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.errors import answer_http_error, answer_unexpected
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
-from agenttrace_server.http.static import Dashboard
+from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.health import HealthService
@@ -32,11 +34,12 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
@@ -51,6 +54,7 @@ class Application:
     graphql: GraphQLView
     bus: Bus
     budget: ByteBudget
+    documents: StoredDocuments
 
 
 def create_app(settings: Settings) -> Application:
@@ -70,9 +74,15 @@ def create_app(settings: Settings) -> Application:
 
     writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
-    graphql = _make_graphql(settings, database, bus)
+    documents = StoredDocuments()
+    documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
     budget = ByteBudget(settings.buffer_size)
-    ingest = IngestRoute(IngestService(writer), budget)
+    service = IngestService(writer)
+    ingest = IngestRoute(service, budget)
+    live = LiveService(database, bus)
+    make_context = _make_contexts(settings, database, bus, live, deletion, service, budget)
+    schema = make_schema(is_strict=not settings.shows_schema)
+    graphql = GraphQLView(schema, make_context=make_context, documents=documents)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -108,18 +118,38 @@ def create_app(settings: Settings) -> Application:
     # spelling with another slash is redirected.
     app.router.default = Dashboard()
     app.router.redirect_slashes = False
-    return Application(app, database, graphql, bus, budget)
+    return Application(app, database, graphql, bus, budget, documents)
 
 
-def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
+def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
+    settings: Settings,
+    database: Database,
+    bus: Bus,
+    live: LiveService,
+    deletion: DeletionService,
+    ingest: IngestService,
+    budget: ByteBudget,
+) -> Callable[[], Context]:
     runs = RunService(database)
-    live = LiveService(database, bus)
     search = SearchService(database)
+    usage = UsageService(database)
+    annotations = AnnotationService(database, on_commit=bus.ring)
 
     def make_context() -> Context:
-        return Context(runs, live, search, Loaders(runs), settings.environment.value)
+        return Context(
+            runs=runs,
+            live=live,
+            search=search,
+            usage=usage,
+            annotations=annotations,
+            deletion=deletion,
+            loaders=Loaders(runs, annotations),
+            environment=settings.environment.value,
+            ingest=ingest,
+            budget=budget,
+        )
 
-    return GraphQLView(make_schema(), make_context=make_context)
+    return make_context
 
 
 def _list_middleware(settings: Settings) -> list[Middleware]:

@@ -9,9 +9,14 @@ import strawberry
 
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.live.place import Place
+from agenttrace_server.services.annotations import AnnotationService
+from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
+from agenttrace_server.services.usage import UsageService
 
 
 @dataclass(slots=True)
@@ -21,8 +26,14 @@ class Context:
     runs: RunService
     live: LiveService
     search: SearchService
+    usage: UsageService
+    annotations: AnnotationService
+    deletion: DeletionService
     loaders: Loaders
     environment: str
+    ingest: IngestService
+    budget: ByteBudget
+    """Of bytes of records that wait for the disk, over all doors."""
     place: Place = field(default_factory=Place)
     """Of the follower that a subscription is."""
 
