@@ -12,9 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
+from agenttrace_server.storage.contents import write_pieces
 from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.lookups import write_lookups
 from agenttrace_server.storage.partitions import make_partitions
+from agenttrace_server.storage.pieces import Pieces
 from agenttrace_server.storage.positions import move_end, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
@@ -122,8 +124,10 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
     if connection.dialect.name == "postgresql":
         make_partitions(connection, [run_id for run_id, work in runs if work.row is None])
-    _write_spans(connection, [item for item in spans if not item[1].stored], insert_rows)
-    _write_spans(connection, [item for item in spans if item[1].stored], upsert_rows)
+    pieces = Pieces()
+    new_spans = [item for item in spans if not item[1].stored]
+    _write_spans(connection, new_spans, pieces, insert_rows)
+    _write_spans(connection, [item for item in spans if item[1].stored], pieces, upsert_rows)
     upsert(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
     _note_signs_of_life(
         connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
@@ -132,8 +136,9 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     payloads = [
         row for run_id, work in runs for row in list_new_payloads(run_id, RUN_OWNER, work.state)
     ]
-    upsert_rows(connection, PAYLOAD, payloads)
-    insert_rows(connection, EVENT, list(batch.new_events.values()))
+    upsert_rows(connection, PAYLOAD, pieces.take_out(payloads))
+    insert_rows(connection, EVENT, pieces.take_out([*batch.new_events.values()]))
+    write_pieces(connection, pieces, {run_id for run_id, work in runs if work.row is not None})
     differences = {run_id: work.difference for run_id, work in runs}
     upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
     upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
@@ -145,12 +150,15 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
 
 
 def _write_spans(
-    connection: Connection, spans: Sequence[tuple[SpanKey, SpanWork]], write: _Write
+    connection: Connection,
+    spans: Sequence[tuple[SpanKey, SpanWork]],
+    pieces: Pieces,
+    write: _Write,
 ) -> None:
     """Write the rows of spans, and their texts: what a new span has is new, too."""
     write(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
     texts = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
-    write(connection, PAYLOAD, texts)
+    write(connection, PAYLOAD, pieces.take_out(texts))
 
 
 def _dump_run(run_id: str, work: RunWork, now_ns: int) -> dict[str, Any]:

@@ -88,13 +88,14 @@ class Batch:
         span = self.spans[key]
         is_new = not span.state.fields
         ended_before = _has_ended(span.state)
-        before = span.state.copy()
+        before = None if is_new else span.state.copy()
         self._see_start(self._hear_of(record.run_id), record.start_ns)
         if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
             return
         span.changed = True
         run = self._touch_run(record.run_id)
-        run.difference.add(before, sign=-1)
+        if before is not None:
+            run.difference.add(before, sign=-1)
         run.difference.add(span.state, sign=1)
         if is_new:
             self._log(ChangeKind.SPAN_STARTED, *key)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from agenttrace_server.records import Event, Page
+from agenttrace_server.storage.contents import read_texts
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.payloads import make_payload
 from agenttrace_server.storage.tables import EVENT, RUN, RUN_OWNER
@@ -33,8 +34,9 @@ def list_events(
     source = part.join(EVENT, same).join(RUN, RUN.c.run_id == EVENT.c.run_id)
     query = _select_events().select_from(source).where(part.c.rank <= first + 1)
     found: dict[OwnerKey, list[Event]] = {owner: [] for owner in owners}
-    for row in connection.execute(query.order_by(EVENT.c.seq)):
-        found[row.run_id, row.span_id].append(make_event(row))
+    rows = connection.execute(query.order_by(EVENT.c.seq)).all()
+    for row, event in zip(rows, _make_events(connection, rows), strict=True):
+        found[row.run_id, row.span_id].append(event)
     return {
         owner: Page(tuple(events[:first]), len(events) > first, after_seq >= 0)
         for owner, events in found.items()
@@ -47,11 +49,15 @@ def read_events(connection: Connection, run_id: str, seqs: Sequence[int]) -> dic
     query = _select_events().select_from(
         join_keys(EVENT, keys, "run_id", "seq").join(RUN, RUN.c.run_id == EVENT.c.run_id)
     )
-    return {row.seq: make_event(row) for row in connection.execute(query)}
+    return {event.seq: event for event in _make_events(connection, connection.execute(query).all())}
 
 
-def make_event(row: Row[Any]) -> Event:
-    """Return the record of a row of `event` with `run_start_ns` beside it."""
+def _make_events(connection: Connection, rows: Sequence[Row[Any]]) -> list[Event]:
+    texts = read_texts(connection, rows)
+    return [_make_event(row, text) for row, text in zip(rows, texts, strict=True)]
+
+
+def _make_event(row: Row[Any], value_json: str | None) -> Event:
     return Event(
         run_id=row.run_id,
         span_id=None if row.span_id == RUN_OWNER else row.span_id,
@@ -59,7 +65,7 @@ def make_event(row: Row[Any]) -> Event:
         t_ns=row.t_ns,
         offset_ns=row.offset_ns,
         name=row.name,
-        body=make_payload(row) if row.value_json is not None else None,
+        body=make_payload(row, value_json) if value_json is not None else None,
         run_start_ns=row.run_start_ns,
     )
 

@@ -1,10 +1,11 @@
-"""Reading texts: only when someone asks for them, many in one statement."""
+"""Reading texts: only when someone asks for them, many in two statements."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agenttrace_server.records import Payload
+from agenttrace_server.storage.contents import read_texts
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import PAYLOAD
 
@@ -22,23 +23,27 @@ def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[Pa
     wanted = frozenset(keys)
     owners = sorted({(run_id, span_id) for run_id, span_id, _ in keys})
     kinds = sorted({kind for _, _, kind in keys})
-    rows = connection.execute(
+    found = connection.execute(
         PAYLOAD.select()
         .select_from(join_keys(PAYLOAD, owners, "run_id", "span_id"))
         .where(PAYLOAD.c.kind.in_(kinds))
     )
-    found = {(row.run_id, row.span_id, row.kind): row for row in rows}
-    return {key: make_payload(row) for key, row in found.items() if key in wanted}
+    rows = [row for row in found if (row.run_id, row.span_id, row.kind) in wanted]
+    texts = read_texts(connection, rows)
+    return {
+        (row.run_id, row.span_id, row.kind): make_payload(row, text or "")
+        for row, text in zip(rows, texts, strict=True)
+    }
 
 
-def make_payload(row: Row[Any]) -> Payload:
-    """Return the record of a row that has the columns of a payload."""
+def make_payload(row: Row[Any], value_json: str) -> Payload:
+    """Return the record of a row that has the columns of a payload, and of its text."""
     return Payload(
         row.size_bytes,
         row.codec,
         row.fidelity,
         row.whole_bytes,
         row.sha256,
-        row.value_json,
+        value_json,
         row.types_json,
     )
