@@ -35,6 +35,7 @@ SUBSCRIBERS: Final = 1_000
 OPERATIONS_PER_SOCKET: Final = (1, 20)
 ROUNDS: Final = 60
 WARM_UP: Final = 5
+DEADLINE_S: Final = 120
 START_NS: Final = 1_790_000_000_000_000_000
 NDJSON: Final = {"content-type": "application/x-ndjson"}
 EVENTS: Final = """subscription($id: ID!) { runEvents(runId: $id) { cursor hasMorePast events {
@@ -72,11 +73,7 @@ class Counter:
         self._goal = goal
         self._reached.clear()
         if self.messages < goal:
-            try:
-                await asyncio.wait_for(self._reached.wait(), 20)
-            except TimeoutError:
-                print("XX", self.messages, goal)
-                raise
+            await asyncio.wait_for(self._reached.wait(), DEADLINE_S)
 
 
 class Subscriber(asyncio.Protocol):

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.graphql.context import Context
@@ -19,9 +17,10 @@ from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.errors import answer_http_error, answer_unexpected
-from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
+from agenttrace_server.http.middleware import list_middleware
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
@@ -29,9 +28,12 @@ from agenttrace_server.live.watch import watch_others
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
+from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
+from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
 from agenttrace_server.services.usage import UsageService
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> Application:
 
     writer = Writer(database, on_commit=on_commit)
     deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
+    leases = LeaseService(database, on_commit=bus.ring)
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
     budget = ByteBudget(settings.buffer_size)
@@ -94,23 +97,25 @@ def create_app(settings: Settings) -> Application:
             else watch_others(bus, database.read_foreign_version)
         )
         leftovers = asyncio.create_task(deletion.finish())
+        sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
         indexer.start()
         yield
         await indexer.close()
-        for task in (watch, leftovers):
+        for task in (watch, leftovers, sweep):
             task.cancel()
-        await asyncio.wait([watch, leftovers])
+        await asyncio.wait([watch, leftovers, sweep])
         await writer.close()
         database.close()
 
     app = Starlette(
         routes=[
             ingest.make_route(),
+            ExportRoute(ExportService(database)).make_route(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *HealthRoutes(HealthService(database, writer)).make_routes(),
         ],
-        middleware=_list_middleware(settings),
+        middleware=list_middleware(settings),
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
         lifespan=lifespan,
     )
@@ -133,6 +138,7 @@ def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
     runs = RunService(database)
     search = SearchService(database)
     usage = UsageService(database)
+    plugins = PluginService()
     annotations = AnnotationService(database, on_commit=bus.ring)
 
     def make_context() -> Context:
@@ -143,6 +149,7 @@ def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
             usage=usage,
             annotations=annotations,
             deletion=deletion,
+            plugins=plugins,
             loaders=Loaders(runs, annotations),
             environment=settings.environment.value,
             ingest=ingest,
@@ -150,21 +157,3 @@ def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
         )
 
     return make_context
-
-
-def _list_middleware(settings: Settings) -> list[Middleware]:
-    middleware = [
-        Middleware(SecurityHeaders),
-        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
-        Middleware(OriginGuard, origins=settings.cors_origins),
-    ]
-    if settings.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["content-type", "content-encoding"],
-            )
-        )
-    return middleware

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.frames import FrameSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class GracefulServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                ws=WebSocketsSansIOProtocol,
+                ws=FrameSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
@@ -85,7 +85,7 @@ class GracefulServer(uvicorn.Server):
         patience_ends = loop.time() + GOODBYE_TIMEOUT_S
         while not self.force_exit:
             if loop.time() > patience_ends:
-                self._abort(WebSocketsSansIOProtocol)
+                self._abort(FrameSocket)
             await asyncio.sleep(_POLL_S)
         self._abort(asyncio.Protocol)
 

@@ -504,3 +504,15 @@ def test_links_forks_and_ends_are_told(client: Client) -> None:
             "events": {"edges": [{"node": {"spanOffsetMs": 1.5}}]},
         },
     }
+
+
+def test_plugins_are_listed_with_their_distributions(shared_client: Client) -> None:
+    """The server's own plugin is one of them, and is in use."""
+    query = "{ plugins { name distribution version hooks error } }"
+    plugins = {plugin.pop("name"): plugin for plugin in shared_client.ask(query)["plugins"]}
+    assert plugins["server"] == {
+        "distribution": "agenttrace-server",
+        "version": "0.1.0",
+        "hooks": ["agenttrace_cli"],
+        "error": None,
+    }

@@ -461,11 +461,11 @@ def test_a_client_that_does_not_read_is_told_of_its_gap(
 
     And whoever resumes by the cursor that the gap names misses nothing.
     """
-    monkeypatch.setattr(channel, "MAX_WAITING_BYTES", 500_000)
+    monkeypatch.setattr(channel, "MAX_WAITING_BYTES", 1_500_000)
     wide = EVENTS.replace("output { value }", "input { value }").replace(
         "span { seq status depth }", "span { seq status depth input { value } }"
     )
-    total = 40
+    total = 16
     with ExitStack() as stack:
         healthy = [stack.enter_context(client.follow(EVENTS, id=RUN)) for _ in range(100)]
         wide_ones = [stack.enter_context(client.follow(wide, id=RUN)) for _ in range(2)]
@@ -475,7 +475,7 @@ def test_a_client_that_does_not_read_is_told_of_its_gap(
         assert _wait_until(lambda: server.app.bus.count_listeners() == 2)
         told: list[list[int]] = [[] for _ in (*healthy, reader)]
         for number in range(total):
-            long = make_payload("x" * 200_000)
+            long = make_payload("x" * 700_000)
             client.send([make_span(number, status="STARTED", rev=0, input=long)])
             for heard, follower in zip(told, (*healthy, reader), strict=True):
                 batch = follower.next()

@@ -162,9 +162,10 @@ def test_the_manifest_of_a_build_is_stored(tmp_path: Path) -> None:
     documents.add_manifest(tmp_path / "absent.json")
     assert len(documents) == 0
     manifest = tmp_path / "documents.json"
-    manifest.write_text(json.dumps({hashlib.sha256(FINE.encode()).hexdigest(): FINE}))
+    document_id = f"sha256:{hashlib.sha256(FINE.encode()).hexdigest()}"
+    manifest.write_text(json.dumps({document_id: FINE}))
     documents.add_manifest(manifest)
-    assert documents.find(f"sha256:{hashlib.sha256(FINE.encode()).hexdigest()}") == FINE
+    assert documents.find(document_id) == FINE
     for broken in ('{"a": "{ b }"}', "[]", "{"):
         manifest.write_text(broken)
         with pytest.raises(StartError, match="make build"):

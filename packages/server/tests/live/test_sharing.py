@@ -86,21 +86,38 @@ class Subscriber:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     turns: int = 0
     """Of the event loop, that it takes to send a message."""
+    takes_pushes: bool = False
     allowed: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     task: asyncio.Task[None] | None = None
 
     async def run(self, channels: Channels) -> None:
         """Follow until the stream ends."""
-        messages = channels.follow("same", lambda place: self.log.follow(self.after, place))
+        messages = channels.follow(
+            "same",
+            lambda place: self.log.follow(self.after, place),
+            self.push if self.takes_pushes else None,
+        )
         async with aclosing(messages):
             async for message in messages:
-                words = message.split()
-                if words[:1] == [b"gap"]:
-                    self.gaps.append((int(words[1]), int(words[2])))
-                    words = words[3:]
-                self.heard += [int(word) for word in words]
+                self.hear(message)
                 await self.allowed.acquire()
                 await _turn(self.turns)
+
+    def hear(self, message: bytes) -> None:
+        """Note what a message says."""
+        words = message.split()
+        if words[:1] == [b"gap"]:
+            self.gaps.append((int(words[1]), int(words[2])))
+            words = words[3:]
+        self.heard += [int(word) for word in words]
+
+    def push(self, message: bytes) -> bool:
+        """Take a message at once, if it may read one."""
+        if self.allowed.locked():
+            return False
+        self.allowed._value -= 1
+        self.hear(message)
+        return True
 
     def let(self, messages: int) -> None:
         """Let it read so many more."""
@@ -152,7 +169,7 @@ async def _play(steps: list[tuple[str, int, int]], *, ends: bool) -> None:
         if kind == "commit":
             log.commit(number, foreign=more)
         elif kind == "join":
-            subscriber = Subscriber(log, number * log.end // 100)
+            subscriber = Subscriber(log, number * log.end // 100, takes_pushes=number % 2 == 0)
             subscriber.let(more)
             subscriber.task = asyncio.create_task(subscriber.run(channels))
             present.append(subscriber)
@@ -249,7 +266,7 @@ async def test_all_share_one_follower() -> None:
 async def test_one_that_does_not_read_is_told_what_it_missed() -> None:
     """It is waited for once; the others hear everything; it hears of its gap, and goes on."""
     log, channels = Log(), Channels()
-    healthy = [Subscriber(log, 0) for _ in range(10)]
+    healthy = [Subscriber(log, 0, takes_pushes=n > 4) for n in range(10)]
     stalled = Subscriber(log, 0)
     for subscriber in (*healthy, stalled):
         subscriber.let(10_000 if subscriber is not stalled else 1)

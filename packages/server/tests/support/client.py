@@ -58,7 +58,8 @@ class Client:
     def follow(self, query: str, **variables: Any) -> Iterator[Follower]:
         """Open a WebSocket and subscribe."""
         address = self.url.replace("http://", "ws://") + "/graphql"
-        limits: dict[str, Any] = {"max_size": None, "max_queue": 1}  # it reads when it is told to
+        # It reads when it is told to, and so it may hear the answer to a ping of its own late.
+        limits: dict[str, Any] = {"max_size": None, "max_queue": 1, "ping_interval": None}
         with connect(address, subprotocols=[PROTOCOL], **limits) as socket:
             socket.send(json.dumps({"type": "connection_init"}))
             assert json.loads(socket.recv(TIMEOUT_S)) == {"type": "connection_ack"}

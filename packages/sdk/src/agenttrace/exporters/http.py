@@ -46,7 +46,12 @@ class APIExporter(Exporter):
     Guarantee: at least once. Records are on disk a few milliseconds after they were recorded, and
     stay there until the server has them: this process sends them, or the next one that records to
     the same endpoint with the same key. Without the spool: while the program runs.
+
+    While a run is open, its start is sent again every 20 s: the server shows a run of which it
+    hears nothing for a minute as interrupted.
     """
+
+    wants_signs_of_life = True
 
     def __init__(
         self,

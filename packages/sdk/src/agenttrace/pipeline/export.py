@@ -95,9 +95,13 @@ class Exporter(ABC):
     records are on disk before they count as taken, are tried again until they are settled, and what
     the end of the program leaves is delivered by the next process whose exporter has the same
     target. None, the default, keeps them in memory.
+
+    `wants_signs_of_life` is for where somebody waits: while a run is open, the record of its start
+    is exported again every 20 s. What such a batch is answered only counts in `stats()`.
     """
 
     spool_target: str | None = None
+    wants_signs_of_life: bool = False
 
     @abstractmethod
     def export(self, records: Sequence[Record]) -> ExportResult:

@@ -28,7 +28,8 @@ class ExporterStats(NamedTuple):
     `retries` counts batches that were sent again, `restarts` threads that died and were replaced.
     `hanging_s` is how long the exporter's present call has taken, once that is above 10 s.
     `spool_fault` says why records are kept in memory although the exporter has a spool.
-    `last_error` is the newest failure's text.
+    `last_error` is the newest failure's text. `signs_of_life` counts the records that only said
+    again that a run is open: they were recorded once, and are in no other figure.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ExporterStats(NamedTuple):
     hanging_s: float
     spool_fault: str | None
     last_error: str | None
+    signs_of_life: int = 0
 
 
 class Stats(NamedTuple):

@@ -7,9 +7,11 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.pipeline.batch import RecordBatch
 from agenttrace.pipeline.bell import Bell
 from agenttrace.pipeline.export import ExportResult
 from agenttrace.pipeline.intake import SHUTDOWN
+from agenttrace.pipeline.life import OpenRuns
 from agenttrace.pipeline.share import Share
 from agenttrace.pipeline.stats import ExporterStats
 from agenttrace.pipeline.thread import Supervised
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agenttrace.guard import Guard
-    from agenttrace.pipeline.batch import RecordBatch
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.intake import Counts
     from agenttrace.pipeline.outlet import Outlet
@@ -82,6 +83,10 @@ class Pipeline:
         self._call_began_s: float | None = None
         self._is_abandoned = self._is_pausing = False
         self.retries = 0
+        self.signs_of_life = 0
+        # `is True`: an exporter may be anything, and answer anything.
+        wants_signs = getattr(self.exporter, "wants_signs_of_life", False) is True
+        self._open_runs = OpenRuns() if wants_signs else None
         self.last_error: str | None = None
 
     def reset_after_fork(self, counts: Counts) -> None:
@@ -123,6 +128,8 @@ class Pipeline:
     def offer(self, lines: Sequence[bytes], *, number: int) -> None:
         """Take batch `number`, or drop and count what has no room, and wake the thread."""
         self.outlet.offer(lines, number=number)
+        if self._open_runs is not None:
+            self._open_runs.note(lines, now_s=monotonic())
         self._bell.ring()
         if not self._thread.is_running and not self._stopped.is_set():
             self._thread.start()
@@ -133,8 +140,26 @@ class Pipeline:
             self._work()
             self._answer_flushes()
             if self._deadline is None:
-                self._bell.wait(ADOPT_EVERY_S if self.outlet.is_durable else None)
+                self._bell.wait(self._choose_wait_s())
         self._stop_exporter()
+
+    def _choose_wait_s(self) -> float | None:
+        waits = [ADOPT_EVERY_S if self.outlet.is_durable else None]
+        if self._open_runs is not None:
+            waits.append(self._open_runs.measure_wait_s(monotonic()))
+        return min((wait_s for wait_s in waits if wait_s is not None), default=None)
+
+    def _give_signs(self) -> None:
+        """Say which runs are open, if it is time. What fails is said anew at the next time."""
+        if self._open_runs is None or self._deadline is not None:
+            return
+        if monotonic() < self._stopped_until_s:
+            return
+        signs = self._open_runs.take_due(monotonic())
+        result = self._export(RecordBatch(signs)) if signs else None
+        if result is not None and result.kind in {"delivered", "rejected"}:
+            self.signs_of_life += len(signs) - len(result.reasons)
+            self._open_runs.forget(signs, result.reasons)
 
     def _is_finished(self) -> bool:
         return self._deadline is not None and (
@@ -167,6 +192,7 @@ class Pipeline:
 
     def _work(self) -> None:
         while not self._is_abandoned:
+            self._give_signs()
             batch = self.outlet.take(max_records=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES)
             if batch is None or not self._deliver(batch):
                 return
@@ -354,6 +380,7 @@ class Pipeline:
             hanging_s=self.hanging_s,
             spool_fault=outlet.fault,
             last_error=self.last_error,
+            signs_of_life=self.signs_of_life,
         )
 
     def discard(self) -> None:

@@ -14,6 +14,7 @@ from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.live import LiveService
+from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
 from agenttrace_server.services.usage import UsageService
@@ -29,6 +30,7 @@ class Context:
     usage: UsageService
     annotations: AnnotationService
     deletion: DeletionService
+    plugins: PluginService
     loaders: Loaders
     environment: str
     ingest: IngestService

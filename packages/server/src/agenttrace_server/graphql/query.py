@@ -18,6 +18,7 @@ from agenttrace_server.graphql.types.lists import (
     read_slice,
 )
 from agenttrace_server.graphql.types.node import Node
+from agenttrace_server.graphql.types.plugin import Plugin
 from agenttrace_server.graphql.types.run import Run, RunConnection
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import (
@@ -141,6 +142,21 @@ class Query:
         chosen = services.Interval(str(interval.value))
         found = await info.context.usage.list_usage(read_filter(filter), chosen, groups)
         return [UsageBucket.from_record(bucket) for bucket in found]
+
+    @resolver("The plugins that are installed where the server runs, by name.")
+    async def plugins(self, info: Info) -> list[Plugin]:
+        """See the description, which is public."""
+        found = await info.context.plugins.list_plugins()
+        return [
+            Plugin(
+                name=plugin.name,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                hooks=list(plugin.hooks),
+                error=plugin.error,
+            )
+            for plugin in found
+        ]
 
     @resolver("About this server.")
     def server(self, info: Info) -> ServerInfo:

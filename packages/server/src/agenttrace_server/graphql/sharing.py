@@ -7,8 +7,9 @@ be.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -36,6 +37,7 @@ from graphql import (
 
 CURSOR_ARGUMENT: Final = "after"
 CACHED_DOCUMENTS: Final = 256
+_POLL_S: Final = 0.01
 
 
 class RefusedError(Exception):
@@ -62,8 +64,10 @@ class SharedSubscriptions:
         self._schema = schema
         self._channels = Channels()
 
-    def follow(self, asked: Asked, context: Context) -> AsyncGenerator[bytes]:
-        """Yield the payloads of a subscription's messages, as JSON text.
+    def follow(
+        self, asked: Asked, context: Context, push: Callable[[bytes], bool]
+    ) -> AsyncGenerator[bytes]:
+        """Yield the payloads of a subscription's messages, as JSON text, but those pushed.
 
         Raises:
             RefusedError: it cannot be run, or is no subscription.
@@ -73,7 +77,14 @@ class SharedSubscriptions:
         def stream(place: Place) -> AsyncGenerator[bytes]:
             return self._run(asked, replace(context, place=place))
 
-        return self._channels.follow(make_key(asked), stream)
+        return self._channels.follow(make_key(asked), stream, push)
+
+    async def settle(self, end: int, *, timeout_s: float) -> None:
+        """Wait until all who read were told everything up to a position, but not for longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not self._channels.has_settled(end):  # noqa: ASYNC110 -- once, at the end
+                    await asyncio.sleep(_POLL_S)
 
     def count(self) -> int:
         """Return how many executions are shared now."""

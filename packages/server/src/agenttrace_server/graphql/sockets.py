@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
-from typing import Protocol, cast
+from functools import lru_cache, partial
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import orjson
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.types import Receive, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -19,11 +23,20 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     SubscribeMessage,
 )
 
+from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import LIMIT_EXCEEDED
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
 from graphql import GraphQLError
+
+MAX_MESSAGES: Final = 100
+MESSAGES_WINDOW_S: Final = 10.0
+"""A client may send so many messages in so many seconds."""
+TOO_MANY: Final = 4429
+FLOOD_REASON: Final = f"more than {MAX_MESSAGES} messages in {MESSAGES_WINDOW_S:.0f} seconds"
+
+WriteFrame: TypeAlias = Callable[[bytes], bool]
 
 
 class SharingView(Protocol):
@@ -34,6 +47,13 @@ class SharingView(Protocol):
 
 class SocketAdapter(ASGIWebSocketAdapter):
     """Tells a message that nobody can receive any more from a mistake."""
+
+    def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        extensions = response.scope.get("extensions") or {}
+        self._write_frame: WriteFrame | None = extensions.get(WRITE_FRAME, {}).get("write")
+        self._turn = asyncio.Lock()
+        """Who waits until the client reads, waits in line: one message at a time is let out."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message.
@@ -46,6 +66,12 @@ class SocketAdapter(ASGIWebSocketAdapter):
             raise WebSocketDisconnected
         await super().send_json(message)
 
+    def push_next(self, operation_id: str, payload: bytes) -> bool:
+        """Send a message if the client can be sent one at once; else return False."""
+        if self._write_frame is None or self._turn.locked():
+            return False
+        return self._write_frame(_wrap(operation_id, payload)[1])
+
     async def send_next(self, operation_id: str, payload: bytes) -> None:
         """Send a message of an operation, whose payload is JSON text.
 
@@ -55,11 +81,19 @@ class SocketAdapter(ASGIWebSocketAdapter):
         """
         if self.ws.application_state is WebSocketState.DISCONNECTED:
             raise WebSocketDisconnected
-        text = b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), payload)
+        text, _ = _wrap(operation_id, payload)
         try:
-            await self.ws.send_text(text.decode())
+            async with self._turn:
+                await self.ws.send_text(text.decode())
         except WebSocketDisconnect as error:
             raise WebSocketDisconnected from error
+
+
+@lru_cache(maxsize=1)  # the messages are large; who wants the same, wants it at the same time
+def _wrap(operation_id: str, payload: bytes) -> tuple[bytes, bytes]:
+    """Return the text of a message, and its frame: the same for all who chose the same id."""
+    text = b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), payload)
+    return text, make_text_frame(text)
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -69,13 +103,28 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     cannot be run is an `error` of its own operation, and the others go on.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._times_s: deque[float] = deque(maxlen=MAX_MESSAGES)
+        """When the latest messages came."""
+
     async def handle_message(self, message: Message) -> None:
-        """Take a message from the client."""
+        """Take a message from the client, unless it sends too many."""
+        if self._is_flooded():
+            await self.websocket.close(TOO_MANY, FLOOD_REASON)
+            return
         problem = _find_problem(message)
         if problem is None:
             await super().handle_message(message)
         else:
             await self.handle_invalid_message(problem)
+
+    def _is_flooded(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        is_full = len(self._times_s) == MAX_MESSAGES
+        is_flooded = is_full and now_s - self._times_s[0] < MESSAGES_WINDOW_S
+        self._times_s.append(now_s)
+        return is_flooded
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Begin an operation, if its document is within the limits."""
@@ -94,8 +143,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         assert isinstance(self.websocket, SocketAdapter)
         subscriptions = cast("SharingView", self.view).subscriptions
         asked = Asked(operation.query, operation.variables, operation.operation_name)
+        push = partial(self.websocket.push_next, operation.id)
         try:
-            async with aclosing(subscriptions.follow(asked, self.context)) as payloads:
+            async with aclosing(subscriptions.follow(asked, self.context, push)) as payloads:
                 async for payload in payloads:
                     await self.websocket.send_next(operation.id, payload)
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
@@ -115,6 +165,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     @staticmethod
     def _get_pre_execution_close_reason(_error: object) -> None:
         """Close for no error of a document: the other operations are not to blame."""
+
+
+async def refuse_socket(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is accepted, with 503: there are too many."""
+    await receive()
+    headers = [(b"retry-after", b"10"), (b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    message = "this server has as many WebSockets open as it takes; try again later"
+    body = orjson.dumps({"error": {"code": "overloaded", "message": message}})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _find_problem(message: object) -> str | None:

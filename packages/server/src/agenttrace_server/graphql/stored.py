@@ -37,7 +37,7 @@ class StoredDocuments:
         return self._texts.get(document_id)
 
     def add_manifest(self, path: Path) -> None:
-        """Store the documents of a built dashboard, `{sha256 in hexadecimal: text}`.
+        """Store the documents of a built dashboard, `{id: text}`.
 
         Raises:
             StartError: the file is not what a build writes.
@@ -52,5 +52,5 @@ class StoredDocuments:
         if not isinstance(manifest, dict):
             raise StartError(f"{path} is no JSON object; run make build")
         for name, text in manifest.items():
-            if not isinstance(text, str) or self.add(text) != f"sha256:{name}":
-                raise StartError(f"{path}: {name} is not the SHA-256 of its text; run make build")
+            if not isinstance(text, str) or self.add(text) != name:
+                raise StartError(f"{path}: {name} is not the id of its text; run make build")

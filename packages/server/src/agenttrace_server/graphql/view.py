@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -25,6 +26,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import (
@@ -41,7 +43,7 @@ from agenttrace_server.graphql.negotiation import (
     choose_type,
 )
 from agenttrace_server.graphql.sharing import SharedSubscriptions
-from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler
+from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
 from agenttrace_server.graphql.stored import StoredDocuments
 from graphql import GraphQLSyntaxError
 
@@ -50,6 +52,11 @@ MAX_SUBSCRIPTIONS: Final = 20
 INIT_TIMEOUT: Final = timedelta(seconds=5)
 EXECUTION_TIMEOUT_S: Final = 10.0
 GOING_AWAY: Final = 1001
+MAX_SOCKETS: Final = 2_000
+"""Of one process; more are refused with 503."""
+SETTLE_TIMEOUT_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class RequestError(HTTPException):
@@ -95,6 +102,9 @@ class GraphQLView(GraphQL[Context, None]):
         if scope["type"] == "http":
             await self._answer(Request(scope, receive), send)
             return
+        if len(self._sockets) >= MAX_SOCKETS:
+            await refuse_socket(receive, send)
+            return
         socket = WebSocket(scope, receive, send)
         self._sockets.add(socket)
         try:
@@ -107,8 +117,16 @@ class GraphQLView(GraphQL[Context, None]):
     async def close_sockets(self) -> None:
         """Tell every WebSocket that the server goes away (1001).
 
-        Waits for clients that do not read, until they do or their connections are cut.
+        Before, those who read are told what is committed by now. Waits for clients that do not
+        read, until they do or their connections are cut.
         """
+        if self._sockets:
+            try:
+                end = await self._make_context().live.get_end()
+            except ServerError as error:
+                _log.warning("subscribers are not told what was stored last: %s", error)
+            else:
+                await self.subscriptions.settle(end, timeout_s=SETTLE_TIMEOUT_S)
         await asyncio.gather(*map(_close, self._sockets))
 
     async def get_context(

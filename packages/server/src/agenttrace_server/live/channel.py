@@ -29,6 +29,8 @@ PATIENCE_S: Final = 0.25
 
 Stream: TypeAlias = "Callable[[Place], AsyncGenerator[bytes]]"
 """Follows from a place on: gives the text of each message. The place says what that tells."""
+Push: TypeAlias = "Callable[[bytes], bool]"
+"""Sends a message to a subscriber that waits for one; False when it must wait for its client."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,10 @@ class Member:
     """Whether it has ever reached the newest frame: what it misses from then on is a gap."""
     is_done: bool = False
     """Whether it was told that the stream has ended."""
+    push: Push | None = None
+    """Sends it a message at once, without waking it."""
+    is_waiting: bool = False
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
@@ -83,7 +89,6 @@ class Channel:
     frames: deque[Frame] = field(default_factory=deque)
     members: set[Member] = field(default_factory=set)
     _next: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _place: Place = field(default_factory=Place)
     _task: asyncio.Task[None] | None = None
@@ -102,9 +107,9 @@ class Channel:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def enter(self, position: int) -> Member:
+    def enter(self, position: int, push: Push | None = None) -> Member:
         """Take in a subscriber who was told everything up to a position."""
-        member = Member(position)
+        member = Member(position, push=push)
         self.members.add(member)
         return member
 
@@ -152,7 +157,20 @@ class Channel:
             return
         if member.next is None and self._place.bell is not None:
             self._place.bell.set()  # it was told of more than this follower has looked at
-        await self._news.wait()
+        member.news.clear()
+        member.is_waiting = True
+        try:
+            await member.news.wait()
+        finally:
+            member.is_waiting = False
+
+    def has_settled(self, end: int) -> bool:
+        """Tell whether all who read have taken everything up to a position; else look again."""
+        if self.is_closed or (self.seen >= end and not any(f.pending for f in self.frames)):
+            return True
+        if self._place.bell is not None:
+            self._place.bell.set()
+        return False
 
     def _has_nothing_for(self, member: Member) -> bool:
         return member.next is not None and member.next >= self._next
@@ -189,7 +207,10 @@ class Channel:
 
     def _append(self, frame: Frame) -> None:
         for member in self.members:
+            if self._push(member, frame):
+                continue
             frame.pending += member.is_waited_for and member.next is not None
+            member.news.set()
         self._next += 1
         if frame.told is not None:
             self.end = frame.told.end
@@ -197,7 +218,14 @@ class Channel:
         self.is_closed = frame.is_last
         self.frames.append(frame)
         self._drop_taken()
-        self._ring()
+
+    def _push(self, member: Member, frame: Frame) -> bool:
+        if not member.is_waiting or member.next != frame.number or member.push is None:
+            return False
+        if frame.told is None or frame.is_last or not member.push(frame.text):
+            return False
+        member.next, member.position = frame.number + 1, frame.told.end
+        return True
 
     async def _make_room(self, events: int, size_bytes: int) -> None:
         """Wait until a frame fits; after a while, let those go who keep the room."""
@@ -253,5 +281,5 @@ class Channel:
             self._ring()
 
     def _ring(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        for member in self.members:
+            member.news.set()

@@ -15,7 +15,7 @@ from agenttrace_server.live.place import Place
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable
 
-    from agenttrace_server.live.channel import Member, Stream
+    from agenttrace_server.live.channel import Member, Push, Stream
 
 
 class Channels:
@@ -24,10 +24,13 @@ class Channels:
     def __init__(self) -> None:
         self._open: dict[Hashable, Channel] = {}
 
-    async def follow(self, key: Hashable, stream: Stream) -> AsyncGenerator[bytes]:
+    async def follow(
+        self, key: Hashable, stream: Stream, push: Push | None = None
+    ) -> AsyncGenerator[bytes]:
         """Yield the messages of a stream from its beginning, sharing them with those of its key.
 
-        Streams of one key must give the same messages from the same place on.
+        Streams of one key must give the same messages from the same place on. A message that
+        `push` takes, while this waits for the next one, is not yielded.
         """
         place = Place()
         async with aclosing(stream(place)) as messages:
@@ -41,7 +44,7 @@ class Channels:
         is_done = False
         while not is_done:
             channel = self._enter(key, position, stream)
-            member = channel.enter(position)
+            member = channel.enter(position, push)
             try:
                 async with aclosing(_take_all(channel, member, stream)) as messages:
                     async for text in messages:
@@ -54,6 +57,11 @@ class Channels:
     def count(self) -> int:
         """Return how many channels are open."""
         return len(self._open)
+
+    def has_settled(self, end: int) -> bool:
+        """Tell whether all who read were told everything up to a position of the log."""
+        unsettled = [each for each in self._open.values() if not each.has_settled(end)]
+        return not unsettled  # each was asked: it makes those look that have not
 
     def _enter(self, key: Hashable, position: int, stream: Stream) -> Channel:
         channel = self._open.get(key)

@@ -137,6 +137,10 @@ class LiveService:
                 if not (found.has_more or _is_told(place, position)):
                     await bell.wait()
 
+    async def get_end(self) -> int:
+        """Return the position of the last change: all that is committed has one up to it."""
+        return await self._database.read(read_end)
+
     async def _begin(
         self, place: Place, bell: asyncio.Event, after: str | None, *, otherwise: int
     ) -> tuple[int, Gap | None]:

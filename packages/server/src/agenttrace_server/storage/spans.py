@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
+from agenttrace.wire import SpanStatus
 from agenttrace_server.records import Page, Span
 from agenttrace_server.storage.conditions import contains_text, list_within, match_span
 from agenttrace_server.storage.depths import read_depths
@@ -27,7 +39,7 @@ SpanPosition: TypeAlias = tuple[int, str]
 BEFORE_ALL: Final[SpanPosition] = (-1, "")
 
 # In the order of the record's fields: a row and its depth make a record as they are.
-_COLUMNS: Final = [SPAN.c[name] for name in Span._fields[:-2]]
+_NAMES: Final = Span._fields[:-2]
 
 
 def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
@@ -36,8 +48,10 @@ def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
     No span is lost: one whose parent is not in the run is at the top, and so is the earliest one
     of a circle.
     """
-    start_ns = select(RUN.c.start_ns).where(RUN.c.run_id == run_id).scalar_subquery()
-    query = select(*_COLUMNS, start_ns).where(SPAN.c.run_id == run_id)
+    run = select(RUN.c.start_ns).where(RUN.c.run_id == run_id)
+    given_up_ns = run.with_only_columns(RUN.c.interrupted_ns).scalar_subquery()
+    query = select(*_list_columns(given_up_ns), run.scalar_subquery())
+    query = query.where(SPAN.c.run_id == run_id)
     rows = connection.execute(query).all()
     order = order_tree([Node(row[1], row[2], row[9]) for row in rows])
     return tuple(Span._make((*rows[index], depth)) for index, depth in order)
@@ -115,4 +129,12 @@ def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:
 
 
 def _select_spans() -> Select[Any]:
-    return select(*_COLUMNS, RUN.c.start_ns.label("run_start_ns"))
+    columns = _list_columns(RUN.c.interrupted_ns)
+    return select(*columns, RUN.c.start_ns.label("run_start_ns"))
+
+
+def _list_columns(given_up_ns: ColumnElement[int | None]) -> list[ColumnElement[Any]]:
+    """Return the columns; a span that is open in a run that was given up is shown so."""
+    is_left = and_(SPAN.c.status == SpanStatus.STARTED.value, given_up_ns.is_not(None))
+    shown = case((is_left, SpanStatus.INTERRUPTED.value), else_=SPAN.c.status).label("status")
+    return [shown if name == "status" else SPAN.c[name] for name in _NAMES]
