@@ -18,7 +18,7 @@ from tests.support.bombs import BOMBS
 from tests.support.client import Client
 from tests.support.thread import ServerThread
 
-from agenttrace_server.cli import GC_THRESHOLDS
+from agenttrace_server.workers import GC_THRESHOLDS
 
 ROUNDS: Final = 10
 

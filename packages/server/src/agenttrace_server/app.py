@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, WebSocketRoute
 
-from agenttrace_server.graphql.context import Context
-from agenttrace_server.graphql.loaders import Loaders
+from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
@@ -41,7 +40,7 @@ from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
@@ -59,6 +58,60 @@ class Application:
     documents: StoredDocuments
 
 
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """What works behind the doors, from the start of the server to its end."""
+
+    database: Database
+    bus: Bus
+    writer: Writer
+    indexer: Indexer
+    deletion: DeletionService
+    leases: LeaseService
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        database = open_database(settings.database_url, strict=settings.is_strict)
+        bus, indexer = Bus(), Indexer(database)
+
+        def on_commit(appended: Appended) -> None:
+            bus.ring(appended.run_ids)
+            indexer.notice()
+
+        return cls(
+            database=database,
+            bus=bus,
+            writer=Writer(database, on_commit=on_commit),
+            indexer=indexer,
+            deletion=DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids)),
+            leases=LeaseService(database, on_commit=bus.ring),
+        )
+
+    @asynccontextmanager
+    async def run(self, _app: Starlette) -> AsyncIterator[None]:
+        self.writer.start()
+        tasks = [
+            asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
+            asyncio.create_task(self.deletion.finish(), name="agenttrace-leftovers"),
+            asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
+        ]
+        self.indexer.start()
+        yield
+        await self.indexer.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await self.writer.close()
+        self.database.close()
+
+    async def _hear_others(self) -> None:
+        notices = self.database.notices
+        if notices is not None:
+            await follow_notices(self.bus, notices.listen)
+        else:
+            await watch_others(self.bus, self.database.read_foreign_version)
+
+
 def create_app(settings: Settings) -> Application:
     """Open the store and put the application together.
 
@@ -66,94 +119,42 @@ def create_app(settings: Settings) -> Application:
         StartError: the store cannot be opened.
 
     """
-    database = open_database(settings.database_url, strict=settings.is_strict)
-    bus = Bus()
-    indexer = Indexer(database)
-
-    def on_commit(appended: Appended) -> None:
-        bus.ring(appended.run_ids)
-        indexer.notice()
-
-    writer = Writer(database, on_commit=on_commit)
-    deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
-    leases = LeaseService(database, on_commit=bus.ring)
+    engine = _Engine.open(settings)
+    services = _make_services(settings, engine)
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
-    budget = ByteBudget(settings.buffer_size)
-    service = IngestService(writer)
-    ingest = IngestRoute(service, budget)
-    live = LiveService(database, bus)
-    make_context = _make_contexts(settings, database, bus, live, deletion, service, budget)
     schema = make_schema(is_strict=not settings.shows_schema)
-    graphql = GraphQLView(schema, make_context=make_context, documents=documents)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        writer.start()
-        notices = database.notices
-        watch = asyncio.create_task(
-            follow_notices(bus, notices.listen)
-            if notices is not None
-            else watch_others(bus, database.read_foreign_version)
-        )
-        leftovers = asyncio.create_task(deletion.finish())
-        sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
-        indexer.start()
-        yield
-        await indexer.close()
-        for task in (watch, leftovers, sweep):
-            task.cancel()
-        await asyncio.wait([watch, leftovers, sweep])
-        await writer.close()
-        database.close()
-
+    graphql = GraphQLView(schema, make_context=services.make_context, documents=documents)
     app = Starlette(
         routes=[
-            ingest.make_route(),
-            ExportRoute(ExportService(database)).make_route(),
+            IngestRoute(services.ingest, services.budget).make_route(),
+            ExportRoute(ExportService(engine.database)).make_route(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
-            *HealthRoutes(HealthService(database, writer)).make_routes(),
+            *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),
         ],
         middleware=list_middleware(settings),
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
-        lifespan=lifespan,
+        lifespan=engine.run,
     )
     # As the default it comes after a door that exists but not for this method (405), and no
     # spelling with another slash is redirected.
     app.router.default = Dashboard()
     app.router.redirect_slashes = False
-    return Application(app, database, graphql, bus, budget, documents)
+    return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
 
 
-def _make_contexts(  # noqa: PLR0913, PLR0917 -- what resolvers touch, each once
-    settings: Settings,
-    database: Database,
-    bus: Bus,
-    live: LiveService,
-    deletion: DeletionService,
-    ingest: IngestService,
-    budget: ByteBudget,
-) -> Callable[[], Context]:
-    runs = RunService(database)
-    search = SearchService(database)
-    usage = UsageService(database)
-    plugins = PluginService()
-    annotations = AnnotationService(database, on_commit=bus.ring)
-
-    def make_context() -> Context:
-        return Context(
-            runs=runs,
-            live=live,
-            search=search,
-            usage=usage,
-            annotations=annotations,
-            deletion=deletion,
-            plugins=plugins,
-            loaders=Loaders(runs, annotations),
-            environment=settings.environment.value,
-            ingest=ingest,
-            budget=budget,
-        )
-
-    return make_context
+def _make_services(settings: Settings, engine: _Engine) -> Services:
+    database, bus = engine.database, engine.bus
+    return Services(
+        runs=RunService(database),
+        live=LiveService(database, bus),
+        search=SearchService(database),
+        usage=UsageService(database),
+        annotations=AnnotationService(database, on_commit=bus.ring),
+        deletion=engine.deletion,
+        plugins=PluginService(),
+        ingest=IngestService(engine.writer),
+        budget=ByteBudget(settings.buffer_size),
+        environment=settings.environment.value,
+    )

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         "names for misspelt ones; in development both is so anyway.",
     )
     buffer_size: int = Field(
-        default=128 * MEBIBYTE,
+        default=64 * MEBIBYTE,
         ge=MIN_BUFFER_BYTES,
         description="Bytes of ingest requests in memory at once; beyond it they get 429.",
     )

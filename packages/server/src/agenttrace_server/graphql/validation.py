@@ -35,7 +35,7 @@ from graphql import (
 
 CACHED_DOCUMENTS: Final = 256
 MAX_ERRORS: Final = 20
-OVERLAP_BUDGET: Final = 5_000
+OVERLAP_BUDGET: Final = 2_500
 overlap.MAX_COMPLEXITY_BUDGET = OVERLAP_BUDGET
 
 _ABORTED: Final = "Validation aborted."
