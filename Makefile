@@ -66,7 +66,7 @@ bench: .stamps/python-dev ## the benchmarks: tables, never tests
 	$(BIN)/python packages/sdk/benchmarks/span_cost.py
 	$(BIN)/python packages/sdk/benchmarks/burst.py
 	$(BIN)/python packages/sdk/benchmarks/footprint.py
-	$(BIN)/python packages/server/benchmarks/ingest.py
+	$(BIN)/python packages/server/benchmarks/table.py
 	cd dashboard && npm run --silent bench
 
 .PHONY: clean

@@ -6,7 +6,11 @@ const config: CodegenConfig = {
   generates: {
     "src/graphql/generated/": {
       preset: "client",
-      presetConfig: { fragmentMasking: false },
+      // The server stores these documents by their hashes: they go beside the built pages.
+      presetConfig: {
+        fragmentMasking: false,
+        persistedDocuments: { hashAlgorithm: "sha256" },
+      },
       config: {
         enumsAsTypes: true,
         useTypeImports: true,

@@ -44,6 +44,8 @@ for (const colorScheme of ["light", "dark"] as const) {
       ),
       `/runs/${run.runId}?span=${run.ids.draft}&view=output`,
       `/runs/${"0".repeat(32)}`,
+      "/search",
+      "/search?q=research",
     ];
     for (const address of addresses) {
       await page.goto(address);

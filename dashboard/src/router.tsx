@@ -6,9 +6,16 @@ import {
 } from "@tanstack/react-router";
 import { RunPage } from "@/features/run/run-page";
 import { RunsPage } from "@/features/runs/runs-page";
+import { SearchPage } from "@/features/search/search-page";
 import { CrashPage, LostPage } from "@/features/shell/failure-page";
 import { Shell } from "@/features/shell/shell";
-import { RUNS_KEYS, type RunSearch, type RunsSearch, textValues } from "@/model/search";
+import {
+  RUNS_KEYS,
+  type RunSearch,
+  type RunsSearch,
+  type SearchSearch,
+  textValues,
+} from "@/model/search";
 
 const rootRoute = createRootRoute({ component: Shell });
 
@@ -27,8 +34,15 @@ const runRoute = createRoute({
     textValues(search, ["span", "view", "q", "type", "errors"]),
 });
 
+const searchRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/search",
+  component: SearchPage,
+  validateSearch: (search: Record<string, unknown>): SearchSearch => textValues(search, ["q"]),
+});
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([runsRoute, runRoute]),
+  routeTree: rootRoute.addChildren([runsRoute, runRoute, searchRoute]),
   defaultErrorComponent: ({ error }: ErrorComponentProps) => <CrashPage error={error} />,
   defaultNotFoundComponent: LostPage,
   // Plain text both ways: `?q=123` is the text 123, never a number.

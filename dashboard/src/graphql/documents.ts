@@ -73,6 +73,7 @@ export const RunChangesDocument = graphql(/* GraphQL */ `
       }
       changes {
         kind
+        runId
         matches
         run {
           ...RunRow
@@ -291,6 +292,37 @@ export const SpanEventsDocument = graphql(/* GraphQL */ `
           }
         }
       }
+    }
+  }
+`);
+
+export const SearchDocument = graphql(/* GraphQL */ `
+  query Search($text: String!, $first: Int!, $after: String) {
+    search(text: $text, first: $first, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        snippet
+        node {
+          id
+          spanId
+          name
+          type
+          status
+          startTime
+          model
+          run {
+            id
+            name
+          }
+        }
+      }
+    }
+    server {
+      searchLag
     }
   }
 `);

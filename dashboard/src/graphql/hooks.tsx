@@ -12,6 +12,7 @@ import type { Transport } from "./client";
 import type { ConnectionState } from "./connection";
 import { RunFeed } from "./run-feed";
 import { RunListFeed } from "./run-list-feed";
+import { SearchFeed } from "./search-feed";
 
 const TransportContext = createContext<Transport | null>(null);
 
@@ -62,6 +63,15 @@ export function useRunListFeed(query: RunListQuery): RunListFeed {
     () => new RunListFeed(transport, JSON.parse(key) as RunListQuery),
     [transport, key],
   );
+  useEffect(() => feed.open(), [feed]);
+  useSyncExternalStore(feed.subscribe, feed.getVersion);
+  return feed;
+}
+
+/** What a text finds; another text is another search. */
+export function useSearchFeed(text: string): SearchFeed {
+  const transport = useTransport();
+  const feed = useMemo(() => new SearchFeed(transport, text), [transport, text]);
   useEffect(() => feed.open(), [feed]);
   useSyncExternalStore(feed.subscribe, feed.getVersion);
   return feed;

@@ -14,8 +14,8 @@ const LARGE_RUN_PAUSE_MS = 250;
 
 type Batch = RunEventsSubscription["runEvents"];
 
-/** `absent`: the server knows no such run yet; the feed waits for it. */
-export type RunPhase = "loading" | "absent" | "ready" | "failed";
+/** `absent`: the server knows no such run yet; the feed waits for it. `deleted`: it will not come back. */
+export type RunPhase = "loading" | "absent" | "ready" | "failed" | "deleted";
 
 /** One run, loaded once and then followed by cursor for as long as it is open. */
 export class RunFeed extends Store {
@@ -117,6 +117,13 @@ export class RunFeed extends Store {
 
   #receive(batch: Batch): void {
     if (batch.events.length === 0) return;
+    if (batch.events.some((event) => event.__typename === "RunDeleted")) {
+      this.#stop();
+      this.#transport.connection.markIdle();
+      this.phase = "deleted";
+      this.changed();
+      return;
+    }
     const isGap = batch.events.some((event) => event.__typename === "Gap");
     if (isGap || this.timeline.run === null) {
       this.#load();

@@ -133,13 +133,19 @@ export class RunListFeed extends Store {
       return;
     }
     if (batch.changes.length === 0) return;
-    for (const { kind, run, matches } of batch.changes) {
-      const isKnown = this.list.get(run.id) !== undefined;
+    for (const { kind, runId, matches } of batch.changes) {
+      const isKnown = this.list.get(runId) !== undefined;
       if (isKnown && !matches) this.totalCount -= 1;
       if (!isKnown && matches && kind === "CREATED") this.totalCount += 1;
     }
-    this.#hear(batch.changes.map(({ run }) => run));
-    this.list.change(batch.changes.map(({ run, matches }) => ({ run: toRun(run), matches })));
+    this.#hear(batch.changes.map(({ runId }) => ({ id: runId })));
+    this.list.change(
+      batch.changes.map(({ runId, run, matches }) => ({
+        runId,
+        run: run === null || run === undefined ? null : toRun(run),
+        matches,
+      })),
+    );
     this.changed();
   }
 }

@@ -18,7 +18,7 @@ function page(runs: readonly Run[], hasNextPage = false) {
 
 const at = (n: number, part: Partial<Run> = {}) =>
   aRun({ id: String(n).padStart(32, "0"), startMs: n, ...part });
-const changes = (...runs: Run[]) => runs.map((run) => ({ run, matches: true }));
+const changes = (...runs: Run[]) => runs.map((run) => ({ runId: run.id, run, matches: true }));
 const ids = (list: RunList) => list.rows.map(({ startMs }) => startMs);
 
 describe("RunList", () => {
@@ -41,8 +41,16 @@ describe("RunList", () => {
   it("lets a run go that no longer matches", () => {
     const list = new RunList({ ...ALL, statuses: ["STARTED"] });
     list.append(page([at(1, { status: "STARTED", durationMs: null })]));
-    list.change([{ run: at(1, { status: "ERROR" }), matches: false }]);
+    const run = at(1, { status: "ERROR" });
+    list.change([{ runId: run.id, run, matches: false }]);
     expect(list.rows).toEqual([]);
+  });
+
+  it("lets a run go that was deleted", () => {
+    const list = new RunList(ALL);
+    list.append(page([at(2), at(1)]));
+    list.change([{ runId: at(1).id, run: null, matches: false }]);
+    expect(ids(list)).toEqual([2]);
   });
 
   it("leaves a run that belongs to a page not loaded yet for that page", () => {

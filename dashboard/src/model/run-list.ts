@@ -59,9 +59,10 @@ export interface RunPage {
   readonly hasNextPage: boolean;
 }
 
-/** A run that changed; one that the filter lets in no more leaves the list. */
+/** A run that changed; one that was deleted (null), or that the filter lets in no more, leaves the list. */
 export interface RunChange {
-  readonly run: Run;
+  readonly runId: string;
+  readonly run: Run | null;
   readonly matches: boolean;
 }
 
@@ -94,9 +95,9 @@ export class RunList {
   change(changes: Iterable<RunChange>): void {
     const last = this.rows.at(-1);
     const compare = compareRuns(this.#query.order);
-    for (const { run, matches } of changes) {
-      if (!matches) {
-        this.#byId.delete(run.id);
+    for (const { runId, run, matches } of changes) {
+      if (run === null || !matches) {
+        this.#byId.delete(runId);
         continue;
       }
       // A run that belongs below the loaded part comes with its page.

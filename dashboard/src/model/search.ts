@@ -36,6 +36,11 @@ export interface RunSearch {
   errors?: string | undefined;
 }
 
+/** The search part of the address of what was searched for. */
+export interface SearchSearch {
+  q?: string | undefined;
+}
+
 const ORDER_WORDS: Record<OrderField, string> = {
   START_TIME: "started",
   DURATION: "duration",

@@ -17,6 +17,7 @@ function KnownShape({ runId }: { readonly runId: string }) {
   const feed = useRunFeed(runId);
   const { run } = feed.timeline;
   usePageTitle(run?.name ?? "Run");
+  if (feed.phase === "deleted") return <DeletedRun />;
   if (run !== null) return <RunView feed={feed} run={run} />;
   if (feed.phase === "failed" && feed.failure !== null)
     return <FailurePage failure={feed.failure} level={1} />;
@@ -31,6 +32,15 @@ function AbsentRun({ runId }: { readonly runId: string }) {
         agent is about to start, leave this page open: the run appears with its first step.
       </p>
       <p>If it should be here already, it was recorded elsewhere or has been deleted.</p>
+      <BackLink />
+    </Notice>
+  );
+}
+
+function DeletedRun() {
+  return (
+    <Notice title="This run was deleted" level={1}>
+      <p>Its steps and texts are gone from the server. What its agent still sends is refused.</p>
       <BackLink />
     </Notice>
   );

@@ -5,7 +5,8 @@ const SHEETS = [
   {
     title: "Everywhere",
     keys: [
-      ["/", "Search"],
+      ["/", "Search on this page"],
+      ["s", "Search what was said in all runs"],
       ["?", "This sheet"],
       ["Esc", "Close, or leave a field"],
     ],

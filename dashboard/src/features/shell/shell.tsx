@@ -1,4 +1,4 @@
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useServerVersion } from "@/graphql/details";
 import { IconButton } from "@/ui/button";
@@ -17,7 +17,8 @@ const THEME_ICON = { system: "system", light: "sun", dark: "moon" } as const;
 /** What every page stands in. */
 export function Shell() {
   const [isHelpOpen, setHelpOpen] = useState(false);
-  useShortcuts({ "?": () => setHelpOpen(true) });
+  const navigate = useNavigate();
+  useShortcuts({ "?": () => setHelpOpen(true), s: () => void navigate({ to: "/search" }) });
   return (
     <div className="flex h-full flex-col">
       <header className="flex h-11 shrink-0 items-center gap-3 border-line border-b bg-surface px-4">
@@ -26,6 +27,10 @@ export function Shell() {
           AgentTrace
         </Link>
         <Version />
+        <nav aria-label="Pages" className="flex items-center gap-1 text-sm">
+          <PageLink to="/">Runs</PageLink>
+          <PageLink to="/search">Search</PageLink>
+        </nav>
         <div className="ml-auto flex items-center gap-1">
           <ConnectionMark />
           <ThemeButton />
@@ -45,6 +50,20 @@ export function Shell() {
       </main>
       <HelpSheet isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
     </div>
+  );
+}
+
+function PageLink({ to, children }: { readonly to: "/" | "/search"; readonly children: string }) {
+  return (
+    <Link
+      to={to}
+      activeOptions={{ exact: true, includeSearch: false }}
+      activeProps={{ className: "bg-hover text-ink" }}
+      inactiveProps={{ className: "text-dim" }}
+      className="rounded-md px-2 py-1 hover:bg-hover hover:text-ink"
+    >
+      {children}
+    </Link>
   );
 }
 

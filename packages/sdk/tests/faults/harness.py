@@ -116,6 +116,11 @@ class Program:
         self._reader.join(timeout_s)
         return code
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more."""
+        return self.process.poll() is not None
+
     def read_errors(self) -> str:
         """Return what it has written to standard error."""
         return self._errors.read_text(errors="replace")[-_SHOWN_CHARS:]

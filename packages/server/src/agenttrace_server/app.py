@@ -5,34 +5,37 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from agenttrace_server.graphql.context import Context
-from agenttrace_server.graphql.loaders import Loaders
+from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
+from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.errors import answer_http_error, answer_unexpected
-from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
-from agenttrace_server.http.static import Dashboard
+from agenttrace_server.http.middleware import list_middleware
+from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
+from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
@@ -52,6 +55,61 @@ class Application:
     graphql: GraphQLView
     bus: Bus
     budget: ByteBudget
+    documents: StoredDocuments
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """What works behind the doors, from the start of the server to its end."""
+
+    database: Database
+    bus: Bus
+    writer: Writer
+    indexer: Indexer
+    deletion: DeletionService
+    leases: LeaseService
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        database = open_database(settings.database_url, strict=settings.is_strict)
+        bus, indexer = Bus(), Indexer(database)
+
+        def on_commit(appended: Appended) -> None:
+            bus.ring(appended.run_ids)
+            indexer.notice()
+
+        return cls(
+            database=database,
+            bus=bus,
+            writer=Writer(database, on_commit=on_commit),
+            indexer=indexer,
+            deletion=DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids)),
+            leases=LeaseService(database, on_commit=bus.ring),
+        )
+
+    @asynccontextmanager
+    async def run(self, _app: Starlette) -> AsyncIterator[None]:
+        self.writer.start()
+        tasks = [
+            asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
+            asyncio.create_task(self.deletion.finish(), name="agenttrace-leftovers"),
+            asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
+        ]
+        self.indexer.start()
+        yield
+        await self.indexer.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await self.writer.close()
+        self.database.close()
+
+    async def _hear_others(self) -> None:
+        notices = self.database.notices
+        if notices is not None:
+            await follow_notices(self.bus, notices.listen)
+        else:
+            await watch_others(self.bus, self.database.read_foreign_version)
 
 
 def create_app(settings: Settings) -> Application:
@@ -61,83 +119,42 @@ def create_app(settings: Settings) -> Application:
         StartError: the store cannot be opened.
 
     """
-    database = open_database(settings.database_url, strict=settings.is_strict)
-    bus = Bus()
-    indexer = Indexer(database)
-
-    def on_commit(appended: Appended) -> None:
-        bus.ring(appended.run_ids)
-        indexer.notice()
-
-    writer = Writer(database, on_commit=on_commit)
-    deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
-    leases = LeaseService(database, on_commit=bus.ring)
-    graphql = _make_graphql(settings, database, bus)
-    budget = ByteBudget(settings.buffer_size)
-    ingest = IngestRoute(IngestService(writer), budget)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        writer.start()
-        notices = database.notices
-        watch = asyncio.create_task(
-            follow_notices(bus, notices.listen)
-            if notices is not None
-            else watch_others(bus, database.read_foreign_version)
-        )
-        leftovers = asyncio.create_task(deletion.finish())
-        sweep = asyncio.create_task(leases.run(), name="agenttrace-leases")
-        indexer.start()
-        yield
-        await indexer.close()
-        for task in (watch, leftovers, sweep):
-            task.cancel()
-        await asyncio.wait([watch, leftovers, sweep])
-        await writer.close()
-        database.close()
-
+    engine = _Engine.open(settings)
+    services = _make_services(settings, engine)
+    documents = StoredDocuments()
+    documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
+    schema = make_schema(is_strict=not settings.shows_schema)
+    graphql = GraphQLView(schema, make_context=services.make_context, documents=documents)
     app = Starlette(
         routes=[
-            ingest.make_route(),
+            IngestRoute(services.ingest, services.budget).make_route(),
+            ExportRoute(ExportService(engine.database)).make_route(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
-            *HealthRoutes(HealthService(database, writer)).make_routes(),
+            *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),
         ],
-        middleware=_list_middleware(settings),
+        middleware=list_middleware(settings),
         exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
-        lifespan=lifespan,
+        lifespan=engine.run,
     )
     # As the default it comes after a door that exists but not for this method (405), and no
     # spelling with another slash is redirected.
     app.router.default = Dashboard()
     app.router.redirect_slashes = False
-    return Application(app, database, graphql, bus, budget)
+    return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
 
 
-def _make_graphql(settings: Settings, database: Database, bus: Bus) -> GraphQLView:
-    runs = RunService(database)
-    live = LiveService(database, bus)
-    search = SearchService(database)
-
-    def make_context() -> Context:
-        return Context(runs, live, search, Loaders(runs), settings.environment.value)
-
-    return GraphQLView(make_schema(), make_context=make_context)
-
-
-def _list_middleware(settings: Settings) -> list[Middleware]:
-    middleware = [
-        Middleware(SecurityHeaders),
-        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
-        Middleware(OriginGuard, origins=settings.cors_origins),
-    ]
-    if settings.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["content-type", "content-encoding"],
-            )
-        )
-    return middleware
+def _make_services(settings: Settings, engine: _Engine) -> Services:
+    database, bus = engine.database, engine.bus
+    return Services(
+        runs=RunService(database),
+        live=LiveService(database, bus),
+        search=SearchService(database),
+        usage=UsageService(database),
+        annotations=AnnotationService(database, on_commit=bus.ring),
+        deletion=engine.deletion,
+        plugins=PluginService(),
+        ingest=IngestService(engine.writer),
+        budget=ByteBudget(settings.buffer_size),
+        environment=settings.environment.value,
+    )

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+from pathlib import Path  # noqa: TC003 -- typer reads annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -48,11 +49,33 @@ def serve(
         raise typer.Exit(USAGE_ERROR) from error
 
 
-def schema() -> None:
+def schema(
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            help="Print what breaks clients of the schema in this file instead; exit code 1 if "
+            "anything does.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> None:
     """Print the GraphQL schema."""
     from agenttrace_server.graphql.schema import print_sdl  # noqa: PLC0415 -- 0.5 s that --help need not wait
 
-    sys.stdout.write(print_sdl())
+    if check is None:
+        sys.stdout.write(print_sdl())
+        return
+    from agenttrace_server.graphql.changes import check_schema  # noqa: PLC0415 -- see above
+
+    try:
+        changes = check_schema(check, print_sdl())
+    except StartError as error:
+        typer.echo(f"agenttrace-server schema: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+    for change in changes:
+        typer.echo(change)
+    if changes:
+        raise typer.Exit(1)
 
 
 def main() -> None:

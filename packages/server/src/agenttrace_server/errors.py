@@ -2,6 +2,7 @@
 
 ServerError
 ├── StartError          the operator: a setting, the port, the data folder; one line, exit 2
+├── RefusedError        the caller: what a mutation was asked to do; has a field and a code
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
 ├── TooSlowError        the caller: a question that takes longer than an answer may
 ├── TooLargeError       the caller: a body or batch over a limit
@@ -38,6 +39,17 @@ class OverloadedError(ServerError):
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class RefusedError(ServerError):
+    """A change that was asked for cannot be made. Nothing was changed."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        """The argument that is wrong, as the API calls it."""
+        self.code = code
+        """For programs: `not_found`, `too_long`, …"""
 
 
 class CrowdedError(OverloadedError):

@@ -266,3 +266,56 @@ class Page(Generic[T]):
     items: tuple[T, ...]
     has_next: bool
     has_previous: bool
+
+
+class Annotation(NamedTuple):
+    """What a person or a program says of a run (`span_id` empty) or of a span."""
+
+    annotation_id: str
+    run_id: str
+    span_id: str
+    name: str
+    source: str
+    score: float | None
+    label: str | None
+    comment: str | None
+    author: str | None
+    created_ns: int
+    updated_ns: int
+
+
+class UsageSums(NamedTuple):
+    """What the calls of a group add up to. Tokens are None when none is known."""
+
+    calls: int
+    errors: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    total_tokens: int | None
+    tokens_estimated: bool
+    cost_pico: int | None
+
+
+class UsageBucket(NamedTuple):
+    """The usage of one group within one interval. None: not grouped by that."""
+
+    start_ns: int
+    model: str | None
+    name: str | None
+    status: str | None
+    tag: str | None
+    runs: int | None
+    """How many runs called; None when that was not counted."""
+    sums: UsageSums
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """What the runs that share a correlation id add up to."""
+
+    correlation_id: str
+    start_ns: int
+    end_ns: int | None
+    """None while one of them runs."""
+    totals: Totals

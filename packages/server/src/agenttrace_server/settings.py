@@ -110,8 +110,13 @@ class Settings(BaseSettings):
         description="`production` refuses to listen beyond this machine while there are no "
         "accounts.",
     )
+    allow_introspection: bool = Field(
+        default=False,
+        description="`1` lets clients read the GraphQL schema in production too, and suggests "
+        "names for misspelt ones; in development both is so anyway.",
+    )
     buffer_size: int = Field(
-        default=128 * MEBIBYTE,
+        default=64 * MEBIBYTE,
         ge=MIN_BUFFER_BYTES,
         description="Bytes of ingest requests in memory at once; beyond it they get 429.",
     )
@@ -173,6 +178,11 @@ class Settings(BaseSettings):
     def is_strict(self) -> bool:
         """Tell whether a store that may lose what it acknowledged is refused."""
         return self.environment is Environment.PRODUCTION and not self.allow_unsafe_durability
+
+    @property
+    def shows_schema(self) -> bool:
+        """Tell whether clients may ask for the schema."""
+        return self.environment is Environment.DEVELOPMENT or self.allow_introspection
 
     @property
     def shown_host(self) -> str:

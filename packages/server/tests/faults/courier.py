@@ -45,6 +45,8 @@ class Courier:
             return self._fail("late")
         except (OSError, http.client.HTTPException):
             return self._fail("cut")
+        if "Content-Length" not in answer.headers:
+            return self._fail("cut")  # in its head, which `http.client` takes for a whole one
         if answer.status != http.client.OK:
             wait_s = float(answer.headers.get("Retry-After") or 0)
             shown = text.decode(errors="replace")[:300]

@@ -25,11 +25,12 @@ from packages.sdk.tests.faults.side_file import read_side_files
 from packages.sdk.tests.faults.sightings import Sightings
 
 from .load import CLIENTS, Load
+from .nursery import Forked, get_nursery
 from .readings import Reader, list_double_rows
 from .switches import OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from ..support.postgres import PostgresServer
@@ -57,14 +58,12 @@ class Stage:
         timeout_s: float = 10.0,
         clients: int = CLIENTS,
         is_bulk: bool = False,
-        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.database = folder / "data" / "agenttrace.db"
         self.postgres = postgres
         sqlite_url = f"sqlite+aiosqlite:///{self.database}"
         self.database_url = sqlite_url if postgres is None else postgres.make_database()
-        self.env = dict(env or {})
         self.counts: Counter[str] = Counter()
         """What a nemesis did, for those who want to know."""
         self.recovery_s = 0.0
@@ -85,7 +84,7 @@ class Stage:
             clients=clients,
             is_bulk=is_bulk,
         )
-        self.server: Program | None = None
+        self.server: Program | Forked | None = None
         self.errors = folder / "server.err"
 
     def __enter__(self) -> Self:
@@ -97,27 +96,24 @@ class Stage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None and self.server is not None and self.server.process.poll() is None:
-            self.server.send(signal.SIGCONT)
         self.load.abandon()
         if self.server is not None:
             self.server.close()
         if self.postgres is not None:
             self.postgres.drop_database(self.database_url)
 
-    def start(
-        self, *, prefix: Sequence[str] = (), flags: Sequence[str] = (), waits: bool = True
-    ) -> Program:
+    def start(self, *, prefix: Sequence[str] = (), flags: Sequence[str] = ()) -> Program | Forked:
         """Start the server; return once it listens."""
-        module = "packages.server.tests.faults.switches"
-        code = f"from {module} import main; main()" if self.off else _PLAIN
-        command = [*prefix, sys.executable, "-c", code, "serve", "--port", str(self.port)]
-        command += ["--database-url", self.database_url, *flags]
-        env = {**os.environ, **self.env, OFF: ",".join(self.off)}
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH")]))
-        self.server = Program(command, env=env, errors=self.errors)
-        if waits:
-            self.server.wait_for("  Stop", timeout_s=START_TIMEOUT_S)
+        serve = ["serve", "--port", str(self.port), "--database-url", self.database_url]
+        env = {OFF: ",".join(self.off)}
+        if prefix or flags:
+            command = [*prefix, sys.executable, "-c", _PLAIN, *serve, *flags]
+            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+            env |= {**os.environ, "PYTHONPATH": path}
+            self.server = Program(command, env=env, errors=self.errors)
+        else:
+            self.server = get_nursery().fork(serve, env=env, errors=self.errors)
+        self.server.wait_for("  Stop", timeout_s=START_TIMEOUT_S)
         return self.server
 
     def kill(self) -> None:
@@ -191,13 +187,13 @@ class Stage:
         with closing(reader):
             reader.read_first()
 
-    def get_server(self) -> Program:
+    def get_server(self) -> Program | Forked:
         """Return the server that was started last."""
         assert self.server is not None, "the server was not started"
         return self.server
 
 
-_PLAIN: Final = "from agenttrace_server.cli import main; main()"
+_PLAIN: Final = "from packages.server.tests.faults.switches import main; main()"
 
 
 def find_free_port() -> int:

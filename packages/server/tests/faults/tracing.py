@@ -20,14 +20,19 @@ _CALL: Final = re.compile(r"^(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
 _RESUMED: Final = re.compile(r"^(?P<thread>\d+) +<\.\.\. (?P<name>\w+) resumed>")
 
 
+def require_strace() -> None:
+    """Raise `NotPermittedError` where strace is not installed."""
+    if shutil.which("strace") is None:
+        raise NotPermittedError("strace is not installed")
+
+
 @contextmanager
 def trace(pid: int, *options: str, output: Path) -> Iterator[None]:
     """Trace all threads of a process within the block; raises `NotPermittedError` without strace.
 
     `output` gets the calls, a line each.
     """
-    if shutil.which("strace") is None:
-        raise NotPermittedError("strace is not installed")
+    require_strace()
     # Its own words come on standard error, which here is what is waited for.
     command = ["/bin/sh", "-c", 'exec strace "$@" 2>&1', "strace", "-f", "-y", "-o"]
     command += [os.fspath(output), *options, "-p", str(pid)]
@@ -57,7 +62,7 @@ def list_unsynced_answers(lines: Iterable[str], *, path: str) -> tuple[int, list
             resumed = _RESUMED.match(line)
             if resumed and resumed["thread"] in syncing:
                 syncing.discard(resumed["thread"])
-                is_dirty = False
+                is_dirty = is_dirty and not line.endswith("= 0")
         elif call["name"] in _SYNCS and f"{path}>" in line:
             if line.endswith("<unfinished ...>"):
                 syncing.add(call["thread"])

@@ -21,6 +21,10 @@ HEAVY = """query($id: ID!) { run(id: $id) { spanTree { name attributes input { j
     output { json } error { message } run { name } parent { name } events { edges { node { seq } } }
     children(first: 3) { edges { node { name output { json } } } } } } }"""
 
+FULL = """{ runs(first: 50) { totalCount edges { node { name tags links { runId }
+    replayedFrom { id } forks { id } annotations { name } attributes resource input { json }
+    output { json } error { type } usageByModel { model }
+    events { edges { node { seq } } } } } } }"""
 SEARCH = """{ search(text: "step", first: 200, filter: { name: ["agent"] }) {
     edges { snippet node { name input { json } run { name } } } } }"""
 
@@ -51,8 +55,8 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10), (SEARCH, 5)],
-    ids=["list", "run", "heavy", "search"],
+    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 10), (SEARCH, 5), (FULL, 8)],
+    ids=["list", "run", "heavy", "search", "full"],
 )
 @pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])
 def test_statements_do_not_grow_with_the_page(
@@ -62,7 +66,7 @@ def test_statements_do_not_grow_with_the_page(
     runs, spans = size
     _fill(client, runs=runs, spans=spans)
     wait_for_index(client)  # it reads, too
-    variables = {} if query in (LIST, SEARCH) else {"id": make_run_id(0)}
+    variables = {} if query in (LIST, SEARCH, FULL) else {"id": make_run_id(0)}
     with _count_statements(server.app.database._reader.engine.sync_engine) as statements:
         client.ask(query, **variables)
     assert len(statements) == expected, statements

@@ -427,3 +427,92 @@ def test_runs_in_the_order_of_spans_and_errors(client: Client) -> None:
         found = [edge["node"]["totals"] for edge in [*one["edges"], *two["edges"]]]
         assert found == [{"spans": n, "errors": n} for n in (2, 1, 0)]
         assert (one["pageInfo"]["hasNextPage"], two["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+def test_spans_of_a_run_are_filtered(client: Client) -> None:
+    """By kind, status, name, model, text, duration and tokens, page by page."""
+    failed = make_span(1, span_type="TOOL_CALL", status="ERROR", duration_ns=9_000_000)
+    client.send([make_run(), make_call(0), failed, make_call(2, model="Other 10%"), make_span(3)])
+    query = """query($id: ID!, $f: SpanFilter, $after: String) { run(id: $id) {
+        spans(filter: $f, first: 1, after: $after) {
+            edges { node { seq } } pageInfo { hasNextPage endCursor } } } }"""
+    for span_filter, expected in (
+        ({}, [0, 1, 2, 3]),
+        ({"type": ["LLM_CALL", "TOOL_CALL"]}, [0, 1, 2]),
+        ({"status": ["ERROR"]}, [1]),
+        ({"hasError": False, "type": ["LLM_CALL"]}, [0, 2]),
+        ({"name": ["step 3"]}, [3]),
+        ({"model": ["gpt-4"]}, [0]),
+        ({"text": "oTHER 10%"}, [2]),
+        ({"text": "_"}, []),
+        ({"durationMs": {"min": 5}}, [1]),
+        ({"totalTokens": {"min": 15, "max": 15}}, [0, 2]),
+        ({"totalTokens": {"min": 16}}, []),
+    ):
+        found: list[int] = []
+        after = None
+        while True:
+            page = client.ask(query, id=RUN, f=span_filter, after=after)["run"]["spans"]
+            found += [edge["node"]["seq"] for edge in page["edges"]]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+            after = page["pageInfo"]["endCursor"]
+        assert found == expected, span_filter
+
+
+def test_links_forks_and_ends_are_told(client: Client) -> None:
+    """What a run and a span say of others, and of how they ended."""
+    link = {"run_id": make_run_id(1), "span_id": make_span_id(5), "attributes": {"why": "x"}}
+    cost = {"usd": "0.1", "source": "price_table", "table": "prices 2026-01"}
+    client.send([make_run(), make_call(0, links=[link], cost=cost, boundary=True)])
+    client.send([make_event(5, offset_ns=1_500_000)])
+    end = {"replayed_from": RUN, "forked_at": 3, "end_seq": 8, "complete": True}
+    client.send([make_run(1, status="COMPLETED", rev=1, links=[{"run_id": RUN}], **end)])
+    query = """query($id: ID!, $fork: ID!, $span: ID!) {
+        run(id: $id) { forks { id } forkedAt complete links { runId } interruptedAt }
+        fork: run(id: $fork) { replayedFrom { id } forkedAt endSeq complete
+            links { runId spanId attributes run { name } } }
+        span(id: $span) { costTable boundary links { runId spanId attributes run { id } }
+            events { edges { node { spanOffsetMs } } } } }"""
+    span_id = f"{RUN}:{make_span_id(0)}"
+    assert client.ask(query, id=RUN, fork=make_run_id(1), span=span_id) == {
+        "run": {
+            "forks": [{"id": make_run_id(1)}],
+            "forkedAt": None,
+            "complete": None,
+            "links": [],
+            "interruptedAt": None,
+        },
+        "fork": {
+            "replayedFrom": {"id": RUN},
+            "forkedAt": 3,
+            "endSeq": 8,
+            "complete": True,
+            "links": [{"runId": RUN, "spanId": None, "attributes": {}, "run": {"name": "agent"}}],
+        },
+        "span": {
+            "costTable": "prices 2026-01",
+            "boundary": True,
+            "links": [
+                {
+                    "runId": make_run_id(1),
+                    "spanId": make_span_id(5),
+                    "attributes": {"why": "x"},
+                    "run": {"id": make_run_id(1)},
+                }
+            ],
+            "events": {"edges": [{"node": {"spanOffsetMs": 1.5}}]},
+        },
+    }
+
+
+def test_plugins_are_listed_with_their_distributions(shared_client: Client) -> None:
+    """The server's own plugin is one of them, and is in use."""
+    query = "{ plugins { name distribution version hooks error } }"
+    plugins = {plugin.pop("name"): plugin for plugin in shared_client.ask(query)["plugins"]}
+    assert plugins["server"] == {
+        "distribution": "agenttrace-server",
+        "version": "0.1.0",
+        "hooks": ["agenttrace_cli"],
+        "error": None,
+    }

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from agenttrace_server.graphql.changes import check_schema, list_changes
 from agenttrace_server.graphql.schema import print_sdl
 from graphql import (
     GraphQLEnumType,
@@ -40,3 +45,52 @@ def test_everything_is_described() -> None:
             if not getattr(value, "description", None)
         ]
     assert silent == []
+
+
+RELEASED = Path(__file__).parents[1] / "schema" / "released.graphql"
+
+
+def test_clients_of_the_last_release_still_work() -> None:
+    """What breaks them is refused, unless `accepted-changes.txt` has it with its reason."""
+    assert check_schema(RELEASED, print_sdl()) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("type Query { a: Int b: Int }", "type Query { a: Int }", 1),
+        ("type Query { a: Int b: A! } enum A { B }", "type Query { a: Int b: A } enum A { B }", 1),
+        ("type Query { a: Int! }", "type Query { a: Int }", 1),
+        ("type Query { a(b: Int): Int }", "type Query { a: Int }", 1),
+        ("type Query { a: Int }", "type Query { a(b: Int!): Int }", 1),
+        ("type Query { a(b: Int = 1): Int }", "type Query { a(b: Int = 2): Int }", 1),
+        ("type Query { a: A } enum A { B C }", "type Query { a: A } enum A { B }", 1),
+        ("type Query { a: Int }", "type Query { a: Int b: Int }", 0),
+        ("type Query { a: Int }", "type Query { a(b: Int): Int! }", 0),
+        ("type Query { a: A } enum A { B }", "type Query { a: A } enum A { B C }", 0),
+    ],
+)
+def test_what_breaks_a_client_is_told_from_additions(before: str, after: str, changes: int) -> None:
+    """Each change that takes something away has a line; an addition has none."""
+    assert len(list_changes(before, after)) == changes
+
+
+def test_the_command_lists_changes_and_accepts_reasons(tmp_path: Path) -> None:
+    """Exit code 1 with a line for each; 0 once each has its reason; 2 without one."""
+    before = tmp_path / "before.graphql"
+    before.write_text(print_sdl() + "\nextend type ServerInfo { motto: String }\n")
+    command = [sys.executable, "-c", "from agenttrace_server.cli import main; main()"]
+    command += ["schema", "--check", str(before)]
+
+    def run() -> tuple[int, str]:
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    code, text = run()
+    assert code == 1
+    assert "ServerInfo.motto" in text
+    accepted = tmp_path / "accepted-changes.txt"
+    accepted.write_text(f"# why\n{text.strip()} -- nobody knew one\n")
+    assert run() == (0, "")
+    accepted.write_text(text)
+    assert run() == (2, "")

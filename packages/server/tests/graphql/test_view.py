@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_NESTING, MAX_TOKENS
+from agenttrace_server.errors import StartError
+from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES
+from agenttrace_server.graphql.stored import StoredDocuments
 
 from ..support.client import PROTOCOL, TIMEOUT_S, Client
 from ..support.thread import ServerThread
 
 JSON = {"content-type": "application/json"}
+PLAIN = "application/json"
+TYPED = "application/graphql-response+json"
+FINE = "{ __typename }"
+WRONG = "{ nothing }"
+PARTLY = "{ __typename runs(first: 201) { cursor } }"
 
 
 def _deep(count: int) -> bytes:
@@ -91,40 +100,76 @@ def test_only_json_is_taken(shared_client: Client, content_type: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "query", "status", "content_type"),
     [
-        ("application/json", "{ __typename }", 200, "application/json"),
-        ("application/json", "{ nothing }", 200, "application/json"),
-        (
-            "application/graphql-response+json",
-            "{ __typename }",
-            200,
-            "application/graphql-response+json",
-        ),
-        (
-            "application/graphql-response+json, application/json",
-            "{ nothing }",
-            400,
-            "application/graphql-response+json",
-        ),
-        ("*/*", "{ nothing", 200, "application/json"),
-        ("application/graphql-response+json", "{", 400, "application/graphql-response+json"),
+        ("application/json", FINE, 200, PLAIN),
+        ("application/json", WRONG, 200, PLAIN),
+        (TYPED, FINE, 200, TYPED),
+        (TYPED, WRONG, 422, TYPED),
+        (TYPED, "{", 400, TYPED),
+        (TYPED, PARTLY, 294, TYPED),
+        (PLAIN, PARTLY, 200, PLAIN),
+        (TYPED, "query($a: Int) { runs(first: $a) { cursor } }", 422, TYPED),
+        (PLAIN, "query($a: Int) { runs(first: $a) { cursor } }", 200, PLAIN),
+        (f"{TYPED}, {PLAIN}", WRONG, 422, TYPED),
+        (f"{PLAIN}, {TYPED}", WRONG, 200, PLAIN),
+        (f"{PLAIN};q=0.5, {TYPED};q=0.9", WRONG, 422, TYPED),
+        (f"{TYPED};q=0.5, {PLAIN}", WRONG, 200, PLAIN),
+        (f"{TYPED};q=0, */*", WRONG, 200, PLAIN),
+        (f"{PLAIN};q=0, application/*", WRONG, 422, TYPED),
+        (f"{TYPED}; charset=utf-8, {PLAIN}; charset=utf-8", FINE, 200, TYPED),
+        (f"text/event-stream, {TYPED}", FINE, 200, TYPED),
+        ("*/*", "{ nothing", 200, PLAIN),
+        ("", WRONG, 200, PLAIN),
     ],
 )
 def test_the_answer_has_the_type_that_was_asked_for(
     shared_client: Client, accept: str, query: str, status: int, content_type: str
 ) -> None:
-    """GraphQL over HTTP: its own type says 400 for what was not executed, plain JSON says 200."""
-    answer = shared_client.http.post("/graphql", json={"query": query}, headers={"accept": accept})
+    """GraphQL over HTTP: its own type says 4xx for what was not executed, plain JSON says 200."""
+    body = {"query": query, "variables": {"a": "text"}}
+    answer = shared_client.http.post("/graphql", json=body, headers={"accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (status, content_type)
-    assert ("data" in answer.json()) == (query == "{ __typename }")
+    assert ("data" in answer.json()) == (query in (FINE, PARTLY))
 
 
-def test_limits_leave_room_for_real_documents(shared_client: Client) -> None:
-    """The deepest and longest document within the limits is answered."""
-    nested = "{ __schema { types { fields { type " + "{ ofType " * (MAX_NESTING - 6)
-    query = nested + "{ name }" + "}" * (MAX_NESTING - 6) + "} } } }"
-    assert "errors" not in shared_client.ask_raw(query)
-    aliases = "{" + " ".join(f"a{n}: __typename" for n in range((MAX_TOKENS - 2) // 3)) + "}"
-    assert len(shared_client.ask(aliases)) == (MAX_TOKENS - 2) // 3
+@pytest.mark.parametrize("accept", ["text/html", f"{TYPED};q=0", "*/*;q=0", f"{PLAIN}; charset=x"])
+def test_a_type_that_nobody_makes_is_refused(shared_client: Client, accept: str) -> None:
+    """Who takes neither of the two types is told which there are."""
+    answer = shared_client.http.post("/graphql", json={"query": FINE}, headers={"accept": accept})
+    assert answer.status_code == 406
+    assert TYPED in answer.json()["errors"][0]["message"]
+
+
+def test_a_stored_document_is_run_by_its_id(server: ServerThread, client: Client) -> None:
+    """The id is the SHA-256 of the text; variables go with it; an unknown one has its code."""
+    text = "query($id: ID!) { run(id: $id) { id } server { wireVersion } }"
+    stored = server.app.documents.add(text)
+    assert stored == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    answer = client.http.post("/graphql", json={"documentId": stored, "variables": {"id": "a"}})
+    assert answer.json() == {"data": {"run": None, "server": {"wireVersion": 1}}}
+    unknown = client.http.post(
+        "/graphql", json={"documentId": "sha256:0"}, headers={"accept": TYPED}
+    )
+    assert (unknown.status_code, unknown.headers["content-type"]) == (400, TYPED)
+    (error,) = unknown.json()["errors"]
+    assert error["extensions"] == {"code": "PERSISTED_QUERY_NOT_FOUND"}
+    for body in ({"documentId": 5}, {"documentId": stored, "query": text}):
+        assert client.http.post("/graphql", json=body).status_code == 400
+
+
+def test_the_manifest_of_a_build_is_stored(tmp_path: Path) -> None:
+    """Each text under its hash; one that does not fit, or no manifest at all, is told apart."""
+    documents = StoredDocuments()
+    documents.add_manifest(tmp_path / "absent.json")
+    assert len(documents) == 0
+    manifest = tmp_path / "documents.json"
+    document_id = f"sha256:{hashlib.sha256(FINE.encode()).hexdigest()}"
+    manifest.write_text(json.dumps({document_id: FINE}))
+    documents.add_manifest(manifest)
+    assert documents.find(document_id) == FINE
+    for broken in ('{"a": "{ b }"}', "[]", "{"):
+        manifest.write_text(broken)
+        with pytest.raises(StartError, match="make build"):
+            documents.add_manifest(manifest)
 
 
 _INIT = json.dumps({"type": "connection_init"})
@@ -177,17 +222,33 @@ def test_a_malformed_message_closes_the_socket(
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ({"query": "{" + "a " * 7_000 + "}"}, "the document has over 2000 tokens"),
-        ({"query": "{a" * 3_000}, "the document is nested over 40 levels deep"),
-        ({"query": "{a" * 50 + "}" * 50}, "the document is nested over 40 levels deep"),
+        ({"query": "{" + "a " * 7_000 + "}"}, "the document has 7002 tokens; the limit is 2000"),
+        (
+            {"query": "{a" * 900},
+            "the document has brackets nested 900 deep; the limit is 40",
+        ),
+        (
+            {"query": "{a" * 50 + "}" * 50},
+            "the document has brackets nested 50 deep; the limit is 40",
+        ),
         ({"query": "{" + "a" * 300}, "Syntax Error: Expected Name, found <EOF>."),
-        ({"query": "{ nothing }"}, "Cannot query field 'nothing' on type 'Query'."),
+        (
+            {"query": "subscription { nothing }"},
+            "Cannot query field 'nothing' on type 'Subscription'.",
+        ),
+        (
+            {"query": "{ __typename }"},
+            "queries and mutations go over HTTP, by POST; a WebSocket is to follow",
+        ),
         (
             {"query": "query A { __typename }", "operationName": "B"},
             'Unknown operation named "B".',
         ),
         (
-            {"query": "query A { __typename } subscription B { runChanges { cursor } }"},
+            {
+                "query": "subscription A { runChanges { cursor } } "
+                "subscription B { runChanges { cursor } }"
+            },
             "the document has several operations; say which with `operationName`",
         ),
         (

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.storage.append import Appended, append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
+from agenttrace_server.storage.documents import DOCUMENT, is_sqlite
 from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.search import apply_work, read_work
 from agenttrace_server.storage.tables import ANNOTATION, CHANGE, DELETED_RUN, SPAN, metadata
 from agenttrace_server.storage.writer import Writer
 
@@ -64,6 +66,11 @@ def _dump(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     return {name: rows for name, rows in tables.items() if rows and name != "store"}
 
 
+def _read_words(connection: Connection) -> str:
+    table = "search_words" if is_sqlite(connection) else "search_document"
+    return str(connection.execute(text(f"SELECT words FROM {table}")).all())
+
+
 @pytest.fixture
 def deletion(database: Database) -> DeletionService:
     """Deletes at a time of its own."""
@@ -85,6 +92,21 @@ async def test_nothing_of_a_deleted_run_is_left(
         "deleted_run": [(make_run_id(0), 77)],
     }
     assert not await deletion.delete_run(make_run_id(0))
+
+
+async def test_nothing_of_a_deleted_run_is_found_by_its_words(
+    database: Database, deletion: DeletionService
+) -> None:
+    """The index of words forgets a run with its rows, and keeps those of others."""
+    records = [*_make_recording(0), make_run(1), make_call(0, run=1, output=make_payload("kept"))]
+    await database.write(append_records, check_records(records))
+    await database.write(apply_work, await database.read(read_work))
+    await deletion.delete_run(make_run_id(0))
+    runs = select(DOCUMENT.c.run_id)
+    assert await database.read(lambda c: [*c.execute(runs).scalars()]) == [make_run_id(1)]
+    left = await database.read(_read_words)
+    assert "kept" in left
+    assert "planted" not in left
 
 
 async def test_other_runs_stay_as_they_are(database: Database, deletion: DeletionService) -> None:

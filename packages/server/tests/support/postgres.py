@@ -12,7 +12,6 @@ import importlib.util
 import os
 import pwd
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -45,6 +44,7 @@ class PostgresServer:
 
     def __init__(self, **options: str) -> None:
         self._folder: Path | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._binaries = self._find_binaries()
         self._options = {**_OPTIONS, **options}
         self._templates: dict[str, str] = {}
@@ -98,9 +98,10 @@ class PostgresServer:
         """End it and delete its files; of a server that was given, drop the templates."""
         for url in self._templates.values():
             self.drop_database(url)
-        if self._folder is not None:
-            self.stop("immediate")
-            shutil.rmtree(self._folder)
+        if self._watcher is not None:
+            assert self._watcher.stdin is not None
+            self._watcher.stdin.close()
+            self._watcher.wait(TIMEOUT_S)
 
     @staticmethod
     def _find_binaries() -> Path:
@@ -124,7 +125,25 @@ class PostgresServer:
             taken.bind(("127.0.0.1", 0))
             port = int(taken.getsockname()[1])
         self._options["port"] = str(port)
+        self._watch()
         self.url = URL.create("postgresql+asyncpg", "postgres", None, "127.0.0.1", port, "postgres")
+
+    def _watch(self) -> None:
+        """Have the server ended and its files deleted once this process is gone, killed or not."""
+        user = "postgres" if os.geteuid() == 0 else None
+        script = '"$0" -D "$1/data" -m immediate stop; rm -rf "$1"'
+        # Nothing is ever written: its input ends when this process closes it, or ends itself.
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", f"read _; {script}", self._binaries / "pg_ctl", str(self._folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            cwd="/",
+            start_new_session=True,  # a terminal's Ctrl+C is for the tests
+        )
 
     def _of(self, name: str) -> Path:
         assert self._folder is not None, f"{TEST_SERVER} names a server that tests may not restart"

@@ -88,7 +88,9 @@ class PayloadShape(_Shape):
 
     value_json: str
     types_json: str | None = None
-    codec: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    codec: Annotated[
+        str, StringConstraints(min_length=1, max_length=64), AfterValidator(_refuse_nul)
+    ]
     fidelity: Annotated[Fidelity, Field(strict=False)]
     bytes: Counter | None = None
     sha256: Sha256Hex | None = None

@@ -147,6 +147,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_payload(payload: ValidPayload) -> None:
+    _check_text(payload.codec)
     if payload.sha256 is not None:
         _check_hex(payload.sha256)
     if payload.types is not ABSENT:

@@ -6,10 +6,16 @@ import logging
 import secrets
 
 from strawberry.extensions import MaskErrors
-from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from agenttrace_server.errors import ServerError
 from graphql import GraphQLError
+
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+"""The code of an error about a document that is too large, deep or dear to run."""
+
+DOCUMENT_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+TIMED_OUT = "TIMED_OUT"
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +38,14 @@ class HideUnexpectedErrors(MaskErrors):
         )
 
 
+def describe_timeout(timeout_s: float) -> str:
+    """Return the message for an operation that was stopped."""
+    return f"the operation took over {timeout_s:g} seconds and was stopped; ask for less at once"
+
+
 def _is_unexpected(error: GraphQLError) -> bool:
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    return cause is not None and not isinstance(cause, ServerError | CannotGetOperationTypeError)
+    expected = ServerError | CannotGetOperationTypeError | InvalidOperationTypeError
+    return cause is not None and not isinstance(cause, expected)

@@ -79,6 +79,8 @@ _SPAN: Final[Mapping[str, Reader]] = {
     "costSource": _read_enum(CostSource, "cost_source"),
     "replayKey": attrgetter("replay_key"),
     "inputHash": attrgetter("input_hash"),
+    "costTable": attrgetter("cost_table"),
+    "boundary": attrgetter("boundary"),
 }
 _TYPE_NAMES: Final = {kind: cls.__name__ for kind, cls in SPAN_KINDS.items()}
 
@@ -146,6 +148,15 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
         object_type = self.schema.get_type(type_name)
         assert isinstance(object_type, GraphQLObjectType)
         return self.collect_subfields(object_type, details).grouped_field_set
+
+
+class StrictExecutor(FlatListExecutor):
+    """Suggests no names for a misspelt one."""
+
+    @classmethod
+    def build(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the executor of an operation, or what is wrong with its variables."""
+        return super().build(*args, **{**kwargs, "hide_suggestions": True})
 
 
 def _read_usage(plan: Plan) -> Reader:

@@ -15,6 +15,11 @@ def resolver(description: str) -> Callable[[F], F]:
     return cast("Callable[[F], F]", strawberry.field(description=description))
 
 
+def mutation(description: str) -> Callable[[F], F]:
+    """Make a method a mutation."""
+    return cast("Callable[[F], F]", strawberry.mutation(description=description))
+
+
 def stream(description: str) -> Callable[[F], F]:
     """Make an asynchronous generator a subscription."""
     return cast("Callable[[F], F]", strawberry.subscription(description=description))

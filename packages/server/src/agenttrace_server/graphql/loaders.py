@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 from strawberry.dataloader import DataLoader
 
 from agenttrace_server.records import Event, Page, Span
+from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import TEXT_CHARS, TextQuery, list_texts, make_snippet
 
@@ -29,12 +30,14 @@ V = TypeVar("V")
 class Loaders:
     """The loaders of one context."""
 
-    def __init__(self, runs: RunService) -> None:
+    def __init__(self, runs: RunService, annotations: AnnotationService) -> None:
         self._runs = runs
         self.run_by_id = _make_loader(runs.get_runs)
         self.span_by_key = _make_loader(runs.get_spans)
         self.payload_by_key = _make_loader(runs.get_payloads)
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
+        self.forks_by_run = _make_loader(runs.list_forks)
+        self.annotations_by_owner = _make_loader(annotations.list_annotations)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(
             self._load_events, cache=False
         )

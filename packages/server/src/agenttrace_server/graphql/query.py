@@ -9,7 +9,8 @@ from agenttrace.wire import WIRE_VERSION
 from agenttrace_server import __version__
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
-from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
+from agenttrace_server.graphql.types.enums import Interval, UsageGroup
+from agenttrace_server.graphql.types.filters import RunFilterInput, check_text, read_filter
 from agenttrace_server.graphql.types.lists import (
     PageArguments,
     RunOrder,
@@ -17,6 +18,7 @@ from agenttrace_server.graphql.types.lists import (
     read_slice,
 )
 from agenttrace_server.graphql.types.node import Node
+from agenttrace_server.graphql.types.plugin import Plugin
 from agenttrace_server.graphql.types.run import Run, RunConnection
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import (
@@ -25,6 +27,8 @@ from agenttrace_server.graphql.types.span import (
     load_span,
     make_found_connection,
 )
+from agenttrace_server.graphql.types.workflow import UsageBucket, Workflow
+from agenttrace_server.services import usage as services
 from agenttrace_server.services.runs import parse_run_id, parse_span_key
 from agenttrace_server.services.search import read_query
 
@@ -113,6 +117,46 @@ class Query:
             query, read_filter(filter), first=first, after=after
         )
         return make_found_connection(page, query)
+
+    @resolver("The runs that share a correlation id; null when there is none.")
+    async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:
+        """See the description, which is public."""
+        wanted = check_text(correlation_id, "correlationId")
+        found = await info.context.usage.get_workflow(wanted)
+        return Workflow.from_record(found) if found else None
+
+    @resolver(
+        "What calls add up to, by interval and group, the newest first; at most 5,000 buckets. "
+        "`startedAfter` and `startedBefore` of the filter are of the hours of usage here, all "
+        "other criteria of the runs that called."
+    )
+    async def usage(
+        self,
+        info: Info,
+        interval: Interval,
+        filter: RunFilterInput | None = None,  # noqa: A002 -- the schema's name
+        group_by: list[UsageGroup] | None = None,
+    ) -> list[UsageBucket]:
+        """See the description, which is public."""
+        groups = [services.UsageGroup(str(group.value)) for group in group_by or ()]
+        chosen = services.Interval(str(interval.value))
+        found = await info.context.usage.list_usage(read_filter(filter), chosen, groups)
+        return [UsageBucket.from_record(bucket) for bucket in found]
+
+    @resolver("The plugins that are installed where the server runs, by name.")
+    async def plugins(self, info: Info) -> list[Plugin]:
+        """See the description, which is public."""
+        found = await info.context.plugins.list_plugins()
+        return [
+            Plugin(
+                name=plugin.name,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                hooks=list(plugin.hooks),
+                error=plugin.error,
+            )
+            for plugin in found
+        ]
 
     @resolver("About this server.")
     def server(self, info: Info) -> ServerInfo:

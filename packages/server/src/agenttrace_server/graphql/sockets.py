@@ -23,11 +23,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     SubscribeMessage,
 )
 
-from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
-from agenttrace_server.graphql.documents import check_document
+from agenttrace_server.graphql.documents import LimitError, check_document
+from agenttrace_server.graphql.errors import LIMIT_EXCEEDED
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
+from graphql import GraphQLError
 
 MAX_MESSAGES: Final = 100
 MESSAGES_WINDOW_S: Final = 10.0
@@ -129,9 +130,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Begin an operation, if its document is within the limits."""
         try:
             check_document(message["payload"]["query"])
-        except InvalidArgumentError as error:
+        except LimitError as error:
+            refusal = GraphQLError(str(error), extensions={"code": LIMIT_EXCEEDED})
             await self.send_message(
-                {"id": message["id"], "type": "error", "payload": [{"message": str(error)}]}
+                {"id": message["id"], "type": "error", "payload": [refusal.formatted]}
             )
         else:
             await super().handle_subscribe(message)

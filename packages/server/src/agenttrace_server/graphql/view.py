@@ -26,16 +26,31 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from agenttrace_server.errors import InvalidArgumentError, ServerError
+from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
-from agenttrace_server.graphql.documents import check_document
+from agenttrace_server.graphql.documents import LimitError, check_document
+from agenttrace_server.graphql.errors import (
+    DOCUMENT_NOT_FOUND,
+    LIMIT_EXCEEDED,
+    TIMED_OUT,
+    describe_timeout,
+)
+from agenttrace_server.graphql.negotiation import (
+    GRAPHQL_RESPONSE,
+    JSON,
+    PARSE_FAILED,
+    choose_status,
+    choose_type,
+)
 from agenttrace_server.graphql.sharing import SharedSubscriptions
 from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
+from agenttrace_server.graphql.stored import StoredDocuments
+from graphql import GraphQLSyntaxError
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_SUBSCRIPTIONS: Final = 20
 INIT_TIMEOUT: Final = timedelta(seconds=5)
-GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
+EXECUTION_TIMEOUT_S: Final = 10.0
 GOING_AWAY: Final = 1001
 MAX_SOCKETS: Final = 2_000
 """Of one process; more are refused with 503."""
@@ -44,13 +59,27 @@ SETTLE_TIMEOUT_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
+class RequestError(HTTPException):
+    """A refusal with a code for programs."""
+
+    def __init__(self, status_code: int, reason: str, code: str) -> None:
+        super().__init__(status_code, reason)
+        self.code = code
+
+
 class GraphQLView(GraphQL[Context, None]):
     """The one GraphQL door."""
 
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, schema: BaseSchema, *, make_context: Callable[[], Context]) -> None:
+    def __init__(
+        self,
+        schema: BaseSchema,
+        *,
+        make_context: Callable[[], Context],
+        documents: StoredDocuments,
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -61,8 +90,11 @@ class GraphQLView(GraphQL[Context, None]):
             # Who may open a WebSocket is the OriginGuard's business, in one place for everything.
             allowed_origins=["*"],
         )
+        self.timeout_s = EXECUTION_TIMEOUT_S
+        """How long an operation may take; subscriptions have no end."""
         self.subscriptions = SharedSubscriptions(schema)
         self._make_context = make_context
+        self._documents = documents
         self._sockets: set[WebSocket] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,8 +140,7 @@ class GraphQLView(GraphQL[Context, None]):
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """Return the answer's frame, with the content type that the client asked for."""
         response = await super().get_sub_response(request)
-        accept = request.headers.get("accept", "")
-        response.media_type = GRAPHQL_RESPONSE if GRAPHQL_RESPONSE in accept else "application/json"
+        response.media_type = choose_type(request.headers.get("accept"))
         return response
 
     async def process_result(
@@ -117,8 +148,13 @@ class GraphQLView(GraphQL[Context, None]):
     ) -> GraphQLHTTPResponse:
         """Return the answer's body; without `data` when nothing was executed."""
         body = await super().process_result(request, result)
-        if isinstance(result, PreExecutionError):
+        errors = result.errors or []
+        # What is wrong with variables, the executor finds out: such an error is at no field.
+        is_refused = result.data is None and errors and all(error.path is None for error in errors)
+        if isinstance(result, PreExecutionError) or is_refused:
             del body["data"]
+        if errors and isinstance(errors[0], GraphQLSyntaxError):
+            body["errors"] = [{**errors[0].formatted, "extensions": {"code": PARSE_FAILED}}]
         return body
 
     def create_response(
@@ -126,9 +162,9 @@ class GraphQLView(GraphQL[Context, None]):
         response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
         sub_response: Response,
     ) -> Response:
-        """Return the answer. A request that was not executed is 400 in GraphQL's own type."""
-        is_new_type = sub_response.media_type == GRAPHQL_RESPONSE
-        status = 400 if is_new_type and "data" not in response_data else 200
+        """Return the answer. A request that was not executed is 4xx in GraphQL's own type."""
+        assert isinstance(response_data, dict)
+        status = choose_status(response_data, sub_response.media_type)
         body = self.encode_json(response_data)
         return Response(body, status, media_type=sub_response.media_type)
 
@@ -150,7 +186,22 @@ class GraphQLView(GraphQL[Context, None]):
         body = super().parse_json(data)
         if not isinstance(body, dict):
             raise HTTPException(400, "the body must be one JSON object with a `query`")
+        if body.get("documentId") is not None:
+            body["query"] = self._find_stored(body)
         return body
+
+    def _find_stored(self, body: dict[str, Any]) -> str:
+        document_id = body["documentId"]
+        if body.get("query") is not None:
+            raise HTTPException(400, "give `query` or `documentId`, not both")
+        if not isinstance(document_id, str):
+            raise HTTPException(400, "`documentId` must be a string")
+        text = self._documents.find(document_id)
+        if text is None:
+            raise RequestError(
+                400, "no document is stored under this `documentId`", DOCUMENT_NOT_FOUND
+            )
+        return text
 
     async def parse_http_body(self, request: Any) -> GraphQLRequestData | list[GraphQLRequestData]:
         """Return the operation in a request's body.
@@ -165,8 +216,8 @@ class GraphQLView(GraphQL[Context, None]):
             raise HTTPException(400, "`operationName` must be a string or null")
         try:
             check_document(data.query or "")
-        except InvalidArgumentError as error:
-            raise HTTPException(400, str(error)) from error
+        except LimitError as error:
+            raise RequestError(400, str(error), LIMIT_EXCEEDED) from error
         return data
 
     async def execute_single(  # noqa: PLR0913, PLR0917 -- Strawberry's signature
@@ -181,20 +232,23 @@ class GraphQLView(GraphQL[Context, None]):
         """Run a query.
 
         Raises:
-            HTTPException: there is none, or it is a subscription.
+            HTTPException: there is none, it is a subscription, or it takes too long.
 
         """
         # Strawberry lets a subscription through, for a transport that this server does not have.
         try:
-            return await self.schema.execute(
-                request_data.query,
-                root_value=root_value,
-                variable_values=request_data.variables,
-                context_value=context,
-                operation_name=request_data.operation_name,
-                allowed_operation_types=(OperationType.QUERY, OperationType.MUTATION),
-                operation_extensions=request_data.extensions,
-            )
+            async with asyncio.timeout(self.timeout_s):
+                return await self.schema.execute(
+                    request_data.query,
+                    root_value=root_value,
+                    variable_values=request_data.variables,
+                    context_value=context,
+                    operation_name=request_data.operation_name,
+                    allowed_operation_types=(OperationType.QUERY, OperationType.MUTATION),
+                    operation_extensions=request_data.extensions,
+                )
+        except TimeoutError as error:
+            raise RequestError(503, describe_timeout(self.timeout_s), TIMED_OUT) from error
         except InvalidOperationTypeError as error:
             raise HTTPException(
                 400, "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
@@ -210,7 +264,11 @@ class GraphQLView(GraphQL[Context, None]):
             try:
                 response = await self.run(await _read_whole(request))
             except HTTPException as error:
-                response = _make_error(error.status_code, error.reason)
+                code = error.code if isinstance(error, RequestError) else None
+                media_type = choose_type(request.headers.get("accept")) or JSON
+                response = _make_error(
+                    error.status_code, error.reason, code=code, media_type=media_type
+                )
         await response(request.scope, request.receive, send)
 
 
@@ -240,9 +298,21 @@ def _refuse(request: Request) -> Response | None:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         return _make_error(415, "Content-Type must be application/json")
+    if choose_type(request.headers.get("accept")) is None:
+        text = f"Accept must allow {GRAPHQL_RESPONSE} or {JSON}, in UTF-8"
+        return _make_error(406, text)
     return None
 
 
-def _make_error(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps({"errors": [{"message": message}]})
-    return Response(body, status, headers, media_type="application/json")
+def _make_error(
+    status: int,
+    message: str,
+    *,
+    code: str | None = None,
+    headers: dict[str, str] | None = None,
+    media_type: str = JSON,
+) -> Response:
+    error: dict[str, Any] = {"message": message}
+    if code is not None:
+        error["extensions"] = {"code": code}
+    return Response(json.dumps({"errors": [error]}), status, headers, media_type=media_type)

@@ -13,6 +13,7 @@ from agenttrace_server.storage.criteria import (
     RunFilter,
     ScoreCondition,
     SpanCondition,
+    SpanFilter,
 )
 from agenttrace_server.storage.orders import RunSort, SortKey, read_sort_key
 from agenttrace_server.storage.runs import RunSlice
@@ -34,6 +35,7 @@ __all__ = [
     "ScoreCondition",
     "SortKey",
     "SpanCondition",
+    "SpanFilter",
     "SpanKey",
     "check_count",
     "read_sort_key",
@@ -65,6 +67,10 @@ class RunService:
         """Return how many runs match."""
         return await self._database.read(runs.count_runs, run_filter)
 
+    async def list_forks(self, run_ids: Sequence[str]) -> dict[str, tuple[Run, ...]]:
+        """Return the runs that re-execute each run, oldest first; at most 200 of each."""
+        return await self._database.read(runs.list_forks, run_ids, limit=MAX_PAGE)
+
     async def get_cursor(self) -> str:
         """Return the cursor of the change log's end: everything before it is in later reads."""
         return self.make_cursor(await self._database.read(positions.read_end))
@@ -85,11 +91,17 @@ class RunService:
         """Return the spans that exist, by key."""
         return await self._database.read(spans.read_spans, keys)
 
-    async def list_spans(self, run_id: str, *, first: int | None, after: str | None) -> Page[Span]:
-        """Return a page of a run's spans, by `seq`."""
+    async def list_spans(
+        self, run_id: str, span_filter: SpanFilter, *, first: int | None, after: str | None
+    ) -> Page[Span]:
+        """Return a page of a run's spans that match, by `seq`."""
         position = parse_span_cursor(after)
         return await self._database.read(
-            spans.list_spans, run_id, first=check_count(first), after=position
+            spans.list_spans,
+            run_id,
+            first=check_count(first),
+            after=position,
+            span_filter=span_filter,
         )
 
     async def list_children(

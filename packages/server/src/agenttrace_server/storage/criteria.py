@@ -52,6 +52,17 @@ class SpanCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanFilter:
+    """Which spans of a run to list."""
+
+    condition: SpanCondition = SpanCondition()
+    """Its `below` is not for a list: it has no meaning here."""
+    text: str | None = None
+    duration_ns: NumberRange | None = None
+    total_tokens: NumberRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunFilter:
     """Which runs to list."""
 

@@ -56,6 +56,11 @@ class PostgresBackend:
             "synchronous_commit": "on",
             "statement_timeout": f"{WRITE_TIMEOUT_S}s",
             "idle_in_transaction_session_timeout": f"{_IDLE_TIMEOUT_S}s",
+            # It reads by keys only. The planner, which cannot know how many come or how a day's
+            # partition will grow, must not go through whole tables instead.
+            "enable_seqscan": "off",
+            "enable_hashjoin": "off",
+            "enable_mergejoin": "off",
         }
         engine = _make_engine(self.url, connections=1, settings=settings)
 

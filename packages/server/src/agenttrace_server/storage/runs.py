@@ -94,6 +94,24 @@ def count_runs(connection: Connection, run_filter: RunFilter) -> int:
     return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
+def list_forks(
+    connection: Connection, run_ids: Sequence[str], *, limit: int
+) -> dict[str, tuple[Run, ...]]:
+    """Return the first runs that re-execute each run, oldest first."""
+    rank = func.row_number().over(
+        partition_by=RUN.c.replayed_from, order_by=(RUN.c.start_ns, RUN.c.run_id)
+    )
+    ranked = select_by_ids(RUN, run_ids, "replayed_from").add_columns(
+        END_OF_LOG.label("position"), rank.label("place")
+    )
+    forks = ranked.subquery()
+    query = select(forks).where(forks.c.place <= limit).order_by(forks.c.place)
+    found: dict[str, list[Run]] = {run_id: [] for run_id in run_ids}
+    for row in connection.execute(query):
+        found[row.replayed_from].append(make_run(row))
+    return {run_id: tuple(forks) for run_id, forks in found.items()}
+
+
 def list_model_usage(
     connection: Connection, run_ids: Sequence[str]
 ) -> dict[str, tuple[ModelUsage, ...]]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from agenttrace.wire import SpanStatus
 from agenttrace_server.records import Page, Span
+from agenttrace_server.storage.conditions import contains_text, list_within, match_span
 from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import RUN, SPAN
@@ -15,6 +27,10 @@ from agenttrace_server.storage.trees import Node, order_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from agenttrace_server.storage.criteria import SpanFilter
 
 SpanKey: TypeAlias = tuple[str, str]
 SpanPosition: TypeAlias = tuple[int, str]
@@ -49,11 +65,18 @@ def read_spans(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey,
 
 
 def list_spans(
-    connection: Connection, run_id: str, *, first: int, after: SpanPosition
+    connection: Connection,
+    run_id: str,
+    *,
+    first: int,
+    after: SpanPosition,
+    span_filter: SpanFilter | None = None,
 ) -> Page[Span]:
-    """Return the first spans of a run after a position, in the order of `seq`."""
+    """Return the first spans of a run after a position that match, in the order of `seq`."""
     query = _select_spans().select_from(SPAN.join(RUN, RUN.c.run_id == SPAN.c.run_id))
     query = query.where(SPAN.c.run_id == run_id, tuple_(SPAN.c.seq, SPAN.c.span_id) > after)
+    if span_filter is not None:
+        query = query.where(*_list_conditions(span_filter))
     query = query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(first + 1)
     rows = connection.execute(query).all()
     spans = _make_spans(connection, rows[:first])
@@ -82,6 +105,22 @@ def list_children(
         parent: Page(tuple(spans[:first]), len(spans) > first, after != BEFORE_ALL)
         for parent, spans in found.items()
     }
+
+
+def _list_conditions(span_filter: SpanFilter) -> list[ColumnElement[bool]]:
+    conditions = [match_span(SPAN, span_filter.condition)]
+    if span_filter.text:
+        places = (SPAN.c.name, SPAN.c.model, SPAN.c.span_id)
+        conditions.append(or_(*(contains_text(place, span_filter.text) for place in places)))
+    if span_filter.duration_ns is not None:
+        conditions.extend(list_within(SPAN.c.duration_ns, span_filter.duration_ns))
+    if span_filter.total_tokens is not None:
+        known = func.coalesce(SPAN.c.prompt_tokens, 0) + func.coalesce(SPAN.c.completion_tokens, 0)
+        conditions.append(SPAN.c.usage_source.is_not(None))
+        conditions.extend(
+            list_within(func.coalesce(SPAN.c.total_tokens, known), span_filter.total_tokens)
+        )
+    return conditions
 
 
 def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:

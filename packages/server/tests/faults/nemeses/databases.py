@@ -44,7 +44,7 @@ def database_kill(stage: Stage, choose: Random, faults: int) -> Verdict:
             stage.complaints.append(
                 f"records were taken {took_s:.1f} s after the database was back"
             )
-        if server.process.poll() is not None:
+        if server.has_ended:
             stage.complaints.append("the server has ended")
     return stage.finish()
 

@@ -93,15 +93,20 @@ def half_open(stage: Stage, choose: Random, faults: int) -> Verdict:
 
 
 @contextmanager
-def stall(port: int, *, count: int) -> Iterator[None]:
-    """Keep so many connections that began something and wait within the block."""
+def stall(port: int, *, count: int, asks: bool = True) -> Iterator[None]:
+    """Keep so many connections that began something and wait within the block.
+
+    With `asks` every fourth has asked a question, whose answer it does not read.
+    """
     query = json.dumps({"query": _QUERY}).encode()
-    pieces = (
+    pieces: tuple[bytes, ...] = (
         b"",
         b"POST /api/inge",
         _HEAD % (b"/api/ingest", b"application/x-ndjson", 1_000) + b'{"v":1',
         _HEAD % (b"/graphql", b"application/json", len(query)) + query,
     )
+    if not asks:
+        pieces = pieces[:-1]
     with ExitStack() as ends:
         for number in range(count):
             end = ends.enter_context(socket.create_connection(("127.0.0.1", port)))

@@ -111,6 +111,35 @@ class RunOrderField(Enum):
     NAME = enum_value("name", description="Its name, by code point; then its start.")
 
 
+@strawberry.enum(description="Who says something of a run or span.")
+class AnnotationSource(Enum):
+    """See the description, which is public."""
+
+    HUMAN = enum_value("HUMAN", description="A person.")
+    MODEL = enum_value("MODEL", description="A model that judges.")
+    CODE = enum_value("CODE", description="A program that checks.")
+
+
+@strawberry.enum(description="How long an interval of usage is. All begin in UTC.")
+class Interval(Enum):
+    """See the description, which is public."""
+
+    HOUR = enum_value("hour", description="An hour.")
+    DAY = enum_value("day", description="24 hours.")
+    WEEK = enum_value("week", description="Seven days from a Monday on.")
+    MONTH = enum_value("month", description="A month of the calendar.")
+
+
+@strawberry.enum(description="What usage is told apart by, within an interval.")
+class UsageGroup(Enum):
+    """See the description, which is public."""
+
+    MODEL = enum_value("model", description="The model that was called.")
+    NAME = enum_value("name", description="The name of the run.")
+    STATUS = enum_value("status", description="The status of the run.")
+    TAG = enum_value("tag", description="Each tag of the run.")
+
+
 @strawberry.enum(description="What happened to a run in a list.")
 class RunChangeKind(Enum):
     """See the description, which is public."""

@@ -22,6 +22,9 @@ class SpanEvent:
     seq: int = field(description="Its place in the order of what happened in the run.")
     time: DateTime = field(description="When it happened, by the recorder's wall clock.")
     offset_ms: float = field(description="Milliseconds from the run's start.")
+    span_offset_ms: float | None = field(
+        description="Milliseconds from the start of its span, by a monotonic clock; null: unknown."
+    )
     name: str = field(description="`chunk`, `state`, `log`, `exception`, or the user's own.")
     body: Payload | None = field(description="What it carries.")
 
@@ -32,6 +35,7 @@ class SpanEvent:
             seq=record.seq,
             time=DateTime(record.t_ns),
             offset_ms=(record.t_ns - record.run_start_ns) / NS_PER_MS,
+            span_offset_ms=None if record.offset_ns is None else record.offset_ns / NS_PER_MS,
             name=record.name,
             body=Payload.from_record(record.body) if record.body is not None else None,
         )

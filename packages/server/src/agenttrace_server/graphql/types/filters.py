@@ -19,6 +19,7 @@ from agenttrace_server.services.runs import (
     RunFilter,
     ScoreCondition,
     SpanCondition,
+    SpanFilter,
 )
 
 T = TypeVar("T")
@@ -105,6 +106,55 @@ class SpanConditionInput:
     below: SpanConditionInput | None = field(
         default=None,
         description="A span that it is within, at any distance; at most three within each other.",
+    )
+
+
+@strawberry.input(
+    name="SpanFilter",
+    description="Which spans of a run: all criteria given must hold, and of a list any one value. "
+    "Lists have at most 100 values, texts at most 512 characters.",
+)
+class SpanFilterInput:
+    """See the description, which is public."""
+
+    type: list[SpanType] | None = field(default=None, description="Its kind.")
+    status: list[SpanStatus] | None = field(default=None, description="Its status, as recorded.")
+    name: list[str] | None = field(default=None, description="Its whole name.")
+    model: list[str] | None = field(default=None, description="The model that it called.")
+    has_error: bool | None = field(default=None, description="Whether its status is ERROR.")
+    text: str | None = field(
+        default=None,
+        description="Part of its name, model or span id; case of ASCII letters is ignored.",
+    )
+    duration_ms: FloatRange | None = field(
+        default=None, description="Its duration in milliseconds, once it has ended."
+    )
+    total_tokens: CountRange | None = field(
+        default=None, description="Its known tokens in all, a number."
+    )
+
+
+def read_span_filter(given: SpanFilterInput | None) -> SpanFilter:
+    """Return the service's filter for an input.
+
+    Raises:
+        InvalidArgumentError: a text or a list is over its limit, or cannot be in any span.
+
+    """
+    if given is None:
+        return SpanFilter()
+    condition = SpanCondition(
+        types=read_choices(given.type, "type"),
+        statuses=read_choices(given.status, "status"),
+        names=read_texts(given.name, "name"),
+        models=read_texts(given.model, "model"),
+        has_error=given.has_error,
+    )
+    return SpanFilter(
+        condition=condition,
+        text=None if given.text is None else check_text(given.text, "text"),
+        duration_ns=read_duration(given.duration_ms),
+        total_tokens=read_count(given.total_tokens),
     )
 
 

@@ -167,6 +167,8 @@ def make_span(record: records.Span) -> Span:
         cost_source=None if record.cost_source is None else CostSource(record.cost_source),
         replay_key=record.replay_key,
         input_hash=record.input_hash,
+        cost_table=record.cost_table,
+        boundary=record.boundary,
     )
 
 

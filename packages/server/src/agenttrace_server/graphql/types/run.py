@@ -12,11 +12,20 @@ from strawberry.scalars import JSON
 from agenttrace_server import records
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.annotation import Annotation
 from agenttrace_server.graphql.types.enums import RunStatus
 from agenttrace_server.graphql.types.event import NS_PER_MS, SpanEventConnection
+from agenttrace_server.graphql.types.filters import SpanFilterInput, read_span_filter
+from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo
 from agenttrace_server.graphql.types.payload import Payload, SpanError
-from agenttrace_server.graphql.types.scalars import DateTime, to_json
+from agenttrace_server.graphql.types.scalars import (
+    Count,
+    DateTime,
+    to_count,
+    to_json,
+    to_time,
+)
 from agenttrace_server.graphql.types.span import Span, SpanConnection, make_connection
 from agenttrace_server.graphql.types.usage import ModelUsage, Totals
 from agenttrace_server.records import PayloadKind
@@ -49,11 +58,24 @@ class Run(Node):
     correlation_id: str | None = field(
         description="Shared by the runs of one workflow, across agents and processes."
     )
-    tags: list[str] = field(description="Its tags.")
+    tags: list[str] = field(description="Its tags: those recorded, then those people added.")
+    user_tags: list[str] = field(description="The tags that people added.")
     start_time: DateTime = field(description="When it started, by the recorder's wall clock.")
     end_time: DateTime | None = field(description="When it ended; null while it runs.")
     duration_ms: float | None = field(
         description="Milliseconds it took, by a monotonic clock; null while it runs."
+    )
+    forked_at: Count | None = field(
+        description="The `seq` at which it left the run that it replays; null: it did not."
+    )
+    end_seq: Count | None = field(
+        description="Place of its end in the order of what happened in it; null while it runs."
+    )
+    complete: bool | None = field(
+        description="Of an ended run: false when a record of it is known to be lost; null: unknown."
+    )
+    interrupted_at: DateTime | None = field(
+        description="When the server gave it up, because its recorder gave no sign of life."
     )
     totals: Totals = field(description="What it adds up to now.")
 
@@ -95,11 +117,18 @@ class Run(Node):
 
     @resolver("Its spans in the order of `seq`; at most 200 a page.")
     async def spans(
-        self, info: Info, first: int | None = 50, after: str | None = None
+        self,
+        info: Info,
+        filter: SpanFilterInput | None = None,  # noqa: A002 -- the schema's name
+        first: int | None = 50,
+        after: str | None = None,
     ) -> SpanConnection:
         """See the description, which is public."""
-        runs = info.context.runs
-        return make_connection(await runs.list_spans(self.record.run_id, first=first, after=after))
+        wanted = read_span_filter(filter)
+        run_id = self.record.run_id
+        return make_connection(
+            await info.context.runs.list_spans(run_id, wanted, first=first, after=after)
+        )
 
     @resolver(
         "All of its spans: flat, in pre-order, siblings by `seq`. A span whose parent "
@@ -126,6 +155,24 @@ class Run(Node):
         found = await info.context.loaders.run_by_id.load(base) if base else None
         return Run.from_record(found) if found else None
 
+    @resolver("The runs that re-execute this one, oldest first; at most 200.")
+    async def forks(self, info: Info) -> list[Run]:
+        """See the description, which is public."""
+        found = await info.context.loaders.forks_by_run.load(self.record.run_id)
+        return [Run.from_record(fork) for fork in found or ()]
+
+    @resolver("Other runs and spans that have to do with it; at most 128.")
+    def links(self) -> list[Link]:
+        """See the description, which is public."""
+        return read_links(self.record.links_json)
+
+    @resolver("What was said of the run itself, oldest first; at most 1,000.")
+    async def annotations(self, info: Info) -> list[Annotation]:
+        """See the description, which is public."""
+        owner = (self.record.run_id, _OWN)
+        found = await info.context.loaders.annotations_by_owner.load(owner)
+        return [Annotation.from_record(annotation) for annotation in found or ()]
+
     @resolver("For `runEvents(after:)`: sends all that is not in this snapshot.")
     def cursor(self, info: Info) -> str:
         """See the description, which is public."""
@@ -140,7 +187,12 @@ class Run(Node):
             name=record.name,
             status=RunStatus(record.status),
             correlation_id=record.correlation_id,
-            tags=list(record.tags),
+            tags=[*dict.fromkeys((*record.tags, *record.user_tags))],
+            user_tags=list(record.user_tags),
+            forked_at=to_count(record.forked_at),
+            end_seq=to_count(record.end_seq),
+            complete=record.complete,
+            interrupted_at=to_time(record.interrupted_ns),
             start_time=DateTime(record.start_ns),
             end_time=None if record.end_ns is None else DateTime(record.end_ns),
             duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,

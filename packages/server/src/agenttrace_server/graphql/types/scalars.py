@@ -39,6 +39,11 @@ def to_usd(pico: int | None) -> Decimal | None:
     return None if pico is None else Decimal(format_pico(pico))
 
 
+def to_time(moment_ns: int | None) -> DateTime | None:
+    """Return a moment as what the schema calls it; None stays unknown."""
+    return None if moment_ns is None else DateTime(moment_ns)
+
+
 def to_count(number: int | None) -> Count | None:
     """Return a whole number as what the schema calls it; None stays unknown."""
     return None if number is None else Count(number)

@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 from agenttrace_server import records
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.annotation import Annotation
 from agenttrace_server.graphql.types.enums import (
     CostSource,
     SpanEffect,
@@ -20,6 +21,7 @@ from agenttrace_server.graphql.types.enums import (
     SpanType,
 )
 from agenttrace_server.graphql.types.event import SpanEventConnection
+from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo, make_page_info
 from agenttrace_server.graphql.types.payload import Payload, SpanError
 from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
@@ -67,6 +69,24 @@ class Span(Node):
     cost_source: CostSource | None = field(description="Where the cost comes from.")
     replay_key: str | None = field(description="The user's own key for matching in a replay.")
     input_hash: str | None = field(description="SHA-256 of its canonical input, in hexadecimal.")
+
+    cost_table: str | None = field(
+        description="The price table and its version that the cost was computed with."
+    )
+    boundary: bool | None = field(
+        description="Whether a replay serves it from the record; null: as its type says."
+    )
+
+    @resolver("Other runs and spans that have to do with it; at most 128.")
+    def links(self) -> list[Link]:
+        """See the description, which is public."""
+        return read_links(self.record.links_json)
+
+    @resolver("What was said of it, oldest first; at most 1,000.")
+    async def annotations(self, info: Info) -> list[Annotation]:
+        """See the description, which is public."""
+        found = await info.context.loaders.annotations_by_owner.load(self._key)
+        return [Annotation.from_record(annotation) for annotation in found or ()]
 
     @resolver("The run that it is a step of.")
     async def run(

@@ -52,6 +52,9 @@ class Totals:
     spans: int = field(description="How many spans it has.")
     llm_calls: int = field(description="How many of them are LLM_CALL.")
     tool_calls: int = field(description="How many of them are TOOL_CALL.")
+    decisions: int = field(description="How many of them are DECISION.")
+    retrievals: int = field(description="How many of them are RETRIEVAL.")
+    agents: int = field(description="How many of them are AGENT.")
     errors: int = field(description="How many of them have the status ERROR.")
     prompt_tokens: Count | None = field(description="Tokens sent; null: none is known.")
     completion_tokens: Count | None = field(description="Tokens received; null: none is known.")
@@ -71,6 +74,9 @@ class Totals:
             spans=record.spans,
             llm_calls=record.llm_calls,
             tool_calls=record.tool_calls,
+            decisions=record.decisions,
+            retrievals=record.retrievals,
+            agents=record.agents,
             errors=record.errors,
             prompt_tokens=to_count(record.prompt_tokens),
             completion_tokens=to_count(record.completion_tokens),

@@ -1,0 +1,36 @@
+import { expect, test } from "./fixtures";
+import { Recorder } from "./records";
+
+test("finds a step by what was said in it, and leads there", async ({ page, server }) => {
+  const recorder = new Recorder("geographer", { correlation_id: "workflow-search" });
+  const call = recorder.span({
+    name: "answer",
+    type: "LLM_CALL",
+    atMs: 1,
+    input: { question: "Where is the zanzibarine lighthouse?" },
+    output: "It stands on the northern cape <img src=x>",
+  });
+  const other = recorder.span({ name: "other", atMs: 20, output: "nothing of it" });
+  await server.ingest([
+    ...[recorder.start(), call.start, call.end, other.start, other.end],
+    recorder.end(50),
+  ]);
+  await page.goto("/");
+  await page.keyboard.press("s");
+  await expect(page.getByText("Search what was said").first()).toBeVisible();
+  const hits = page.getByRole("list", { name: "Steps found" }).getByRole("listitem");
+  await page.getByLabel("Search what was said").fill("NORTHERN cap*");
+  // The index follows the commits; until it has, the page says so and searches again on demand.
+  await expect(async () => {
+    await page.reload();
+    await expect(hits).toHaveCount(1, { timeout: 2_000 });
+  }).toPass();
+  await expect(page).toHaveURL(/\/search\?q=NORTHERN/);
+  await expect(hits.first()).toContainText("geographer");
+  await expect(hits.first().locator("mark")).toHaveText(["northern", "cape"]);
+  await hits.first().getByRole("link", { name: "answer" }).click();
+  await expect(page).toHaveURL(new RegExp(`/runs/${recorder.runId}\\?span=${call.id}`));
+  await page.goBack();
+  await page.getByLabel("Search what was said").fill("zanzibarine nowhere");
+  await expect(page.getByText("No step says that")).toBeVisible();
+});

@@ -1,0 +1,36 @@
+"""`GET /api/export/runs/{id}`: a run as NDJSON, which `POST /api/ingest` takes in again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from agenttrace_server.http.errors import make_error
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agenttrace_server.services.export import ExportService
+
+
+class ExportRoute:
+    """The door to take runs away by."""
+
+    def __init__(self, service: ExportService) -> None:
+        self._service = service
+
+    def make_route(self) -> Route:
+        """Return the route."""
+        return Route("/api/export/runs/{run_id}", self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        """Send a run; 404 when there is none."""
+        run_id = str(request.path_params["run_id"])
+        lines = await self._service.export_run(run_id)
+        if lines is None:
+            return make_error(404, "not_found", "there is no such run")
+        name = f'attachment; filename="{run_id}.jsonl"'
+        headers = {"content-disposition": name}
+        return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)

@@ -1,0 +1,32 @@
+"""What every request and answer goes through, from the outside in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+
+if TYPE_CHECKING:
+    from agenttrace_server.settings import Settings
+
+
+def list_middleware(settings: Settings) -> list[Middleware]:
+    """Return the middleware for these settings."""
+    middleware = [
+        Middleware(SecurityHeaders),
+        Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
+        Middleware(OriginGuard, origins=settings.cors_origins),
+    ]
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["content-type", "content-encoding"],
+            )
+        )
+    return middleware

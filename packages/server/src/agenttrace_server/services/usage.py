@@ -1,0 +1,43 @@
+"""What calls add up to, as use cases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agenttrace_server.storage import usage
+from agenttrace_server.storage.usage import Interval, UsageGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace_server.records import ModelUsage, UsageBucket, Workflow
+    from agenttrace_server.services.runs import RunFilter
+    from agenttrace_server.storage.engine import Database
+
+__all__ = ["Interval", "UsageGroup", "UsageService"]
+
+
+class UsageService:
+    """Sums over many runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_usage(
+        self, run_filter: RunFilter, interval: Interval, groups: Sequence[UsageGroup]
+    ) -> tuple[UsageBucket, ...]:
+        """Return the usage by interval and group, the newest first.
+
+        Raises:
+            InvalidArgumentError: too many buckets would be made.
+
+        """
+        return await self._database.read(usage.list_usage, run_filter, interval, groups)
+
+    async def get_workflow(self, correlation_id: str) -> Workflow | None:
+        """Return what the runs of a correlation id add up to; None when there is none."""
+        return await self._database.read(usage.read_workflow, correlation_id)
+
+    async def list_workflow_usage(self, correlation_id: str) -> tuple[ModelUsage, ...]:
+        """Return the same by model, dearest first."""
+        return await self._database.read(usage.list_workflow_usage, correlation_id)

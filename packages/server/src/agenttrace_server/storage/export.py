@@ -1,0 +1,159 @@
+"""A run as it was recorded: lines of the wire format, texts byte for byte.
+
+A merged snapshot is written with the rank of the best that was seen, so that a store which takes
+the lines in has the same state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import select, tuple_
+
+from agenttrace.wire import WIRE_VERSION
+from agenttrace_server.records import PayloadKind
+from agenttrace_server.storage.contents import read_texts
+from agenttrace_server.storage.payloads import make_payload, read_payloads
+from agenttrace_server.storage.tables import EVENT, RUN, RUN_OWNER, SPAN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import Connection, Row
+
+    from agenttrace_server.records import Payload
+
+LINES_A_STEP: Final = 100
+
+_REV_MASK: Final = (1 << 53) - 1
+_KINDS: Final = tuple(kind.value for kind in PayloadKind)
+_RUN_FIELDS: Final = (
+    "run_id", "name", "correlation_id", "start_ns", "end_ns", "duration_ns", "replayed_from",
+    "forked_at", "end_seq", "complete",
+)  # fmt: skip
+_SPAN_FIELDS: Final = (
+    "run_id", "span_id", "parent_span_id", "name", "span_type", "status", "start_ns", "end_ns",
+    "duration_ns", "seq", "end_seq", "lane", "effect", "outcome", "model", "replay_key",
+    "input_hash", "hash_version", "fn_hash", "boundary",
+)  # fmt: skip
+_USAGE_FIELDS: Final = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "cache_write_tokens",
+    "reasoning_tokens",
+)  # fmt: skip
+_EVENT_FIELDS: Final = ("run_id", "seq", "t_ns", "offset_ns", "name")
+
+
+def read_run_line(connection: Connection, run_id: str) -> bytes | None:
+    """Return the run's own record; empty while it has none, None when there is no such run."""
+    row = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).first()
+    if row is None:
+        return None
+    if row.rank < 0:
+        return b""
+    keys = [(run_id, RUN_OWNER, kind) for kind in _KINDS]
+    texts = {key[2]: text for key, text in read_payloads(connection, keys).items()}
+    fields = _pick(row, _RUN_FIELDS)
+    fields.update(type="run", status=row.recorded_status, rev=row.rank & _REV_MASK)
+    raw = {**_list_texts(texts), "tags": row.tags, "links": row.links_json}
+    return _join(fields, raw)
+
+
+def read_span_lines(
+    connection: Connection, run_id: str, after: tuple[int, str]
+) -> tuple[bytes, tuple[int, str] | None]:
+    """Return the next spans by `seq` and id, and where to go on; None at the end."""
+    query = select(SPAN).where(SPAN.c.run_id == run_id)
+    query = query.where(tuple_(SPAN.c.seq, SPAN.c.span_id) > after)
+    rows = connection.execute(query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(LINES_A_STEP)).all()
+    keys = [(run_id, row.span_id, kind) for row in rows for kind in _KINDS]
+    texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
+    for (_, span_id, kind), text in (read_payloads(connection, keys) if keys else {}).items():
+        texts[span_id][kind] = text
+    lines = b"".join(_write_span(row, texts[row.span_id]) for row in rows)
+    return lines, (rows[-1].seq, rows[-1].span_id) if len(rows) == LINES_A_STEP else None
+
+
+def read_event_lines(
+    connection: Connection, run_id: str, after_seq: int
+) -> tuple[bytes, int | None]:
+    """Return the next events by `seq`, and where to go on; None at the end."""
+    query = select(EVENT).where(EVENT.c.run_id == run_id, EVENT.c.seq > after_seq)
+    rows = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
+    lines = []
+    for row, text in zip(rows, read_texts(connection, rows), strict=True):
+        fields = {**_pick(row, _EVENT_FIELDS), "type": "event"}
+        if row.span_id != RUN_OWNER:
+            fields["span_id"] = row.span_id
+        body = None if text is None else _write_payload(make_payload(row, text))
+        lines.append(_join(fields, {"body": body}))
+    return b"".join(lines), rows[-1].seq if len(rows) == LINES_A_STEP else None
+
+
+def _write_span(row: Row[Any], texts: Mapping[str, Payload]) -> bytes:
+    fields = _pick(row, _SPAN_FIELDS)
+    fields.update(type="span", rev=row.rank & _REV_MASK)
+    if row.usage_source is not None:
+        fields["usage"] = {**_pick(row, _USAGE_FIELDS), "source": row.usage_source}
+    if row.cost_usd is not None:
+        cost = {"usd": row.cost_usd, "source": row.cost_source, "table": row.cost_table}
+        fields["cost"] = {name: value for name, value in cost.items() if value is not None}
+    return _join(fields, {**_list_texts(texts), "links": row.links_json})
+
+
+def _list_texts(texts: Mapping[str, Payload]) -> dict[str, str | None]:
+    written: dict[str, str | None] = {}
+    for kind in _KINDS:
+        payload = texts.get(kind)
+        if payload is None:
+            continue
+        if kind in (PayloadKind.INPUT, PayloadKind.OUTPUT):
+            written[kind] = _write_payload(payload)
+        elif kind == PayloadKind.ERROR:
+            written[kind] = _write_error(orjson.loads(payload.value_json))
+        else:
+            written[kind] = payload.value_json
+    return written
+
+
+def _write_payload(payload: Payload) -> str:
+    fields: dict[str, Any] = {"codec": payload.codec, "fidelity": payload.fidelity}
+    if payload.whole_bytes is not None:
+        fields["bytes"] = payload.whole_bytes
+    if payload.sha256 is not None:
+        fields["sha256"] = payload.sha256
+    return _object(fields, {"value": payload.value_json, "types": payload.types_json})
+
+
+def _write_error(error: dict[str, Any]) -> str:
+    """Return an error as the wire has it: the store keeps its values as texts."""
+    names = {"bases": "mro"}
+    fields = {
+        names.get(name, name): value
+        for name, value in error.items()
+        if name not in ("cause", "args_json", "attributes_json")
+        and not (name == "cause_is_context" and not value)
+        and not (name == "notes" and not value)
+    }
+    cause = error.get("cause")
+    raw = {
+        "args": error.get("args_json"),
+        "attributes": error.get("attributes_json"),
+        "cause": None if cause is None else _write_error(cause),
+    }
+    return _object(fields, raw)
+
+
+def _pick(row: Row[Any], names: Iterable[str]) -> dict[str, Any]:
+    values = row._mapping  # noqa: SLF001 -- the documented name
+    return {name: values[name] for name in names if values[name] is not None}
+
+
+def _join(fields: dict[str, Any], raw: Mapping[str, str | None]) -> bytes:
+    return _object({"v": WIRE_VERSION, **fields}, raw).encode() + b"\n"
+
+
+def _object(fields: dict[str, Any], raw: Mapping[str, str | None]) -> str:
+    """Return a JSON object of plain members, and of members whose texts are put in as they are."""
+    plain = orjson.dumps(fields).decode()[:-1]
+    return plain + "".join(f',"{name}":{text}' for name, text in raw.items() if text) + "}"

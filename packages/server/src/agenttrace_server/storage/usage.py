@@ -1,0 +1,246 @@
+"""What calls add up to: by time and group, and for a workflow.
+
+Sums are added in Python: a cost is text in the tables, of any size and exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.records import ModelUsage, Totals, UsageBucket, UsageSums, Workflow
+from agenttrace_server.storage.conditions import (
+    list_fixed_conditions,
+    list_state_conditions,
+)
+from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG, USAGE_HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row, Select, Table
+
+    from agenttrace_server.storage.criteria import RunFilter
+
+MAX_BUCKETS: Final = 5_000
+MAX_ROWS: Final = 200_000
+"""Read for one answer: about a second's work."""
+
+_HOUR_NS: Final = 3_600_000_000_000
+_DAY_NS: Final = 24 * _HOUR_NS
+_WEEK_NS: Final = 7 * _DAY_NS
+_FIRST_MONDAY_NS: Final = 4 * _DAY_NS
+"""1970-01-05."""
+_FIGURES: Final = ("prompt", "completion", "cached", "total")
+
+
+class Interval(StrEnum):
+    """How long a bucket is; all begin in UTC, a week on a Monday."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class UsageGroup(StrEnum):
+    """What usage is told apart by, within an interval."""
+
+    MODEL = "model"
+    NAME = "name"
+    STATUS = "status"
+    TAG = "tag"
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Figures while they are added up."""
+
+    counts: dict[str, int]
+    runs: set[str]
+
+    def add(self, row: Row[Any]) -> None:
+        fields = row._mapping  # noqa: SLF001 -- the documented name
+        for name in self.counts:
+            self.counts[name] += fields[name] or 0
+
+    def finish(self) -> UsageSums:
+        counts = self.counts
+        return UsageSums(
+            calls=counts["calls"],
+            errors=counts["errors"],
+            prompt_tokens=counts["prompt_tokens"] if counts["prompt_known"] else None,
+            completion_tokens=counts["completion_tokens"] if counts["completion_known"] else None,
+            cached_tokens=counts["cached_tokens"] if counts["cached_known"] else None,
+            total_tokens=counts["total_tokens"] if counts["total_known"] else None,
+            tokens_estimated=counts["estimated"] > 0,
+            cost_pico=counts["cost_pico"] if counts["cost_known"] else None,
+        )
+
+
+_SUMS: Final = [
+    "calls",
+    "errors",
+    *(f"{name}_{part}" for name in _FIGURES for part in ("tokens", "known")),
+    "estimated",
+    "cost_pico",
+    "cost_known",
+]
+
+
+def list_usage(
+    connection: Connection,
+    run_filter: RunFilter,
+    interval: Interval,
+    groups: Sequence[UsageGroup],
+) -> tuple[UsageBucket, ...]:
+    """Return the usage by interval and group, the newest first, then by group.
+
+    The filter's start is of the hours of usage; everything else is of the runs.
+
+    Raises:
+        InvalidArgumentError: too many buckets or rows would be made.
+
+    """
+    query, counts_runs = _select_usage(run_filter, groups)
+    found: dict[tuple[Any, ...], _Sum] = {}
+    for number, row in enumerate(connection.execute(query.limit(MAX_ROWS + 1))):
+        start_ns = find_start(row.hour_ns, interval)
+        key = (start_ns, *(getattr(row, f"by_{g}") if g in groups else None for g in UsageGroup))
+        if key not in found:
+            found[key] = _Sum(dict.fromkeys(_SUMS, 0), set())
+        found[key].add(row)
+        if counts_runs:
+            found[key].runs.add(row.run_id)
+        if len(found) > MAX_BUCKETS or number == MAX_ROWS:
+            raise InvalidArgumentError(
+                f"usage would have more than {MAX_BUCKETS} buckets, or be of more than {MAX_ROWS} "
+                "sums of runs; choose a longer interval, fewer groups, or a narrower filter"
+            )
+    order = sorted(found, key=lambda key: (-key[0], *(part or "" for part in key[1:])))
+    return tuple(
+        _make_bucket(key, found[key], counts_runs=counts_runs)
+        for key in order
+        if found[key].counts["calls"]
+    )
+
+
+def _make_bucket(key: tuple[Any, ...], total: _Sum, *, counts_runs: bool) -> UsageBucket:
+    start_ns, model, name, status, tag = key
+    runs = len(total.runs) if counts_runs else None
+    return UsageBucket(start_ns, model, name, status, tag, runs, total.finish())
+
+
+def find_start(hour_ns: int, interval: Interval) -> int:
+    """Return when the interval began that an hour is in."""
+    if interval is Interval.HOUR:
+        return hour_ns
+    if interval is Interval.DAY:
+        return hour_ns // _DAY_NS * _DAY_NS
+    if interval is Interval.WEEK:
+        return (hour_ns - _FIRST_MONDAY_NS) // _WEEK_NS * _WEEK_NS + _FIRST_MONDAY_NS
+    moment = datetime.fromtimestamp(hour_ns // 10**9, UTC)
+    return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp()) * 10**9
+
+
+def _select_usage(run_filter: RunFilter, groups: Sequence[UsageGroup]) -> tuple[Select[Any], bool]:
+    """Return the query, and whether its rows are of single runs."""
+    conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
+    if not conditions and set(groups) <= {UsageGroup.MODEL}:
+        query = select(USAGE_HOUR, USAGE_HOUR.c.model.label("by_model"))
+        return _limit_hours(query, USAGE_HOUR, run_filter), False
+    query = select(
+        MODEL_USAGE,
+        MODEL_USAGE.c.model.label("by_model"),
+        RUN.c.name.label("by_name"),
+        RUN.c.status.label("by_status"),
+    )
+    source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
+    if UsageGroup.TAG in groups:
+        source = source.outerjoin(TAG, TAG.c.run_id == RUN.c.run_id)
+        query = query.add_columns(TAG.c.tag.label("by_tag"))
+    query = query.select_from(source).where(*conditions)
+    return _limit_hours(query, MODEL_USAGE, run_filter), True
+
+
+def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
+
+    return list_fixed_conditions(replace(run_filter, started_from_ns=None, started_before_ns=None))
+
+
+def _limit_hours(query: Select[Any], table: Table, run_filter: RunFilter) -> Select[Any]:
+    if run_filter.started_from_ns is not None:
+        first = run_filter.started_from_ns // _HOUR_NS * _HOUR_NS
+        query = query.where(table.c.hour_ns >= first)
+    if run_filter.started_before_ns is not None:
+        query = query.where(table.c.hour_ns < run_filter.started_before_ns)
+    return query
+
+
+def read_workflow(connection: Connection, correlation_id: str) -> Workflow | None:
+    """Return what the runs of a correlation id add up to; None when there is none."""
+    query = select(RUN).where(RUN.c.correlation_id == correlation_id).limit(MAX_ROWS)
+    rows = connection.execute(query).all()
+    if not rows:
+        return None
+    figures = _Sum(dict.fromkeys(("calls", *_SUMS[1:]), 0), set())
+    counts = dict.fromkeys(_RUN_COUNTS, 0)
+    for row in rows:
+        fields = row._mapping  # noqa: SLF001 -- the documented name
+        for name in counts:
+            counts[name] += fields[name]
+        for name in _SUMS[1:]:
+            figures.counts[name] += fields[name] or 0
+    done = figures.finish()
+    totals = Totals(
+        spans=counts["spans"],
+        llm_calls=counts["llm_calls"],
+        tool_calls=counts["tool_calls"],
+        decisions=counts["decisions"],
+        retrievals=counts["retrievals"],
+        agents=counts["agents"],
+        errors=counts["errors"],
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+        cached_tokens=done.cached_tokens,
+        total_tokens=done.total_tokens,
+        tokens_estimated=done.tokens_estimated,
+        cost_pico=done.cost_pico,
+    )
+    ends = [row.end_ns for row in rows]
+    is_open = any(end is None for end in ends)
+    end_ns = None if is_open else max(end for end in ends if end is not None)
+    return Workflow(correlation_id, min(row.start_ns for row in rows), end_ns, totals)
+
+
+def list_workflow_usage(connection: Connection, correlation_id: str) -> tuple[ModelUsage, ...]:
+    """Return what the runs of a correlation id add up to by model, dearest first."""
+    source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
+    query = select(MODEL_USAGE).select_from(source).where(RUN.c.correlation_id == correlation_id)
+    of_model: dict[str, _Sum] = {}
+    for row in connection.execute(query.where(MODEL_USAGE.c.model != "").limit(MAX_ROWS)):
+        of_model.setdefault(row.model, _Sum(dict.fromkeys(_SUMS, 0), set())).add(row)
+    usages = []
+    for model, total in of_model.items():
+        done = total.finish()
+        tokens = (done.prompt_tokens, done.completion_tokens, done.total_tokens)
+        if done.calls:
+            estimated = done.tokens_estimated
+            usages.append(ModelUsage(model, done.calls, *tokens, estimated, done.cost_pico))
+    return tuple(sorted(usages, key=lambda usage: (-(usage.cost_pico or 0), usage.model)))
+
+
+_RUN_COUNTS: Final = (
+    "spans",
+    "llm_calls",
+    "tool_calls",
+    "decisions",
+    "retrievals",
+    "agents",
+    "errors",
+)

@@ -1,0 +1,168 @@
+"""What an operation may be: a limit for everything that makes a small document dear."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from agenttrace_server.graphql.costs import measure_cost
+from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_TOKENS, count_tokens
+from agenttrace_server.graphql.limits import measure_document
+from agenttrace_server.graphql.schema import make_schema
+from graphql import (
+    GraphQLSchema,
+    Lexer,
+    OperationDefinitionNode,
+    Source,
+    TokenKind,
+    get_introspection_query,
+    parse,
+)
+
+from ..support.bombs import BOMBS, make_flat_bomb, make_fragment_bomb
+from ..support.client import PROTOCOL, TIMEOUT_S, Client
+from ..support.thread import ServerThread
+
+_INVALID = ("circle", "unknown fragment")
+"""These are no limit's business: validation refuses them, in plain JSON with status 200."""
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """The schema of a server in development."""
+    return make_schema()._schema
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused(shared_client: Client, name: str) -> None:
+    """400 whatever the client accepts, with one message that has the limit and what was found."""
+    text, message = BOMBS[name]
+    answer = shared_client.http.post("/graphql", json={"query": text})
+    assert answer.status_code == (200 if name in _INVALID else 400)
+    (error,) = answer.json()["errors"]
+    assert message in error["message"]
+    assert "data" not in answer.json()
+    if name not in _INVALID:
+        assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ("runChanges { " + "cursor " * 201 + "}", "201 fields in one selection set"),
+        ("runChanges { " + " ".join(f"a{n}: cursor" for n in range(31)) + "}", "31 aliases"),
+        ("runChanges { cursor " + "@include(if: true)" * 51 + "}", "51 directives"),
+        ("runChanges { " + "a " * 2_000 + "}", "2006 tokens"),
+        ("runChanges { changes { run " + "{ replayedFrom " * 10 + "{ id }" + "}" * 12, "14 levels"),
+        (
+            "runChanges { changes { run { spans(first: 9999999) { edges { cursor } } } } }",
+            "costs 10000003",
+        ),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_bomb_over_a_socket_ends_its_own_operation(
+    shared_server: ServerThread, selection: str, message: str
+) -> None:
+    """The same limits hold there; the socket goes on."""
+    text = f"subscription {{ {selection} }}"
+    with connect(shared_server.websocket_url, subprotocols=[PROTOCOL]) as opened:
+        opened.send('{"type": "connection_init"}')
+        opened.recv(TIMEOUT_S)
+        opened.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": text}}))
+        answer = json.loads(opened.recv(TIMEOUT_S))
+        assert (answer["type"], answer["id"]) == ("error", "1")
+        assert message in answer["payload"][0]["message"]
+        opened.send('{"type": "ping"}')
+        assert json.loads(opened.recv(TIMEOUT_S)) == {"type": "pong"}
+
+
+@pytest.mark.parametrize("make", [make_fragment_bomb, make_flat_bomb])
+@pytest.mark.parametrize("count", [5, 19, 30, 50])
+def test_each_selection_is_looked_at_once(make: Any, count: int) -> None:
+    """However often a fragment is spread: what is visited grows with the text, no faster."""
+    figures = measure_document(parse(make(count)))
+    assert (
+        figures.visited == {make_fragment_bomb: 4 * count - 1, make_flat_bomb: 2 * count + 2}[make]
+    )
+
+
+def test_documents_at_the_limits_are_answered(shared_client: Client) -> None:
+    """A limit is the last figure that is allowed."""
+    aliases = "{ server {" + " ".join(f"a{n}: version" for n in range(30)) + "} }"
+    assert len(shared_client.ask(aliases)["server"]) == 30
+    deep = '{ run(id: "a") ' + "{ replayedFrom " * 10 + "{ id }" + " }" * 11
+    assert shared_client.ask(deep) == {"run": None}
+    directives = "{ server {" + "version @include(if: true) " * 50 + "} }"
+    assert "errors" not in shared_client.ask_raw(directives)
+    roots = "{" + "__typename " * 20 + "}"
+    assert shared_client.ask(roots) == {"__typename": "Query"}
+    tokens = "{ __typename " + "#\n" * 500 + "@skip(if: false) " + "}"
+    assert count_tokens(tokens)[0] <= MAX_TOKENS
+    assert shared_client.ask(tokens) == {"__typename": "Query"}
+    padded = "{ __typename }"
+    assert shared_client.ask(padded + " " * (MAX_DOCUMENT_BYTES - len(padded)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"""a \\""" { """ {', '"a \\" {" {', "# {\n{", "{ ... @a(b: -1.5e+3, c: $d) ! }", '"{\n{'],
+)
+def test_tokens_are_counted_as_the_lexer_does(text: str) -> None:
+    """Texts and comments hide brackets; what the lexer stops at does not matter."""
+    lexer, tokens, nesting = Lexer(Source(text + " ")), 0, 0
+    if text != '"{\n{':
+        while (token := lexer.advance()).kind is not TokenKind.EOF:
+            tokens += 1
+            nesting += token.kind is TokenKind.BRACE_L or token.kind is TokenKind.PAREN_L
+        assert count_tokens(text) == (tokens, nesting)
+    else:
+        assert count_tokens(text)[1] >= nesting
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        get_introspection_query(),
+        get_introspection_query(
+            specified_by_url=True,
+            directive_is_repeatable=True,
+            schema_description=True,
+            input_value_deprecation=True,
+        ),
+        '{ __type(name: "Run") { fields { name type { name fields { name } } } } }',
+    ],
+    ids=["plain", "full", "by hand"],
+)
+def test_the_introspection_of_tools_is_answered(shared_client: Client, query: str) -> None:
+    """Its queries are deeper than any other: nine levels of `ofType`."""
+    assert shared_client.ask(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "cost"),
+    [
+        ("{ server { version } }", {}, 1),
+        ("{ runs { edges { cursor } } }", {}, 51),
+        ("{ runs(last: 7) { edges { node { id } } } }", {}, 15),
+        ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": 9}, 10),
+        ("query($n: Int = 8) { runs(first: $n) { edges { cursor } } }", {}, 9),
+        ("query($n: Int = 8) { runs(first: $n) { edges { cursor } } }", {"n": None}, 51),
+        ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": "9"}, 51),
+        ("{ runs(first: -5) { edges { cursor } } }", {}, 1),
+        ("{ runs(first: 2) { ...C } } fragment C on RunConnection { edges { cursor } }", {}, 3),
+        ('{ run(id: "a") { spanTree { usage { source } } } }', {}, 101),
+        ("{ nothing { nothing { id } } }", {}, 0),
+    ],
+)
+def test_what_an_operation_costs(
+    schema: GraphQLSchema, query: str, variables: dict[str, Any], cost: int
+) -> None:
+    """An object is 1, a list what is asked for of it; variables and defaults count."""
+    document = parse(query)
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    assert measure_cost(schema, document, operation, variables) == cost

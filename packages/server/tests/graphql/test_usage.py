@@ -1,0 +1,106 @@
+"""Workflows, and usage over time and by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..support.client import Client
+from ..support.lines import START_NS, make_call, make_run, make_run_id, make_span
+
+HOUR_NS = 3_600_000_000_000
+USAGE = """query($i: Interval!, $f: RunFilter, $g: [UsageGroup!]) {
+    usage(interval: $i, filter: $f, groupBy: $g) {
+        startTime model name status tag runs calls errors totalTokens costUsd } }"""
+
+
+def _send(client: Client) -> None:
+    for run, name in enumerate(("a", "a", "b")):
+        fields: dict[str, Any] = {"name": name, "correlation_id": "w", "tags": [name, "all"]}
+        at = {"start_ns": START_NS + run * 24 * HOUR_NS, "end_ns": START_NS + run * 24 * HOUR_NS}
+        call = make_call(run, run=run, model=f"m{run % 2}", duration_ns=0, **at)
+        end = {**at, "duration_ns": 0}
+        client.send([make_run(run, status="COMPLETED", rev=1, **fields, **end), call])
+        client.send([make_span(9, run=run, span_type="TOOL_CALL", status="ERROR")])
+
+
+def _ask(client: Client, names: str, **variables: Any) -> list[tuple[Any, ...]]:
+    found = client.ask(USAGE, **variables)["usage"]
+    return [tuple(bucket[name] for name in names.split()) for bucket in found]
+
+
+def test_usage_is_by_interval_and_model(client: Client) -> None:
+    """The newest first; runs are not counted where nobody asks for single runs."""
+    _send(client)
+    assert _ask(client, "startTime model runs calls errors totalTokens costUsd", i="DAY") == [
+        ("2026-09-23T00:00:00.000000Z", None, None, 1, 0, 15, "0.0012"),
+        ("2026-09-22T00:00:00.000000Z", None, None, 1, 0, 15, "0.0012"),
+        ("2026-09-21T00:00:00.000000Z", None, None, 1, 0, 15, "0.0012"),
+    ]
+    assert _ask(client, "startTime model calls costUsd", i="MONTH", g=["MODEL"]) == [
+        ("2026-09-01T00:00:00.000000Z", "m0", 2, "0.0024"),
+        ("2026-09-01T00:00:00.000000Z", "m1", 1, "0.0012"),
+    ]
+    assert _ask(client, "startTime calls", i="WEEK") == [("2026-09-21T00:00:00.000000Z", 3)]
+    assert _ask(client, "startTime", i="HOUR")[0] == ("2026-09-23T14:00:00.000000Z",)
+
+
+def test_usage_is_of_the_runs_that_match(client: Client) -> None:
+    """By name, status and tag; a run with two tags counts in both."""
+    _send(client)
+    month = {"i": "MONTH", "g": ["NAME", "TAG"]}
+    assert _ask(client, "name tag status runs calls", **month) == [
+        ("a", "a", None, 2, 2),
+        ("a", "all", None, 2, 2),
+        ("b", "all", None, 1, 1),
+        ("b", "b", None, 1, 1),
+    ]
+    assert _ask(client, "runs calls", i="MONTH", f={"name": ["a"]}) == [(2, 2)]
+    day = {"startedAfter": "2026-09-22T00:00:00Z", "startedBefore": "2026-09-23T00:00:00Z"}
+    assert _ask(client, "calls", i="DAY", f=day) == [(1,)]
+    assert _ask(client, "calls", i="DAY", f={**day, "name": ["b"]}) == []
+
+
+def test_too_many_buckets_are_refused(client: Client) -> None:
+    """The error says what to do."""
+    for part in range(6):
+        calls = [
+            make_call(n, model=f"m{n}", start_ns=START_NS, end_ns=START_NS, duration_ns=0)
+            for n in range(part * 1000, part * 1000 + 1000)
+        ]
+        client.send([make_run(), *calls])
+    (error,) = client.ask_raw(USAGE, i="DAY", g=["MODEL"])["errors"]
+    assert error["message"].startswith("usage would have more than 5000 buckets")
+
+
+def test_a_workflow_adds_up_its_runs(client: Client) -> None:
+    """Times, totals, models and pages of what shares a correlation id."""
+    _send(client)
+    client.send([make_run(7, correlation_id="other")])
+    query = """query($after: String) { workflow(correlationId: "w") {
+        correlationId startTime endTime totals { spans llmCalls errors totalTokens costUsd }
+        usageByModel { model calls costUsd }
+        runs(first: 2, after: $after) { totalCount edges { node { id } }
+            pageInfo { hasNextPage endCursor } } } }"""
+    found = client.ask(query)["workflow"]
+    runs = found.pop("runs")
+    assert found == {
+        "correlationId": "w",
+        "startTime": "2026-09-21T14:13:20.000000Z",
+        "endTime": "2026-09-23T14:13:20.000000Z",
+        "totals": {
+            "spans": 6,
+            "llmCalls": 3,
+            "errors": 3,
+            "totalTokens": 45,
+            "costUsd": "0.0036",
+        },
+        "usageByModel": [
+            {"model": "m0", "calls": 2, "costUsd": "0.0024"},
+            {"model": "m1", "calls": 1, "costUsd": "0.0012"},
+        ],
+    }
+    assert runs["totalCount"] == 3
+    two = client.ask(query, after=runs["pageInfo"]["endCursor"])["workflow"]["runs"]
+    ids = [edge["node"]["id"] for edge in (*runs["edges"], *two["edges"])]
+    assert ids == [make_run_id(run) for run in (2, 1, 0)]
+    assert client.ask('{ workflow(correlationId: "none") { startTime } }') == {"workflow": None}

@@ -1,0 +1,96 @@
+"""Taking a run away, and taking it in elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..support.client import NDJSON, Client
+from ..support.lines import (
+    dump_lines,
+    make_call,
+    make_event,
+    make_payload,
+    make_run,
+    make_run_id,
+    make_span,
+    make_span_id,
+)
+from ..support.thread import ServerThread
+
+RUN = make_run_id(0)
+ALL = """query($id: ID!) { run(id: $id) { name status correlationId tags attributes resource
+    startTime endTime durationMs input { json codec fidelity bytes sha256 types } output { json }
+    error { type message traceback notes cause { type message } } forkedAt endSeq complete
+    links { runId spanId attributes } totals { spans errors totalTokens costUsd }
+    events { edges { node { seq time name spanOffsetMs body { json } } } }
+    spans(first: 200) { edges { node { spanId parentSpanId name type status startTime endTime
+        durationMs seq endSeq lane effect outcome model costUsd costSource costTable boundary
+        replayKey inputHash attributes usage { promptTokens totalTokens source }
+        input { json types } output { json } error { type message notes }
+        links { runId } events(first: 3) { edges { node { seq body { json } } } } } } } } }"""
+TEXT = '{ "n": 1e2, "s": "\\u00e9" }'
+
+
+def _make_records() -> list[dict[str, Any]]:
+    cause: dict[str, Any] = {"type": "C", "message": "m", "args": make_payload([1])}
+    bases = ["a:B", "builtins:Exception"]
+    error: dict[str, Any] = {"type": "a.B", "message": "no", "mro": bases, "cause": cause}
+    error["notes"] = ["n"]
+    typed = {"value": [1], "codec": "typed", "fidelity": "exact", "types": {"": "tuple"}}
+    end: dict[str, Any] = {
+        "tags": ["a"],
+        "attributes": {"k": [1, "x"]},
+        "resource": {"service.name": "s"},
+    }
+    end.update(correlation_id="w", forked_at=1, end_seq=900, complete=True, error=error)
+    end.update(links=[{"run_id": make_run_id(5), "attributes": {"why": "x"}}], input=typed)
+    long = make_payload("long " * 1_000)
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "source": "estimated"}
+    cost = {"usd": "0.10", "source": "price_table", "table": "t"}
+    link = {"run_id": make_run_id(6), "span_id": make_span_id(7)}
+    calls = [
+        make_call(n, input=long, output=make_payload(n), parent_span_id=make_span_id(0))
+        for n in range(1, 150)
+    ]
+    first = make_call(0, usage=usage, cost=cost, boundary=True, links=[link], error=error)
+    events = [make_event(200 + n, span=n % 3, offset_ns=n, body=long) for n in range(120)]
+    own = make_event(500, span=None, name="state", body=make_payload({"k": 1}))
+    open_span = make_span(160, status="STARTED", rev=0)
+    return [make_run(status="ERROR", rev=7, **end), first, *calls, open_span, *events, own]
+
+
+def test_what_is_taken_away_is_taken_in_again(client: Client, tmp_path: Path) -> None:
+    """Another store answers the same, and gives the same lines away."""
+    client.send(_make_records())
+    lines = client.http.get(f"/api/export/runs/{RUN}")
+    assert lines.headers["content-type"] == "application/x-ndjson"
+    (tmp_path / "other").mkdir()
+    url = f"sqlite:///{tmp_path / 'other' / 'x.db'}"
+    with ServerThread(url) as other, Client(other.url) as there:
+        sent = there.http.post("/api/ingest", content=lines.content, headers=NDJSON)
+        assert sent.json()["rejected"] == 0, sent.text
+        assert there.ask(ALL, id=RUN) == client.ask(ALL, id=RUN)
+        assert there.http.get(f"/api/export/runs/{RUN}").content == lines.content
+        # A late snapshot loses against what was taken in, as it does against the original.
+        late = dump_lines([make_run(status="COMPLETED", rev=6, name="late")])
+        there.http.post("/api/ingest", content=late, headers=NDJSON)
+        assert there.ask(ALL, id=RUN)["run"]["name"] == "agent"
+
+
+def test_texts_are_taken_away_byte_for_byte(client: Client) -> None:
+    """Numbers, escapes and names that a parser would change are as they came."""
+    payload = f'{{"codec":"json","fidelity":"exact","value":{TEXT}}}'
+    line = (
+        f'{{"v":1,"type":"run","run_id":"{RUN}","rev":0,"name":"n","status":"STARTED",'
+        f'"start_ns":1,"input":{payload}}}'
+    )
+    assert client.http.post("/api/ingest", content=line, headers=NDJSON).json()["accepted"] == 1
+    assert f'"value":{TEXT}' in client.http.get(f"/api/export/runs/{RUN}").text
+
+
+def test_an_unknown_run_is_not_found(client: Client) -> None:
+    """As JSON, whatever stands in the place of the id."""
+    for run_id in (make_run_id(9), "nonsense", "..%2f..", "a%0Ab"):
+        answer = client.http.get(f"/api/export/runs/{run_id}")
+        assert answer.status_code == 404
