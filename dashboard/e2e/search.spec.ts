@@ -1,7 +1,24 @@
-import { expect, test } from "./fixtures";
+import { test as base, expect } from "@playwright/test";
 import { Recorder } from "./records";
+import { TestServer } from "./server";
 
-test("finds a step by what was said in it, and leads there", async ({ page, server }) => {
+// The index follows the commits: a server of its own has no other test's steps to read first.
+const test = base.extend<{ readonly ownServer: TestServer }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures out of this pattern
+  ownServer: async ({}, use) => {
+    const server = await TestServer.start();
+    await use(server);
+    await server.remove();
+  },
+  baseURL: async ({ ownServer }, use) => {
+    await use(ownServer.url);
+  },
+});
+
+test("finds a step by what was said in it, and leads there", async ({
+  page,
+  ownServer: server,
+}) => {
   const recorder = new Recorder("geographer", { correlation_id: "workflow-search" });
   const call = recorder.span({
     name: "answer",
@@ -20,12 +37,12 @@ test("finds a step by what was said in it, and leads there", async ({ page, serv
   await expect(page.getByText("Search what was said").first()).toBeVisible();
   const hits = page.getByRole("list", { name: "Steps found" }).getByRole("listitem");
   await page.getByLabel("Search what was said").fill("NORTHERN cap*");
-  // The index follows the commits; until it has, the page says so and searches again on demand.
+  await expect(page).toHaveURL(/\/search\?q=NORTHERN/);
+  // Until the index has followed, the page says so and searches again on demand.
   await expect(async () => {
     await page.reload();
     await expect(hits).toHaveCount(1, { timeout: 2_000 });
   }).toPass();
-  await expect(page).toHaveURL(/\/search\?q=NORTHERN/);
   await expect(hits.first()).toContainText("geographer");
   await expect(hits.first().locator("mark")).toHaveText(["northern", "cape"]);
   await hits.first().getByRole("link", { name: "answer" }).click();

@@ -31,6 +31,8 @@ export class SearchFeed extends Store {
 
   /** Search. Returns what stops it. */
   readonly open = (): (() => void) => {
+    // What was found stays as it is: there is nothing to follow.
+    this.#transport.connection.markIdle();
     if (this.text !== "") this.reload();
     return () => {
       this.#generation += 1;

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import pytest
-
 from agenttrace_server.serving import GOODBYE_TIMEOUT_S, STOP_TIMEOUT_S
 
 from .support.client import Client
@@ -19,7 +17,6 @@ from .support.lines import make_run, make_run_id, make_span
 from .support.process import ServerProcess
 
 SLACK_S = 5
-STUCK_S = 1
 FOLLOW = (
     "subscription($id: ID!) { runEvents(runId: $id) "
     "{ events { ... on SpanStarted { span { attributes } } } } }"
@@ -60,16 +57,8 @@ def _follow_without_reading(plain: socket.socket) -> None:
     for number in range(20):
         payload = {"query": FOLLOW, "variables": {"id": make_run_id(0)}}
         plain.sendall(_make_frame({"id": str(number), "type": "subscribe", "payload": payload}))
-    assert plain.recv(1)  # the first batch is on its way: the rest fills every buffer
-    plain.settimeout(STUCK_S)
-    ping = _make_frame({"type": "ping", "payload": {"x": "x" * 60_000}})
-    with pytest.raises(TimeoutError):  # it takes nothing more: it waits for its reader
-        _send_many(plain, ping)
-
-
-def _send_many(plain: socket.socket, message: bytes) -> None:
-    for _ in range(10_000):
-        plain.sendall(message)
+    # The first batch is on its way: the others, some 5 MB each, fill every buffer.
+    assert plain.recv(1)
 
 
 def _stop(server: ServerProcess) -> tuple[int, str, float]:

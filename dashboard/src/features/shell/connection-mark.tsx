@@ -8,7 +8,7 @@ const LOOK = {
   live: { label: "Live", meaning: "Changes show as they happen.", color: "text-good" },
   idle: {
     label: "Up to date",
-    meaning: "The run has ended; nothing more comes.",
+    meaning: "What is shown here changes no more.",
     color: "text-faint",
   },
   connecting: { label: "Connecting", meaning: "Connecting to the server.", color: "text-faint" },

@@ -28,6 +28,9 @@ GOODBYE_TIMEOUT_S: Final = 2
 """Of the stop, the time in which a WebSocket must have read what it was sent, and the 1001."""
 _POLL_S: Final = 0.05
 PING_S: Final = 20.0
+KEEP_ALIVE_S: Final = 75
+"""A client gives an idle connection up after some seconds (httpx: 5). The server must do so later,
+or a request goes into a connection that was just closed."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
 
@@ -52,6 +55,7 @@ class GracefulServer(uvicorn.Server):
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
                 ws_per_message_deflate=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S,
             )
         )

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator
 from types import AsyncGeneratorType
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
 
-from agenttrace_server.graphql.sharing import Asked, find_cursor_variable, make_key
-from agenttrace_server.graphql.types import batches
-from agenttrace_server.live import channel
 from agenttrace_server.live.place import Place
 from agenttrace_server.services import live
 
-from ..support.client import Client, Follower
+from ..support.client import Client
+from ..support.following import CHANGES, DEADLINE_S, EVENTS, collect, wait_until
 from ..support.lines import make_call, make_event, make_payload, make_run, make_run_id, make_span
 from ..support.thread import ServerThread
 
 RUN = make_run_id(0)
-EVENTS = """subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) {
-    cursor hasMorePast events { __typename
-        ... on SpanStarted { span { seq status depth } }
-        ... on SpanUpdated { span { seq } chunk { seq body { value } } }
-        ... on SpanEnded { span { seq status output { value } } }
-        ... on RunUpdated { run { name status } event { name } }
-        ... on RunEnded { run { status totals { spans } } }
-        ... on Gap { from to } } } }"""
-CHANGES = """subscription($filter: RunFilter, $after: String) {
-    runChanges(filter: $filter, after: $after) { cursor hasMorePast gap { from to }
-        changes { kind matches run { id status totals { spans } } } } }"""
-DEADLINE_S = 20
-
-
-def _collect(follower: Follower) -> list[dict[str, Any]]:
-    """Return all events until the stream ends."""
-    events: list[dict[str, Any]] = []
-    while (batch := follower.next()) is not None:
-        events += batch["events"]
-    return events
 
 
 def test_a_start_is_seen_while_the_span_is_open(client: Client) -> None:
@@ -95,7 +69,7 @@ def test_an_ended_run_is_told_from_its_beginning_and_the_stream_ends(client: Cli
     end = make_run(status="ERROR", rev=1)
     client.send([make_run(), make_span(0), end, make_span(1)])
     with client.follow(EVENTS, id=RUN) as follower:
-        kinds = [event["__typename"] for event in _collect(follower)]
+        kinds = [event["__typename"] for event in collect(follower)]
     assert kinds == [
         "RunUpdated",
         "SpanStarted",
@@ -112,7 +86,7 @@ def test_the_cursor_of_a_snapshot_leads_to_what_it_lacks(client: Client) -> None
     cursor = client.ask(f'{{ run(id: "{RUN}") {{ cursor }} }}')["run"]["cursor"]
     client.send([make_span(1), make_run(status="COMPLETED", rev=1)])
     with client.follow(EVENTS, id=RUN, after=cursor) as follower:
-        events = _collect(follower)
+        events = collect(follower)
     assert [(e["__typename"], e.get("span", {}).get("seq")) for e in events] == [
         ("SpanStarted", 1),
         ("SpanEnded", 1),
@@ -129,7 +103,7 @@ def test_late_records_are_told_to_who_follows_again(client: Client) -> None:
         assert follower.next() is None
     client.send([make_span(5)])
     with client.follow(EVENTS, id=RUN, after=last["cursor"]) as follower:
-        kinds = [event["__typename"] for event in _collect(follower)]
+        kinds = [event["__typename"] for event in collect(follower)]
     assert kinds == ["SpanStarted", "SpanEnded", "RunEnded"]
 
 
@@ -277,15 +251,6 @@ def test_nothing_is_lost_or_doubled_while_reconnecting_under_load(
     assert told == Counter({(kind, 2 * n): 1 for n in range(count) for kind in kinds})
 
 
-def _wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(0.02)
-    return True
-
-
 def _count_followers() -> int:
     gc.collect()
     codes = {live.LiveService.follow_run.__code__, live.LiveService.follow_runs.__code__}
@@ -303,11 +268,11 @@ def test_a_disconnect_leaves_nothing_behind(client: Client, server: ServerThread
             assert one.next() is not None
             assert two.next() is not None
             # Each has joined a channel; what it began with by itself is gone.
-            assert _wait_until(lambda: server.app.graphql.subscriptions.count() == 2)
-            assert _wait_until(lambda: _count_followers() == before + 2)
+            assert wait_until(lambda: server.app.graphql.subscriptions.count() == 2)
+            assert wait_until(lambda: _count_followers() == before + 2)
     bus = server.app.bus
-    assert _wait_until(lambda: bus.count_listeners() == 0)
-    assert _wait_until(lambda: _count_followers() == before)
+    assert wait_until(lambda: bus.count_listeners() == 0)
+    assert wait_until(lambda: _count_followers() == before)
 
 
 def test_a_follower_that_does_not_read_is_not_buffered_for(
@@ -332,7 +297,7 @@ def test_a_follower_that_does_not_read_is_not_buffered_for(
     for start in range(0, 1_000, 100):
         client.send(spans[start : start + 100])
     with client.follow(EVENTS, id=RUN) as slow:
-        assert _wait_until(lambda: reads[RUN] >= 2)
+        assert wait_until(lambda: reads[RUN] >= 2)
         with client.follow(EVENTS, id=make_run_id(1)) as other:
             assert other.next() is not None
             client.send([make_run(1)])
@@ -345,154 +310,3 @@ def test_a_follower_that_does_not_read_is_not_buffered_for(
             assert batch is not None
             told += len(batch["events"])
     assert told == 2_001
-
-
-def _delete_run(server: ServerThread, run_id: str) -> None:
-    """Delete a run as the store does: its rows go, the log's last row of it stays."""
-
-    def delete(connection: Connection) -> None:
-        for name in ("span", "payload", "event", "change", "run"):
-            connection.execute(text(f"DELETE FROM {name} WHERE run_id = :id"), {"id": run_id})
-        connection.execute(text("INSERT INTO deleted_run VALUES (:id, 1)"), {"id": run_id})
-        connection.execute(text("UPDATE store SET position = position + 1"))
-        values = "SELECT :id, position, 'run_deleted', NULL, NULL FROM store"
-        insert = "INSERT INTO change (run_id, position, kind, span_id, event_seq) "
-        connection.execute(text(insert + values), {"id": run_id})
-
-    asyncio.run(server.app.database.write(delete))
-    server.loop.call_soon_threadsafe(server.app.bus.ring, [run_id])
-
-
-DELETED = {"__typename": "RunDeleted", "runId": RUN}
-
-
-def test_who_follows_a_run_hears_that_it_was_deleted(client: Client, server: ServerThread) -> None:
-    """The stream ends with `RunDeleted`; who follows from an old cursor, or anew, hears it too."""
-    query = EVENTS.replace("... on Gap", "... on RunDeleted { runId } ... on Gap")
-    client.send([make_run(), make_span(0)])
-    with client.follow(query, id=RUN) as follower, client.follow(query, id=RUN) as second:
-        before = follower.next()
-        assert before is not None
-        assert second.next() is not None
-        last = before["cursor"]
-        _delete_run(server, RUN)
-        for each in (follower, second):
-            batch = each.next()
-            assert batch is not None
-            assert batch["events"] == [DELETED]
-            last = batch["cursor"]
-            assert each.next() is None
-    for after in (before["cursor"], None, last):
-        with client.follow(query, id=RUN, after=after) as follower:
-            assert _collect(follower) == [DELETED]
-
-
-def test_a_list_hears_that_a_run_was_deleted(client: Client, server: ServerThread) -> None:
-    """Its id is told, since there is no run any more; a filter cannot hold it back."""
-    query = CHANGES.replace("kind matches run", "kind matches runId run")
-    client.send([make_run(0), make_run(1)])
-    with client.follow(query, filter={"name": ["other"]}) as follower:
-        first = follower.next()
-        assert first is not None
-        _delete_run(server, RUN)
-        batch = follower.next()
-    assert batch is not None
-    assert batch["changes"] == [{"kind": "DELETED", "matches": False, "runId": RUN, "run": None}]
-
-
-EQUAL = """query Other { __typename } subscription Mine($id: ID!, $from: String) {
-    runEvents(runId: $id, after: $from) { cursor } }"""
-
-
-@pytest.mark.parametrize(
-    ("document", "name", "variable"),
-    [
-        (EVENTS, None, "after"),
-        (EQUAL, "Mine", "from"),
-        (
-            "subscription($a: String) { runChanges(after: $a, filter: {text: $a}) { cursor } }",
-            *2 * [None],
-        ),
-        ('subscription { runEvents(runId: "1", after: "2") { cursor } }', None, None),
-        ("{ __typename }", None, None),
-        ("{", None, None),
-    ],
-    ids=str,
-)
-def test_the_cursor_alone_may_differ(document: str, name: str | None, variable: str | None) -> None:
-    """Those share who ask for the same, wherever they begin: a variable used otherwise counts."""
-    assert find_cursor_variable(document, name) == variable
-    one, two = (
-        make_key(Asked(document, {"id": RUN, variable or "a": value}, name)) for value in "12"
-    )
-    assert (one == two) == (variable is not None)
-
-
-def test_equal_operations_are_executed_once(
-    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ten who follow the same run cost one execution a batch; each message has its own id."""
-    executed = Counter[str]()
-    from_batch = batches.RunEventBatch.from_batch
-
-    def counted(batch: live.RunBatch) -> batches.RunEventBatch:
-        executed[batch.cursor] += 1
-        return from_batch(batch)
-
-    monkeypatch.setattr(batches.RunEventBatch, "from_batch", counted)
-    client.send([make_run()])
-    with ExitStack() as stack:
-        followers = [stack.enter_context(client.follow(EVENTS, id=RUN)) for _ in range(10)]
-        for follower in followers:
-            assert follower.next() is not None
-        assert _wait_until(lambda: server.app.bus.count_listeners() == 1)
-        executed.clear()
-        for number in range(5):
-            client.send([make_span(number, status="STARTED", rev=0)])
-            heard = [follower.next() for follower in followers]
-            assert heard == [heard[0]] * 10
-    assert list(executed.values()) == [1] * 5
-
-
-def test_a_client_that_does_not_read_is_told_of_its_gap(
-    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of 100 who follow, one stops reading: the others hear all, in order; it hears of its gap.
-
-    And whoever resumes by the cursor that the gap names misses nothing.
-    """
-    monkeypatch.setattr(channel, "MAX_WAITING_BYTES", 1_500_000)
-    wide = EVENTS.replace("output { value }", "input { value }").replace(
-        "span { seq status depth }", "span { seq status depth input { value } }"
-    )
-    total = 16
-    with ExitStack() as stack:
-        healthy = [stack.enter_context(client.follow(EVENTS, id=RUN)) for _ in range(100)]
-        wide_ones = [stack.enter_context(client.follow(wide, id=RUN)) for _ in range(2)]
-        stalled, reader = wide_ones
-        for follower in (*healthy, *wide_ones):
-            assert follower.next() is not None
-        assert _wait_until(lambda: server.app.bus.count_listeners() == 2)
-        told: list[list[int]] = [[] for _ in (*healthy, reader)]
-        for number in range(total):
-            long = make_payload("x" * 700_000)
-            client.send([make_span(number, status="STARTED", rev=0, input=long)])
-            for heard, follower in zip(told, (*healthy, reader), strict=True):
-                batch = follower.next()
-                assert batch is not None
-                heard += [event["span"]["seq"] for event in batch["events"] if "span" in event]
-        assert told == [list(range(total))] * 101
-        seen: list[int] = []
-        gaps: list[dict[str, str]] = []
-        while not gaps:
-            batch = stalled.next()
-            assert batch is not None
-            gaps += [event for event in batch["events"] if event["__typename"] == "Gap"]
-            seen += [event["span"]["seq"] for event in batch["events"] if "span" in event]
-    assert len(seen) < total
-    with client.follow(wide, id=RUN, after=gaps[0]["from"]) as resumed:
-        while len(seen) < total:
-            batch = resumed.next()
-            assert batch is not None
-            seen += [event["span"]["seq"] for event in batch["events"]]
-    assert seen == list(range(total))

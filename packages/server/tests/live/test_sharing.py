@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agenttrace_server.live import channel as channel_module
+from agenttrace_server.live import sharing as sharing_module
 from agenttrace_server.live.place import Place, Told
 from agenttrace_server.live.sharing import Channels
 
@@ -313,3 +314,31 @@ async def test_a_follower_that_fails_ends_its_subscribers() -> None:
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [RuntimeError] * 3
     assert channels.count() == 0
+
+
+async def test_many_who_come_at_once_read_a_few_at_a_time() -> None:
+    """They wait in line before the store, and each gets its turn."""
+    log, channels = Log(), Channels()
+    log.commit(5)
+    reading: list[int] = []
+    now = 0
+
+    async def counted(place: Place) -> AsyncGenerator[bytes]:
+        nonlocal now
+        async with aclosing(log.follow(0, place)) as messages:
+            while place.start is None:
+                now += 1
+                reading.append(now)
+                message = await anext(messages)
+                now -= 1
+                yield message
+            async for message in messages:
+                yield message
+
+    async def run() -> bytes:
+        async with aclosing(channels.follow("same", counted)) as messages:
+            return await anext(messages)
+
+    first = await asyncio.gather(*(run() for _ in range(50)))
+    assert first == [b"1 2 3"] * 50
+    assert max(reading) == sharing_module.MAX_READERS

@@ -6,8 +6,9 @@ channel of those who want the same, behind what it was told and before what it w
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.live.channel import Channel, Frame
 from agenttrace_server.live.place import Place
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
     from agenttrace_server.live.channel import Member, Push, Stream
 
+MAX_READERS: Final = 4
+"""How many read by themselves at once. A thousand that come back together wait here, in line, and
+not for the store's connections, which give up on who waits for some seconds."""
+
 
 class Channels:
     """The open channels of this process."""
 
     def __init__(self) -> None:
         self._open: dict[Hashable, Channel] = {}
+        self._turns = asyncio.Semaphore(MAX_READERS)
 
     async def follow(
         self, key: Hashable, stream: Stream, push: Push | None = None
@@ -34,7 +40,7 @@ class Channels:
         """
         place = Place()
         async with aclosing(stream(place)) as messages:
-            async for text in messages:
+            while (text := await _read_next(messages, self._turns)) is not None:
                 yield text
                 if place.told is not None and not (place.told.has_more or place.told.ended):
                     break
@@ -46,7 +52,7 @@ class Channels:
             channel = self._enter(key, position, stream)
             member = channel.enter(position, push)
             try:
-                async with aclosing(_take_all(channel, member, stream)) as messages:
+                async with aclosing(_take_all(channel, member, stream, self._turns)) as messages:
                     async for text in messages:
                         yield text
                 position, is_done = member.position, member.is_done
@@ -78,7 +84,15 @@ class Channels:
                 await channel.close()
 
 
-async def _take_all(channel: Channel, member: Member, stream: Stream) -> AsyncGenerator[bytes]:
+async def _read_next(messages: AsyncGenerator[bytes], turns: asyncio.Semaphore) -> bytes | None:
+    """Return the next of the messages that the store has already; None after the last."""
+    async with turns:
+        return await anext(messages, None)
+
+
+async def _take_all(
+    channel: Channel, member: Member, stream: Stream, turns: asyncio.Semaphore
+) -> AsyncGenerator[bytes]:
     """Yield what a channel has for a member, until one of them is at its end."""
     while not channel.is_over_for(member):
         step = channel.choose(member)
@@ -90,6 +104,6 @@ async def _take_all(channel: Channel, member: Member, stream: Stream) -> AsyncGe
             await channel.wait_for_news(member)
         else:
             async with aclosing(stream(step)) as messages:
-                async for text in messages:
+                while (text := await _read_next(messages, turns)) is not None:
                     yield text
             member.is_done = step.told is None or step.told.ended

@@ -1,0 +1,28 @@
+"""The examples of docs/graphql.md can be run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from agenttrace_server.graphql.documents import check_document
+from graphql import build_schema, parse, validate
+
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs" / "graphql.md").read_text()
+EXAMPLES = re.findall(r"```graphql\n(.*?)```", PAGE, flags=re.DOTALL)
+SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("{")[0].strip())
+def test_an_example_is_valid_and_within_the_limits(example: str) -> None:
+    """Whoever copies it gets an answer."""
+    check_document(example)
+    assert validate(SCHEMA, parse(example)) == []
+
+
+def test_the_page_has_examples() -> None:
+    """The pattern that finds them still does."""
+    assert len(EXAMPLES) >= 7
