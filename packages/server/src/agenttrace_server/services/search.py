@@ -121,8 +121,9 @@ class Indexer:
         work = await self._database.read(search.read_work)
         if work.end == work.start:
             return False
-        await self._database.write(search.apply_work, work)
-        return work.has_more
+        applied = await self._database.write(search.apply_work, work)
+        # Another server was quicker, but may have read less of the log.
+        return work.has_more or not applied
 
 
 def make_found_cursor(found: Found) -> str:
