@@ -104,6 +104,7 @@ class Indexer:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        failed = False
         while True:
             self._wake.clear()
             try:
@@ -113,6 +114,13 @@ class Indexer:
                 _log.warning("search: %s; trying again", error)
                 await asyncio.sleep(RETRY_S)
                 continue
+            except Exception:  # noqa: BLE001 -- whatever it was, the index must not stand still
+                if not failed:
+                    _log.exception("search: the next changes cannot be indexed; trying again")
+                failed = True
+                await asyncio.sleep(RETRY_S)
+                continue
+            failed = False
             await self._wake.wait()
             await asyncio.sleep(GATHER_S)
 
