@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any, Final
 
 import pytest
 from sqlalchemy import Connection, text
 
+from agenttrace_server.services import search as service
+from agenttrace_server.services.search import Indexer
 from agenttrace_server.storage import search
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
@@ -136,6 +139,55 @@ async def test_work_that_another_did_meanwhile_is_not_done_again(database: Datab
     assert await database.write(search.apply_work, one)
     assert not await database.write(search.apply_work, two)
     assert await _search(database, "step") == [make_span_id(0)]
+
+
+async def test_whoever_comes_second_indexes_what_the_first_did_not_see(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work of another server may be of an earlier end: the rest waits for no new commit."""
+    await database.write(append_records, check_records([make_run(), make_span(0)]))
+    earlier = [await database.read(search.read_work)]
+    await database.write(append_records, check_records([make_span(1)]))
+    apply = search.apply_work
+
+    def come_second(connection: Connection, work: search.IndexWork) -> bool:
+        if earlier:
+            assert apply(connection, earlier.pop())
+        return apply(connection, work)
+
+    monkeypatch.setattr(search, "apply_work", come_second)
+    indexer = Indexer(database)
+    while await indexer._index_batch():
+        pass
+    assert await database.read(search.read_lag) == 0
+    assert await _search(database, "step") == [make_span_id(1), make_span_id(0)]
+
+
+async def test_the_indexer_outlives_a_failure_and_tells_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also of one that nobody expected: what waits is indexed once it is over."""
+    failures = [ValueError("planted"), ValueError("planted")]
+    read = search.read_work
+
+    def read_or_fail(connection: Connection) -> search.IndexWork:
+        if failures:
+            raise failures.pop()
+        return read(connection)
+
+    monkeypatch.setattr(search, "read_work", read_or_fail)
+    monkeypatch.setattr(service, "RETRY_S", 0)
+    await database.write(append_records, check_records([make_run(), make_span()]))
+    indexer = Indexer(database)
+    indexer.start()
+    try:
+        async with asyncio.timeout(20):
+            while await database.read(search.read_lag):
+                pass
+    finally:
+        await indexer.close()
+    assert await _search(database, "step") == [make_span_id(0)]
+    assert caplog.text.count("ValueError: planted") == 1
 
 
 async def test_work_that_broke_off_is_found_again(database: Database) -> None:

@@ -104,6 +104,7 @@ class Indexer:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        failed = False
         while True:
             self._wake.clear()
             try:
@@ -113,6 +114,13 @@ class Indexer:
                 _log.warning("search: %s; trying again", error)
                 await asyncio.sleep(RETRY_S)
                 continue
+            except Exception:  # noqa: BLE001 -- whatever it was, the index must not stand still
+                if not failed:
+                    _log.exception("search: the next changes cannot be indexed; trying again")
+                failed = True
+                await asyncio.sleep(RETRY_S)
+                continue
+            failed = False
             await self._wake.wait()
             await asyncio.sleep(GATHER_S)
 
@@ -121,8 +129,9 @@ class Indexer:
         work = await self._database.read(search.read_work)
         if work.end == work.start:
             return False
-        await self._database.write(search.apply_work, work)
-        return work.has_more
+        applied = await self._database.write(search.apply_work, work)
+        # Another server was quicker, but may have read less of the log.
+        return work.has_more or not applied
 
 
 def make_found_cursor(found: Found) -> str:
