@@ -7,6 +7,7 @@ import errno
 import signal
 import socket
 import threading
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -72,6 +73,8 @@ class GracefulServer(uvicorn.Server):
         """Stop to listen, end WebSockets, answer what is under way."""
         for server in self.servers:
             server.close()
+        # An operation that is cut between two of its fields leaves the coroutines of the others.
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         dropping = asyncio.create_task(self._drop_laggards())
         try:
             if not self.force_exit:
