@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.records import Annotation, ChangeKind
 from agenttrace_server.storage.keys import join_keys
-from agenttrace_server.storage.positions import move_end, read_end
+from agenttrace_server.storage.positions import log_changes
 from agenttrace_server.storage.rows import insert_rows
-from agenttrace_server.storage.tables import ANNOTATION, CHANGE, RUN, SPAN, TAG
+from agenttrace_server.storage.tables import ANNOTATION, RUN, SPAN, TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,10 +166,7 @@ def refuse_unknown(field: str, what: str) -> RefusedError:
 
 
 def _note_change(connection: Connection, run_id: str) -> None:
-    position = read_end(connection) + 1
-    kind = ChangeKind.RUN_UPDATED.value
-    insert_rows(connection, CHANGE, [(run_id, position, kind, None, None)])
-    move_end(connection, position, run_ids=[run_id])
+    log_changes(connection, [(run_id, ChangeKind.RUN_UPDATED.value, None, None)])
 
 
 def _make_annotation(row: Row[Any]) -> Annotation:

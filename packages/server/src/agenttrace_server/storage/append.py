@@ -17,7 +17,7 @@ from agenttrace_server.storage.keys import select_by_ids, select_by_keys
 from agenttrace_server.storage.lookups import write_lookups
 from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.pieces import Pieces
-from agenttrace_server.storage.positions import move_end, read_end
+from agenttrace_server.storage.positions import log_changes, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
 from agenttrace_server.storage.snapshots import (
@@ -28,7 +28,6 @@ from agenttrace_server.storage.snapshots import (
     load_span_state,
 )
 from agenttrace_server.storage.tables import (
-    CHANGE,
     DELETED_RUN,
     EVENT,
     MODEL_USAGE,
@@ -143,10 +142,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
     upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
-        end = read_end(connection)
-        rows = [(run, end + n, *rest) for n, (run, *rest) in enumerate(batch.changes, start=1)]
-        insert_rows(connection, CHANGE, rows)
-        move_end(connection, end + len(rows), {change[0] for change in batch.changes})
+        log_changes(connection, batch.changes)
 
 
 def _write_spans(

@@ -9,7 +9,7 @@ that arrive earlier wait for it), and each span has one `span_started` and at mo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.wire import is_terminal
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidRun, ValidSpan
@@ -18,6 +18,9 @@ from agenttrace_server.storage.merge import State, rank_of
 from agenttrace_server.storage.rollups import Difference
 from agenttrace_server.storage.snapshots import read_payload, read_run_fields, read_span_fields
 from agenttrace_server.storage.tables import RUN_OWNER
+
+if TYPE_CHECKING:
+    from agenttrace_server.storage.positions import LoggedChange
 
 SpanKey: TypeAlias = tuple[str, str]
 EventKey: TypeAlias = tuple[str, int]
@@ -58,8 +61,7 @@ class Batch:
     spans: dict[SpanKey, SpanWork]
     stored_events: set[EventKey]
     new_events: dict[EventKey, tuple[Any, ...]] = field(default_factory=dict)
-    changes: list[tuple[str, str, str | None, int | None]] = field(default_factory=list)
-    """Run id, kind, span id, `seq` of the event: rows of the change log, but for the position."""
+    changes: list[LoggedChange] = field(default_factory=list)
 
     def apply(self, record: ValidRecord) -> None:
         """Merge one record into the batch."""

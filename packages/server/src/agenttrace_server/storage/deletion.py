@@ -17,9 +17,8 @@ from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.append import Appended, upsert
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
 from agenttrace_server.storage.keys import select_by_ids
-from agenttrace_server.storage.positions import move_end, read_end
+from agenttrace_server.storage.positions import log_changes, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, Difference
-from agenttrace_server.storage.rows import insert_rows
 from agenttrace_server.storage.tables import (
     ANNOTATION,
     ATTRIBUTE,
@@ -64,20 +63,16 @@ def delete_runs(connection: Connection, run_ids: Sequence[str], *, now_ns: int) 
     """
     found = connection.execute(select_by_ids(RUN, run_ids, "run_id"))
     known = sorted({str(row.run_id) for row in found})
-    end = read_end(connection)
     if not known:
-        return Appended(end, frozenset())
+        return Appended(read_end(connection), frozenset())
     _take_usage_back(connection, known)
     ids = [{"id": run_id} for run_id in known]
     for table in _OF_RUN:
         connection.execute(delete(table).where(table.c.run_id == bindparam("id")), ids)
     tombstones = [{"run_id": run_id, "deleted_ns": now_ns} for run_id in known]
     connection.execute(insert(DELETED_RUN), tombstones)
-    kind = ChangeKind.RUN_DELETED.value
-    rows = [(run_id, end + n, kind, None, None) for n, run_id in enumerate(known, start=1)]
-    insert_rows(connection, CHANGE, rows)
-    move_end(connection, end + len(rows))
-    return Appended(end + len(rows), frozenset(known))
+    end = log_changes(connection, [(i, ChangeKind.RUN_DELETED.value, None, None) for i in known])
+    return Appended(end, frozenset(known))
 
 
 def delete_details(

@@ -9,9 +9,8 @@ from sqlalchemy import and_, select, update
 from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.append import Appended
-from agenttrace_server.storage.positions import move_end, read_end
-from agenttrace_server.storage.rows import insert_rows
-from agenttrace_server.storage.tables import CHANGE, RUN
+from agenttrace_server.storage.positions import log_changes
+from agenttrace_server.storage.tables import RUN
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -33,15 +32,10 @@ def interrupt_silent_runs(
     """
     query = select(RUN.c.run_id).where(_is_silent(before_ns)).limit(limit)
     run_ids = list(connection.execute(query).scalars())
-    end = read_end(connection)
     if run_ids:
         shown = {"status": RunStatus.INTERRUPTED.value, "interrupted_ns": now_ns}
         connection.execute(update(RUN).where(RUN.c.run_id.in_(run_ids)).values(shown))
-        kind = str(ChangeKind.RUN_UPDATED)
-        rows = [(run_id, end + n, kind, None, None) for n, run_id in enumerate(run_ids, start=1)]
-        insert_rows(connection, CHANGE, rows)
-        end += len(rows)
-        move_end(connection, end, run_ids)
+    end = log_changes(connection, [(i, ChangeKind.RUN_UPDATED.value, None, None) for i in run_ids])
     return Appended(end, frozenset(run_ids))
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sqlalchemy import Connection, select, update
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.storage.notices import send_notice
-from agenttrace_server.storage.tables import STORE
+from agenttrace_server.storage.rows import insert_rows
+from agenttrace_server.storage.tables import CHANGE, STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
+
+LoggedChange: TypeAlias = tuple[str, str, str | None, int | None]
+"""Run id, kind, span id, `seq` of the event: a row of the change log, but for the position."""
 
 _END = select(STORE.c.position)
 END_OF_LOG = _END.scalar_subquery()
@@ -53,11 +57,17 @@ def read_end(connection: Connection) -> int:
     return int(connection.execute(_END).scalar_one())
 
 
-def move_end(connection: Connection, end: int, run_ids: Collection[str] = ()) -> None:
-    """Make this the position of the last change, within the transaction that writes it.
+def log_changes(connection: Connection, changes: Sequence[LoggedChange]) -> int:
+    """Add to the change log, within the writing transaction; return the new position of its end.
 
-    Other workers are told of the runs that changed; of any run, if none is named.
+    Other workers are told of the runs that changed.
     """
-    connection.execute(update(STORE).values(position=end))
-    if connection.dialect.name == "postgresql":
-        send_notice(connection, run_ids)
+    end = read_end(connection)
+    rows = [(run_id, end + n, *rest) for n, (run_id, *rest) in enumerate(changes, start=1)]
+    if rows:
+        end += len(rows)
+        insert_rows(connection, CHANGE, rows)
+        connection.execute(update(STORE).values(position=end))
+        if connection.dialect.name == "postgresql":
+            send_notice(connection, {change[0] for change in changes})
+    return end

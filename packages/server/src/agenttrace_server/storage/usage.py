@@ -18,6 +18,7 @@ from agenttrace_server.storage.conditions import (
     list_fixed_conditions,
     list_state_conditions,
 )
+from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG, USAGE_HOUR
 
 if TYPE_CHECKING:
@@ -31,12 +32,10 @@ MAX_BUCKETS: Final = 5_000
 MAX_ROWS: Final = 200_000
 """Read for one answer: about a second's work."""
 
-_HOUR_NS: Final = 3_600_000_000_000
-_DAY_NS: Final = 24 * _HOUR_NS
+_DAY_NS: Final = 24 * HOUR_NS
 _WEEK_NS: Final = 7 * _DAY_NS
 _FIRST_MONDAY_NS: Final = 4 * _DAY_NS
 """1970-01-05."""
-_FIGURES: Final = ("prompt", "completion", "cached", "total")
 
 
 class Interval(StrEnum):
@@ -83,16 +82,6 @@ class _Sum:
         )
 
 
-_SUMS: Final = [
-    "calls",
-    "errors",
-    *(f"{name}_{part}" for name in _FIGURES for part in ("tokens", "known")),
-    "estimated",
-    "cost_pico",
-    "cost_known",
-]
-
-
 def list_usage(
     connection: Connection,
     run_filter: RunFilter,
@@ -113,7 +102,7 @@ def list_usage(
         start_ns = find_start(row.hour_ns, interval)
         key = (start_ns, *(getattr(row, f"by_{g}") if g in groups else None for g in UsageGroup))
         if key not in found:
-            found[key] = _Sum(dict.fromkeys(_SUMS, 0), set())
+            found[key] = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
         found[key].add(row)
         if counts_runs:
             found[key].runs.add(row.run_id)
@@ -169,13 +158,12 @@ def _select_usage(run_filter: RunFilter, groups: Sequence[UsageGroup]) -> tuple[
 
 
 def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
-
     return list_fixed_conditions(replace(run_filter, started_from_ns=None, started_before_ns=None))
 
 
 def _limit_hours(query: Select[Any], table: Table, run_filter: RunFilter) -> Select[Any]:
     if run_filter.started_from_ns is not None:
-        first = run_filter.started_from_ns // _HOUR_NS * _HOUR_NS
+        first = run_filter.started_from_ns // HOUR_NS * HOUR_NS
         query = query.where(table.c.hour_ns >= first)
     if run_filter.started_before_ns is not None:
         query = query.where(table.c.hour_ns < run_filter.started_before_ns)
@@ -188,13 +176,13 @@ def read_workflow(connection: Connection, correlation_id: str) -> Workflow | Non
     rows = connection.execute(query).all()
     if not rows:
         return None
-    figures = _Sum(dict.fromkeys(("calls", *_SUMS[1:]), 0), set())
+    figures = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
     counts = dict.fromkeys(_RUN_COUNTS, 0)
     for row in rows:
         fields = row._mapping  # noqa: SLF001 -- the documented name
         for name in counts:
             counts[name] += fields[name]
-        for name in _SUMS[1:]:
+        for name in MODEL_SUMS[1:]:
             figures.counts[name] += fields[name] or 0
     done = figures.finish()
     totals = Totals(
@@ -224,7 +212,7 @@ def list_workflow_usage(connection: Connection, correlation_id: str) -> tuple[Mo
     query = select(MODEL_USAGE).select_from(source).where(RUN.c.correlation_id == correlation_id)
     of_model: dict[str, _Sum] = {}
     for row in connection.execute(query.where(MODEL_USAGE.c.model != "").limit(MAX_ROWS)):
-        of_model.setdefault(row.model, _Sum(dict.fromkeys(_SUMS, 0), set())).add(row)
+        of_model.setdefault(row.model, _Sum(dict.fromkeys(MODEL_SUMS, 0), set())).add(row)
     usages = []
     for model, total in of_model.items():
         done = total.finish()
