@@ -17,7 +17,7 @@ TREE: Final = """query($id: ID!) { run(id: $id) { spanTree { id spanId parentSpa
     startTime offsetMs durationMs depth seq model } } }"""
 LIST: Final = """{ runs(first: 50) { edges { node { id name status startTime durationMs
     totals { spans totalTokens costUsd } } } } }"""
-USAGE: Final = "{ usage(groupBy: [MODEL]) { model calls totalTokens costUsd } }"
+USAGE: Final = "{ usage(interval: MONTH, groupBy: [MODEL]) { model calls totalTokens costUsd } }"
 SEARCH: Final = (
     """{ search(text: "warehouse invoice", first: 50) { edges { node { id name } } } }"""
 )
