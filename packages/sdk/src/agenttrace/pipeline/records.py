@@ -13,11 +13,12 @@ import orjson
 from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace.encoding import policy as _policy  # noqa: F401 -- see above
 from agenttrace.encoding.payload import CODECS, encode, write_payload
+from agenttrace.event import Event
 from agenttrace.failures import Failure, write_failure
 from agenttrace.pipeline.billing import add_usage
 from agenttrace.redaction.redactor import prepare_quick
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.span import Event, Span, SpanStart
+from agenttrace.span import Span, SpanStart
 from agenttrace.usage import divide_bytes, estimate_tokens
 from agenttrace.wire import (
     HASH_VERSION,
