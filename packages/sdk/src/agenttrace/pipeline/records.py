@@ -164,6 +164,8 @@ def _estimate_usage(span: Span) -> UsageRecord | None:
         return None
     prompt = _estimate(_encode(span, "input", with_hash=True))
     completion = _estimate(output)
+    if prompt is None or completion is None:
+        return None
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -172,9 +174,11 @@ def _estimate_usage(span: Span) -> UsageRecord | None:
     }
 
 
-def _estimate(encoded: Encoded) -> int:
+def _estimate(encoded: Encoded) -> int | None:
     if encoded.whole is not None:  # what was cut off counts too
         return divide_bytes(encoded.whole.text_bytes)
+    if encoded.fidelity == Fidelity.TRUNCATED.value:  # how much was cut off nobody knows
+        return None
     return estimate_tokens(orjson.loads(encoded.text))
 
 
