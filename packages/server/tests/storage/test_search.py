@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from agenttrace_server.services import search as service
 from agenttrace_server.services.search import Indexer
-from agenttrace_server.storage import search
+from agenttrace_server.storage import search, sources
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
@@ -207,15 +207,44 @@ async def test_work_that_broke_off_is_found_again(database: Database) -> None:
     assert await _search(database, "step") == [make_span_id(0)]
 
 
+async def test_of_each_text_the_beginning_is_searched(database: Database) -> None:
+    """What stands in pieces as what stands in the row; of every kind; and nothing after it."""
+    limits = sources.TEXT_BYTES
+    parts: dict[str, Any] = {
+        "input": make_payload(["é" + "x " * 2_000, "inside", "y " * 4_000, "beyond"]),
+        "output": make_payload([{"role": "user", "content": f"part{n} " * 100} for n in range(30)]),
+        "error": {"type": "E", "message": "failing " + "z" * 1_500 + " reason"},
+        "attributes": {"color": "purple", "rest": "w " * 600 + "unsaid"},
+    }
+    await database.write(append_records, check_records([make_run(), make_span(**parts)]))
+    await _index(database)
+    found = {
+        word: bool(await _search(database, word))
+        for word in ("inside", "beyond", "part0", "part29", "failing", "reason", "purple", "unsaid")
+    }
+    assert found == {
+        "inside": True,
+        "beyond": False,
+        "part0": True,
+        "part29": False,
+        "failing": True,
+        "reason": True,
+        "purple": True,
+        "unsaid": False,
+    }
+    assert set(limits) == {"input", "output", "error", "attributes"}
+
+
 async def test_large_texts_are_indexed_in_batches(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch ends where its texts or its changes do, and nothing is left out."""
-    monkeypatch.setattr(search, "MAX_BATCH_BYTES", 100)
-    monkeypatch.setattr(search, "MAX_CHANGES", 5)
+    monkeypatch.setattr(sources, "MAX_BATCH_BYTES", 100)
     spans = [make_span(number, input=make_payload("x" * 60)) for number in range(9)]
     await database.write(append_records, check_records([make_run(), *spans]))
     assert len((await database.read(search.read_work)).documents) == 1
+    monkeypatch.setattr(sources, "MAX_BATCH_BYTES", 1_000)
+    assert len((await database.read(search.read_work, limit=5)).documents) == 2
     await _index(database)
     assert len(await _search(database, "step")) == 9
     assert await database.read(search.read_lag) == 0

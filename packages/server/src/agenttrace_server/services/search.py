@@ -11,7 +11,8 @@ from agenttrace_server.errors import InvalidArgumentError, OverloadedError, TooS
 from agenttrace_server.records import Page
 from agenttrace_server.services.runs import check_count
 from agenttrace_server.storage import search
-from agenttrace_server.storage.search import TEXT_CHARS, Found, list_texts
+from agenttrace_server.storage.search import Found, list_texts
+from agenttrace_server.storage.sources import TEXT_BYTES
 from agenttrace_server.storage.words import TextQuery, make_snippet, parse_query
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from agenttrace_server.storage.engine import Database
 
 __all__ = [
-    "TEXT_CHARS",
+    "TEXT_BYTES",
     "Found",
     "Indexer",
     "SearchService",
