@@ -35,14 +35,6 @@ def measure_query(client: httpx.Client, query: str, **variables: Any) -> float:
     return statistics.median(took_ms)
 
 
-def has_field(client: httpx.Client, name: str) -> bool:
-    """Tell whether this server's `Query` has a field."""
-    answer = client.post(
-        "/graphql", json={"query": '{ __type(name: "Query") { fields { name } } }'}
-    )
-    return any(each["name"] == name for each in answer.json()["data"]["__type"]["fields"])
-
-
 def fill_tree(client: httpx.Client, run: int, spans: int) -> str:
     """Store a run of so many spans, each ten below one; return its id."""
     for first in range(0, spans, BATCH):

@@ -25,7 +25,7 @@ READERS: Final = 4
 BUSY_TIMEOUT_MS: Final = 5_000
 JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 8192
-"""A span with its texts is 1 to 3 KB: larger pages make fewer splits, smaller ones small commits."""
+"""A span with its texts is 1 to 3 KB: larger pages make fewer splits, smaller ones less to sync."""
 CACHE_KIB: Final = 16 * 1024
 
 
