@@ -185,6 +185,26 @@ async def test_a_batch_of_nothing_but_guilty_records_is_refused(
     await writer.close()
 
 
+async def test_what_is_on_disk_is_acknowledged_whatever_a_listener_does(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A listener that fails is logged; nobody is told to send again what is stored."""
+
+    def fail(_appended: Appended) -> None:
+        raise ValueError("the listener fails")
+
+    writer = Writer(database, on_commit=fail)
+    tasks = [asyncio.create_task(writer.append(check_records([make_run(n)]))) for n in range(3)]
+    await asyncio.sleep(0)
+    writer.start()
+    assert await asyncio.gather(*tasks) == [(), (), ()]
+    assert await database.read(_count_runs) == 3
+    assert [
+        (record.message, str(record.exc_info and record.exc_info[1])) for record in caplog.records
+    ] == [("records are stored, but followers may hear of them late", "the listener fails")]
+    await writer.close()
+
+
 async def test_closing_writes_what_waits(database: Database) -> None:
     """A stop loses nothing that was taken, and takes nothing more."""
     writer = Writer(database, on_commit=lambda _: None)

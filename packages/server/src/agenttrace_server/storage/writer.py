@@ -132,8 +132,8 @@ class Writer:
                 raise
             appended, refused = await self._database.write(append_sound_records, records)
             _report(refused)
+        self._tell(appended)  # on disk from here on: nothing may make it look otherwise
         refusals = _list_refusals(records, refused, appended.deleted)
-        self._on_commit(appended)
         start = 0
         for job in group:
             end = start + len(job.records)
@@ -141,6 +141,12 @@ class Writer:
             if not job.done.done():  # a client that has gone away cancelled it
                 job.done.set_result(tuple(own))
             start = end
+
+    def _tell(self, appended: Appended) -> None:
+        try:
+            self._on_commit(appended)
+        except Exception:  # noqa: BLE001 -- whatever it was, the records are stored
+            _log.exception("records are stored, but followers may hear of them late")
 
 
 def append_sound_records(
