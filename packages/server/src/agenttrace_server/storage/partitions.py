@@ -17,11 +17,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from agenttrace_server.storage.faults import is_conflict, is_too_slow, read_sqlstate
-from agenttrace_server.storage.migrations.postgres import PARTITIONED
+from agenttrace_server.storage.migrations import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+PARTITIONED: Final = (*postgres.PARTITIONED, "search_document")
 DAYS_BACK: Final = 400
 DAYS_AHEAD: Final = 2
 """A day further away gets no partition: a wrong clock must not make thousands."""
