@@ -148,7 +148,7 @@ class Indexer:
             await self._sleep(GATHER_S)
 
     async def _index_batch(self) -> bool:
-        """Index the next changes, and rest; tell whether there were any."""
+        """Index the next changes, and rest; tell whether there were more."""
         limit = self._pace.choose_limit(self._clock())
         work, read_s = await self._measure(self._database.read, search.read_work, limit=limit)
         self._pace.note_log(work.log_end, self._clock())
@@ -170,7 +170,10 @@ class Indexer:
         )
         if rest_s:
             await self._sleep(rest_s)
-        return True
+        if work.has_more or not applied:
+            return True
+        self._position = None
+        return False
 
     async def _measure(
         self,
