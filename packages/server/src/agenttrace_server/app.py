@@ -92,7 +92,7 @@ class _Engine:
         self.writer.start()
         tasks = [
             asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
-            asyncio.create_task(self.deletion.finish(), name="agenttrace-leftovers"),
+            asyncio.create_task(self.deletion.run(), name="agenttrace-leftovers"),
             asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
         ]
         self.indexer.start()
@@ -101,6 +101,7 @@ class _Engine:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await self.deletion.close()
         await self.writer.close()
         self.database.close()
 
