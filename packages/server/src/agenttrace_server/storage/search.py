@@ -54,8 +54,14 @@ class IndexWork:
     """The position that the index had come to."""
     end: int
     """The position that it comes to."""
-    has_more: bool
+    log_end: int
+    """Where the log ended when this was read."""
     documents: tuple[Document, ...]
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether the log goes on."""
+        return self.end < self.log_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ def read_work(connection: Connection, *, limit: int = MAX_CHANGES) -> IndexWork:
     Words are listed here, so that the transaction which writes them is short.
     """
     start, log_end = _read_progress(connection), read_end(connection)
+    if start == log_end:
+        return IndexWork(start, start, log_end, ())
     logged, last = read_logged(connection, start, limit)
     end = log_end if last is None else last
     keys = [*logged]
@@ -83,7 +91,7 @@ def read_work(connection: Connection, *, limit: int = MAX_CHANGES) -> IndexWork:
         Document(*key, *logged[key], write_words(list_source_words(source), sqlite=sqlite))
         for key, source in sources.items()
     )
-    return IndexWork(start, end, end < log_end, documents)
+    return IndexWork(start, end, log_end, documents)
 
 
 def apply_work(connection: Connection, work: IndexWork) -> bool:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SpanKey: TypeAlias = tuple[str, str]
+PieceKey: TypeAlias = tuple[str, bytes]
+"""Run id and digest."""
 
 # In the order of a document: what is said most briefly comes first.
 TEXT_BYTES: Final = {
@@ -45,23 +47,25 @@ _LIMITS: Final = {"limit": _LIMIT_BYTES, "digests": _MAX_PIECES * DIGEST_BYTES}
 _MAX_READ_BYTES: Final = 64 * 1024
 """What a text may count for at most: one piece, when its pieces are the longest."""
 
-# SQLite has no arrays: keys travel as a JSON list of lists, and beside it digests as one blob.
+# SQLite has no arrays: keys travel as a JSON list of lists, and beside it digests as one blob. On
+# PostgreSQL the keys of a run are looked up together, for finding its partition costs more than
+# the row; OFFSET 0 is a border to the planner, which must not go through whole tables instead.
 _STATEMENTS: Final = {
     "sqlite": {
         "changes": "SELECT json_group_array(json_array(position, run_id, span_id, kind, "
         "event_seq)) FROM (SELECT * FROM change WHERE position > :start ORDER BY position "
         "LIMIT :limit)",
-        "spans": "SELECT json_group_array(json_array(wanted.key, name, model)) "
+        "spans": "SELECT json_group_array(json_array(run_id, span_id, name, model)) "
         "FROM json_each(:keys) AS wanted JOIN span "
         "ON run_id = json_extract(wanted.value, '$[0]') "
         "AND span_id = json_extract(wanted.value, '$[1]')",
-        "texts": "SELECT json_group_array(json_array(wanted.key, kind, size_bytes, "
+        "texts": "SELECT json_group_array(json_array(run_id, span_id, kind, size_bytes, "
         "substr(value_json, 1, :limit), hex(substr(parts, 1, :digests)))) "
         "FROM json_each(:keys) AS wanted JOIN payload "
         "ON run_id = json_extract(wanted.value, '$[0]') "
         "AND span_id = json_extract(wanted.value, '$[1]') "
         "AND kind IN ('error', 'output', 'attributes', 'input')",
-        "pieces": "SELECT json_group_array(json_array(wanted.key, size_bytes, hex(data))) "
+        "pieces": "SELECT json_group_array(json_array(run_id, hex(digest), size_bytes, hex(data))) "
         "FROM json_each(:keys) AS wanted JOIN content "
         "ON run_id = json_extract(wanted.value, '$[0]') "
         "AND digest = substr(:digests, json_extract(wanted.value, '$[1]') + 1, 16)",
@@ -70,22 +74,26 @@ _STATEMENTS: Final = {
         "changes": "SELECT CAST(json_agg(json_build_array(position, run_id, span_id, kind, "
         "event_seq)) AS text) FROM (SELECT * FROM change WHERE position > :start "
         "ORDER BY position LIMIT :limit) AS part",
-        "spans": "SELECT CAST(json_agg(json_build_array(place - 1, name, model)) AS text) "
-        "FROM unnest(CAST(:runs AS varchar[]), CAST(:spans AS varchar[])) "
-        "WITH ORDINALITY AS wanted (run, of_span, place) "
-        "JOIN span ON run_id = run AND span_id = of_span",
-        "texts": "SELECT CAST(json_agg(json_build_array(place - 1, kind, size_bytes, "
+        "spans": "SELECT CAST(json_agg(json_build_array(run_id, span_id, name, model)) AS text) "
+        "FROM (SELECT run, array_agg(of_span) AS ids "
+        "FROM unnest(CAST(:runs AS varchar[]), CAST(:ids AS varchar[])) AS key (run, of_span) "
+        "GROUP BY run) AS wanted, "
+        "LATERAL (SELECT * FROM span WHERE run_id = run AND span_id = ANY(ids) OFFSET 0) AS found",
+        "texts": "SELECT CAST(json_agg(json_build_array(run_id, span_id, kind, size_bytes, "
         "substr(value_json, 1, :limit), "
         "coalesce(encode(substr(parts, 1, :digests), 'hex'), ''))) AS text) "
-        "FROM unnest(CAST(:runs AS varchar[]), CAST(:spans AS varchar[])) "
-        "WITH ORDINALITY AS wanted (run, of_span, place) "
-        "JOIN payload ON run_id = run AND span_id = of_span "
-        "AND kind IN ('error', 'output', 'attributes', 'input')",
-        "pieces": "SELECT CAST(json_agg(json_build_array(place - 1, size_bytes, "
-        "encode(data, 'hex'))) AS text) "
-        "FROM unnest(CAST(:runs AS varchar[]), CAST(:digests AS bytea[])) "
-        "WITH ORDINALITY AS wanted (run, of_piece, place) "
-        "JOIN content ON run_id = run AND digest = of_piece",
+        "FROM (SELECT run, array_agg(of_span) AS ids "
+        "FROM unnest(CAST(:runs AS varchar[]), CAST(:ids AS varchar[])) AS key (run, of_span) "
+        "GROUP BY run) AS wanted, "
+        "LATERAL (SELECT * FROM payload WHERE run_id = run AND span_id = ANY(ids) "
+        "AND kind IN ('error', 'output', 'attributes', 'input') OFFSET 0) AS found",
+        "pieces": "SELECT CAST(json_agg(json_build_array(run_id, encode(digest, 'hex'), "
+        "size_bytes, encode(data, 'hex'))) AS text) "
+        "FROM (SELECT run, array_agg(of_piece) AS ids "
+        "FROM unnest(CAST(:runs AS varchar[]), CAST(:ids AS bytea[])) AS key (run, of_piece) "
+        "GROUP BY run) AS wanted, "
+        "LATERAL (SELECT * FROM content WHERE run_id = run AND digest = ANY(ids) OFFSET 0) "
+        "AS found",
     },
 }
 
@@ -132,62 +140,59 @@ def read_sources(
     """
     if not keys:
         return {}, 0
-    values = _bind_keys(connection, keys)
-    rows = _ask(connection, "texts", {**values, **_LIMITS})
-    count = _count_fitting(rows, len(keys))
-    texts: list[dict[str, str]] = [{} for _ in range(count)]
+    rows = _ask(connection, "texts", {**_bind_keys(connection, keys), **_LIMITS})
+    kept = keys[: _count_fitting(rows, keys)]
+    texts: dict[SpanKey, dict[str, str]] = {key: {} for key in kept}
     in_pieces = []
-    for place, kind, _, head, digests in rows:
-        if place >= count:
+    for run_id, span_id, kind, _, head, digests in rows:
+        of_span = texts.get((run_id, span_id))
+        if of_span is None:
             continue
         if digests:
-            in_pieces.append((place, kind, split_digests(bytes.fromhex(digests))))
+            in_pieces.append((run_id, of_span, kind, split_digests(bytes.fromhex(digests))))
         else:
-            texts[place][kind] = cut_text(head or "", TEXT_BYTES[kind])
+            of_span[kind] = cut_text(head or "", TEXT_BYTES[kind])
     pieces = _read_pieces(
-        connection, [(keys[place][0], digest) for place, _, found in in_pieces for digest in found]
+        connection, [(run_id, digest) for run_id, _, _, found in in_pieces for digest in found]
     )
-    for place, kind, found in in_pieces:
-        run_id = keys[place][0]
+    for run_id, of_span, kind, found in in_pieces:
         data = b"".join([pieces[run_id, digest] for digest in found])
-        texts[place][kind] = data[: TEXT_BYTES[kind]].decode(errors="ignore")
-    if count < len(keys):
-        values = _bind_keys(connection, keys[:count])
-    named = _ask(connection, "spans", values)
-    return {keys[place]: Source(name, model, texts[place]) for place, name, model in named}, count
+        of_span[kind] = data[: TEXT_BYTES[kind]].decode(errors="ignore")
+    rows = _ask(connection, "spans", _bind_keys(connection, kept))
+    named = {(run_id, span_id): (name, model) for run_id, span_id, name, model in rows}
+    # In the order of the log, which is the order of their places in the index.
+    sources = {key: Source(*named[key], texts[key]) for key in kept if key in named}
+    return sources, len(kept)
 
 
-def _count_fitting(rows: Iterable[Sequence[Any]], count: int) -> int:
+def _count_fitting(rows: Iterable[Sequence[Any]], keys: Sequence[SpanKey]) -> int:
     """Return how many of the first spans have texts that fit into a batch, at least one."""
-    sizes = [0] * count
-    for place, _, size_bytes, _, _ in rows:
-        sizes[place] += min(size_bytes, _MAX_READ_BYTES)
-    fitting = sum(total <= MAX_BATCH_BYTES for total in accumulate(sizes))
+    sizes = dict.fromkeys(keys, 0)
+    for run_id, span_id, _, size_bytes, _, _ in rows:
+        sizes[run_id, span_id] += min(size_bytes, _MAX_READ_BYTES)
+    fitting = sum(total <= MAX_BATCH_BYTES for total in accumulate(sizes.values()))
     return max(1, fitting)
 
 
-def _read_pieces(
-    connection: Connection, wanted: Sequence[tuple[str, bytes]]
-) -> dict[tuple[str, bytes], bytes]:
-    """Return the pieces with these digests, by run id and digest."""
+def _read_pieces(connection: Connection, wanted: Iterable[PieceKey]) -> dict[PieceKey, bytes]:
     keys = [*dict.fromkeys(wanted)]
     if not keys:
         return {}
     runs, digests = [run_id for run_id, _ in keys], [digest for _, digest in keys]
-    values: dict[str, Any] = {"runs": runs, "digests": digests}
+    values: dict[str, Any] = {"runs": runs, "ids": digests}
     if connection.dialect.name == "sqlite":
         places = [(run_id, place * DIGEST_BYTES) for place, run_id in enumerate(runs)]
         values = {"keys": orjson.dumps(places).decode(), "digests": b"".join(digests)}
     return {
-        keys[place]: decompress(bytes.fromhex(data), size_bytes)
-        for place, size_bytes, data in _ask(connection, "pieces", values)
+        (run_id, bytes.fromhex(digest)): decompress(bytes.fromhex(data), size_bytes)
+        for run_id, digest, size_bytes, data in _ask(connection, "pieces", values)
     }
 
 
 def _bind_keys(connection: Connection, keys: Sequence[SpanKey]) -> dict[str, Any]:
     if connection.dialect.name == "sqlite":
         return {"keys": orjson.dumps(keys).decode()}
-    return {"runs": [run_id for run_id, _ in keys], "spans": [span_id for _, span_id in keys]}
+    return {"runs": [run_id for run_id, _ in keys], "ids": [span_id for _, span_id in keys]}
 
 
 def _ask(connection: Connection, name: str, values: dict[str, Any]) -> list[Any]:
