@@ -311,13 +311,15 @@ def test_attributes_beyond_the_limit_are_counted(recording: Recording) -> None:
         run.set_attribute("k0", "again")
         list(stream("p"))
     attributes = recording.span("stream")["attributes"]
-    assert len(attributes) == 1023  # one is left for a span that is made again
-    assert (attributes["k0"], attributes["k1019"]) == ("again", 1019)
+    assert len(attributes) == 1022  # two are left: for an attempt, and for events left out
+    assert (attributes["k0"], attributes["k1017"]) == ("again", 1017)
+    assert attributes["otel.dropped_attributes_count"] == 7
     assert attributes["agenttrace.stream.chunks"] == 1
     assert attributes["agenttrace.usage.estimate_method"] == "utf8-bytes/4"
     (ended,) = recording.runs()
     assert (len(ended["attributes"]), ended["attributes"]["k0"]) == (1024, "again")
-    assert recording.tracer.stats().errors == {"too_many_attributes": 6}
+    assert ended["attributes"]["otel.dropped_attributes_count"] == 2
+    assert recording.tracer.stats().errors == {"too_many_attributes": 9}
 
 
 def test_a_queue_counts_attributes_tags_and_errors(recording: Recording) -> None:

@@ -17,7 +17,7 @@ TREE: Final = """query($id: ID!) { run(id: $id) { spanTree { id spanId parentSpa
     startTime offsetMs durationMs depth seq model } } }"""
 LIST: Final = """{ runs(first: 50) { edges { node { id name status startTime durationMs
     totals { spans totalTokens costUsd } } } } }"""
-USAGE: Final = "{ usage(groupBy: [MODEL]) { model calls totalTokens costUsd } }"
+USAGE: Final = "{ usage(interval: MONTH, groupBy: [MODEL]) { model calls totalTokens costUsd } }"
 SEARCH: Final = (
     """{ search(text: "warehouse invoice", first: 50) { edges { node { id name } } } }"""
 )
@@ -33,14 +33,6 @@ def measure_query(client: httpx.Client, query: str, **variables: Any) -> float:
         body = answer.json()
         assert "errors" not in body, answer.text[:500]
     return statistics.median(took_ms)
-
-
-def has_field(client: httpx.Client, name: str) -> bool:
-    """Tell whether this server's `Query` has a field."""
-    answer = client.post(
-        "/graphql", json={"query": '{ __type(name: "Query") { fields { name } } }'}
-    )
-    return any(each["name"] == name for each in answer.json()["data"]["__type"]["fields"])
 
 
 def fill_tree(client: httpx.Client, run: int, spans: int) -> str:

@@ -14,14 +14,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import update
 from workload import dump_lines, make_runs
 
 from agenttrace_server.services.ingest import parse_body
 from agenttrace_server.settings import read_settings
 from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.documents import PROGRESS
 from agenttrace_server.storage.engine import Database, open_database
+from agenttrace_server.storage.positions import read_end
+from agenttrace_server.storage.search import apply_work, read_work
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from agenttrace.wire.models import ValidRecord
 
 MAX_SPANS: Final = 5_000_000
@@ -43,9 +49,31 @@ def fill_store(database: Database, spans: int, *, seed: int) -> float:
             asyncio.run(database.write(append_records, batch))
             batch = []
             rate = stored / (time.perf_counter() - begin)
-            print(f"\r{stored:>9,} of {spans:,} spans, {rate:,.0f}/s", end="", file=sys.stderr)
+            if sys.stderr.isatty() or stored == spans:
+                print(f"\r{stored:>9,} of {spans:,} spans, {rate:,.0f}/s", end="", file=sys.stderr)
     print(file=sys.stderr)
     return time.perf_counter() - begin
+
+
+def index_store(database: Database) -> float:
+    """Put all that is stored into the search index; return the seconds that took."""
+    begin = time.perf_counter()
+
+    async def index() -> None:
+        while (work := await database.read(read_work)).end > work.start:
+            await database.write(apply_work, work)
+
+    asyncio.run(index())
+    return time.perf_counter() - begin
+
+
+def skip_index(database: Database) -> None:
+    """Leave all that is stored out of the search index, so that nobody indexes it meanwhile."""
+
+    def skip(connection: Connection) -> None:
+        connection.execute(update(PROGRESS).values(position=read_end(connection)))
+
+    asyncio.run(database.write(skip))
 
 
 def main() -> None:

@@ -5,10 +5,12 @@
     python packages/server/benchmarks/table.py --database-url postgresql+asyncpg://…
 
 Starts a server as users do, over a store in a temporary folder, on one of PostgreSQL that is
-started for it (`--postgresql`, with `fsync`), or on an empty database that is given. The store is
-filled with `--spans` spans of agents first; with `--growth` all is measured again over a store of
-so many, and P15 is the ratio. Clients run on the same cores. Absolute figures move with the
-machine and its load; what counts is the ratio to the floor.
+started for it (`--postgresql`, with `fsync`), or on a database that is given: empty, or with
+`--filled` as `seed.py` left it. The store is filled with `--spans` spans of agents first, and put
+into the search index; with `--growth` all is measured again over a store of so many, and P15 is the
+ratio. Of a store of more than 200,000 spans search is not measured, and nothing is indexed. Clients
+run on the same cores. Absolute figures move with the machine and its load; what counts is the
+ratio to the floor.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx
 from floors import measure_postgresql, measure_sqlite, measure_tree
-from reads import LIST, SEARCH, TREE, USAGE, fill_tree, has_field, measure_query
-from seed import fill_store
+from reads import LIST, SEARCH, TREE, USAGE, fill_tree, measure_query
+from seed import fill_store, index_store, skip_index
 from senders import measure_batches, measure_live, measure_singles
 from servers import Server, run_server
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TREES: Final = {1_000: 10, 10_000: 80, 50_000: 450}
+MAX_INDEXED: Final = 200_000
 _FIRST_RUN: Final = 10_000
 
 
@@ -62,7 +65,7 @@ class Row(NamedTuple):
 
 
 def measure_store(
-    database_url: str, floors: tuple[float, float], trees: list[int]
+    database_url: str, floors: tuple[float, float], trees: list[int], *, is_indexed: bool
 ) -> Iterator[Row]:
     """Yield every figure of a server over this store."""
     is_sqlite = database_url.startswith("sqlite")
@@ -86,9 +89,8 @@ def measure_store(
             took_ms = measure_query(client, TREE, id=run_id)
             yield Row("P8", f"ms, a tree of {size:,} spans", str(TREES[size]), took_ms, floor)
         yield Row("P9", "ms, the newest 50 runs", "4", measure_query(client, LIST))
-        if has_field(client, "usage"):
-            yield Row("P10", "ms, cost by model over all", "4", measure_query(client, USAGE))
-        if has_field(client, "search"):
+        yield Row("P10", "ms, cost by model over all", "4", measure_query(client, USAGE))
+        if is_indexed:
             yield Row("P10", "ms, full-text search, first 50", "5", measure_query(client, SEARCH))
 
 
@@ -108,15 +110,26 @@ def measure_filled(options: argparse.Namespace, spans: int) -> list[Row]:
             url = postgres.make_database()
         is_sqlite = url.startswith("sqlite")
         floors = measure_sqlite(folder) if is_sqlite else measure_postgresql(url)
-        database = open_database(url)
-        stored_s = fill_store(database, spans, seed=1)
-        database.close()
-        print(f"a store of {spans:,} spans, filled at {spans / stored_s:,.0f}/s", flush=True)
+        _prepare_store(url, spans, is_filled=options.filled)
         rows = []
-        for row in measure_store(url, floors, options.tree or [1_000, 10_000]):
+        for row in measure_store(
+            url, floors, options.tree or [1_000, 10_000], is_indexed=spans <= MAX_INDEXED
+        ):
             print(row.write(), flush=True)
             rows.append(row)
         return rows
+
+
+def _prepare_store(url: str, spans: int, *, is_filled: bool) -> None:
+    database = open_database(url)
+    if not is_filled:
+        stored_s = fill_store(database, spans, seed=1)
+        print(f"a store of {spans:,} spans, filled at {spans / stored_s:,.0f}/s", flush=True)
+    if spans <= MAX_INDEXED:
+        print(f"indexed at {spans / index_store(database):,.0f}/s", flush=True)
+    else:
+        skip_index(database)
+    database.close()
 
 
 def print_growth(small: list[Row], large: list[Row]) -> None:
@@ -131,8 +144,9 @@ def main() -> None:
     """Measure what the command line asks for, and print the table."""
     parser = argparse.ArgumentParser(description="The server's figures, goals and floors")
     store = parser.add_mutually_exclusive_group()
-    store.add_argument("--database-url", default="", help="an empty database, which is filled")
+    store.add_argument("--database-url", default="", help="a database; an empty one is filled")
     store.add_argument("--postgresql", action="store_true", help="start one for this run")
+    parser.add_argument("--filled", action="store_true", help="it has its --spans spans already")
     parser.add_argument("--spans", type=int, default=20_000, help="spans in the store")
     parser.add_argument("--growth", type=int, default=0, help="measure again over so many (P15)")
     parser.add_argument("--tree", type=int, action="append", choices=[*TREES])

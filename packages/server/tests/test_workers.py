@@ -6,10 +6,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from multiprocessing import popen_spawn_posix
 from pathlib import Path
 
 import httpx
 import pytest
+
+from agenttrace_server.serving import bind_socket
+from agenttrace_server.settings import read_settings
+from agenttrace_server.workers import Workers
 
 from .support.client import NDJSON, Client
 from .support.dialects import ON_POSTGRESQL
@@ -120,6 +125,29 @@ def test_a_stop_answers_what_was_taken(workers: ServerProcess) -> None:
         answers = [client.http.send(request) for request in requests]
     assert [answer.status_code for answer in answers] == [200] * 4
     assert workers.stop()[0] == 0
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("nth", [1, 2, 3], ids=["the first", "the last", "a replacement"])
+def test_a_signal_while_a_worker_starts_ends_it_too(
+    database_url: str, nth: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes at the worst moment: the process is there, and nobody has heard of it yet."""
+    launch, pids = popen_spawn_posix.Popen._launch, []  # type: ignore[attr-defined]
+
+    def launch_and_signal(made: popen_spawn_posix.Popen, started: object) -> None:
+        launch(made, started)
+        pids.append(made.pid)
+        if len(pids) == nth:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(popen_spawn_posix.Popen, "_launch", launch_and_signal)
+    settings = read_settings(database_url=database_url, workers=2)
+    with bind_socket("127.0.0.1", 0) as bound:
+        Workers(settings, bound, on_start=lambda: os.kill(pids[0], signal.SIGKILL)).run()
+    assert len(pids) == nth
+    assert all(_is_gone(pid) for pid in pids)
+    assert "it is killed" not in caplog.text
 
 
 def test_a_start_that_fails_is_one_line(postgres: PostgresServer, tmp_path: Path) -> None:

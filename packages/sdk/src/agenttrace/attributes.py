@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_ATTRIBUTES: Final = 1024
+MAX_EVENTS: Final = 1_000
+"""Of one span, but for the chunks of its stream: a replay gives out every one of them."""
 MAX_TEXT_CHARS: Final = 65_536
 MAX_NAME_CHARS: Final = 512
 MAX_TAG_CHARS: Final = 256
@@ -63,9 +65,17 @@ def _write_text(value: object) -> str:
     return text[1:-1] if text[:1] == '"' and "\\" not in text else text
 
 
-def clean_attributes(attributes: Mapping[str, object]) -> dict[str, Flat]:
-    """Return at most 1,024 flat values by clean name."""
-    items = list(islice(attributes.items(), MAX_ATTRIBUTES))
+def count_dropped(attributes: Mapping[str, Flat], name: str) -> int:
+    """Return how many were dropped by now, with one more; `name` is the attribute that says so."""
+    count = attributes.get(name)
+    return count + 1 if type(count) is int else 1
+
+
+def clean_attributes(
+    attributes: Mapping[str, object], limit: int = MAX_ATTRIBUTES
+) -> dict[str, Flat]:
+    """Return at most `limit` flat values by clean name."""
+    items = list(islice(attributes.items(), limit))
     return {clean_name(key): flatten(value) for key, value in items}
 
 

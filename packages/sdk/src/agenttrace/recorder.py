@@ -16,6 +16,7 @@ from weakref import WeakSet
 from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
+from agenttrace.event import Event
 from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.guard import Boundary
 from agenttrace.pipeline.hub import Hub
@@ -23,7 +24,7 @@ from agenttrace.propagation import register
 from agenttrace.recording_tools import RecordingTools
 from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.span import Event, Span, SpanStart
+from agenttrace.span import Span, SpanStart
 from agenttrace.usage.reports import keep_report
 from agenttrace.wire import Outcome, RunStatus, SpanStatus, SpanType
 

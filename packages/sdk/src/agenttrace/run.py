@@ -13,11 +13,13 @@ from agenttrace.attributes import (
     clean_name,
     clean_tags,
     clean_text,
+    count_dropped,
     flatten,
     measure_attribute,
 )
 from agenttrace.encoding.snapshot import Snapshot, measure
 from agenttrace.links import add_link
+from agenttrace.semconv import DROPPED_ATTRIBUTES
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from agenttrace.wire import LinkRecord
 
 _HEAD_BYTES: Final = 1024
+_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 1  # and how many more there were
 _SEQ_BITS_PER_PROCESS: Final = 30
 _LANE_BITS_PER_PROCESS: Final = 16
 
@@ -171,7 +174,11 @@ class Run:
                 f"run {self.name!r}: a correlation id is a text, an int or a UUID, not {kind}",
             )
         self.tags = clean_tags(tags)
-        self.attributes = clean_attributes(attributes)
+        self.attributes = clean_attributes(attributes, _MAX_GIVEN_ATTRIBUTES)
+        lost = len(attributes) - _MAX_GIVEN_ATTRIBUTES
+        if lost > 0:
+            self.attributes[DROPPED_ATTRIBUTES] = lost
+            self._warn_of_lost(f"{lost} more")
         self.attribute_bytes = sum(measure_attribute(*item) for item in self.attributes.items())
 
     def set_output(self, value: object) -> None:
@@ -181,22 +188,28 @@ class Run:
                 self.output = self.recorder.take(value)
 
     def set_attribute(self, key: str, value: object) -> None:
-        """Set one attribute; what is no scalar or list of scalars is kept as JSON text."""
+        """Set one attribute; what is no scalar or list of scalars is kept as JSON text.
+
+        A run takes 1,023 of them; one more is left out and counted.
+        """
         with self.recorder.boundary("run.set_attribute"):
             if self._is_open():
                 self._keep_attribute(clean_name(key), flatten(value))
 
     def _keep_attribute(self, key: str, value: Flat) -> None:
+        if len(self.attributes) >= _MAX_GIVEN_ATTRIBUTES and key not in self.attributes:
+            self._warn_of_lost(repr(key))
+            key, value = DROPPED_ATTRIBUTES, count_dropped(self.attributes, DROPPED_ATTRIBUTES)
         if key in self.attributes:
             self.attribute_bytes -= measure_attribute(key, self.attributes[key])
-        elif len(self.attributes) >= MAX_ATTRIBUTES:
-            self.recorder.guard.warn(
-                "too_many_attributes",
-                f"run {self.name!r} has {MAX_ATTRIBUTES} attributes; {key!r} is lost",
-            )
-            return
         self.attributes[key] = value
         self.attribute_bytes += measure_attribute(key, value)
+
+    def _warn_of_lost(self, what: str) -> None:
+        self.recorder.guard.warn(
+            "too_many_attributes",
+            f"run {self.name!r} has {_MAX_GIVEN_ATTRIBUTES} attributes; {what} is lost",
+        )
 
     def add_tags(self, *tags: str) -> None:
         """Add tags, each once, up to 64."""

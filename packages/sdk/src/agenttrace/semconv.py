@@ -34,6 +34,11 @@ USAGE_BILLED_WITHIN: Final = "agenttrace.usage.billed_within"
 STREAM_CHUNKS: Final = "agenttrace.stream.chunks"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
+# What was left out for the limits of the wire format, where anything was (OpenTelemetry's names
+# outside OTLP). A run has the first too.
+DROPPED_ATTRIBUTES: Final = "otel.dropped_attributes_count"
+DROPPED_EVENTS: Final = "otel.dropped_events_count"
+
 # A decision: its input holds the options, its output what was chosen and why.
 DECISION_OPTIONS: Final = "options"
 DECISION_CHOSEN: Final = "chosen"

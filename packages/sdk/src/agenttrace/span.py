@@ -1,14 +1,20 @@
-"""A span and the things that go into the queue for it: its start, its events, its end."""
+"""A span and the things that go into the queue for it: its start and its end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from agenttrace.attributes import MAX_ATTRIBUTES, clean_name, flatten, measure_attribute
-from agenttrace.encoding.snapshot import Snapshot, measure
+from agenttrace.attributes import (
+    MAX_ATTRIBUTES,
+    MAX_EVENTS,
+    clean_name,
+    count_dropped,
+    flatten,
+    measure_attribute,
+)
 from agenttrace.failures import Failure
 from agenttrace.links import add_link
-from agenttrace.semconv import EVENT_EXCEPTION
+from agenttrace.semconv import DROPPED_ATTRIBUTES, DROPPED_EVENTS, EVENT_EXCEPTION
 from agenttrace.usage import clean_usage
 from agenttrace.usage.reports import cover_callers
 from agenttrace.wire import Outcome, SpanStatus
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
     from agenttrace.attributes import Flat
     from agenttrace.context import Lane
+    from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.recorder import Node
     from agenttrace.retries import FailedCall
     from agenttrace.run import Run
@@ -32,8 +39,8 @@ _HEAD_BYTES: Final = 512
 _STARTED: Final = SpanStatus.STARTED  # the class finds a member by a Python call
 _COST_SOURCES: Final = ("reported", "price_table", "rates")
 # Room for what the recorder itself says of a span: its chunks and the time to the first, which
-# attempt it is, and how tokens were estimated.
-_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 4
+# attempt it is, how tokens were estimated, and how much was left out.
+_MAX_GIVEN_ATTRIBUTES: Final = MAX_ATTRIBUTES - 6
 
 
 class SpanStart:
@@ -47,33 +54,6 @@ class SpanStart:
         self.model = span.model
         # Without the input, which is the span's own and counts with its end.
         self.size = _HEAD_BYTES + span.attribute_bytes
-        self.line: bytes | None = None
-
-
-class Event:
-    """Something that happened, as it goes into the queue."""
-
-    __slots__ = ("body", "line", "name", "offset_ns", "run", "seq", "size", "span_id", "t_ns")
-
-    def __init__(  # noqa: PLR0913 -- the fields of an event, each by its name
-        self,
-        run: Run,
-        *,
-        span_id: str | None,
-        seq: int,
-        t_ns: int,
-        name: str,
-        body: Snapshot | Failure | None,
-        offset_ns: int | None = None,
-    ) -> None:
-        self.run = run
-        self.offset_ns = offset_ns
-        self.span_id = span_id
-        self.seq = seq
-        self.t_ns = t_ns
-        self.name = name
-        self.body = body
-        self.size = _HEAD_BYTES + (body.size() if isinstance(body, Failure) else measure(body))
         self.line: bytes | None = None
 
 
@@ -95,6 +75,7 @@ class Span:
         "duration_ns",
         "end_seq",
         "error",
+        "event_count",
         "failed_call",
         "generation",
         "id",
@@ -130,6 +111,7 @@ class Span:
         self.model = spec.model
         self.attributes: dict[str, Flat] | None = None
         self.attribute_bytes = 0
+        self.event_count = 0
         self.error: Failure | None = None
         self.usage: UsageRecord | None = None
         self.is_usage_given = False  # by the user: what an answer reports does not replace it
@@ -193,7 +175,7 @@ class Span:
     def set_attribute(self, key: str, value: object) -> None:
         """Set one attribute; what is no scalar or list of scalars is kept as JSON text.
 
-        A span takes 1,020 of them; one more is left out and counted.
+        A span takes 1,018 of them; one more is left out and counted.
         """
         with self.run.recorder.boundary("set_attribute"):
             if self._may_change():
@@ -212,11 +194,15 @@ class Span:
             self.run.recorder.guard.warn(
                 "too_many_attributes", f"span {self.name!r} has {limit} attributes; {key!r} is lost"
             )
+            self._count_dropped(DROPPED_ATTRIBUTES)
             return
         if key in self.attributes:
             self.attribute_bytes -= measure_attribute(key, self.attributes[key])
         self.attributes[key] = value
         self.attribute_bytes += measure_attribute(key, value)
+
+    def _count_dropped(self, name: str) -> None:
+        self._keep_attribute(name, count_dropped(self.attributes or {}, name), MAX_ATTRIBUTES)
 
     def set_attributes(self, attributes: Mapping[str, object]) -> None:
         """Set several attributes at once."""
@@ -320,9 +306,12 @@ class Span:
                 add_link(self, self.run.recorder, run_id, span_id, attributes)
 
     def add_event(self, name: str, body: object = None) -> None:
-        """Record something that happened within this span, at this moment."""
+        """Record something that happened within this span, at this moment.
+
+        A span takes 1,000 events; one more is left out and counted.
+        """
         with self.run.recorder.boundary("add_event"):
-            if self._is_open():
+            if self._may_have_event():
                 snapshot = None if body is None else self.run.recorder.take(body)
                 self.run.recorder.emit_event(
                     self.run, self.span_id, clean_name(name), snapshot, since=self
@@ -331,7 +320,7 @@ class Span:
     def record_exception(self, error: BaseException) -> None:
         """Record an exception that was handled, as an event; the span does not fail by it."""
         with self.run.recorder.boundary("record_exception"):
-            if self._is_open():
+            if self._may_have_event():
                 self.run.recorder.emit_event(
                     self.run, self.span_id, EVENT_EXCEPTION, Failure(error), since=self
                 )
@@ -368,6 +357,19 @@ class Span:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+    def _may_have_event(self) -> bool:
+        if not self._is_open():
+            return False
+        self.event_count += 1
+        if self.event_count <= MAX_EVENTS:
+            return True
+        self.run.recorder.guard.warn(
+            "too_many_events", f"span {self.name!r} has {MAX_EVENTS} events; no more are recorded"
+        )
+        if not self.is_inherited:  # its parent writes the end that would say so
+            self._count_dropped(DROPPED_EVENTS)
+        return False
 
     def _may_change(self) -> bool:
         return self._is_open() and not self.is_inherited

@@ -231,6 +231,27 @@ def test_a_shared_text_cannot_fill_the_memory() -> None:
     assert len(encoded.text) <= LIMIT
 
 
+@pytest.mark.parametrize("megabytes", [100, 1_000])
+@pytest.mark.parametrize("wrap", [False, True], ids=["text", "dict"])
+def test_h13_a_text_too_long_to_read_is_cut_unread(megabytes: int, wrap: bool) -> None:
+    """Its beginning is kept where it is the value; what waits in the queue has a payload's size."""
+    text = "x" * (megabytes * 1_000_000)
+    snapshot = take_snapshot({"k": text} if wrap else text, max_bytes=LIMIT)
+    assert not isinstance(snapshot, bytes)
+    assert snapshot.size <= LIMIT
+    encoded = encode(snapshot, max_bytes=LIMIT)
+    assert (encoded.fidelity, encoded.whole) == ("truncated", None)
+    assert json.loads(encoded.text) == ({"k": {"$cut": "text"}} if wrap else "x" * (LIMIT // 4))
+
+
+@pytest.mark.parametrize("text", ["\x01", "\ud800", "\U0001f600", '"'], ids=repr)
+def test_h13_the_beginning_of_such_a_text_is_whatever_fits(text: str) -> None:
+    """What grows when it is escaped, and what UTF-8 cannot hold, stays below the limit too."""
+    encoded = encode(take_snapshot(text * 34_000_000, max_bytes=1024), max_bytes=1024)
+    assert 0 < len(encoded.text) <= 1024
+    assert set(json.loads(encoded.text)) == {text if text != "\ud800" else "?"}
+
+
 @pytest.mark.parametrize("wrap", [False, True], ids=["text", "dict"])
 def test_a_long_value_is_cut_and_says_what_it_was(wrap: bool) -> None:
     """The beginning stays readable; length and hash are those of the whole JSON text."""

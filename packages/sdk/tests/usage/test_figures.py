@@ -323,3 +323,18 @@ def test_an_answers_own_code_is_not_run(recording: Recording) -> None:
     span = recording.span("ask")
     assert (span["status"], span["model"]) == ("COMPLETED", "m")
     assert recording.tracer.stats().errors == {}
+
+
+def test_h13_a_text_too_long_to_read_costs_no_record_and_no_guess(recording: Recording) -> None:
+    """The call is recorded with the beginning; of tokens that nobody counted nothing is said."""
+
+    @trace_llm(recording.tracer, cost_per_prompt_token=1, cost_per_completion_token=1)
+    def answer(prompt: str) -> str:
+        return prompt * 100_000_000
+
+    with recording.tracer.run("agent"):
+        answer("x")
+    span = recording.span("answer")
+    assert span["output"] == {"value": "x" * 262_144, "codec": "json", "fidelity": "truncated"}
+    assert "usage" not in span
+    assert recording.tracer.stats().dropped == {}

@@ -84,7 +84,8 @@ class Settings(BaseSettings):
         ge=1,
         le=MAX_WORKERS,
         description="Processes that serve the one port; more than one need PostgreSQL. "
-        "`BUFFER_SIZE` is each one's own, and each takes up to 10 of the database's connections.",
+        "`BUFFER_SIZE` and the 2,000 WebSockets are each one's own, and each takes up to 10 of the "
+        "database's connections.",
     )
     allow_unsafe_durability: bool = Field(
         default=False,

@@ -67,6 +67,6 @@ def test_statements_do_not_grow_with_the_page(
     _fill(client, runs=runs, spans=spans)
     wait_for_index(client)  # it reads, too
     variables = {} if query in (LIST, SEARCH, FULL) else {"id": make_run_id(0)}
-    with _count_statements(server.app.database._reader.engine.sync_engine) as statements:
+    with _count_statements(server.app.database._reader.engine) as statements:
         client.ask(query, **variables)
     assert len(statements) == expected, statements

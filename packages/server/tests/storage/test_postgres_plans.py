@@ -178,7 +178,7 @@ def count_statements(
             done.append(statement)
 
         monkeypatch.setattr(rows_module, "_copy", note_copy)
-        engine: Engine = database._writer.engine.sync_engine
+        engine: Engine = database._writer.engine
         event.listen(engine, "before_cursor_execute", note)
         await database.write(append_records, check_records(records))
         event.remove(engine, "before_cursor_execute", note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from agenttrace_server.services import search as service
 from agenttrace_server.services.search import Indexer
-from agenttrace_server.storage import search
+from agenttrace_server.storage import search, sources
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
@@ -155,12 +156,59 @@ async def test_whoever_comes_second_indexes_what_the_first_did_not_see(
             assert apply(connection, earlier.pop())
         return apply(connection, work)
 
+    async def rest(_seconds: float) -> None:
+        """Take no time."""
+
     monkeypatch.setattr(search, "apply_work", come_second)
-    indexer = Indexer(database)
+    indexer = Indexer(database, sleep=rest)
     while await indexer._index_batch():
         pass
     assert await database.read(search.read_lag) == 0
     assert await _search(database, "step") == [make_span_id(1), make_span_id(0)]
+
+
+async def test_while_records_are_stored_the_indexer_rests(database: Database) -> None:
+    """After each batch, four times as long as it took; then it works on, and forgets nothing."""
+    spans = [make_span(number) for number in range(1_200)]
+    await database.write(append_records, check_records([make_run(), *spans]))
+    ticks, rests = itertools.count(), []
+
+    async def store_more(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) < 4:
+            await database.write(append_records, check_records([make_span(len(rests), rev=9)]))
+
+    # By this clock each reading and each writing takes a hundredth of a second.
+    indexer = Indexer(database, clock=lambda: next(ticks) / 100, sleep=store_more)
+    assert await indexer._index_batch()
+    assert not rests  # nobody stores
+    await database.write(append_records, check_records([make_span(0, rev=9)]))
+    while await indexer._index_batch():
+        pass
+    assert rests[:2] == [pytest.approx(0.08)] * 2
+    assert await database.read(search.read_lag) == 0
+
+
+async def test_of_two_servers_one_indexes_and_the_other_stands_by(database: Database) -> None:
+    """It does not read what the other will have written, and goes on when that one is gone."""
+    spans = [make_span(number) for number in range(1_200)]
+    await database.write(append_records, check_records([make_run(), *spans]))
+    rests = []
+
+    async def note(seconds: float) -> None:
+        rests.append(seconds)
+
+    one, two = Indexer(database, sleep=note), Indexer(database, sleep=note)
+    assert await one._index_batch()
+    assert await two._index_batch()
+    before = await database.read(search.read_lag)
+    assert await one._index_batch()  # sees that the other was at it
+    assert rests == [service.STANDBY_S]
+    assert await database.read(search.read_lag) == before
+    while await one._index_batch():  # the other is gone
+        pass
+    assert rests == [service.STANDBY_S]
+    assert await database.read(search.read_lag) == 0
 
 
 async def test_the_indexer_outlives_a_failure_and_tells_of_it(
@@ -170,10 +218,10 @@ async def test_the_indexer_outlives_a_failure_and_tells_of_it(
     failures = [ValueError("planted"), ValueError("planted")]
     read = search.read_work
 
-    def read_or_fail(connection: Connection) -> search.IndexWork:
+    def read_or_fail(connection: Connection, *, limit: int) -> search.IndexWork:
         if failures:
             raise failures.pop()
-        return read(connection)
+        return read(connection, limit=limit)
 
     monkeypatch.setattr(search, "read_work", read_or_fail)
     monkeypatch.setattr(service, "RETRY_S", 0)
@@ -207,15 +255,44 @@ async def test_work_that_broke_off_is_found_again(database: Database) -> None:
     assert await _search(database, "step") == [make_span_id(0)]
 
 
+async def test_of_each_text_the_beginning_is_searched(database: Database) -> None:
+    """What stands in pieces as what stands in the row; of every kind; and nothing after it."""
+    limits = sources.TEXT_BYTES
+    parts: dict[str, Any] = {
+        "input": make_payload(["é" + "x " * 2_000, "inside", "y " * 4_000, "beyond"]),
+        "output": make_payload([{"role": "user", "content": f"part{n} " * 100} for n in range(30)]),
+        "error": {"type": "E", "message": "failing " + "z" * 1_500 + " reason"},
+        "attributes": {"color": "purple", "rest": "w " * 600 + "unsaid"},
+    }
+    await database.write(append_records, check_records([make_run(), make_span(**parts)]))
+    await _index(database)
+    found = {
+        word: bool(await _search(database, word))
+        for word in ("inside", "beyond", "part0", "part29", "failing", "reason", "purple", "unsaid")
+    }
+    assert found == {
+        "inside": True,
+        "beyond": False,
+        "part0": True,
+        "part29": False,
+        "failing": True,
+        "reason": True,
+        "purple": True,
+        "unsaid": False,
+    }
+    assert set(limits) == {"input", "output", "error", "attributes"}
+
+
 async def test_large_texts_are_indexed_in_batches(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch ends where its texts or its changes do, and nothing is left out."""
-    monkeypatch.setattr(search, "MAX_BATCH_BYTES", 100)
-    monkeypatch.setattr(search, "MAX_CHANGES", 5)
+    monkeypatch.setattr(sources, "MAX_BATCH_BYTES", 100)
     spans = [make_span(number, input=make_payload("x" * 60)) for number in range(9)]
     await database.write(append_records, check_records([make_run(), *spans]))
     assert len((await database.read(search.read_work)).documents) == 1
+    monkeypatch.setattr(sources, "MAX_BATCH_BYTES", 1_000)
+    assert len((await database.read(search.read_work, limit=5)).documents) == 2
     await _index(database)
     assert len(await _search(database, "step")) == 9
     assert await database.read(search.read_lag) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from agenttrace_server.storage.words import (
     MAX_WORD_CHARS,
     TextQuery,
+    cut_text,
+    list_json_words,
     list_words,
     make_snippet,
     parse_query,
@@ -72,12 +76,40 @@ def test_every_text_is_a_query(text: str) -> None:
 )
 def test_a_json_text_says_its_strings_and_numbers(value_json: str, said: str) -> None:
     """Also one that was cut off in the middle."""
-    assert read_json_text(value_json, limit_chars=100).split() == said.split()
+    assert read_json_text(value_json).split() == said.split()
 
 
-def test_what_a_json_text_says_is_bounded() -> None:
-    """Of a long text, the beginning."""
-    assert len(read_json_text('"' + "word " * 10_000 + '"', limit_chars=100)) <= 100
+@given(st.text(max_size=200))
+def test_a_text_of_ascii_has_the_words_that_any_text_has(text: str) -> None:
+    """The short way gives what the long one gives, which a character beyond ASCII asks for."""
+    ascii_only = text.encode("ascii", "replace").decode()
+    assert [*list_words(ascii_only), "日"] == list_words(ascii_only + " 日")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+@given(_JSON, st.booleans(), st.integers(0, 300))
+def test_the_words_of_a_json_text_are_those_of_what_it_says(
+    value: object, only_ascii: bool, limit_bytes: int
+) -> None:
+    """Also with escapes, with characters that combine, and cut anywhere."""
+    value_json = cut_text(json.dumps(value, ensure_ascii=only_ascii), limit_bytes)
+    assert list_json_words(value_json) == list_words(read_json_text(value_json))
+
+
+@given(st.text(max_size=100), st.integers(0, 120))
+def test_a_text_is_cut_between_characters(text: str, limit_bytes: int) -> None:
+    """At most so many bytes of UTF-8, and as many as there is room for."""
+    part = cut_text(text, limit_bytes)
+    assert text.startswith(part)
+    assert len(part.encode()) <= limit_bytes
+    if part != text:
+        assert len(text[: len(part) + 1].encode()) > limit_bytes
 
 
 def test_a_snippet_is_around_the_first_word_that_was_found() -> None:

@@ -20,11 +20,11 @@ class ServerThread:
     def __init__(self, database_url: str, **settings: Any) -> None:
         chosen = read_settings(database_url=database_url, **settings)
         self.app: Application = create_app(chosen)
-        self._socket = bind_socket("127.0.0.1", 0)
+        self.listener = bind_socket("127.0.0.1", 0)
         self._started = threading.Event()
         self._server = GracefulServer(self.app, on_start=self._start)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-        self.port = int(self._socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._server.run, args=([self.listener],))
+        self.port = int(self.listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.websocket_url = f"ws://127.0.0.1:{self.port}/graphql"
 
@@ -42,7 +42,7 @@ class ServerThread:
         self._server.should_exit = True
         self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive(), "the server did not stop"
-        self._socket.close()
+        self.listener.close()
 
     def __exit__(
         self,

@@ -52,19 +52,28 @@ def freeze(value: object) -> Frozen:
     except BaseException:  # noqa: BLE001 -- whatever an object does, recording it is not its user's concern
         opaque = Tag(OPAQUE, name_class(type(value)))
         return Frozen(opaque, Fidelity.OPAQUE, _NODE_BYTES, is_whole=False)
-    size = walk.text_chars + walk.nodes * _NODE_BYTES
+    size = walk.text_chars - walk.cut_chars + walk.nodes * _NODE_BYTES
     return Frozen(tree, walk.fidelity, size, is_whole=walk.fidelity is not Fidelity.TRUNCATED)
 
 
 class Walk:
     """One reading of one value: what it may still take, and how true the result is so far."""
 
-    __slots__ = ("_deadline_s", "_next_look", "_path", "fidelity", "nodes", "text_chars")
+    __slots__ = (
+        "_deadline_s",
+        "_next_look",
+        "_path",
+        "cut_chars",
+        "fidelity",
+        "nodes",
+        "text_chars",
+    )
 
     def __init__(self) -> None:
         self.fidelity = Fidelity.EXACT
         self.nodes = 0
         self.text_chars = 0
+        self.cut_chars = 0  # of these, what the tree does not hold
         self._path: dict[int, int] = {}
         self._deadline_s = thread_time() + MAX_CPU_SECONDS
         self._next_look = _NODES_BETWEEN_LOOKS_AT_THE_CLOCK
@@ -134,6 +143,11 @@ class Walk:
         """Tell whether the texts read so far are more than a value may have."""
         return self.text_chars > MAX_TEXT_CHARS
 
+    def cut_text(self, chars: int) -> Tree:
+        """Return what stands for a text that is one too many; `text_chars` has counted it."""
+        self.cut_chars += chars
+        return self.mark(Tag(CUT, "text"), Fidelity.TRUNCATED)
+
     def hurry(self) -> None:
         """Look at the clock at the next node: something ran that may have taken long."""
         self._next_look = 0
@@ -162,7 +176,7 @@ class Walk:
     def _read_text(self, value: str) -> Tree:
         self.text_chars += len(value)
         if self.text_chars > MAX_TEXT_CHARS:
-            return self.mark(Tag(CUT, "text"), Fidelity.TRUNCATED)
+            return self.cut_text(len(value))
         if value.isascii():  # it knows: this costs nothing
             return value
         try:

@@ -207,6 +207,13 @@ def _finish(  # noqa: PLR0913 -- a payload's parts, each by its name
     )
 
 
+def write_beginning(value: str, *, max_bytes: int) -> Encoded:
+    """Return the payload of a text whose rest is not read: neither its length nor hash is known."""
+    length = max_bytes // _PREVIEW_SHARE
+    kept = value[:length].encode("utf-8", "replace")[:length].decode("utf-8", "ignore")
+    return Encoded(_write_preview(kept, max_bytes), Fidelity.TRUNCATED.value)
+
+
 def _find_shape(value: Any, size: int) -> _Shape:
     """Tell how a value, whose copy has `size` bytes, can be written; loops are in C where possible.
 

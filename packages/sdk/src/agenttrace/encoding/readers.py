@@ -306,9 +306,10 @@ def _read_buffer(walk: Walk, value: Any, layout: Layout) -> Tree | None:
 
 
 def _write_buffer(walk: Walk, view: memoryview, *, described: str = BYTES) -> Tree:
-    walk.text_chars += view.nbytes * 4 // 3
+    chars = view.nbytes * 4 // 3
+    walk.text_chars += chars
     if walk.is_text_full():
-        return walk.mark(Tag(CUT, "text"), Fidelity.TRUNCATED)
+        return walk.cut_text(chars)
     return Tag(BYTES, write_base64(view.tobytes()), type=described)
 
 

@@ -81,6 +81,8 @@ Snapshot: TypeAlias = bytes | Frozen | Encoded
 def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
     """Return a copy of `value` that later changes to it do not reach. Total: it raises nothing."""
     is_plain = type(value) is str
+    if is_plain and len(value) > MAX_TEXT_CHARS:  # type: ignore[arg-type]  # just checked
+        return _cut_text(value, max_bytes=max_bytes)  # type: ignore[arg-type]  # the same
     try:
         # By its id: to look up a class in a set runs the `__hash__` of its metaclass.
         if id(type(value)) in _HOLDER_IDS:
@@ -108,6 +110,13 @@ def _cut(value: object, data: bytes, *, max_bytes: int) -> Snapshot:
     from agenttrace.encoding.payload import encode  # noqa: PLC0415 -- rare, and needs orjson
 
     return encode(data, max_bytes=max_bytes, with_hash=True)
+
+
+def _cut_text(value: str, *, max_bytes: int) -> Encoded:
+    """Return the beginning of a text that is too long to be read, or copied, even once."""
+    from agenttrace.encoding.payload import write_beginning  # noqa: PLC0415 -- as above
+
+    return write_beginning(value, max_bytes=max_bytes)
 
 
 def _look(holder: Any, room: int) -> int:

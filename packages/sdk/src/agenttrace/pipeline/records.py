@@ -13,11 +13,12 @@ import orjson
 from agenttrace import resource as _resource  # noqa: F401 -- see above
 from agenttrace.encoding import policy as _policy  # noqa: F401 -- see above
 from agenttrace.encoding.payload import CODECS, encode, write_payload
+from agenttrace.event import Event
 from agenttrace.failures import Failure, write_failure
 from agenttrace.pipeline.billing import add_usage
 from agenttrace.redaction.redactor import prepare_quick
 from agenttrace.run import Run, RunSnapshot
-from agenttrace.span import Event, Span, SpanStart
+from agenttrace.span import Span, SpanStart
 from agenttrace.usage import divide_bytes, estimate_tokens
 from agenttrace.wire import (
     HASH_VERSION,
@@ -163,6 +164,8 @@ def _estimate_usage(span: Span) -> UsageRecord | None:
         return None
     prompt = _estimate(_encode(span, "input", with_hash=True))
     completion = _estimate(output)
+    if prompt is None or completion is None:
+        return None
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -171,9 +174,11 @@ def _estimate_usage(span: Span) -> UsageRecord | None:
     }
 
 
-def _estimate(encoded: Encoded) -> int:
+def _estimate(encoded: Encoded) -> int | None:
     if encoded.whole is not None:  # what was cut off counts too
         return divide_bytes(encoded.whole.text_bytes)
+    if encoded.fidelity == Fidelity.TRUNCATED.value:  # how much was cut off nobody knows
+        return None
     return estimate_tokens(orjson.loads(encoded.text))
 
 

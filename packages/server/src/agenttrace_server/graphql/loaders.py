@@ -15,7 +15,7 @@ from strawberry.dataloader import DataLoader
 from agenttrace_server.records import Event, Page, Span
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
-from agenttrace_server.services.search import TEXT_CHARS, TextQuery, list_texts, make_snippet
+from agenttrace_server.services.search import TEXT_BYTES, TextQuery, list_texts, make_snippet
 
 PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
@@ -47,9 +47,9 @@ class Loaders:
 
     async def load_snippet(self, span: Span, query: TextQuery) -> str | None:
         """Return the part of a span's texts that was searched for."""
-        keys = [(span.run_id, span.span_id, kind) for kind in TEXT_CHARS]
+        keys = [(span.run_id, span.span_id, kind) for kind in TEXT_BYTES]
         found = await self.payload_by_key.load_many(keys)
-        texts = {kind: text for kind, text in zip(TEXT_CHARS, found, strict=True) if text}
+        texts = {kind: text for kind, text in zip(TEXT_BYTES, found, strict=True) if text}
         return make_snippet(list_texts(span, texts), query)
 
     async def _load_events(self, parts: list[PartKey]) -> list[Page[Event]]:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from agenttrace_server.errors import InvalidArgumentError, OverloadedError, TooSlowError
 from agenttrace_server.records import Page
+from agenttrace_server.services.pace import Pace
 from agenttrace_server.services.runs import check_count
 from agenttrace_server.storage import search
-from agenttrace_server.storage.search import TEXT_CHARS, Found, list_texts
+from agenttrace_server.storage.search import Found, list_texts
+from agenttrace_server.storage.sources import TEXT_BYTES
 from agenttrace_server.storage.words import TextQuery, make_snippet, parse_query
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlalchemy import Connection
+
     from agenttrace_server.services.runs import RunFilter
     from agenttrace_server.storage.engine import Database
 
 __all__ = [
-    "TEXT_CHARS",
+    "TEXT_BYTES",
     "Found",
     "Indexer",
     "SearchService",
@@ -28,11 +35,16 @@ __all__ = [
     "make_snippet",
 ]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 MAX_QUERY_CHARS: Final = 512
 GATHER_S: Final = 0.2
 """After a commit the indexer waits so long: under load, it has fewer and larger batches."""
 RETRY_S: Final = 1.0
 """When the store could not be read or written."""
+STANDBY_S: Final = 1.0
+"""So long a server leaves the index to another that is at it."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,11 +93,22 @@ def read_query(text: str) -> TextQuery:
 class Indexer:
     """A task that follows the change log and keeps the index. It may stop at any time.
 
-    Each server indexes what it has committed itself, and at its start what nobody has yet.
+    Each server indexes what it has committed itself, and at its start what nobody has yet; of
+    several that want to, one works and the others stand by. How much at once, `Pace` says.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._database = database
+        self._clock = clock
+        self._sleep = sleep
+        self._pace = Pace()
+        self._position: int | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -112,26 +135,61 @@ class Indexer:
                     pass
             except (OverloadedError, TooSlowError) as error:
                 _log.warning("search: %s; trying again", error)
-                await asyncio.sleep(RETRY_S)
+                await self._sleep(RETRY_S)
                 continue
             except Exception:  # noqa: BLE001 -- whatever it was, the index must not stand still
                 if not failed:
                     _log.exception("search: the next changes cannot be indexed; trying again")
                 failed = True
-                await asyncio.sleep(RETRY_S)
+                await self._sleep(RETRY_S)
                 continue
             failed = False
             await self._wake.wait()
-            await asyncio.sleep(GATHER_S)
+            await self._sleep(GATHER_S)
 
     async def _index_batch(self) -> bool:
-        """Index the next changes; tell whether there are more."""
-        work = await self._database.read(search.read_work)
+        """Index the next changes, and rest; tell whether there were any."""
+        limit = self._pace.choose_limit(self._clock())
+        work, read_s = await self._measure(self._database.read, search.read_work, limit=limit)
+        self._pace.note_log(work.log_end, self._clock())
         if work.end == work.start:
+            self._position = None
             return False
-        applied = await self._database.write(search.apply_work, work)
-        # Another server was quicker, but may have read less of the log.
-        return work.has_more or not applied
+        if self._position not in (None, work.start):
+            self._position = work.start
+            await self._sleep(STANDBY_S)
+            return True
+        applied, write_s = await self._measure(self._database.write, search.apply_work, work)
+        # Else another server was quicker, but may have read less of the log.
+        self._position = work.end if applied else work.start
+        rest_s = self._pace.note_batch(
+            work.end - work.start,
+            read_s + write_s,
+            waiting=work.log_end - work.end,
+            now_s=self._clock(),
+        )
+        if rest_s:
+            await self._sleep(rest_s)
+        return True
+
+    async def _measure(
+        self,
+        ask: Callable[[Callable[[Connection], R]], Awaitable[R]],
+        call: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[R, float]:
+        """Return what the store answers, and the seconds it worked: waiting for it is none."""
+        took_s = 0.0
+
+        def run(connection: Connection) -> R:
+            nonlocal took_s
+            begin_s = self._clock()
+            result = call(connection, *args, **kwargs)
+            took_s = self._clock() - begin_s
+            return result
+
+        return await ask(run), took_s
 
 
 def make_found_cursor(found: Found) -> str:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.contents import write_pieces
-from agenttrace_server.storage.keys import select_by_ids, select_by_keys
+from agenttrace_server.storage.keys import (
+    prepare_by_ids,
+    prepare_by_keys,
+    read_named,
+    write_keys,
+)
 from agenttrace_server.storage.lookups import write_lookups
 from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.pieces import Pieces
 from agenttrace_server.storage.positions import log_changes, read_end
 from agenttrace_server.storage.rollups import RUN_SUMS, apply_sums
-from agenttrace_server.storage.rows import insert_rows, upsert_rows
+from agenttrace_server.storage.rows import insert_rows, upsert_named, upsert_rows
 from agenttrace_server.storage.snapshots import (
     dump_run_row,
     dump_span_row,
@@ -27,6 +31,8 @@ from agenttrace_server.storage.snapshots import (
     load_run_state,
     load_span_state,
 )
+from agenttrace_server.storage.sole_spans import dump_sole_rows
+from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import (
     DELETED_RUN,
     EVENT,
@@ -38,11 +44,6 @@ from agenttrace_server.storage.tables import (
     USAGE_HOUR,
 )
 from agenttrace_server.storage.usage_rows import list_hour_rows, list_model_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Select
 
 _Write: TypeAlias = Callable[[Connection, Table, Sequence[tuple[Any, ...]]], None]
 
@@ -80,25 +81,20 @@ def append_records(
 
 def read_deleted(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
     """Return which of these runs were deleted."""
-    rows = connection.execute(select_by_ids(DELETED_RUN, run_ids, "run_id"))
-    return frozenset(str(row.run_id) for row in rows)
+    statement = prepare_by_ids(DELETED_RUN, "run_id", "run_id")
+    return frozenset(str(key) for (key,) in statement.read(connection, keys=write_keys(run_ids)))
 
 
 def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch:
-    run_ids = {record.run_id for record in records}
-    span_keys = {
-        (record.run_id, record.span_id)
-        for record in records
-        if isinstance(record, ValidSpan | ValidEvent) and record.span_id is not None
-    }
     event_keys = [(r.run_id, r.seq) for r in records if isinstance(r, ValidEvent)]
     batch = Batch(
-        runs={run_id: RunWork() for run_id in run_ids},
-        spans={key: SpanWork() for key in span_keys},
+        runs={run_id: RunWork() for run_id in {record.run_id for record in records}},
+        spans={},
         stored_events=set(_read_stored_events(connection, event_keys)),
     )
     known = set()
-    for row in _read_rows(connection, select_by_ids(RUN, sorted(run_ids), "run_id")):
+    run_ids = sorted(batch.runs)
+    for row in read_named(connection, prepare_by_ids(RUN, "run_id"), RUN, run_ids):
         known.add(row["run_id"])
         batch.runs[row["run_id"]] = RunWork(
             load_run_state(row),
@@ -108,13 +104,19 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
             given_up=row["interrupted_ns"] is not None,
         )
     # A run that is new has no spans: its keys need no look.
-    keys = [key for key in span_keys if key[0] in known]
-    for row in _read_spans(connection, keys):
-        span = batch.spans[row["run_id"], row["span_id"]]
-        span.state, span.stored = load_span_state(row), True
-    missing = [key for key in keys if not batch.spans[key].state.fields]
+    keys = {
+        (record.run_id, record.span_id)
+        for record in records
+        if record.run_id in known
+        and isinstance(record, ValidSpan | ValidEvent)
+        and record.span_id is not None
+    }
+    for row in _read_spans(connection, [*keys]):
+        batch.spans[row["run_id"], row["span_id"]] = SpanWork(load_span_state(row))
+    missing = [key for key in keys if key not in batch.spans]
     for run_id, span_id, seq in _read_waiting_events(connection, missing):
-        batch.spans[run_id, span_id].waiting.append(seq)
+        span = batch.spans.setdefault((run_id, span_id), SpanWork())
+        span.waiting = [*span.waiting, seq]
     return batch
 
 
@@ -127,7 +129,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     new_spans = [item for item in spans if not item[1].stored]
     _write_spans(connection, new_spans, pieces, insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], pieces, upsert_rows)
-    upsert(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
+    upsert_named(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
     _note_signs_of_life(
         connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
     )
@@ -139,8 +141,8 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     insert_rows(connection, EVENT, pieces.take_out([*batch.new_events.values()]))
     write_pieces(connection, pieces, {run_id for run_id, work in runs if work.row is not None})
     differences = {run_id: work.difference for run_id, work in runs}
-    upsert(connection, MODEL_USAGE, list_model_rows(connection, differences))
-    upsert(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
+    upsert_named(connection, MODEL_USAGE, list_model_rows(connection, differences))
+    upsert_named(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         log_changes(connection, batch.changes)
 
@@ -152,8 +154,17 @@ def _write_spans(
     write: _Write,
 ) -> None:
     """Write the rows of spans, and their texts: what a new span has is new, too."""
-    write(connection, SPAN, [dump_span_row(*key, work.state) for key, work in spans])
-    texts = [row for key, work in spans for row in list_new_payloads(*key, work.state)]
+    rows: list[tuple[Any, ...]] = []
+    texts: list[tuple[Any, ...]] = []
+    for key, work in spans:
+        if work.sole is not None:
+            row, own = dump_sole_rows(work.sole)
+        else:
+            state = work.merge()
+            row, own = dump_span_row(*key, state), list_new_payloads(*key, state)
+        rows.append(row)
+        texts += own
+    write(connection, SPAN, rows)
     write(connection, PAYLOAD, pieces.take_out(texts))
 
 
@@ -165,47 +176,35 @@ def _dump_run(run_id: str, work: RunWork, now_ns: int) -> dict[str, Any]:
         seen_ns=now_ns,
         user_tags=work.row["user_tags"] if work.row else None,
     )
-    return {**row, **apply_sums(work.row, work.difference.run, RUN_SUMS)}
+    return {**row, **apply_sums(work.row, work.difference.sum_run(), RUN_SUMS)}
 
 
 def _note_signs_of_life(connection: Connection, run_ids: list[str], now_ns: int) -> None:
     """Keep when the recorders of these runs were last heard of: nothing else changed."""
-    if run_ids:
-        statement = update(RUN).where(RUN.c.run_id == bindparam("id"))
-        connection.execute(statement.values(seen_ns=now_ns), [{"id": i} for i in run_ids])
-
-
-def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, or replace those that have their keys: few at a time."""
-    if not rows:
-        return
-    is_postgresql = connection.dialect.name == "postgresql"
-    statement = postgresql.insert(table) if is_postgresql else sqlite.insert(table)
-    keys = [column.name for column in table.primary_key]
-    rest = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
-
-
-def _read_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- the documented name
+    _SEE.run(connection, [{"id": run_id, "seen": now_ns} for run_id in run_ids])
 
 
 def _read_spans(connection: Connection, keys: list[SpanKey]) -> list[dict[str, Any]]:
     if not keys:
         return []
-    return _read_rows(connection, select_by_keys(SPAN, keys, "run_id", "span_id"))
+    return read_named(connection, prepare_by_keys(SPAN, "run_id", "span_id"), SPAN, keys)
 
 
-def _read_stored_events(connection: Connection, keys: list[EventKey]) -> Iterator[EventKey]:
-    if keys:
-        query = select_by_keys(EVENT, keys, "run_id", "seq", columns=["run_id", "seq"])
-        yield from ((run_id, seq) for run_id, seq in connection.execute(query))
+def _read_stored_events(connection: Connection, keys: list[EventKey]) -> list[EventKey]:
+    if not keys:
+        return []
+    statement = prepare_by_keys(EVENT, "run_id", "seq", "run_id", "seq")
+    return [(i, seq) for i, seq in statement.read(connection, keys=write_keys(keys))]
 
 
 def _read_waiting_events(connection: Connection, keys: list[SpanKey]) -> list[tuple[str, str, int]]:
     if not keys:
         return []
-    columns = ["run_id", "span_id", "seq"]
-    query = select_by_keys(EVENT, keys, "run_id", "span_id", columns=columns)
-    found = [(run_id, span_id, seq) for run_id, span_id, seq in connection.execute(query)]
-    return sorted(found, key=lambda row: row[2])
+    statement = prepare_by_keys(EVENT, "run_id", "span_id", "run_id", "span_id", "seq")
+    found = statement.read(connection, keys=write_keys(keys))
+    return sorted(((i, span_id, seq) for i, span_id, seq in found), key=lambda row: row[2])
+
+
+_SEE: Final = Statement(
+    update(RUN).where(RUN.c.run_id == bindparam("id")).values(seen_ns=bindparam("seen"))
+)

@@ -16,10 +16,18 @@ from agenttrace.wire.models import ValidEvent, ValidRecord, ValidRun, ValidSpan
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.merge import State, rank_of
 from agenttrace_server.storage.rollups import Difference
-from agenttrace_server.storage.snapshots import read_payload, read_run_fields, read_span_fields
+from agenttrace_server.storage.snapshots import (
+    read_payload,
+    read_run_fields,
+    read_span_fields,
+    read_state_figures,
+)
+from agenttrace_server.storage.sole_spans import read_figures
 from agenttrace_server.storage.tables import RUN_OWNER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agenttrace_server.storage.positions import LoggedChange
 
 SpanKey: TypeAlias = tuple[str, str]
@@ -41,16 +49,34 @@ class RunWork:
     """It is shown as INTERRUPTED, since nothing came from its recorder for long."""
 
 
-@dataclass(slots=True)
 class SpanWork:
     """A span that this batch touches."""
 
-    state: State = field(default_factory=State)
-    stored: bool = False
-    """Whether the store has a row of it."""
-    changed: bool = False
-    waiting: list[int] = field(default_factory=list)
-    """The `seq` of events that came before their span, oldest first."""
+    __slots__ = ("_state", "changed", "sole", "stored", "waiting")
+
+    def __init__(self, state: State | None = None) -> None:
+        """Begin with what the store has of the span; with nothing, where it has no row of it."""
+        self._state = state
+        self.stored = state is not None
+        self.changed = False
+        self.waiting: Sequence[int] = ()
+        """The `seq` of events that came before their span, oldest first."""
+        self.sole: ValidSpan | None = None
+        """All that is known of a span that the store does not have."""
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether any snapshot of it has come."""
+        return self.sole is not None or self._state is not None
+
+    def merge(self) -> State:
+        """Return the state, with the sole snapshot in it: another is to be merged with it."""
+        if self._state is None:
+            assert self.sole is not None
+            self._state = State()
+            self._state.apply(rank_of(self.sole.status, self.sole.rev), read_span_fields(self.sole))
+            self.sole = None
+        return self._state
 
 
 @dataclass(slots=True)
@@ -87,26 +113,31 @@ class Batch:
 
     def _apply_span(self, record: ValidSpan) -> None:
         key = (record.run_id, record.span_id)
-        span = self.spans[key]
-        is_new = not span.state.fields
-        ended_before = _has_ended(span.state)
-        before = None if is_new else span.state.copy()
+        span = self._get_span(key)
         self._see_start(self._hear_of(record.run_id), record.start_ns)
-        if not span.state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
+        if not span.is_known:
+            self._begin_span(key, span, record)
+            return
+        state = span.merge()
+        ended_before, before = _has_ended(state), read_state_figures(state)
+        if not state.apply(rank_of(record.status, record.rev), read_span_fields(record)):
             return
         span.changed = True
-        run = self._touch_run(record.run_id)
-        if before is not None:
-            run.difference.add(before, sign=-1)
-        run.difference.add(span.state, sign=1)
-        if is_new:
-            self._log(ChangeKind.SPAN_STARTED, *key)
-            for seq in span.waiting:
-                self._log(ChangeKind.EVENT, *key, event_seq=seq)
-        if _has_ended(span.state) and not ended_before:
+        difference = self._touch_run(record.run_id).difference
+        difference.add(before, sign=-1)
+        difference.add(read_state_figures(state), sign=1)
+        is_end = _has_ended(state) and not ended_before
+        self._log(ChangeKind.SPAN_ENDED if is_end else ChangeKind.SPAN_UPDATED, *key)
+
+    def _begin_span(self, key: SpanKey, span: SpanWork, record: ValidSpan) -> None:
+        span.sole = record
+        span.changed = True
+        self._touch_run(record.run_id).difference.add(read_figures(record), sign=1)
+        self._log(ChangeKind.SPAN_STARTED, *key)
+        for seq in span.waiting:
+            self._log(ChangeKind.EVENT, *key, event_seq=seq)
+        if is_terminal(record.status):
             self._log(ChangeKind.SPAN_ENDED, *key)
-        elif not is_new:
-            self._log(ChangeKind.SPAN_UPDATED, *key)
 
     def _apply_event(self, record: ValidEvent) -> None:
         key = (record.run_id, record.seq)
@@ -118,11 +149,17 @@ class Batch:
         if record.span_id is None:
             self._log(ChangeKind.EVENT, record.run_id, event_seq=record.seq)
             return
-        span = self.spans[record.run_id, record.span_id]
-        if span.state.fields:
+        span = self._get_span((record.run_id, record.span_id))
+        if span.is_known:
             self._log(ChangeKind.EVENT, record.run_id, record.span_id, event_seq=record.seq)
         else:
-            span.waiting.append(record.seq)
+            span.waiting = [*span.waiting, record.seq]
+
+    def _get_span(self, key: SpanKey) -> SpanWork:
+        span = self.spans.get(key)
+        if span is None:
+            span = self.spans[key] = SpanWork()
+        return span
 
     def _hear_of(self, run_id: str) -> RunWork:
         """Take back that a run was given up: any record of it shows that its recorder lives."""

@@ -25,8 +25,18 @@ class PicoUsd(TypeDecorator[int]):
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> str:  # noqa: ARG002 -- SQLAlchemy's
         """Write the number as text; unknown as the empty text."""
-        return "" if value is None else f"{value:0{_DIGITS}d}"
+        return write_pico(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 -- SQLAlchemy's
         """Read what `process_bind_param` wrote."""
-        return int(value) if value else None
+        return read_pico(value)
+
+
+def write_pico(value: int | None) -> str:
+    """Return a sum as the column holds it."""
+    return "" if value is None else f"{value:0{_DIGITS}d}"
+
+
+def read_pico(text: str | None) -> int | None:
+    """Return the sum that `write_pico` wrote."""
+    return int(text) if text else None

@@ -31,11 +31,12 @@ from sqlalchemy import (
 
 from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
-from agenttrace_server.storage.append import Appended, upsert
+from agenttrace_server.storage.append import Appended
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
 from agenttrace_server.storage.keys import match_ids, select_by_ids
 from agenttrace_server.storage.positions import log_changes, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, Difference
+from agenttrace_server.storage.rows import upsert_named
 from agenttrace_server.storage.tables import (
     ANNOTATION,
     ATTRIBUTE,
@@ -239,7 +240,7 @@ def _take_usage_back(connection: Connection, run_ids: Sequence[str]) -> None:
         for name in MODEL_SUMS:
             sums[name] -= getattr(row, name) or 0
     rows = list_hour_rows(connection, [total])
-    upsert(connection, USAGE_HOUR, rows)
+    upsert_named(connection, USAGE_HOUR, rows)
     # A model that only deleted runs called leaves no trace of its name.
     unused = [{"h": row["hour_ns"], "m": row["model"]} for row in rows if not row["calls"]]
     if unused:

@@ -7,19 +7,23 @@ change that first told of the span: so documents are in the order in which they 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, select, text
+import orjson
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, select
 
 from agenttrace_server.storage.keys import select_by_keys
-from agenttrace_server.storage.words import BREAK, list_words
+from agenttrace_server.storage.words import BREAK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from agenttrace_server.storage.words import TextQuery
+
+SpanKey: TypeAlias = tuple[str, str]
 
 _metadata: Final = MetaData()
 
@@ -38,17 +42,49 @@ PROGRESS: Final = Table(
     "search_progress", _metadata, Column("id", BigInteger), Column("position", BigInteger)
 )
 
-MAX_LEXEME_PLACES: Final = 256
-"""PostgreSQL keeps no more places of one word."""
+MAX_PLACE: Final = 16_383
+"""PostgreSQL counts no further: what comes later has no place of its own."""
 
-_INSERT_WORDS: Final = text("INSERT INTO search_words (rowid, words) VALUES (:doc_id, :words)")
-_INSERT_SQLITE: Final = text(
-    "INSERT INTO search_document (doc_id, run_id, span_id) VALUES (:doc_id, :run_id, :span_id)"
+_DELETE_SQLITE: Final = (
+    "DELETE FROM search_words WHERE rowid IN (SELECT value FROM json_each(?))",
+    "DELETE FROM search_document WHERE doc_id IN (SELECT value FROM json_each(?))",
 )
-_INSERT_POSTGRESQL: Final = text(
+# One statement for any number of rows, of one step: Python's driver gives up the interpreter at
+# each, and while requests are served, waits for its turn again. SQLite has no arrays: rows travel
+# as a JSON list, and beside it the words of all as one blob.
+_INSERT_SPANS: Final = (
+    "INSERT INTO search_document (doc_id, run_id, span_id) SELECT json_extract(value, '$[0]'), "
+    "json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?1)"
+)
+_INSERT_WORDS: Final = (
+    "INSERT INTO search_words (rowid, words) SELECT json_extract(value, '$[0]'), CAST(substr("
+    "?2, json_extract(value, '$[1]'), json_extract(value, '$[2]')) AS TEXT) FROM json_each(?1)"
+)
+_DELETE_POSTGRESQL: Final = (
+    "DELETE FROM search_document USING unnest(CAST($1 AS varchar[]), CAST($2 AS varchar[])) "
+    "AS gone (run, of_span) WHERE run_id = run AND span_id = of_span"
+)
+_INSERT_POSTGRESQL: Final = (
     "INSERT INTO search_document (doc_id, run_id, span_id, words) "
-    "VALUES (:doc_id, :run_id, :span_id, CAST(CAST(:words AS text) AS tsvector))"
+    "SELECT doc_id, run_id, span_id, CAST(words AS tsvector) FROM unnest("
+    "CAST($1 AS bigint[]), CAST($2 AS varchar[]), CAST($3 AS varchar[]), CAST($4 AS text[])"
+    ") AS document (doc_id, run_id, span_id, words)"
 )
+# What follows each word of a vector, by its place.
+_PLACES: Final = [f"':{place} '" for place in range(1, MAX_PLACE + 1)]
+
+
+class Document(NamedTuple):
+    """What the index is to know of a span."""
+
+    run_id: str
+    span_id: str
+    position: int
+    """Of the change that told of it: its place in the list, if it has none yet."""
+    is_new: bool
+    """It cannot have one."""
+    words: str
+    """As `write_words` returns them."""
 
 
 def is_sqlite(connection: Connection) -> bool:
@@ -56,47 +92,55 @@ def is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def write_documents(
-    connection: Connection, documents: Sequence[tuple[str, str, int, Sequence[str]]]
-) -> None:
-    """Put documents (run id, span id, position, texts) in the place of those of the same spans."""
-    known = _read_ids(connection, [(run_id, span_id) for run_id, span_id, _, _ in documents])
-    delete_documents(connection, known.values())
-    sqlite = is_sqlite(connection)
+def write_words(texts: Iterable[Sequence[str]], *, sqlite: bool) -> str:
+    """Return the words of a span's texts as the database takes them.
+
+    No phrase goes over the border of two texts.
+    """
+    if sqlite:
+        return f" {BREAK} ".join(" ".join(words) for words in texts)
+    every: list[str] = []
+    for words in texts:
+        every += [*words, BREAK]
+    return "'" + "".join(map(str.__add__, every[:MAX_PLACE], _PLACES))[:-2] if every else ""
+
+
+def write_documents(connection: Connection, documents: Sequence[Document]) -> None:
+    """Put documents in the place of those of the same spans."""
+    old = [(each.run_id, each.span_id) for each in documents if not each.is_new]
+    known = _read_ids(connection, old)
+    delete_documents(connection, known)
     rows = [
-        {
-            "run_id": run_id,
-            "span_id": span_id,
-            "doc_id": known.get((run_id, span_id), position),
-            "words": _write_words(texts) if sqlite else _write_vector(texts),
-        }
-        for run_id, span_id, position, texts in documents
+        (known.get(each[:2], each.position), each.run_id, each.span_id, each.words)
+        for each in documents
     ]
     if not rows:
         return
-    if sqlite:
-        connection.execute(_INSERT_SQLITE, rows)
-        connection.execute(_INSERT_WORDS, rows)
+    if is_sqlite(connection):
+        _insert_sqlite(connection, rows)
     else:
-        connection.execute(_INSERT_POSTGRESQL, rows)
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        connection.exec_driver_sql(_INSERT_POSTGRESQL, columns)
 
 
-def delete_documents(connection: Connection, doc_ids: Iterable[int]) -> None:
-    """Take documents out of the index, words and all."""
-    rows = [{"doc_id": doc_id} for doc_id in doc_ids]
-    if not rows:
+def delete_documents(connection: Connection, found: Mapping[SpanKey, int]) -> None:
+    """Take documents out of the index, words and all: their ids by span."""
+    if not found:
         return
-    for table, column in (("search_document", "doc_id"), ("search_words", "rowid")):
-        if table == "search_document" or is_sqlite(connection):
-            statement = text(f"DELETE FROM {table} WHERE {column} = :doc_id")  # noqa: S608 -- ours
-            connection.execute(statement, rows)
+    if is_sqlite(connection):
+        ids = (orjson.dumps([*found.values()]).decode(),)
+        for statement in _DELETE_SQLITE:
+            connection.exec_driver_sql(statement, ids)
+    else:
+        columns = tuple(list(column) for column in zip(*found, strict=True))
+        connection.exec_driver_sql(_DELETE_POSTGRESQL, columns)
 
 
 def delete_run_documents(connection: Connection, run_id: str, *, limit: int) -> int:
     """Take at most `limit` documents of a run out of the index; return how many there were."""
-    query = select(DOCUMENT.c.doc_id).where(DOCUMENT.c.run_id == run_id).limit(limit)
-    found = connection.execute(query).scalars().all()
-    delete_documents(connection, found)
+    query = select(DOCUMENT.c.span_id, DOCUMENT.c.doc_id).where(DOCUMENT.c.run_id == run_id)
+    found = connection.execute(query.limit(limit)).all()
+    delete_documents(connection, {(run_id, row.span_id): row.doc_id for row in found})
     return len(found)
 
 
@@ -114,7 +158,7 @@ def write_match(query: TextQuery, *, sqlite: bool) -> str:
     return " & ".join(parts)
 
 
-def _read_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[Any, int]:
+def _read_ids(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey, int]:
     if not keys:
         return {}
     columns = ["run_id", "span_id", "doc_id"]
@@ -122,18 +166,11 @@ def _read_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[A
     return {(run_id, span_id): doc_id for run_id, span_id, doc_id in rows}
 
 
-def _write_words(texts: Sequence[str]) -> str:
-    return f" {BREAK} ".join(" ".join(list_words(part)) for part in texts)
-
-
-def _write_vector(texts: Sequence[str]) -> str:
-    places: dict[str, list[int]] = {}
-    place = 0
-    for part in texts:
-        for word in list_words(part):
-            place += 1
-            found = places.setdefault(word, [])
-            if len(found) < MAX_LEXEME_PLACES:
-                found.append(place)
-        place += 1  # no phrase goes over the border
-    return " ".join(f"'{word}':{','.join(map(str, found))}" for word, found in places.items())
+def _insert_sqlite(connection: Connection, rows: Sequence[tuple[int, str, str, str]]) -> None:
+    spans = orjson.dumps([row[:3] for row in rows]).decode()
+    connection.exec_driver_sql(_INSERT_SPANS, (spans,))
+    words = [row[3].encode() for row in rows]
+    ends = accumulate(map(len, words), initial=1)
+    places = [(row[0], end, len(part)) for row, part, end in zip(rows, words, ends, strict=False)]
+    values = (orjson.dumps(places).decode(), b"".join(words))
+    connection.exec_driver_sql(_INSERT_WORDS, values)

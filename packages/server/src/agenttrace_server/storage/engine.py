@@ -1,14 +1,14 @@
 """The database: one writing connection, and a few that only read.
 
-Each side has an event loop on a thread of its own (`storage.side`), so that building rows and
-merging snapshots never holds up the requests. What differs between SQLite and PostgreSQL is in
+Each side works on threads of its own (`storage.side`), so that building rows and merging snapshots
+never holds up the requests. What differs between SQLite and PostgreSQL is in
 `storage.sqlite` and `storage.postgres`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import sqlite3
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy.engine import make_url
@@ -25,15 +25,15 @@ from agenttrace_server.storage.faults import (
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import PostgresBackend
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
-from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, Side
+from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, run_apart
 from agenttrace_server.storage.sqlite import SqliteBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from agenttrace_server.storage.side import Side
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,17 +49,13 @@ class Backend(Protocol):
 
     place: str
     """Where it is, as an operator may see it: without a password."""
-    last_statement: str | None
-    """To run on the writing connection before it is closed."""
-    version_statement: str | None
-    """Asks the writing connection for a number that changes with the commits of others."""
 
-    def make_writer(self) -> AsyncEngine:
-        """Return the engine for the one connection that writes."""
+    def make_writer(self) -> Side:
+        """Return the one connection that writes."""
         ...
 
-    def make_reader(self) -> AsyncEngine:
-        """Return the engine for the connections that read."""
+    def make_reader(self) -> Side:
+        """Return the connections that read."""
         ...
 
     def take_turn(self, connection: Connection) -> None:
@@ -85,8 +81,8 @@ class Database:
         """The server's settings by which an acknowledged record may be lost."""
         self.database_id = ""
         self._backend = backend
-        self._writer = Side(backend.make_writer(), name="agenttrace-write")
-        self._reader = Side(backend.make_reader(), name="agenttrace-read")
+        self._writer = backend.make_writer()
+        self._reader = backend.make_reader()
 
     @property
     def notices(self) -> PostgresBackend | None:
@@ -111,7 +107,7 @@ class Database:
 
         for tries_left in reversed(range(MAX_TRIES)):
             try:
-                return await asyncio.wrap_future(self._reader.ask(ask, timeout_s=READ_TIMEOUT_S))
+                return await self._reader.ask(ask, timeout_s=READ_TIMEOUT_S)
             except Exception as error:
                 if not tries_left or not (is_lost(error) or is_conflict(error)):
                     _raise_known(error, "read")
@@ -142,7 +138,7 @@ class Database:
         for tries_left in reversed(range(MAX_TRIES)):
             reached_commit = False
             try:
-                return await _wait(self._writer.submit(run))
+                return await self._writer.submit(run)
             except Exception as error:
                 is_undone = is_conflict(error) or (is_lost(error) and not reached_commit)
                 if not tries_left or not is_undone:
@@ -160,9 +156,9 @@ class Database:
             OverloadedError: the same, for now.
 
         """
-        if self._backend.version_statement is None:
-            return await self.read(read_end)
-        return await _wait(self._writer.submit_plain(self._backend.version_statement))
+        # Asked on the connection that writes, this process's own commits do not count.
+        version = await self._writer.read_foreign_version()
+        return await self.read(read_end) if version is None else version
 
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
@@ -181,23 +177,20 @@ class Database:
             self.unsafe = self._backend.check(connection, strict=strict)
             prepare_schema(connection)
 
-        self._writer.submit(run).result()
-        self.database_id = self._reader.submit(read_database_id).result()
+        self._writer.open()
+        run_apart(self._writer.submit(run))
+        self._reader.open()
+        self.database_id = run_apart(self._reader.submit(read_database_id))
 
     def close(self) -> None:
         """Wait for running work, leave the files tidy, close every connection."""
-        self._reader.close()
-        self._writer.close(last_statement=self._backend.last_statement)
+        self._reader.close(tidy=False)
+        self._writer.close(tidy=True)
 
     def abandon(self) -> None:
         """Close every connection and leave the files as they are."""
-        self._reader.close()
-        self._writer.close()
-
-
-async def _wait(work: Future[R]) -> R:
-    # Shielded: a client that goes away must not cut a commit short in the middle.
-    return await asyncio.shield(asyncio.wrap_future(work))
+        self._reader.close(tidy=False)
+        self._writer.close(tidy=False)
 
 
 def _raise_known(error: Exception, done: str) -> None:
@@ -224,7 +217,7 @@ def open_database(database_url: str, *, strict: bool = False) -> Database:
         database.prepare(strict=strict)
     except BaseException as error:
         database.abandon()
-        if isinstance(error, DBAPIError | OSError):
+        if isinstance(error, DBAPIError | sqlite3.Error | OSError):
             raise StartError(backend.describe(error)) from error
         raise
     return database

@@ -6,21 +6,37 @@ each key. (A list of placeholders makes a new statement for each length, and end
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Integer, Select, Table, Text, and_, bindparam, literal_column, select
+from sqlalchemy import (
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from agenttrace_server.storage.columns import PicoUsd
+from agenttrace_server.storage.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sqlalchemy import Connection
     from sqlalchemy.sql import ColumnElement, FromClause
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.selectable import TableValuedAlias
 
 _NUL = "\0"
+_NUL_IN_JSON = r"\u0000"
 
 
 class _Elements(FunctionElement[Any]):
@@ -81,7 +97,11 @@ def join_keys(table: Table, keys: Iterable[tuple[Any, Any]], first: str, second:
     """Return the table, joined to pairs of keys so that each pair is one lookup by index."""
     # No text that is stored has a NUL, and PostgreSQL takes none to look for.
     possible = [key for key in keys if _NUL not in str(key[0]) and _NUL not in str(key[1])]
-    wanted = _Elements(_bind(possible)).table_valued("value")
+    return _join(table, _bind(possible), first, second)
+
+
+def _join(table: Table, keys: ColumnElement[str], first: str, second: str) -> FromClause:
+    wanted = _Elements(keys).table_valued("value")
 
     def part(index: int, column: str) -> ColumnElement[Any]:
         kind = _IntegerPart if isinstance(table.c[column].type, Integer) else _TextPart
@@ -89,6 +109,51 @@ def join_keys(table: Table, keys: Iterable[tuple[Any, Any]], first: str, second:
 
     same = and_(table.c[first] == part(0, first), table.c[second] == part(1, second))
     return wanted.join(table, same)
+
+
+@lru_cache
+def prepare_by_ids(table: Table, column: str, *columns: str) -> Statement:
+    """Return `select_by_ids` for any ids, which are its value `keys`: see `write_keys`."""
+    chosen = [table.c[name] for name in columns] if columns else [*table.c]
+    wanted, found = list_elements(bindparam("keys", type_=Text()))
+    source = wanted.join(table, table.c[column] == found)
+    return Statement(select(*map(_as_stored, chosen)).select_from(source))
+
+
+@lru_cache
+def prepare_by_keys(table: Table, first: str, second: str, *columns: str) -> Statement:
+    """Return `select_by_keys` for any pairs, which are its value `keys`: see `write_keys`."""
+    chosen = [table.c[name] for name in columns] if columns else [*table.c]
+    source = _join(table, bindparam("keys", type_=Text()), first, second)
+    return Statement(select(*map(_as_stored, chosen)).select_from(source))
+
+
+def write_keys(keys: Sequence[str | tuple[Any, Any]]) -> str:
+    """Return ids, or pairs, as the value `keys` of a prepared statement.
+
+    Those with U+0000 are left out: no text that is stored has it, and PostgreSQL takes none.
+    """
+    text = orjson.dumps(keys).decode()
+    if _NUL_IN_JSON not in text:
+        return text
+    possible = [key for key in keys if _NUL_IN_JSON not in orjson.dumps(key).decode()]
+    return orjson.dumps(possible).decode()
+
+
+def read_named(
+    connection: Connection,
+    statement: Statement,
+    table: Table,
+    keys: Sequence[str | tuple[Any, Any]],
+) -> list[dict[str, Any]]:
+    """Return the rows of a prepared statement that has all columns of a table, by their names."""
+    names = [column.name for column in table.c]
+    rows = statement.read(connection, keys=write_keys(keys))
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return type_coerce(column, Text()) if isinstance(column.type, PicoUsd) else column
 
 
 def _bind(keys: Sequence[Any]) -> ColumnElement[str]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete
 
 from agenttrace_server.storage.rows import insert_rows
 from agenttrace_server.storage.snapshots import STORED
+from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import ATTRIBUTE, TAG
 
 if TYPE_CHECKING:
@@ -84,5 +85,10 @@ def _get_attributes(work: RunWork) -> str | None:
 
 def _forget(connection: Connection, table: Table, runs: Iterable[tuple[str, RunWork]]) -> None:
     known = [{"id": run_id} for run_id, work in runs if work.row is not None]
-    if known:
-        connection.execute(delete(table).where(table.c.run_id == bindparam("id")), known)
+    _FORGET[table.name].run(connection, known)
+
+
+_FORGET: Final = {
+    table.name: Statement(delete(table).where(table.c.run_id == bindparam("id")))
+    for table in (TAG, ATTRIBUTE)
+}

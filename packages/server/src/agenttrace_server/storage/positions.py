@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.storage.notices import send_notice
 from agenttrace_server.storage.rows import insert_rows
+from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import CHANGE, STORE
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ LoggedChange: TypeAlias = tuple[str, str, str | None, int | None]
 _END = select(STORE.c.position)
 END_OF_LOG = _END.scalar_subquery()
 """The end of the change log, as a column."""
+
+_READ_END: Final = Statement(_END)
+_MOVE_END: Final = Statement(update(STORE).values(position=bindparam("end")))
 
 _CURSOR: Final = re.compile(r"([0-9a-f]{8})-(\d{1,18})")
 
@@ -54,7 +58,8 @@ def parse_cursor(text: str) -> Cursor:
 
 def read_end(connection: Connection) -> int:
     """Return the position of the last change; 0 before the first."""
-    return int(connection.execute(_END).scalar_one())
+    ((position,),) = _READ_END.read(connection)
+    return int(position)
 
 
 def log_changes(connection: Connection, changes: Sequence[LoggedChange]) -> int:
@@ -67,7 +72,7 @@ def log_changes(connection: Connection, changes: Sequence[LoggedChange]) -> int:
     if rows:
         end += len(rows)
         insert_rows(connection, CHANGE, rows)
-        connection.execute(update(STORE).values(position=end))
+        _MOVE_END.run(connection, [{"end": end}])
         if connection.dialect.name == "postgresql":
             send_notice(connection, {change[0] for change in changes})
     return end

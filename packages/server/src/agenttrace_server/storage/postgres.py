@@ -16,7 +16,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.faults import describe_fault
 from agenttrace_server.storage.notices import listen, make_sender, name_sender
-from agenttrace_server.storage.side import POOL_TIMEOUT_S, READ_TIMEOUT_S
+from agenttrace_server.storage.side import POOL_TIMEOUT_S, READ_TIMEOUT_S, LoopSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +40,6 @@ _DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 class PostgresBackend:
     """A database of a server, and how to use it."""
 
-    last_statement: str | None = None
-    version_statement: str | None = None
-
     def __init__(self, url: URL) -> None:
         self.url = parse_url(url)
         self.sender = make_sender()
@@ -50,8 +47,8 @@ class PostgresBackend:
         self.place = self.url.set(query={}).render_as_string(hide_password=True)
         """What the operator is shown."""
 
-    def make_writer(self) -> AsyncEngine:
-        """Return the engine for the connection that writes."""
+    def make_writer(self) -> LoopSide:
+        """Return the connection that writes."""
         settings = {
             "synchronous_commit": "on",
             "statement_timeout": f"{WRITE_TIMEOUT_S}s",
@@ -68,13 +65,16 @@ class PostgresBackend:
         def set_up(_raw: object, record: ConnectionPoolEntry) -> None:
             name_sender(record.info, self.sender)
 
-        return engine
+        return LoopSide(engine, name="agenttrace-write")
 
-    def make_reader(self) -> AsyncEngine:
-        """Return the engine for the connections that read."""
+    def make_reader(self) -> LoopSide:
+        """Return the connections that read."""
         settings = {"statement_timeout": f"{READ_TIMEOUT_S}s"}
         engine = _make_engine(self.url, connections=READERS, settings=settings)
-        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        engine = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        return LoopSide(engine, name="agenttrace-read")
 
     async def listen(
         self, *, on_ready: Callable[[], None], on_notice: Callable[[frozenset[str]], None]

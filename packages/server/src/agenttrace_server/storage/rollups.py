@@ -8,16 +8,14 @@ a call when it names a model, is an LLM_CALL, or has tokens or a cost.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from agenttrace_server.money import parse_pico
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agenttrace_server.storage.merge import State
-
-RUN_SUMS: Final = [
+RUN_COUNTS: Final = [
     "spans",
     "llm_calls",
     "tool_calls",
@@ -25,6 +23,8 @@ RUN_SUMS: Final = [
     "retrievals",
     "agents",
     "errors",
+]
+_FIGURES: Final = [
     "prompt_tokens",
     "prompt_known",
     "completion_tokens",
@@ -37,21 +37,8 @@ RUN_SUMS: Final = [
     "cost_pico",
     "cost_known",
 ]
-MODEL_SUMS: Final = [
-    "calls",
-    "errors",
-    "prompt_tokens",
-    "prompt_known",
-    "completion_tokens",
-    "completion_known",
-    "cached_tokens",
-    "cached_known",
-    "total_tokens",
-    "total_known",
-    "estimated",
-    "cost_pico",
-    "cost_known",
-]
+RUN_SUMS: Final = [*RUN_COUNTS, *_FIGURES]
+MODEL_SUMS: Final = ["calls", "errors", *_FIGURES]
 
 # Which sum counts the spans of a type; of the others there is no count of their own.
 _COUNTS: Final = {
@@ -69,61 +56,79 @@ ModelHour: TypeAlias = tuple[str, int]
 """A model (empty: the call names none), and the start of an hour in ns since the Unix epoch."""
 
 
+class Figures(NamedTuple):
+    """What of a span counts in sums."""
+
+    span_type: str
+    failed: bool
+    start_ns: int
+    model: str
+    """Empty when it names none."""
+    usage: Any
+    """`snapshots.UsageColumns`; None is unknown."""
+    cost_usd: str | None
+    """Decimal text."""
+
+
 @dataclass(slots=True)
 class Difference:
     """What a batch changes in the sums of one run, in all, and by model and hour of the start."""
 
-    run: Sums = field(default_factory=lambda: dict.fromkeys(RUN_SUMS, 0))
+    counts: Sums = field(default_factory=lambda: dict.fromkeys(RUN_COUNTS, 0))
+    """Of spans, by kind."""
     models: dict[ModelHour, Sums] = field(default_factory=dict)
 
-    def add(self, span: State, *, sign: int) -> None:
-        """Add what a span in this state adds to its run, or (with -1) take it back."""
-        fields = span.fields
-        if not fields:
+    def add(self, span: Figures, *, sign: int) -> None:
+        """Add what a span adds to its run, or (with -1) take it back."""
+        counts = self.counts
+        counts["spans"] += sign
+        count = _COUNTS.get(span.span_type)
+        if count is not None:
+            counts[count] += sign
+        if span.failed:
+            counts["errors"] += sign
+        if span.span_type == "AGENT":
             return
-        run, span_type = self.run, fields["span_type"]
-        run["spans"] += sign
-        if span_type in _COUNTS:
-            run[_COUNTS[span_type]] += sign
-        failed = fields["status"] == "ERROR"
-        if failed:
-            run["errors"] += sign
-        if span_type == "AGENT":
+        sums = _count_figures(span)
+        if not (sums or span.model or span.span_type == "LLM_CALL"):
             return
-        figures = _count_figures(fields)
-        _add(run, figures, sign=sign)
-        model = fields.get("model", "")
-        if not (model or figures or span_type == "LLM_CALL"):
-            return
-        key = (model, fields["start_ns"] // HOUR_NS * HOUR_NS)
-        sums = self.models.get(key)
-        if sums is None:
-            sums = self.models[key] = dict.fromkeys(MODEL_SUMS, 0)
-        sums["calls"] += sign
-        sums["errors"] += sign * failed
-        _add(sums, figures, sign=sign)
+        key = (span.model, span.start_ns // HOUR_NS * HOUR_NS)
+        of_model = self.models.get(key)
+        if of_model is None:
+            of_model = self.models[key] = dict.fromkeys(MODEL_SUMS, 0)
+        of_model["calls"] += sign
+        of_model["errors"] += sign * span.failed
+        _add(of_model, sums, sign=sign)
+
+    def sum_run(self) -> Sums:
+        """Return what changes in the sums of the run: its counts, and the figures of its calls."""
+        sums = dict.fromkeys(RUN_SUMS, 0) | self.counts
+        for of_model in self.models.values():
+            for name in _FIGURES:
+                sums[name] += of_model[name]
+        return sums
 
 
 def apply_sums(stored: Mapping[str, Any] | None, delta: Sums, names: list[str]) -> dict[str, Any]:
     """Return the columns that hold `stored` plus `delta`. A cost that nobody knows is None."""
     sums: dict[str, Any] = {
-        name: ((stored[name] or 0) if stored else 0) + delta.get(name, 0) for name in names
+        # A cost comes as text from a prepared statement.
+        name: (int(stored[name] or 0) if stored else 0) + delta.get(name, 0)
+        for name in names
     }
     if not sums["cost_known"]:
         sums["cost_pico"] = None
     return sums
 
 
-def _count_figures(fields: Mapping[str, Any]) -> Sums:
-    figures: Sums = {}
-    usage = fields.get("usage")
-    if usage is not None:
-        _count_usage(usage, figures)
-    cost = fields.get("cost")
-    if cost is not None:
-        figures["cost_pico"] = parse_pico(cost.cost_usd)
-        figures["cost_known"] = 1
-    return figures
+def _count_figures(span: Figures) -> Sums:
+    sums: Sums = {}
+    if span.usage is not None:
+        _count_usage(span.usage, sums)
+    if span.cost_usd is not None:
+        sums["cost_pico"] = parse_pico(span.cost_usd)
+        sums["cost_known"] = 1
+    return sums
 
 
 def _count_usage(usage: Any, figures: Sums) -> None:

@@ -10,47 +10,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 
-from agenttrace_server.records import Page, PayloadKind
+from agenttrace_server.records import Page
 from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
 from agenttrace_server.storage.documents import (
     DOCUMENT,
     PROGRESS,
     WORDS,
+    Document,
     is_sqlite,
     write_documents,
     write_match,
+    write_words,
 )
-from agenttrace_server.storage.keys import join_keys, select_by_ids
+from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.orders import hide_indexes
-from agenttrace_server.storage.payloads import read_payloads
 from agenttrace_server.storage.positions import read_end
+from agenttrace_server.storage.sources import TEXT_BYTES, read_logged, read_sources
 from agenttrace_server.storage.spans import read_spans
-from agenttrace_server.storage.tables import CHANGE, PAYLOAD, RUN
-from agenttrace_server.storage.words import read_json_text
+from agenttrace_server.storage.tables import RUN
+from agenttrace_server.storage.words import cut_text, list_json_words, list_words, read_json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
     from agenttrace_server.records import Payload, Span
     from agenttrace_server.storage.criteria import RunFilter
+    from agenttrace_server.storage.sources import Source
     from agenttrace_server.storage.words import TextQuery
 
 MAX_CHANGES: Final = 1_000
-MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
-"""Of the texts that one batch reads; one span may have more."""
-# In the order of a document: what is said most briefly comes first. 16 KiB characters in all.
-TEXT_CHARS: Final = {
-    PayloadKind.ERROR.value: 2_048,
-    PayloadKind.OUTPUT.value: 6_144,
-    PayloadKind.ATTRIBUTES.value: 1_024,
-    PayloadKind.INPUT.value: 6_144,
-}
-
-SpanKey = tuple[str, str]
+"""Of the log that one batch reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +54,14 @@ class IndexWork:
     """The position that the index had come to."""
     end: int
     """The position that it comes to."""
-    has_more: bool
-    documents: tuple[tuple[str, str, int, tuple[str, ...]], ...]
-    """Run id, span id, position, texts."""
+    log_end: int
+    """Where the log ended when this was read."""
+    documents: tuple[Document, ...]
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether the log goes on."""
+        return self.end < self.log_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +72,37 @@ class Found:
     span: Span
 
 
-def read_work(connection: Connection) -> IndexWork:
-    """Return what is to be indexed next: the spans of the next changes, as they are now."""
-    start = _read_progress(connection)
-    end = read_end(connection)
-    query = select(CHANGE.c.position, CHANGE.c.run_id, CHANGE.c.span_id, CHANGE.c.event_seq)
-    query = query.where(CHANGE.c.position > start).order_by(CHANGE.c.position)
-    rows = connection.execute(query.limit(MAX_CHANGES)).all()
-    if len(rows) == MAX_CHANGES:
-        end = rows[-1].position
-    first: dict[SpanKey, int] = {}
-    for row in rows:
-        if row.span_id is not None and row.event_seq is None:
-            first.setdefault((row.run_id, row.span_id), row.position)
-    keys = _take_fitting(connection, list(first))
-    if len(keys) < len(first):
-        end = min(first[key] for key in first if key not in set(keys)) - 1
-    documents = _make_documents(connection, {key: first[key] for key in keys})
-    return IndexWork(start, end, end < read_end(connection), documents)
+def read_work(connection: Connection, *, limit: int = MAX_CHANGES) -> IndexWork:
+    """Return what at most `limit` changes of the log put into the index: their spans as they are.
+
+    Words are listed here, so that the transaction which writes them is short.
+    """
+    start, log_end = _read_progress(connection), read_end(connection)
+    if start == log_end:
+        return IndexWork(start, start, log_end, ())
+    logged, last = read_logged(connection, start, limit)
+    end = log_end if last is None else last
+    keys = [*logged]
+    sources, taken = read_sources(connection, keys)
+    if taken < len(keys):
+        end = logged[keys[taken]].position - 1
+    sqlite = is_sqlite(connection)
+    documents = tuple(
+        Document(*key, *logged[key], write_words(list_source_words(source), sqlite=sqlite))
+        for key, source in sources.items()
+    )
+    return IndexWork(start, end, log_end, documents)
 
 
 def apply_work(connection: Connection, work: IndexWork) -> bool:
     """Write the documents and move on; False when somebody else has done so meanwhile."""
     if _read_progress(connection) != work.start:
         return False
-    run_ids = sorted({document[0] for document in work.documents})
+    run_ids = sorted({document.run_id for document in work.documents})
     # A run may have been deleted since its texts were read.
     query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
     there = set(connection.execute(query).scalars())
-    write_documents(connection, [row for row in work.documents if row[0] in there])
+    write_documents(connection, [each for each in work.documents if each.run_id in there])
     connection.execute(update(PROGRESS).values(position=work.end))
     return True
 
@@ -161,43 +161,20 @@ def select_found(
 def list_texts(span: Span, payloads: Mapping[str, Payload]) -> tuple[str, ...]:
     """Return what search knows of a span: its name, model and the beginnings of its texts."""
     texts = [span.name, span.model or ""]
-    for kind, limit in TEXT_CHARS.items():
+    for kind, limit in TEXT_BYTES.items():
         payload = payloads.get(kind)
         if payload is not None:
-            texts.append(read_json_text(payload.value_json, limit_chars=limit))
+            texts.append(read_json_text(cut_text(payload.value_json, limit)))
     return tuple(part for part in texts if part)
+
+
+def list_source_words(source: Source) -> Iterator[list[str]]:
+    """Yield the words of the same texts, one list each."""
+    yield list_words(source.name)
+    if source.model:
+        yield list_words(source.model)
+    yield from (list_json_words(source.texts[kind]) for kind in TEXT_BYTES if kind in source.texts)
 
 
 def _read_progress(connection: Connection) -> int:
     return int(connection.execute(select(PROGRESS.c.position)).scalar_one())
-
-
-def _take_fitting(connection: Connection, keys: Sequence[SpanKey]) -> list[SpanKey]:
-    """Return as many of the first keys (at least one) as have texts that fit into a batch."""
-    if not keys:
-        return []
-    source = join_keys(PAYLOAD, keys, "run_id", "span_id")
-    query = select(PAYLOAD.c.run_id, PAYLOAD.c.span_id, func.sum(PAYLOAD.c.size_bytes))
-    query = query.select_from(source).group_by(PAYLOAD.c.run_id, PAYLOAD.c.span_id)
-    sizes = {(run_id, span_id): int(size) for run_id, span_id, size in connection.execute(query)}
-    total = 0
-    for count, key in enumerate(keys):
-        total += sizes.get(key, 0)
-        if count and total > MAX_BATCH_BYTES:
-            return list(keys[:count])
-    return list(keys)
-
-
-def _make_documents(
-    connection: Connection, positions: Mapping[SpanKey, int]
-) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
-    if not positions:
-        return ()
-    spans = read_spans(connection, list(positions))
-    payloads = read_payloads(connection, [(*key, kind) for key in positions for kind in TEXT_CHARS])
-    texts: dict[SpanKey, dict[str, Payload]] = {key: {} for key in positions}
-    for (run_id, span_id, kind), payload in payloads.items():
-        texts[run_id, span_id][kind] = payload
-    return tuple(
-        (*key, positions[key], list_texts(span, texts[key])) for key, span in spans.items()
-    )

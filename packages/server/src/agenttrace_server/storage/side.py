@@ -1,10 +1,15 @@
-"""One side of the store, the writing or the reading one: an engine on a thread of its own."""
+"""One side of the store, the writing or the reading one.
+
+On SQLite its connections have threads of their own (`storage.lanes`); on PostgreSQL an
+asynchronous engine has one, with an event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from agenttrace_server.errors import TooSlowError
 
@@ -12,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-    from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 READ_TIMEOUT_S: Final = 10
@@ -25,50 +29,83 @@ TOO_SLOW: Final = (
     f"the answer took longer than {READ_TIMEOUT_S} s; ask for less: a narrower filter, "
     "a smaller page"
 )
-_STOP_POLL_S: Final = 0.02
 
 
-class Side:
-    """An engine, and the thread whose event loop its connections belong to."""
+class Side(Protocol):
+    """Connections to one store that do one kind of work, away from the caller's event loop."""
+
+    engine: Engine
+
+    def open(self) -> None:
+        """Connect, where that is not done when a connection is needed."""
+        ...
+
+    async def submit(self, call: Callable[[Connection], R]) -> R:
+        """Return `call(connection)` once its transaction is committed.
+
+        It is not cut short when its caller is cancelled.
+        """
+        ...
+
+    async def ask(self, call: Callable[[Connection], R], *, timeout_s: float) -> R:
+        """Return `call(connection)`, in a transaction that ends with its time or its asker.
+
+        Whoever is cancelled, or waits for longer than that (`TooSlowError`), leaves a connection
+        that is free again: the database stops what it was doing.
+        """
+        ...
+
+    async def read_foreign_version(self) -> int | None:
+        """Return a number that changes only with commits of other processes; None: ask the log."""
+        ...
+
+    def close(self, *, tidy: bool) -> None:
+        """Wait for what is under way, leave one file where there were several if `tidy`, end."""
+        ...
+
+
+def run_apart(work: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine to its end, whether or not this thread has an event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+class LoopSide:
+    """An asynchronous engine, and the thread whose event loop its connections belong to."""
 
     def __init__(self, engine: AsyncEngine, *, name: str) -> None:
-        self.engine = engine
+        self.engine = engine.sync_engine
+        self._engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
-    def submit(
-        self, call: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[R]:
-        """Run `call(connection, …)` in a transaction; the result comes once it is committed."""
+    def open(self) -> None:
+        """Do nothing: a connection is made when it is needed."""
+
+    async def submit(self, call: Callable[[Connection], R]) -> R:
+        """Return `call(connection)` once its transaction is committed."""
 
         async def run() -> R:
-            async with self.engine.begin() as connection:
-                return await connection.run_sync(call, *args, **kwargs)
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(call)
 
-        return self._start(run())
+        return await asyncio.shield(asyncio.wrap_future(self._start(run())))
 
-    def ask(self, call: Callable[[Connection], R], *, timeout_s: float) -> Future[R]:
-        """Run `call(connection)` in a transaction, which ends with its time or its future.
+    async def ask(self, call: Callable[[Connection], R], *, timeout_s: float) -> R:
+        """Return `call(connection)`, in a transaction that ends with its time or its asker."""
+        return await asyncio.wrap_future(self._start(self._ask(call, timeout_s)))
 
-        Whoever cancels the future, or waits for longer than that (`TooSlowError`), leaves a
-        connection that is free again: the database stops what it was doing.
-        """
-        return self._start(self._ask(call, timeout_s))
+    async def read_foreign_version(self) -> None:
+        """Return None: PostgreSQL tells by itself (`storage.notices`)."""
 
-    def submit_plain(self, statement: str) -> Future[int]:
-        """Run one statement outside a transaction; the result is its first number."""
-        return self._start(self._execute_plain(statement))
-
-    def close(self, *, last_statement: str | None = None) -> None:
-        """Wait for what is under way, run a last statement outside a transaction, and end."""
+    def close(self, *, tidy: bool) -> None:  # noqa: ARG002 -- a server's files are its own
+        """Wait for what is under way, and end."""
 
         async def finish() -> None:
             running = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*running, return_exceptions=True)
-            if last_statement is not None:
-                await self._execute_plain(last_statement)
-            await self.engine.dispose()
+            await self._engine.dispose()
 
         try:
             self._start(finish()).result()
@@ -79,39 +116,18 @@ class Side:
 
     async def _ask(self, call: Callable[[Connection], R], timeout_s: float) -> R:
         try:
-            async with asyncio.timeout(timeout_s) as limit, self.engine.begin() as connection:
+            async with asyncio.timeout(timeout_s) as limit, self._engine.begin() as connection:
                 work = asyncio.ensure_future(connection.run_sync(call))
                 try:
                     return await asyncio.shield(work)
                 except asyncio.CancelledError:
-                    await _stop(connection, work)
+                    work.cancel()  # the driver tells the server
+                    await asyncio.wait([work])
                     raise
         except TimeoutError as error:
             if limit.expired():
                 raise TooSlowError(TOO_SLOW) from error
             raise
 
-    async def _execute_plain(self, statement: str) -> int:
-        async with self.engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            assert raw.driver_connection is not None
-            async with raw.driver_connection.execute(statement) as cursor:
-                return int((await cursor.fetchone())[0])
-
     def _start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-
-async def _stop(connection: AsyncConnection, work: asyncio.Future[Any]) -> None:
-    """End what runs on the connection, and wait until it has ended."""
-    if connection.dialect.name != "sqlite":
-        work.cancel()  # its driver tells the server
-        await asyncio.wait([work])
-        return
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
-    while not work.done():
-        # Between two statements there is nothing to interrupt: ask until it has taken notice.
-        await raw.driver_connection.interrupt()
-        await asyncio.wait([work], timeout=_STOP_POLL_S)
-    work.exception()

@@ -16,6 +16,7 @@ from agenttrace.wire.models import read_raw
 from agenttrace_server.money import format_pico, parse_pico
 from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
 from agenttrace_server.storage.merge import State, dump_older, load_older
+from agenttrace_server.storage.rollups import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +59,7 @@ class CostColumns(NamedTuple):
 
 
 # The columns of `span` that are fields of the wire, before and after those of usage and cost.
-_FIRST_COLUMNS: Final = (
+FIRST_COLUMNS: Final = (
     "parent_span_id",
     "name",
     "span_type",
@@ -73,7 +74,7 @@ _FIRST_COLUMNS: Final = (
     "outcome",
     "model",
 )
-_LAST_COLUMNS: Final = (
+LAST_COLUMNS: Final = (
     "replay_key",
     "input_hash",
     "hash_version",
@@ -81,7 +82,7 @@ _LAST_COLUMNS: Final = (
     "boundary",
     "links_json",
 )
-_SPAN_COLUMNS: Final = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
+_SPAN_COLUMNS: Final = (*FIRST_COLUMNS, *LAST_COLUMNS)
 _RUN_COLUMNS: Final = [
     "name",
     "correlation_id",
@@ -110,11 +111,11 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
     values = zip(_SPAN_FIELDS, _get_span_fields(span), strict=True)
     fields = {name: value for name, value in values if value is not None}
     if span.links is not None:
-        fields["links_json"] = _dump_links(span.links)
+        fields["links_json"] = dump_links(span.links)
     if span.usage is not None:
-        fields["usage"] = _flatten_usage(span.usage)
+        fields["usage"] = flatten_usage(span.usage)
     if span.cost is not None:
-        fields["cost"] = _flatten_cost(span.cost)
+        fields["cost"] = flatten_cost(span.cost)
     fields.update(_read_payloads(span))
     return fields
 
@@ -126,11 +127,25 @@ def read_run_fields(run: ValidRun) -> dict[str, Any]:
     if run.tags is not None:
         fields["tags"] = orjson.dumps(run.tags).decode()
     if run.links is not None:
-        fields["links_json"] = _dump_links(run.links)
+        fields["links_json"] = dump_links(run.links)
     fields.update(_read_payloads(run))
     if run.resource_json is not None:
         fields["resource"] = _plain_payload(run.resource_json)
     return fields
+
+
+def read_state_figures(state: State) -> Figures:
+    """Return what a span in this state adds to the sums of its run."""
+    fields = state.fields
+    cost = fields.get("cost")
+    return Figures(
+        fields["span_type"],
+        fields["status"] == "ERROR",
+        fields["start_ns"],
+        fields.get("model", ""),
+        fields.get("usage"),
+        None if cost is None else cost.cost_usd,
+    )
 
 
 def read_payload(payload: ValidPayload) -> Payload:
@@ -166,10 +181,10 @@ def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
         state.rank,
         dump_older(state.older),
         _count_bits(state.fields),
-        *map(get, _FIRST_COLUMNS),
-        *get("usage", _NO_USAGE),
-        *get("cost", _NO_COST),
-        *map(get, _LAST_COLUMNS),
+        *map(get, FIRST_COLUMNS),
+        *get("usage", NO_USAGE),
+        *get("cost", NO_COST),
+        *map(get, LAST_COLUMNS),
     )
 
 
@@ -226,15 +241,17 @@ def list_new_payloads(run_id: str, span_id: str, state: State) -> list[tuple[Any
     return rows
 
 
-_NO_USAGE: Final = UsageColumns(*(None for _ in UsageColumns._fields))
-_NO_COST: Final = CostColumns(None, None, None)
+NO_USAGE: Final = UsageColumns(*(None for _ in UsageColumns._fields))
+NO_COST: Final = CostColumns(None, None, None)
 
 
-def _dump_links(links: Sequence[ValidLink]) -> str:
+def dump_links(links: Sequence[ValidLink]) -> str:
+    """Return links as the store keeps them."""
     return msgspec.json.encode(links).decode()
 
 
-def _flatten_usage(usage: ValidUsage) -> UsageColumns:
+def flatten_usage(usage: ValidUsage) -> UsageColumns:
+    """Return `usage` as columns."""
     return UsageColumns(
         usage.prompt_tokens,
         usage.completion_tokens,
@@ -246,7 +263,8 @@ def _flatten_usage(usage: ValidUsage) -> UsageColumns:
     )
 
 
-def _flatten_cost(cost: ValidCost) -> CostColumns:
+def flatten_cost(cost: ValidCost) -> CostColumns:
+    """Return `cost` as columns."""
     short = len(cost.usd) <= _MAX_COST_TEXT
     usd = cost.usd if short else format_pico(parse_pico(cost.usd))
     return CostColumns(usd, cost.source, cost.table)
@@ -259,13 +277,13 @@ def _read_payloads(record: ValidRun | ValidSpan) -> dict[str, Any]:
     if record.output is not None:
         fields["output"] = read_payload(record.output)
     if record.error is not None:
-        fields["error"] = _plain_payload(_dump_error(record.error))
+        fields["error"] = _plain_payload(dump_error(record.error))
     if record.attributes_json is not None:
         fields["attributes"] = _plain_payload(record.attributes_json)
     return fields
 
 
-def _dump_error(error: ValidError) -> str:
+def dump_error(error: ValidError) -> str:
     """Return an error as the store keeps it: its values as texts, as they came."""
     return orjson.dumps(_list_error(error)).decode()
 

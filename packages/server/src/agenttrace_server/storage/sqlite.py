@@ -9,33 +9,28 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.storage.lanes import SqliteSide
 from agenttrace_server.storage.schema import refuse_foreign_file
-from agenttrace_server.storage.side import POOL_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 READERS: Final = 4
 BUSY_TIMEOUT_MS: Final = 5_000
 JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+PAGE_BYTES: Final = 8192
+"""A span with its texts is 1 to 3 KB: larger pages make fewer splits, smaller ones less to sync."""
 CACHE_KIB: Final = 16 * 1024
-STATEMENT_CACHE: Final = 256
 
 
 class SqliteBackend:
     """A file, and how to use it."""
-
-    # Folds the journal into the file: after a stop there is one file to copy.
-    last_statement: str | None = "PRAGMA wal_checkpoint(TRUNCATE)"
-    # SQLite counts for each connection what the others commit. Asked on the connection that
-    # writes, this process's own commits do not count.
-    version_statement: str | None = "PRAGMA data_version"
 
     def __init__(self, url: URL) -> None:
         self.path = parse_path(url)
@@ -43,13 +38,13 @@ class SqliteBackend:
         """What the operator is shown."""
         _make_folder(self.path)
 
-    def make_writer(self) -> AsyncEngine:
-        """Return the engine for the one connection that writes."""
-        return _make_engine(self.path, begin="BEGIN IMMEDIATE", connections=1)
+    def make_writer(self) -> SqliteSide:
+        """Return the one connection that writes."""
+        return SqliteSide(self.path, begin="BEGIN IMMEDIATE", lanes=1, set_up=_set_up)
 
-    def make_reader(self) -> AsyncEngine:
-        """Return the engine for the connections that read."""
-        return _make_engine(self.path, begin="BEGIN", connections=READERS, query_only=True)
+    def make_reader(self) -> SqliteSide:
+        """Return the connections that read."""
+        return SqliteSide(self.path, begin="BEGIN", lanes=READERS, set_up=_set_up_reader)
 
     def take_turn(self, connection: Connection) -> None:
         """Do nothing: its transaction was begun as the only one that writes."""
@@ -108,35 +103,17 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _make_engine(
-    path: Path, *, begin: str, connections: int, query_only: bool = False
-) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"cached_statements": STATEMENT_CACHE},
-    )
+def _set_up(driver: sqlite3.Connection) -> None:
+    driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    refuse_foreign_file(driver.cursor())  # before the file's mode is changed
+    driver.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now
+    driver.execute("PRAGMA journal_mode=WAL")
+    driver.execute("PRAGMA synchronous=FULL")
+    driver.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
+    driver.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    driver.execute("PRAGMA temp_store=MEMORY")
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_up(raw: Any, _record: object) -> None:
-        raw.isolation_level = None  # BEGIN is ours: the driver's own is always deferred
-        cursor = raw.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        refuse_foreign_file(cursor)  # before the file's mode is changed
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
-        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        cursor.execute("PRAGMA temp_store=MEMORY")
-        if query_only:
-            cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+def _set_up_reader(driver: sqlite3.Connection) -> None:
+    _set_up(driver)
+    driver.execute("PRAGMA query_only=ON")

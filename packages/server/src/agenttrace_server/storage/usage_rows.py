@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agenttrace_server.storage.keys import select_by_keys
+from agenttrace_server.storage.keys import prepare_by_keys, read_named
 from agenttrace_server.storage.rollups import MODEL_SUMS, ModelHour, apply_sums
 from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR
 
@@ -32,8 +32,8 @@ def list_model_rows(
     if not deltas:
         return []
     pairs = {(run_id, model) for run_id, model, _ in deltas}
-    query = select_by_keys(MODEL_USAGE, sorted(pairs), "run_id", "model")
-    rows = (dict(row._mapping) for row in connection.execute(query))  # noqa: SLF001 -- the documented name
+    statement = prepare_by_keys(MODEL_USAGE, "run_id", "model")
+    rows = read_named(connection, statement, MODEL_USAGE, sorted(pairs))
     stored = {(row["run_id"], row["model"], row["hour_ns"]): row for row in rows}
     return [
         {
@@ -54,8 +54,8 @@ def list_hour_rows(
     if not deltas:
         return []
     pairs = [(hour_ns, model) for model, hour_ns in deltas]
-    query = select_by_keys(USAGE_HOUR, pairs, "hour_ns", "model")
-    rows = (dict(row._mapping) for row in connection.execute(query))  # noqa: SLF001 -- the documented name
+    statement = prepare_by_keys(USAGE_HOUR, "hour_ns", "model")
+    rows = read_named(connection, statement, USAGE_HOUR, pairs)
     stored = {(row["model"], row["hour_ns"]): row for row in rows}
     return [
         {

@@ -27,7 +27,10 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 # The strings of a JSON text, and what else is between its signs; also of one that was cut off.
 _JSON_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?$)|[^\s"{}\[\],:]+')
+_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
 _ELLIPSIS: Final = "…"
+# ASCII is its own NFKC: a table does what the rest of Unicode needs functions for.
+_ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,31 @@ class TextQuery:
 
 def list_words(text: str) -> list[str]:
     """Return the words of a text, in their order."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return [word[:MAX_WORD_CHARS] for word in _WORD.findall(folded)]
+    if text.isascii():
+        words = text.translate(_ASCII).split()
+    else:
+        words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    if len(text) > MAX_WORD_CHARS and words and len(max(words, key=len)) > MAX_WORD_CHARS:
+        return [word[:MAX_WORD_CHARS] for word in words]
+    return words
+
+
+def list_json_words(value_json: str) -> list[str]:
+    """Return the words of what a JSON text says: those of `read_json_text`, in a fifth of its time.
+
+    The signs of JSON part words as spaces do, and so does what an escape stands for; only one that
+    names a character has to be read.
+    """
+    if "\\u" in value_json:
+        return list_words(read_json_text(value_json))
+    return list_words(_ESCAPE.sub(" ", value_json) if "\\" in value_json else value_json)
+
+
+def cut_text(value_json: str, limit_bytes: int) -> str:
+    """Return the beginning of a text that has at most so many bytes of UTF-8."""
+    if value_json.isascii():
+        return value_json[:limit_bytes]
+    return value_json[:limit_bytes].encode()[:limit_bytes].decode(errors="ignore")
 
 
 def parse_query(text: str) -> TextQuery:
@@ -65,17 +91,12 @@ def parse_query(text: str) -> TextQuery:
     return TextQuery(tuple(dict.fromkeys(phrases[:MAX_WORDS])), prefix)
 
 
-def read_json_text(value_json: str, *, limit_chars: int) -> str:
-    """Return what a JSON text says: its strings, keys, numbers, without its signs; bounded."""
-    found: list[str] = []
-    left = limit_chars
-    for match in _JSON_TOKEN.finditer(value_json[: 4 * limit_chars]):
-        part = _unescape(match[1]) if match[1] is not None else match[0]
-        found.append(part[:left])
-        left -= len(part) + 1
-        if left <= 0:
-            break
-    return " ".join(found)
+def read_json_text(value_json: str) -> str:
+    """Return what a JSON text says, whole or cut off: its strings, keys, numbers; no signs."""
+    return " ".join(
+        _unescape(match[1]) if match[1] is not None else match[0]
+        for match in _JSON_TOKEN.finditer(value_json)
+    )
 
 
 def _unescape(text: str) -> str:
