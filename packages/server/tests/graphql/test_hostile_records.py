@@ -19,7 +19,7 @@ from ..support.lines import (
     make_span_id,
 )
 
-BATCH = 10_000
+BATCH = 2_000
 TREE = "query($id: ID!) { run(id: $id) { spanTree { spanId parentSpanId depth } } }"
 YEAR_2262_NS = 2**63 - 1
 YEAR_10000_NS = 253_402_300_800 * 10**9
