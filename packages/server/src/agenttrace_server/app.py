@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
-from agenttrace_server.http.errors import answer_http_error, answer_unexpected
+from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
@@ -92,7 +93,7 @@ class _Engine:
         self.writer.start()
         tasks = [
             asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
-            asyncio.create_task(self.deletion.finish(), name="agenttrace-leftovers"),
+            asyncio.create_task(self.deletion.run(), name="agenttrace-leftovers"),
             asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
         ]
         self.indexer.start()
@@ -101,6 +102,7 @@ class _Engine:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await self.deletion.close()
         await self.writer.close()
         self.database.close()
 
@@ -134,7 +136,11 @@ def create_app(settings: Settings) -> Application:
             *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),
         ],
         middleware=list_middleware(settings),
-        exception_handlers={HTTPException: answer_http_error, Exception: answer_unexpected},
+        exception_handlers={
+            HTTPException: answer_http_error,
+            ClientDisconnect: answer_nobody,
+            Exception: answer_unexpected,
+        },
         lifespan=engine.run,
     )
     # As the default it comes after a door that exists but not for this method (405), and no

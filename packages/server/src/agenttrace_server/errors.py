@@ -5,6 +5,7 @@ ServerError
 ├── RefusedError        the caller: what a mutation was asked to do; has a field and a code
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
 ├── TooSlowError        the caller: a question that takes longer than an answer may
+├── GoneError           the caller: what was being read has been deleted meanwhile
 ├── TooLargeError       the caller: a body or batch over a limit
 └── OverloadedError     the caller, later: no disk now; try again after `retry_after_s`
     └── CrowdedError    the callers: all together send more than there is room for
@@ -27,6 +28,10 @@ class InvalidArgumentError(ServerError):
 
 class TooSlowError(ServerError):
     """A question took too long and was ended. The text says how to ask for less."""
+
+
+class GoneError(ServerError):
+    """What was being read was deleted before it was read whole. What was read so far is a part."""
 
 
 class TooLargeError(ServerError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
+from agenttrace_server.connections import BoundedConnection
 from agenttrace_server.errors import StartError
 from agenttrace_server.frames import FrameSocket
 
@@ -51,6 +52,7 @@ class GracefulServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=BoundedConnection,
                 ws=FrameSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_ping_interval=PING_S,

@@ -124,9 +124,10 @@ def test_runs_are_deleted_by_id_and_by_filter(client: Client) -> None:
     assert _do(client, one, id=RUN) == {"count": 1, "errors": []}
     assert _do(client, one, id=RUN)["errors"][0]["code"] == "not_found"
     many = f"""mutation($ids: [ID!], $f: RunFilter) {{
-        it: deleteRuns(runIds: $ids, filter: $f) {{ count {ERRORS} }} }}"""
+        it: deleteRuns(runIds: $ids, filter: $f) {{ count hasMore {ERRORS} }} }}"""
     assert _do(client, many, ids=[make_run_id(1), make_run_id(9)])["count"] == 1
     assert _do(client, many, f={})["errors"][0]["code"] == "empty"
     assert _do(client, many)["errors"][0]["code"] == "invalid"
-    assert _do(client, many, f={"name": ["agent 2"]})["count"] == 1
+    expected = {"count": 1, "hasMore": False, "errors": []}
+    assert _do(client, many, f={"name": ["agent 2"]}) == expected
     assert _count(client, {}) == 1

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from agenttrace_server.services import export as export_module
+from agenttrace_server.storage.export import read_span_lines
 
 from ..support.client import NDJSON, Client
 from ..support.lines import (
@@ -94,3 +104,60 @@ def test_an_unknown_run_is_not_found(client: Client) -> None:
     for run_id in (make_run_id(9), "nonsense", "..%2f..", "a%0Ab"):
         answer = client.http.get(f"/api/export/runs/{run_id}")
         assert answer.status_code == 404
+
+
+class _Gate:
+    """Stops an export behind its first page of spans."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+        monkeypatch.setattr(export_module, "read_span_lines", self._wait)
+
+    def _wait(self, connection: Connection, run_id: str, after: str) -> Any:
+        if after:
+            self.reached.set()
+            assert self.open.wait(9)
+        return read_span_lines(connection, run_id, after)
+
+
+def _begin(client: Client, gate: _Gate) -> tuple[ThreadPoolExecutor, Future[bytes]]:
+    pool = ThreadPoolExecutor(1)
+    answer = pool.submit(lambda: client.http.get(f"/api/export/runs/{RUN}").content)
+    assert gate.reached.wait(20)
+    return pool, answer
+
+
+def test_an_export_of_a_run_that_is_deleted_is_a_broken_transfer(
+    client: Client,
+    server: ServerThread,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client cannot take what it got for the run: the answer has no end."""
+    client.send(_make_records())
+    gate = _Gate(monkeypatch)
+    pool, answer = _begin(client, gate)
+    with pool, Client(server.url) as other:
+        query = "mutation($id: ID!) { deleteRun(runId: $id) { count } }"
+        assert other.ask(query, id=RUN) == {"deleteRun": {"count": 1}}
+        gate.open.set()
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+            answer.result(20)
+    said = [r.getMessage() for r in caplog.records if r.name.startswith("agenttrace_server.http")]
+    assert said == ["an export was cut: the run was deleted while it was given away"]
+    assert client.http.get(f"/api/export/runs/{RUN}").status_code == 404
+
+
+def test_a_span_that_changes_its_place_is_not_missed(
+    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later snapshot with a lower `seq` comes between two pages: each span comes once."""
+    client.send(_make_records())
+    gate = _Gate(monkeypatch)
+    pool, answer = _begin(client, gate)
+    with pool, Client(server.url) as other:
+        other.send([make_call(149, seq=0, rev=9), make_call(148, seq=1, rev=9)])
+        gate.open.set()
+        lines = [json.loads(line) for line in answer.result(20).splitlines()]
+    found = sorted(line["span_id"] for line in lines if line["type"] == "span")
+    assert found == sorted(make_span_id(n) for n in (*range(150), 160))

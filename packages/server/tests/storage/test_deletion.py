@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
-from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services import deletion as deletion_module
+from agenttrace_server.services.deletion import Deleted, DeletionService
 from agenttrace_server.storage.append import Appended, append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
@@ -86,6 +87,7 @@ async def test_nothing_of_a_deleted_run_is_left(
     before = await database.read(_dump)
     assert sum(MARKER in str(rows) for rows in before.values()) >= 8
     assert await deletion.delete_run(make_run_id(0))
+    await deletion.finish()
     position = len(before["change"]) + 1
     assert await database.read(_dump) == {
         "change": [(make_run_id(0), position, "run_deleted", None, None)],
@@ -102,6 +104,7 @@ async def test_nothing_of_a_deleted_run_is_found_by_its_words(
     await database.write(append_records, check_records(records))
     await database.write(apply_work, await database.read(read_work))
     await deletion.delete_run(make_run_id(0))
+    await deletion.finish()
     runs = select(DOCUMENT.c.run_id)
     assert await database.read(lambda c: [*c.execute(runs).scalars()]) == [make_run_id(1)]
     left = await database.read(_read_words)
@@ -115,6 +118,7 @@ async def test_other_runs_stay_as_they_are(database: Database, deletion: Deletio
     expected = await database.read(_dump)
     await database.write(append_records, check_records(_make_recording(0)), now_ns=6)
     await deletion.delete_run(make_run_id(0))
+    await deletion.finish()
     found = await database.read(_dump)
     assert found.pop("deleted_run") == [(make_run_id(0), 77)]
     found["change"] = [row for row in found["change"] if row[0] == make_run_id(1)]
@@ -127,6 +131,7 @@ async def test_what_comes_late_of_a_deleted_run_is_refused(
     """Late records have a code of their own; others of the same request are stored."""
     await database.write(append_records, check_records(_make_recording(0)))
     await deletion.delete_run(make_run_id(0))
+    await deletion.finish()
     writer = Writer(database, on_commit=lambda _appended: None)
     writer.start()
     late = [make_run(1), *_make_recording(0), make_span(1, run=1)]
@@ -160,16 +165,25 @@ async def test_each_step_is_bounded_and_the_rest_is_found_again(database: Databa
     assert await database.read(lambda c: [*c.execute(kinds).scalars()]) == ["run_deleted"]
 
 
-async def test_runs_are_deleted_by_ids_and_by_what_they_match(database: Database) -> None:
-    """Deleting many goes on until all that match are gone, tells of each, and counts them."""
+async def test_runs_are_deleted_by_ids_and_by_what_they_match(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request deletes so many that match, the newest, and says whether there are more."""
+    monkeypatch.setattr(deletion_module, "MAX_RUNS", 100)
     told: list[Appended] = []
     deletion = DeletionService(database, on_commit=told.append)
     names = ["keep" if n % 3 == 0 else "drop" for n in range(180)]
-    records = [make_run(n, name=name) for n, name in enumerate(names)]
+    records = [make_run(n, name=name, start_ns=n) for n, name in enumerate(names)]
     await database.write(append_records, check_records(records))
-    assert await deletion.delete_matching(RunFilter(names=("drop",))) == 120
+    drop = RunFilter(names=("drop",))
+    assert await deletion.delete_matching(drop) == Deleted(100, has_more=True)
+    assert max(row[0] for row in (await database.read(_dump))["run"]) == make_run_id(177)
+    assert await deletion.delete_matching(drop) == Deleted(20, has_more=False)
+    assert await deletion.delete_matching(drop) == Deleted(0, has_more=False)
     assert await deletion.delete_runs([make_run_id(0), make_run_id(1), make_run_id(999)]) == 1
-    assert sum(len(gone.run_ids) for gone in told) == 121
+    assert [len(gone.run_ids) for gone in told] == [100, 20, 1]
     left = await database.read(_dump)
     assert len(left["run"]) == 59
     assert len(left[DELETED_RUN.name]) == 121
+    with pytest.raises(ValueError, match="at most 100 at once"):
+        await deletion.delete_runs([make_run_id(0)] * 101)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, select, text
 
 from agenttrace_server.storage import partitions as partitions_module
 from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.deletion import delete_runs, list_unfinished
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.partitions import (
     DAYS_AHEAD,
     DAYS_BACK,
     MAX_NEW_DAYS,
-    drop_partitions_before,
+    drop_empty_days,
     find_day,
     list_days,
 )
 from agenttrace_server.storage.spans import read_tree
-from agenttrace_server.storage.tables import MODEL_USAGE, RUN, SPAN
+from agenttrace_server.storage.tables import CHANGE, SPAN
 
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import (
@@ -164,43 +165,62 @@ async def test_a_long_question_does_not_hold_up_the_writer(
     assert len(await database.read(read_tree, make_timed_id(TODAY))) == 1
 
 
-def _forget(connection: Connection, run_ids: list[str]) -> None:
-    for table in (RUN, MODEL_USAGE):
-        connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
+async def _delete(database: Database, *run_ids: str) -> None:
+    await database.write(delete_runs, run_ids, now_ns=1)
 
 
-def _list_run_ids(connection: Connection) -> set[str]:
-    return set(connection.execute(select(RUN.c.run_id)).scalars())
-
-
-async def _drop(database: Database, limit: date) -> list[date]:
-    return await database.write(lambda c: drop_partitions_before(c, limit, forget=_forget))
+def _list_log(connection: Connection) -> list[tuple[str, str]]:
+    rows = connection.execute(select(CHANGE.c.run_id, CHANGE.c.kind).order_by(CHANGE.c.position))
+    return [(run_id, kind) for run_id, kind in rows]
 
 
 @ON_POSTGRESQL
-async def test_old_days_are_dropped_whole(database: Database) -> None:
-    """Their runs are gone from every table, the others are as they were."""
-    days = [TODAY - timedelta(days=n) for n in (3, 2, 0)]
-    for day in days:
-        await _store(database, make_timed_id(day))
-    await database.write(lambda c: c.execute(RUN.update().values(seen_ns=0)).rowcount)
-    assert await _drop(database, TODAY) == days[:2]
-    assert await database.read(list_days) == [TODAY]
-    assert await database.read(_list_run_ids) == {make_timed_id(TODAY)}
-    assert await database.read(_list_places, make_timed_id(days[0])) == set()
-    assert len(await database.read(read_tree, make_timed_id(TODAY))) == 1
+async def test_days_of_which_no_run_is_left_are_dropped(database: Database) -> None:
+    """What was left of their runs is gone, but for the entries that tell of the deletion."""
+    days = [TODAY - timedelta(days=n) for n in (3, 2, 1, 0)]
+    ids = [make_timed_id(day) for day in days]
+    await _store(database, *ids)
+    await _delete(database, ids[0], ids[2], ids[3])
+    assert await database.write(drop_empty_days, TODAY, limit=1) == days[:1]
+    assert await database.write(drop_empty_days, TODAY, limit=9) == [days[2]]
+    assert await database.write(drop_empty_days, TODAY, limit=9) == []
+    assert await database.read(list_days) == [days[1], TODAY]
+    for gone in (ids[0], ids[2]):
+        assert await database.read(_list_places, gone) == {"change_default"}
+        assert [kind for run_id, kind in await database.read(_list_log) if run_id == gone] == [
+            "run_deleted"
+        ]
+    assert await database.read(list_unfinished) == [ids[3]]
+    assert len(await database.read(read_tree, ids[1])) == 1
     await _store(database, make_timed_id(days[0], 4))  # a latecomer makes its day anew
-    assert await database.read(list_days) == [days[0], TODAY]
+    assert await database.read(list_days) == [days[0], days[1], TODAY]
+    assert await database.read(_list_places, ids[0]) == {f"change_{days[0]:%Y%m%d}"}
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize("status", ["STARTED", "COMPLETED"])
-async def test_a_day_in_use_is_kept(database: Database, status: str) -> None:
-    """A run that is open, or that got a record since the limit, keeps its day."""
+async def test_a_day_that_someone_reads_is_not_waited_for(
+    database: Database, database_url: str
+) -> None:
+    """The writer gives way: nothing is dropped, nothing is undone but the try."""
     day = TODAY - timedelta(days=3)
-    run = {"status": status, "rev": int(status != "STARTED")}
-    await _store(database, make_timed_id(day), **run)
-    seen_ns = 0 if status == "STARTED" else 2**62
-    await database.write(lambda c: c.execute(RUN.update().values(seen_ns=seen_ns)).rowcount)
-    assert await _drop(database, TODAY) == []
-    assert len(await database.read(read_tree, make_timed_id(day))) == 1
+    await _store(database, make_timed_id(day))
+    await _delete(database, make_timed_id(day))
+    reading, done = threading.Event(), threading.Event()
+
+    def read(connection: Connection) -> None:
+        connection.execute(select(SPAN)).all()
+        reading.set()
+        assert done.wait(9)
+
+    other = open_database(database_url)
+    question = asyncio.create_task(other.read(read))
+    await asyncio.to_thread(reading.wait, 9)
+    try:
+        assert await database.write(drop_empty_days, TODAY, limit=1) == []
+    finally:
+        done.set()
+    await question
+    other.close()
+    assert await database.read(list_unfinished) == [make_timed_id(day)]
+    assert await database.write(drop_empty_days, TODAY, limit=1) == [day]
+    assert await database.read(list_unfinished) == []

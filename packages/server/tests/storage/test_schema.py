@@ -192,4 +192,5 @@ def _take_back_to_0003(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX model_usage_by_model ON model_usage (model)"))
     for name in ("words", "document", "progress"):
         connection.execute(text(f"DROP TABLE search_{name}"))
+    connection.execute(text("DROP TABLE leftover"))
     connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))

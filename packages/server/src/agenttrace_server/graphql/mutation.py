@@ -17,9 +17,8 @@ from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
 from agenttrace_server.graphql.types.ingest import IngestResult, store_records
 from agenttrace_server.graphql.types.run import Run
 from agenttrace_server.services.annotations import AnnotationGiven
+from agenttrace_server.services.deletion import MAX_RUNS
 from agenttrace_server.services.runs import RunFilter, parse_run_id, parse_span_key
-
-MAX_DELETED_IDS = 1_000
 
 
 @strawberry.type(description="What is wrong with what a mutation was asked to do.")
@@ -61,6 +60,10 @@ class DeleteResult:
     """See the description, which is public."""
 
     count: int = field(default=0, description="How many runs there were, and are no more.")
+    has_more: bool = field(
+        default=False,
+        description="Whether more runs match the filter than one request deletes: ask again.",
+    )
     errors: list[UserError] = field(default_factory=list, description="What was wrong.")
 
 
@@ -145,7 +148,12 @@ class Mutation:
         """See the description, which is public."""
         return await _change_tags(info, run_id, remove=tags)
 
-    @mutation("Delete a run, with its spans, texts, events and annotations, for ever.")
+    @mutation(
+        "Delete a run, with its spans, texts, events and annotations, for ever. Once this is "
+        "answered no reader sees anything of it, records of it that come later are refused, and "
+        "its rows are taken out in the background, also over failures and restarts. After an error "
+        "the run is either gone or whole: ask again."
+    )
     async def delete_run(self, info: Info, run_id: strawberry.ID) -> DeleteResult:
         """See the description, which is public."""
         known = parse_run_id(run_id)
@@ -155,7 +163,9 @@ class Mutation:
 
     @mutation(
         "Delete runs for ever: those of `runIds` (at most 1,000), or those that match `filter`, "
-        "which must have a criterion."
+        "which must have a criterion: of these the newest 1,000, and `hasMore` says whether there "
+        "are others. They are gone together, for every reader, when this is answered; after an "
+        "error, either all of them are or none: ask again. For the rest see `deleteRun`."
     )
     async def delete_runs(
         self,
@@ -167,8 +177,8 @@ class Mutation:
         if (run_ids is None) == (filter is None):
             return DeleteResult(errors=[_refuse("runIds", "invalid", "give runIds or filter")])
         if run_ids is not None:
-            if len(run_ids) > MAX_DELETED_IDS:
-                text = f"at most {MAX_DELETED_IDS} runs at once"
+            if len(run_ids) > MAX_RUNS:
+                text = f"at most {MAX_RUNS} runs at once"
                 return DeleteResult(errors=[_refuse("runIds", "too_many", text)])
             known = [run_id for text in run_ids if (run_id := parse_run_id(text))]
             return DeleteResult(count=await info.context.deletion.delete_runs(known))
@@ -176,7 +186,8 @@ class Mutation:
         if run_filter == RunFilter():
             text = "the filter has no criterion: it would delete every run"
             return DeleteResult(errors=[_refuse("filter", "empty", text)])
-        return DeleteResult(count=await info.context.deletion.delete_matching(run_filter))
+        gone = await info.context.deletion.delete_matching(run_filter)
+        return DeleteResult(count=gone.count, has_more=gone.has_more)
 
 
 def _refuse(name: str, code: str, message: str) -> UserError:

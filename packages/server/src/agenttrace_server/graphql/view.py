@@ -48,6 +48,7 @@ from agenttrace_server.graphql.stored import StoredDocuments
 from graphql import GraphQLSyntaxError
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+BODY_TIMEOUT_S: Final = 60.0
 MAX_SUBSCRIPTIONS: Final = 20
 INIT_TIMEOUT: Final = timedelta(seconds=5)
 EXECUTION_TIMEOUT_S: Final = 10.0
@@ -281,10 +282,15 @@ async def _close(socket: WebSocket) -> None:
 async def _read_whole(request: Request) -> Request:
     """Return the request with its body read, which no longer waits for the client."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
+    except TimeoutError as error:
+        text = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} seconds"
+        raise HTTPException(408, text) from error
 
     async def receive() -> Message:
         return {"type": "http.request", "body": bytes(body), "more_body": False}

@@ -41,6 +41,11 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     return make_error(500, "internal", f"internal error {error_id}; the server's log has more")
 
 
+async def answer_nobody(_request: Request, _error: Exception) -> Response:
+    """Answer a client that went away while it sent: it does not read this; nothing failed."""
+    return Response(status_code=400)
+
+
 async def refuse_websocket(receive: Receive, send: Send) -> None:
     """Refuse a WebSocket before it is accepted: the client sees status 403."""
     await receive()

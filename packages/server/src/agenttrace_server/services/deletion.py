@@ -1,26 +1,50 @@
-"""Deleting runs, as use cases. Once they return, nothing of the runs can be read any more."""
+"""Deleting runs, as use cases. Once they return, nothing of the runs can be read any more.
+
+A request's runs go in one commit, all or none of them. Their rows are taken out by a task
+afterwards, in steps that hold up nobody for long: it goes on whatever became of the request, after
+a failure of the store, and after a restart; of several servers on one store, each takes part.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace_server.storage import deletion
-from agenttrace_server.storage.orders import RunSort, read_sort_key
+from agenttrace_server.storage.orders import RunSort
+from agenttrace_server.storage.partitions import drop_empty_days
 from agenttrace_server.storage.runs import RunSlice, list_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
+    from datetime import date
 
     from agenttrace_server.storage.append import Appended
     from agenttrace_server.storage.criteria import RunFilter
     from agenttrace_server.storage.engine import Database
 
-RUNS_A_COMMIT: Final = 50
+MAX_RUNS: Final = 1_000
+"""That one request deletes: they go in one commit, which others wait for."""
+LOOK_EVERY_S: Final = 10.0
+"""For what another server left."""
+PAUSE_S: Final = 0.02
+"""Between two steps: records that wait are stored."""
+MIN_RETRY_S: Final = 0.5
+MAX_RETRY_S: Final = 30.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What became of a deletion by filter."""
+
+    count: int
+    has_more: bool
+    """More runs match; they are still there."""
 
 
 class DeletionService:
@@ -36,43 +60,112 @@ class DeletionService:
         self._database = database
         self._on_commit = on_commit
         self._clock_ns = clock_ns
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """Held for a step, and while whole days go: their rows need no steps."""
+        self._deletions: set[asyncio.Task[int]] = set()
 
     async def delete_run(self, run_id: str) -> bool:
         """Delete a run with all that hangs from it; tell whether there was one."""
-        return await self._delete([run_id]) == 1
+        return await self.delete_runs([run_id]) == 1
 
     async def delete_runs(self, run_ids: Sequence[str]) -> int:
-        """Delete runs by id; return how many there were."""
+        """Delete runs by id, at most `MAX_RUNS`, all or none; return how many there were."""
+        if len(run_ids) > MAX_RUNS:
+            raise ValueError(f"{len(run_ids)} runs to delete; at most {MAX_RUNS} at once")
+        write = self._database.write
+        return await self._delete(write(deletion.delete_runs, run_ids, now_ns=self._clock_ns()))
+
+    async def delete_matching(self, run_filter: RunFilter) -> Deleted:
+        """Delete the runs that match, the newest `MAX_RUNS` of them, all or none."""
+        part = RunSlice(RunSort.START_TIME, descending=True, count=MAX_RUNS)
+        page = await self._database.read(list_runs, run_filter, part)
+        count = await self.delete_runs([run.run_id for run in page.items])
+        return Deleted(count, page.has_next)
+
+    async def delete_before(self, day: date) -> int:
+        """Delete the runs that were over, and last heard of, before a day of UTC; return how many.
+
+        On PostgreSQL days of which no run is left are dropped whole. A run that is open, or of
+        which a record came since, stays with all that it has. What is not dropped goes in steps.
+        """
+        before_ns = deletion.start_of_day(day)
         count = 0
-        for start in range(0, len(run_ids), RUNS_A_COMMIT):
-            count += await self._delete(run_ids[start : start + RUNS_A_COMMIT])
+        after: tuple[int, str] | None = (-(2**63), "")
+        async with self._turn:
+            while after is not None:
+                old = await self._database.read(
+                    deletion.list_old_runs, before_ns=before_ns, after=after, limit=MAX_RUNS
+                )
+                after = old.after
+                if old.run_ids:
+                    count += await self._delete(
+                        self._database.write(
+                            deletion.delete_old_runs,
+                            old.run_ids,
+                            before_ns=before_ns,
+                            now_ns=self._clock_ns(),
+                        )
+                    )
+                await asyncio.sleep(PAUSE_S)
+            await self._drop_days(day)
         return count
 
-    async def delete_matching(self, run_filter: RunFilter) -> int:
-        """Delete the runs that match; return how many. Newer ones that come meanwhile stay."""
-        part = RunSlice(RunSort.START_TIME, descending=True, count=RUNS_A_COMMIT)
-        count, has_more = 0, True
-        while has_more:
-            page = await self._database.read(list_runs, run_filter, part)
-            has_more = page.has_next
-            if page.items:
-                count += await self._delete([run.run_id for run in page.items])
-                part = replace(part, after=read_sort_key(page.items[-1], RunSort.START_TIME))
-        return count
+    async def run(self) -> None:
+        """Take out what is left of deleted runs, until it is cancelled. Failures are tried again.
+
+        Of several in a row the first is logged.
+        """
+        retry_s = MIN_RETRY_S
+        while True:
+            self._wake.clear()
+            try:
+                await self.finish()
+            except Exception as error:  # noqa: BLE001 -- whatever it was, the next may do better
+                if retry_s == MIN_RETRY_S:
+                    _log.warning("rows of deleted runs stay for now; trying again: %s", error)
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, MAX_RETRY_S)
+                continue
+            retry_s = MIN_RETRY_S
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+            except TimeoutError:
+                continue
 
     async def finish(self) -> None:
-        """Take out what a server that ended left of deleted runs."""
-        try:
-            await self._delete_details(await self._database.read(deletion.list_unfinished))
-        except Exception:  # noqa: BLE001 -- whatever it was, the server runs on without it
-            _log.exception("what is left of deleted runs stays until the next start")
+        """Return when nothing is left of deleted runs, whoever deleted them."""
+        while await self._database.read(deletion.has_leftovers):
+            async with self._turn:
+                await self._database.write(deletion.take_step)
+            await asyncio.sleep(PAUSE_S)
 
-    async def _delete(self, run_ids: Sequence[str]) -> int:
-        gone = await self._database.write(deletion.delete_runs, run_ids, now_ns=self._clock_ns())
-        self._on_commit(gone)
-        await self._delete_details(sorted(gone.run_ids))
+    async def close(self) -> None:
+        """Wait for the deletions that are under way. What is left goes after the next start."""
+        if self._deletions:
+            await asyncio.wait(self._deletions)
+
+    async def _drop_days(self, before: date) -> None:
+        dropped = await self._database.write(drop_empty_days, before, limit=1)
+        while dropped:
+            await asyncio.sleep(PAUSE_S)
+            dropped = await self._database.write(drop_empty_days, before, limit=1)
+
+    async def _delete(self, commit: Coroutine[Any, Any, Appended]) -> int:
+        # A task of its own: the commit is told to followers also when nobody waits for it.
+        task = asyncio.create_task(self._tell(commit))
+        self._deletions.add(task)
+        task.add_done_callback(self._note_end)
+        return await asyncio.shield(task)
+
+    async def _tell(self, commit: Coroutine[Any, Any, Appended]) -> int:
+        gone = await commit
+        if gone.run_ids:
+            self._wake.set()
+            self._on_commit(gone)
         return len(gone.run_ids)
 
-    async def _delete_details(self, run_ids: list[str]) -> None:
-        while run_ids:
-            run_ids = await self._database.write(deletion.delete_details, run_ids)
+    def _note_end(self, task: asyncio.Task[Any]) -> None:
+        self._deletions.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("runs were not deleted: %s", error)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from agenttrace_server.errors import GoneError
 from agenttrace_server.services.runs import parse_run_id
 from agenttrace_server.storage import export
-from agenttrace_server.storage.spans import BEFORE_ALL
+from agenttrace_server.storage.export import read_event_lines, read_span_lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from agenttrace_server.storage.engine import Database
+
+T = TypeVar("T")
 
 
 class ExportService:
@@ -24,7 +27,8 @@ class ExportService:
         """Return the lines of a run, its own first, then spans, then events; None: no such run.
 
         A run that goes on meanwhile may come with spans that are newer than its first line; taken
-        in again they merge as any records do.
+        in again they merge as any records do. The lines end early, with `GoneError`, when the run
+        is deleted meanwhile.
         """
         if parse_run_id(run_id) is None:
             return None
@@ -33,11 +37,17 @@ class ExportService:
 
     async def _write(self, run_id: str, first: bytes) -> AsyncIterator[bytes]:
         yield first
-        after: tuple[int, str] | None = BEFORE_ALL
-        while after is not None:
-            lines, after = await self._database.read(export.read_span_lines, run_id, after)
+        span_id: str | None = ""
+        while span_id is not None:
+            lines, span_id = _take(await self._database.read(read_span_lines, run_id, span_id))
             yield lines
         seq: int | None = -1
         while seq is not None:
-            lines, seq = await self._database.read(export.read_event_lines, run_id, seq)
+            lines, seq = _take(await self._database.read(read_event_lines, run_id, seq))
             yield lines
+
+
+def _take(step: tuple[bytes, T] | None) -> tuple[bytes, T]:
+    if step is None:
+        raise GoneError("the run was deleted while it was given away")
+    return step

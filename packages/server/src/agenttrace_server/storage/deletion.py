@@ -1,22 +1,39 @@
 """Deleting runs: in one commit they are gone for readers, then their rows go in small steps.
 
-The first step takes a run's own rows and its part of the sums, and leaves a tombstone, so that
-records which come late are refused, and one entry in the change log. What hangs from a run is
-reached through it, so nobody sees it any more; it is taken out a bounded number of rows at a
-time, so that records are stored meanwhile. A server that ends in between finds what is left by
-the tombstones.
+The first step takes the runs' own rows and their part of the sums, and leaves for each a
+tombstone, so that records which come late are refused, and one entry in the change log. What hangs
+from a run is reached through it, so nobody sees it any more. The runs stand in a list until all of
+that is taken out, a bounded number of rows at a time, so that records are stored meanwhile. Whoever
+takes a step, this server or another one, now or after a restart, goes by that list.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import math
+import time
+from datetime import UTC, datetime
+from datetime import time as time_of_day
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+)
 
+from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.append import Appended
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
-from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.keys import match_ids, select_by_ids
 from agenttrace_server.storage.positions import log_changes, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, Difference
 from agenttrace_server.storage.rows import upsert_named
@@ -27,6 +44,7 @@ from agenttrace_server.storage.tables import (
     CONTENT,
     DELETED_RUN,
     EVENT,
+    LEFTOVER,
     MODEL_USAGE,
     PAYLOAD,
     RUN,
@@ -37,13 +55,20 @@ from agenttrace_server.storage.tables import (
 from agenttrace_server.storage.usage_rows import list_hour_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import date
 
     from sqlalchemy import Table
     from sqlalchemy.sql import ColumnElement
 
 MAX_STEP_ROWS: Final = 1_000
-"""Of one step: it holds up the records that wait for some milliseconds."""
+"""Of one step: it holds up the records that wait."""
+MAX_STEP_S: Final = 0.015
+"""After so long a step ends, at the next statement: with that and its commit it has 50 ms."""
+MAX_STATEMENT_ROWS: Final = 250
+MAX_STEP_RUNS: Final = 200
+MAX_GROUP_RUNS: Final = 10
+"""Whose rows one statement takes out: many runs are small."""
 
 # With the run itself: few rows each.
 _OF_RUN: Final = (RUN, MODEL_USAGE, TAG, ATTRIBUTE, ANNOTATION)
@@ -57,65 +82,155 @@ _DETAILS: Final[tuple[tuple[Table, tuple[ColumnElement[Any], ...]], ...]] = (
 )
 
 
+def _make_deletion(table: Table, keys: tuple[ColumnElement[Any], ...]) -> Delete:
+    # A list of parameters, and not a text of JSON: PostgreSQL sees which partitions to leave out.
+    of_runs: ColumnElement[bool] = table.c.run_id.in_(bindparam("ids", expanding=True))
+    if table is CHANGE:
+        of_runs = and_(of_runs, CHANGE.c.kind != ChangeKind.RUN_DELETED.value)
+    some = select(*keys).where(of_runs).limit(bindparam("count", type_=Integer))
+    return delete(table).where(of_runs, tuple_(*keys).in_(some))
+
+
+_DELETIONS: Final = [_make_deletion(table, (table.c.run_id, *keys)) for table, keys in _DETAILS]
+
+_INDEXED: Final = (
+    select(DOCUMENT.c.run_id)
+    .where(DOCUMENT.c.run_id.in_(bindparam("ids", expanding=True)))
+    .distinct()
+)
+
+
+class OldRuns(NamedTuple):
+    """A part of the runs that are old enough to go."""
+
+    run_ids: tuple[str, ...]
+    after: tuple[int, str] | None
+    """Where to go on; None at the end."""
+
+
 def delete_runs(connection: Connection, run_ids: Sequence[str], *, now_ns: int) -> Appended:
     """Make these runs gone, those that exist; `run_ids` of the result names them.
 
     What hangs from them is still to be taken out, by `delete_details`.
     """
-    found = connection.execute(select_by_ids(RUN, run_ids, "run_id"))
-    known = sorted({str(row.run_id) for row in found})
+    found = connection.execute(
+        select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
+    )
+    known = sorted({str(run_id) for run_id in found.scalars()})
     if not known:
         return Appended(read_end(connection), frozenset())
     _take_usage_back(connection, known)
-    ids = [{"id": run_id} for run_id in known]
     for table in _OF_RUN:
-        connection.execute(delete(table).where(table.c.run_id == bindparam("id")), ids)
+        connection.execute(delete(table).where(match_ids(table.c.run_id, known)))
     tombstones = [{"run_id": run_id, "deleted_ns": now_ns} for run_id in known]
     connection.execute(insert(DELETED_RUN), tombstones)
+    connection.execute(insert(LEFTOVER), [{"run_id": run_id} for run_id in known])
     end = log_changes(connection, [(i, ChangeKind.RUN_DELETED.value, None, None) for i in known])
     return Appended(end, frozenset(known))
 
 
+def delete_old_runs(
+    connection: Connection, run_ids: Sequence[str], *, before_ns: int, now_ns: int
+) -> Appended:
+    """Make those of these runs gone that are old enough, still: a record may have come."""
+    chosen = select(RUN.c.run_id).where(match_ids(RUN.c.run_id, run_ids), is_old(before_ns))
+    return delete_runs(connection, [*connection.execute(chosen).scalars()], now_ns=now_ns)
+
+
+def list_old_runs(
+    connection: Connection, *, before_ns: int, after: tuple[int, str], limit: int
+) -> OldRuns:
+    """Return the next runs, oldest first, of which everything is older than that."""
+    key = tuple_(RUN.c.start_ns, RUN.c.run_id)
+    query = select(RUN.c.start_ns, RUN.c.run_id).where(key > after, is_old(before_ns))
+    rows = connection.execute(query.order_by(RUN.c.start_ns, RUN.c.run_id).limit(limit)).all()
+    last = (rows[-1].start_ns, rows[-1].run_id) if len(rows) == limit else None
+    return OldRuns(tuple(row.run_id for row in rows), last)
+
+
+def start_of_day(day: date) -> int:
+    """Return when a day of UTC begins, in nanoseconds since 1970."""
+    return int(datetime.combine(day, time_of_day.min, UTC).timestamp()) * 10**9
+
+
+def is_old(before_ns: int) -> ColumnElement[bool]:
+    """Return the condition that a run is over, and that all of it happened and came before."""
+    return and_(
+        RUN.c.start_ns < before_ns,
+        func.coalesce(RUN.c.end_ns, RUN.c.start_ns) < before_ns,
+        RUN.c.seen_ns < before_ns,
+        RUN.c.status != RunStatus.STARTED.value,
+    )
+
+
 def delete_details(
-    connection: Connection, run_ids: Sequence[str], *, limit: int = MAX_STEP_ROWS
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    limit: int = MAX_STEP_ROWS,
+    limit_s: float = math.inf,
+    mono_s: Callable[[], float] = time.monotonic,
 ) -> list[str]:
-    """Take out at most `limit` rows of deleted runs; return the runs that may have more."""
-    left = limit
-    for place, run_id in enumerate(run_ids):
-        for table, keys in _DETAILS:
-            if not left:
-                return [*run_ids[place:]]
-            left -= _delete_some(connection, table, keys, run_id, left)
-        left -= delete_run_documents(connection, run_id, limit=left)
-        if not left:
-            return [*run_ids[place:]]
+    """Take out at most `limit` rows of deleted runs; return the runs that may have more.
+
+    It ends early, at the next statement, when it has taken `limit_s`. The others are off the list
+    of what is left.
+    """
+    end_s = mono_s() + limit_s
+    for start in range(0, len(run_ids), MAX_GROUP_RUNS):
+        group = run_ids[start : start + MAX_GROUP_RUNS]
+        taken = _delete_some(connection, group, limit, lambda: mono_s() >= end_s)
+        if taken is None:
+            return [*run_ids[start:]]
+        limit -= taken
+        connection.execute(delete(LEFTOVER).where(match_ids(LEFTOVER.c.run_id, group)))
     return []
 
 
-def list_unfinished(connection: Connection) -> list[str]:
-    """Return the deleted runs of which rows are left: a server ended while it took them out."""
-    left = [
-        exists().where(table.c.run_id == DELETED_RUN.c.run_id, *_which(table))
-        for table, _ in _DETAILS
-    ]
-    left.append(exists().where(DOCUMENT.c.run_id == DELETED_RUN.c.run_id))
-    return [*connection.execute(select(DELETED_RUN.c.run_id).where(or_(*left))).scalars()]
+def list_unfinished(connection: Connection, *, limit: int = MAX_STEP_RUNS) -> list[str]:
+    """Return the first deleted runs of which rows may be left."""
+    query = select(LEFTOVER.c.run_id).order_by(LEFTOVER.c.run_id).limit(limit)
+    return [*connection.execute(query).scalars()]
+
+
+def take_step(connection: Connection) -> bool:
+    """Take out some rows of what is left of deleted runs; tell whether there is more.
+
+    Several servers may do it at once: each step sees the list as the one before left it.
+    """
+    run_ids = list_unfinished(connection)
+    left = delete_details(connection, run_ids, limit_s=MAX_STEP_S)
+    return bool(left) or len(run_ids) == MAX_STEP_RUNS
+
+
+def has_leftovers(connection: Connection) -> bool:
+    """Tell whether rows of deleted runs may be left."""
+    return connection.execute(select(exists().select_from(LEFTOVER))).scalar_one()
 
 
 def _delete_some(
-    connection: Connection,
-    table: Table,
-    keys: tuple[ColumnElement[Any], ...],
-    run_id: str,
-    limit: int,
-) -> int:
-    of_run = and_(table.c.run_id == run_id, *_which(table))
-    some = select(*keys).where(of_run).limit(limit)
-    return connection.execute(delete(table).where(of_run, tuple_(*keys).in_(some))).rowcount
-
-
-def _which(table: Table) -> list[ColumnElement[bool]]:
-    return [CHANGE.c.kind != ChangeKind.RUN_DELETED.value] if table is CHANGE else []
+    connection: Connection, run_ids: Sequence[str], limit: int, is_late: Callable[[], bool]
+) -> int | None:
+    """Take out rows of runs; return how many there were, or None when some may be left."""
+    total = 0
+    for statement in _DELETIONS:
+        count = part = -1
+        while count == part:
+            part = min(limit - total, MAX_STATEMENT_ROWS)
+            if not part or is_late():
+                return None
+            count = connection.execute(statement, {"ids": run_ids, "count": part}).rowcount
+            total += count
+    indexed = connection.execute(_INDEXED, {"ids": run_ids}).scalars().all()
+    for run_id in indexed:
+        part = min(limit - total, MAX_STATEMENT_ROWS)
+        if not part or is_late():
+            return None
+        count = delete_run_documents(connection, run_id, limit=part)
+        if count == part:
+            return None
+        total += count
+    return total
 
 
 def _take_usage_back(connection: Connection, run_ids: Sequence[str]) -> None:

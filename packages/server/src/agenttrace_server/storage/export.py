@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server.records import PayloadKind
@@ -60,24 +60,34 @@ def read_run_line(connection: Connection, run_id: str) -> bytes | None:
 
 
 def read_span_lines(
-    connection: Connection, run_id: str, after: tuple[int, str]
-) -> tuple[bytes, tuple[int, str] | None]:
-    """Return the next spans by `seq` and id, and where to go on; None at the end."""
-    query = select(SPAN).where(SPAN.c.run_id == run_id)
-    query = query.where(tuple_(SPAN.c.seq, SPAN.c.span_id) > after)
-    rows = connection.execute(query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(LINES_A_STEP)).all()
+    connection: Connection, run_id: str, after: str
+) -> tuple[bytes, str | None] | None:
+    """Return the next spans by id, and where to go on; None for that at the end.
+
+    By id: `seq` may still change, and a span that changed its place would be missed. None when
+    the run has been deleted.
+    """
+    if _is_gone(connection, run_id):
+        return None
+    query = select(SPAN).where(SPAN.c.run_id == run_id, SPAN.c.span_id > after)
+    rows = connection.execute(query.order_by(SPAN.c.span_id).limit(LINES_A_STEP)).all()
     keys = [(run_id, row.span_id, kind) for row in rows for kind in _KINDS]
     texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
     for (_, span_id, kind), text in (read_payloads(connection, keys) if keys else {}).items():
         texts[span_id][kind] = text
     lines = b"".join(_write_span(row, texts[row.span_id]) for row in rows)
-    return lines, (rows[-1].seq, rows[-1].span_id) if len(rows) == LINES_A_STEP else None
+    return lines, rows[-1].span_id if len(rows) == LINES_A_STEP else None
 
 
 def read_event_lines(
     connection: Connection, run_id: str, after_seq: int
-) -> tuple[bytes, int | None]:
-    """Return the next events by `seq`, and where to go on; None at the end."""
+) -> tuple[bytes, int | None] | None:
+    """Return the next events by `seq`, and where to go on; None for that at the end.
+
+    None when the run has been deleted.
+    """
+    if _is_gone(connection, run_id):
+        return None
     query = select(EVENT).where(EVENT.c.run_id == run_id, EVENT.c.seq > after_seq)
     rows = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
     lines = []
@@ -88,6 +98,10 @@ def read_event_lines(
         body = None if text is None else _write_payload(make_payload(row, text))
         lines.append(_join(fields, {"body": body}))
     return b"".join(lines), rows[-1].seq if len(rows) == LINES_A_STEP else None
+
+
+def _is_gone(connection: Connection, run_id: str) -> bool:
+    return connection.execute(select(RUN.c.run_id).where(RUN.c.run_id == run_id)).first() is None
 
 
 def _write_span(row: Row[Any], texts: Mapping[str, Payload]) -> bytes:

@@ -74,6 +74,12 @@ def select_by_ids(table: Table, ids: Sequence[str], column: str) -> Select[Any]:
     return select(table).select_from(wanted).join(table, table.c[column] == text)
 
 
+def match_ids(column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that the column is one of the ids."""
+    wanted, text = list_elements(_bind([key for key in ids if _NUL not in key]))
+    return column.in_(select(text).select_from(wanted))
+
+
 def select_by_keys(
     table: Table,
     keys: Iterable[tuple[Any, Any]],

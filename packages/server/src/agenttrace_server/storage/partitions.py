@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.faults import is_conflict, is_too_slow, read_sqlstate
-from agenttrace_server.storage.migrations.postgres import PARTITIONED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
+DAILY: Final = ("span", "payload", "content", "event", "change")
+"""The tables that have a partition for each day, and one (`…_default`) for all other ids."""
 DAYS_BACK: Final = 400
 DAYS_AHEAD: Final = 2
 """A day further away gets no partition: a wrong clock must not make thousands."""
@@ -63,31 +65,26 @@ def make_partitions(connection: Connection, run_ids: Iterable[str]) -> None:
         connection.info[_RETRY_AT] = time.monotonic() + RETRY_S
 
 
-def drop_partitions_before(
-    connection: Connection,
-    limit: date,
-    *,
-    forget: Callable[[Connection, list[str]], None],
-) -> list[date]:
-    """Drop the days before a day, and return them, oldest first.
+def drop_empty_days(connection: Connection, before: date, *, limit: int) -> list[date]:
+    """Drop days before a day of which no run is left, at most `limit`; return them, oldest first.
 
-    `forget` deletes what else there is of these runs. A day stays as long as one of its runs is
-    open or got a record on or after the limit.
+    What is left of their deleted runs is gone with that, but for the entries of the change log
+    that say so. Days whose tables are in use stay: their rows go in steps. SQLite has no days.
     """
-    dropped = []
-    for day in list_days(connection):
-        if day >= limit or _is_in_use(connection, day, limit):
-            continue
-        low, high = bound_day(day)
-        query = text("SELECT run_id FROM run WHERE run_id >= :low AND run_id < :high")
-        run_ids = list(connection.execute(query, {"low": low, "high": high}).scalars())
-        for table in PARTITIONED:
-            connection.execute(text(f"DROP TABLE {_name(table, day)}"))
-        forget(connection, run_ids)
-        dropped.append(day)
-    if dropped:
+    if connection.dialect.name != "postgresql":
+        return []
+    empty = [day for day in list_days(connection) if day < before and _is_empty(connection, day)]
+    try:
+        with _limit_time(connection):
+            for day in empty[:limit]:
+                _drop_day(connection, day)
+    except DBAPIError as error:
+        if not _is_busy(error):
+            raise
+        return []
+    if empty:
         connection.info.pop(_KNOWN, None)
-    return dropped
+    return empty[:limit]
 
 
 def find_day(run_id: str) -> date | None:
@@ -120,7 +117,7 @@ def list_days(connection: Connection) -> list[date]:
 def _make_day(connection: Connection, day: date) -> None:
     low, high = bound_day(day)
     bounds = {"low": low, "high": high}
-    for table in PARTITIONED:
+    for table in DAILY:
         name = _name(table, day)
         # Attached when it is ready: a table that is made as a partition locks out all readers.
         connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
@@ -155,15 +152,23 @@ def _is_busy(error: DBAPIError) -> bool:
     return read_sqlstate(error) == _LOCK_NOT_AVAILABLE
 
 
-def _is_in_use(connection: Connection, day: date, limit: date) -> bool:
+def _is_empty(connection: Connection, day: date) -> bool:
     low, high = bound_day(day)
-    query = text(
-        "SELECT EXISTS (SELECT 1 FROM run WHERE run_id >= :low AND run_id < :high "
-        "AND (status = 'STARTED' OR seen_ns >= :limit_ns))"
-    )
-    limit_ns = (limit - _EPOCH).days * _DAY_MS * 1_000_000
-    values = {"low": low, "high": high, "limit_ns": limit_ns}
-    return bool(connection.execute(query, values).scalar_one())
+    query = text("SELECT NOT EXISTS (SELECT 1 FROM run WHERE run_id >= :low AND run_id < :high)")
+    return bool(connection.execute(query, {"low": low, "high": high}).scalar_one())
+
+
+def _drop_day(connection: Connection, day: date) -> None:
+    low, high = bound_day(day)
+    for table in DAILY:
+        name = _name(table, day)
+        connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
+        if table == "change":  # who follows reads them later; they go to the default partition
+            kept = f"INSERT INTO change SELECT * FROM {name} WHERE kind = :kind"  # noqa: S608 -- names of ours
+            connection.execute(text(kept), {"kind": ChangeKind.RUN_DELETED.value})
+        connection.execute(text(f"DROP TABLE {name}"))
+    finished = text("DELETE FROM leftover WHERE run_id >= :low AND run_id < :high")
+    connection.execute(finished, {"low": low, "high": high})
 
 
 def _name(table: str, day: date) -> str:

@@ -53,6 +53,8 @@ def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
     query = select(*_list_columns(given_up_ns), run.scalar_subquery())
     query = query.where(SPAN.c.run_id == run_id)
     rows = connection.execute(query).all()
+    if rows and rows[0][-1] is None:  # the run was deleted, and its rows are being taken out
+        return ()
     order = order_tree([Node(row[1], row[2], row[9]) for row in rows])
     return tuple(Span._make((*rows[index], depth)) for index, depth in order)
 

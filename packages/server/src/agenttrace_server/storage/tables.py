@@ -350,6 +350,15 @@ class DeletedRunRow(SQLModel, table=True):
     deleted_ns: int = Field(sa_type=BigInteger)
 
 
+class LeftoverRow(SQLModel, table=True):
+    """A deleted run of which rows may be left: a task takes them out, then its row here."""
+
+    __tablename__ = "leftover"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    run_id: str = Field(primary_key=True)
+
+
 def _table_of(model: type[SQLModel]) -> Table:
     table = model.metadata.tables[str(model.__tablename__)]
     assert isinstance(table, Table)
@@ -369,4 +378,5 @@ TAG: Final = _table_of(TagRow)
 ATTRIBUTE: Final = _table_of(AttributeRow)
 ANNOTATION: Final = _table_of(AnnotationRow)
 DELETED_RUN: Final = _table_of(DeletedRunRow)
+LEFTOVER: Final = _table_of(LeftoverRow)
 metadata: Final = SQLModel.metadata
