@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -121,6 +122,28 @@ def test_h14_a_million_keys_are_a_value_like_any_other(client: Client) -> None:
     span_id = f"{make_run_id(0)}:{make_span_id(0)}"
     query = "query($id: ID!) { span(id: $id) { output { json } } }"
     assert client.ask(query, id=span_id)["span"]["output"]["json"] == text
+
+
+WATERFALL = """query($id: ID!) { run(id: $id) {
+  spanTree { spanId name status offsetMs durationMs depth } } }"""
+
+
+def test_s13_a_large_field_weighs_on_nobody_who_does_not_ask_for_it(client: Client) -> None:
+    """15 MB beside it change no byte of the waterfall's answer; 20 MB are too much for a line."""
+    _send(client, [make_run(0), make_run(1), make_span(run=1)])
+    _send(client, [make_span(output=make_payload("x" * 15_000_000))])
+    answers = [
+        client.http.post("/graphql", json={"query": WATERFALL, "variables": {"id": make_run_id(n)}})
+        for n in range(2)
+    ]
+    assert answers[0].content == answers[1].content
+    assert len(answers[0].content) < 300
+    line = dump_lines([make_span(1, output=make_payload("x" * 20_000_000))])
+    packed = {**NDJSON, "content-encoding": "gzip"}
+    answer = client.http.post("/api/ingest", content=gzip.compress(line, 1), headers=packed)
+    assert answer.status_code == 400
+    assert [error["code"] for error in answer.json()["errors"]] == ["too_large"]
+    assert client.http.post("/api/ingest", content=line, headers=NDJSON).status_code == 413
 
 
 EVENTS = """query($id: ID!, $after: String) { span(id: $id) {
