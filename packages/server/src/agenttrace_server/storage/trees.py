@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Children: TypeAlias = dict[str | None, list[int]]
 """The indices of nodes by the id of their parent."""
@@ -36,9 +36,10 @@ def order_tree(nodes: Sequence[Node]) -> list[tuple[int, int]]:
     if len(found) == len(nodes):
         return found
     reached = {index for index, _ in found}
+    indices = {node.span_id: index for index, node in enumerate(nodes)}
     for start in order:
         if start not in reached:
-            top = _break_circle(nodes, children, start)
+            top = _break_circle(nodes, indices, children, start)
             tops.append(top)
             reached.update(index for index, _ in _walk(nodes, children, [top]))
     return _walk(nodes, children, _sort(nodes, tops))
@@ -48,9 +49,10 @@ def _sort(nodes: Sequence[Node], indices: Iterable[int]) -> list[int]:
     return sorted(indices, key=lambda index: (nodes[index].seq, nodes[index].span_id))
 
 
-def _break_circle(nodes: Sequence[Node], children: Children, start: int) -> int:
+def _break_circle(
+    nodes: Sequence[Node], indices: Mapping[str, int], children: Children, start: int
+) -> int:
     """Cut the circle that one gets into by going up from a node; return its new top."""
-    indices = {node.span_id: index for index, node in enumerate(nodes)}
     passed: dict[int, int] = {}
     index = start
     while index not in passed:
