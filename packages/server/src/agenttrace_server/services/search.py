@@ -20,8 +20,6 @@ from agenttrace_server.storage.words import TextQuery, make_snippet, parse_query
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sqlalchemy import Connection
-
     from agenttrace_server.services.runs import RunFilter
     from agenttrace_server.storage.engine import Database
 
@@ -37,6 +35,7 @@ __all__ = [
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 MAX_QUERY_CHARS: Final = 512
 GATHER_S: Final = 0.2
@@ -177,15 +176,15 @@ class Indexer:
 
     async def _measure(
         self,
-        ask: Callable[[Callable[[Connection], R]], Awaitable[R]],
-        call: Callable[Concatenate[Connection, P], R],
+        ask: Callable[[Callable[[C], R]], Awaitable[R]],
+        call: Callable[Concatenate[C, P], R],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> tuple[R, float]:
         """Return what the store answers, and the seconds it worked: waiting for it is none."""
         took_s = 0.0
 
-        def run(connection: Connection) -> R:
+        def run(connection: C) -> R:
             nonlocal took_s
             begin_s = self._clock()
             result = call(connection, *args, **kwargs)
