@@ -1,3 +1,4 @@
+import { isOpen } from "@/model/merge";
 import type { Run } from "@/model/run";
 import { Timeline, type TimelineEvent } from "@/model/timeline";
 import type { Transport } from "./client";
@@ -111,7 +112,7 @@ export class RunFeed extends Store {
       onRefused: (message) => this.#fail({ kind: "graphql", message }),
       isNews: ({ runEvents }) =>
         runEvents.events.some(({ __typename }) => __typename !== "RunEnded"),
-      isDone: () => this.timeline.run !== null && this.timeline.run.status !== "STARTED",
+      isDone: () => this.timeline.run !== null && !isOpen(this.timeline.run),
     });
   }
 

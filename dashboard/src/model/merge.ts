@@ -58,3 +58,32 @@ export function newerRun<R extends Run>(left: R, right: R): R {
   if (order !== 0) return order > 0 ? left : right;
   return compareText(JSON.stringify(left), JSON.stringify(right)) >= 0 ? left : right;
 }
+
+/**
+ * Whether it has not ended: it runs, or its run was given up, which its next record takes back. What was recorded
+ * as interrupted has an end, and so a duration.
+ */
+export function isOpen({ status, durationMs }: Pick<Span, "status" | "durationMs">): boolean {
+  return status === "STARTED" || (status === "INTERRUPTED" && durationMs === null);
+}
+
+/**
+ * The snapshot that holds when one more of a span is told. That a run was given up is no record, and has no place
+ * in the order of records: of what is open, the status that was told last holds.
+ */
+export function latestSpan(before: Span, told: Span): Span {
+  if (before.status === told.status || !isOpen(before) || !isOpen(told)) {
+    return newerSpan(before, told);
+  }
+  const newer = newerSpan({ ...before, status: "STARTED" }, { ...told, status: "STARTED" });
+  return { ...newer, status: told.status };
+}
+
+/** The same of a run. */
+export function latestRun<R extends Run>(before: R, told: R): R {
+  if (before.status === told.status || !isOpen(before) || !isOpen(told)) {
+    return newerRun(before, told);
+  }
+  const newer = newerRun({ ...before, status: "STARTED" }, { ...told, status: "STARTED" });
+  return { ...newer, status: told.status };
+}

@@ -1,4 +1,4 @@
-import { newerRun } from "./merge";
+import { latestRun } from "./merge";
 import type { Run } from "./run";
 import type { RunFilter } from "./run-filter";
 
@@ -110,7 +110,7 @@ export class RunList {
 
   #merge(run: Run): void {
     const before = this.#byId.get(run.id);
-    this.#byId.set(run.id, before === undefined ? run : newerRun(before, run));
+    this.#byId.set(run.id, before === undefined ? run : latestRun(before, run));
   }
 
   #sort(): void {

@@ -3,11 +3,21 @@ import { describe, expect, it } from "vitest";
 import { newerRun, newerSpan } from "./merge";
 import type { Run } from "./run";
 import type { Span } from "./span";
-import { arbitraryRun, arbitrarySpan, aSpan } from "./testing";
+import { aRun, arbitraryRun, arbitrarySpan, aSpan } from "./testing";
 import { Timeline, type TimelineEvent } from "./timeline";
 
-const spanEvent = arbitrarySpan.map((span): TimelineEvent<Run> => ({ kind: "span", span }));
-const runEvent = arbitraryRun.map((run): TimelineEvent<Run> => ({ kind: "run", run }));
+/** What was recorded as interrupted has an end; what was given up has none. */
+function asRecorded<S extends Pick<Span, "status" | "durationMs">>(snapshot: S): S {
+  const isGivenUp = snapshot.status === "INTERRUPTED" && snapshot.durationMs === null;
+  return isGivenUp ? { ...snapshot, durationMs: 0 } : snapshot;
+}
+
+const spanEvent = arbitrarySpan
+  .map(asRecorded)
+  .map((span): TimelineEvent<Run> => ({ kind: "span", span }));
+const runEvent = arbitraryRun
+  .map(asRecorded)
+  .map((run): TimelineEvent<Run> => ({ kind: "run", run }));
 const happening = fc.record({
   kind: fc.constant("happening" as const),
   spanId: fc.constantFrom("0000000000000001", "0000000000000002"),
@@ -77,6 +87,45 @@ describe("Timeline", () => {
         expect([timeline.version, timeline.structure]).toEqual([version, structure]);
       }),
     );
+  });
+
+  it("shows that a run was given up and came back as it is told, and its open steps so", () => {
+    const timeline = new Timeline<Run>();
+    const run = aRun({ status: "STARTED", durationMs: null });
+    const span = aSpan({ status: "STARTED", durationMs: null });
+    const other = aSpan({ spanId: "00000000000000a2" });
+    const tell = (status: "STARTED" | "INTERRUPTED") =>
+      timeline.apply([
+        { kind: "run", run: { ...run, status } },
+        { kind: "span", span: { ...span, status } },
+        { kind: "span", span: other },
+      ]);
+    const shown = () => [timeline.run?.status, timeline.spans.get(span.spanId)?.status];
+    tell("STARTED");
+    for (let times = 0; times < 2; times += 1) {
+      expect(tell("INTERRUPTED")).toBe(true);
+      expect(tell("INTERRUPTED")).toBe(false);
+      expect(shown()).toEqual(["INTERRUPTED", "INTERRUPTED"]);
+      expect(tell("STARTED")).toBe(true);
+      expect(shown()).toEqual(["STARTED", "STARTED"]);
+    }
+    const { structure } = timeline;
+    tell("INTERRUPTED");
+    timeline.apply([
+      { kind: "run", run: { ...run, status: "COMPLETED", durationMs: 9 } },
+      { kind: "span", span: { ...span, status: "COMPLETED", durationMs: 9 } },
+    ]);
+    tell("INTERRUPTED");
+    expect(shown()).toEqual(["COMPLETED", "COMPLETED"]);
+    expect(timeline.structure).toBe(structure);
+  });
+
+  it("keeps what the recorder itself called interrupted", () => {
+    const timeline = new Timeline<Run>();
+    const span = aSpan({ status: "INTERRUPTED", durationMs: 5 });
+    timeline.apply([{ kind: "span", span }]);
+    const late: Span = { ...span, status: "STARTED", durationMs: null };
+    expect(timeline.apply([{ kind: "span", span: late }])).toBe(false);
   });
 
   it("calls the end of a span a change, but no change of the tree", () => {

@@ -1,4 +1,4 @@
-import { newerRun, newerSpan } from "./merge";
+import { latestRun, latestSpan } from "./merge";
 import type { Run } from "./run";
 import { type Span, spanEndMs } from "./span";
 
@@ -26,7 +26,10 @@ export class Timeline<R extends Run> {
   /** The span that started last, by `seq`. */
   newest: Span | null = null;
 
-  /** Apply events in any order, any number of times. True when something changed. */
+  /**
+   * Apply events in any order, any number of times; but that a run was given up or came back, as it is told.
+   * True when something changed.
+   */
   apply(events: Iterable<TimelineEvent<R>>): boolean {
     let changed = false;
     for (const event of events) {
@@ -52,7 +55,7 @@ export class Timeline<R extends Run> {
 
   #takeSpan(span: Span): boolean {
     const before = this.spans.get(span.spanId);
-    const after = before === undefined ? span : newerSpan(before, span);
+    const after = before === undefined ? span : latestSpan(before, span);
     if (after === before) return false;
     this.spans.set(span.spanId, after);
     this.knownEndMs = Math.max(this.knownEndMs, spanEndMs(after, after.offsetMs));
@@ -69,7 +72,7 @@ export class Timeline<R extends Run> {
   }
 
   #takeRun(run: R): boolean {
-    const after = this.run === null ? run : newerRun(this.run, run);
+    const after = this.run === null ? run : latestRun(this.run, run);
     if (after === this.run) return false;
     this.run = after;
     return true;

@@ -32,7 +32,8 @@ class Proxy:
     """
 
     def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
+        self.target_port = target_port
+        """Of the connections that come from now on."""
         self._cuts: deque[Cut] = deque()
         self.is_trickling = False
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -75,7 +76,7 @@ class Proxy:
             except OSError:
                 return  # closed
             try:
-                far = socket.create_connection(("127.0.0.1", self._target_port))
+                far = socket.create_connection(("127.0.0.1", self.target_port))
             except OSError:
                 _reset(near)
                 continue

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, text
 
 from agenttrace_server.services import leases as leases_module
 from agenttrace_server.services.leases import LEASE_S, MAX_SWEPT_RUNS, LeaseService
+from agenttrace_server.storage import leases as storage
+from agenttrace_server.storage import open_spans
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 
@@ -27,7 +29,8 @@ S = 1_000_000_000
 DEADLINE_S = 30
 START_NS = 1_790_000_000 * S
 FOLLOW = """subscription($id: ID!) { runEvents(runId: $id) { events { __typename
-    ... on RunEnded { run { status } } } } }"""
+    ... on RunUpdated { run { status } } ... on RunEnded { run { status } }
+    ... on SpanUpdated { span { seq status } } } } }"""
 
 
 @dataclass
@@ -145,24 +148,76 @@ async def test_two_workers_give_up_each_run_once(database: Database, database_ur
     assert await database.read(count_entries) == count
 
 
-def test_who_follows_hears_that_a_run_was_given_up(
+def test_who_follows_hears_that_a_run_was_given_up_and_came_back(
     client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run's end is told as any other."""
+    """The run and its open spans are told, each time; the stream ends with the run."""
     monkeypatch.setattr(leases_module, "LEASE_S", 0.0)
-    client.send([make_run(), make_span(0, status="STARTED", rev=0)])
+    spans = [make_span(n, status="STARTED", rev=0) for n in range(3)]
+    client.send([make_run(), *spans, make_span(1)])
     service = LeaseService(server.app.database, on_commit=lambda ids: None)
+
+    def tell(status: str) -> dict[str, Any]:
+        run = {"__typename": "RunUpdated", "run": {"status": status}}
+        open_spans = [{"seq": seq, "status": status} for seq in (0, 2)]
+        spans = [{"__typename": "SpanUpdated", "span": span} for span in open_spans]
+        return {"events": [run, *spans]}
+
     with client.follow(FOLLOW, id=make_run_id(0)) as follower:
         assert follower.next() is not None
-        asyncio.run(service.sweep())
-        server.loop.call_soon_threadsafe(server.app.bus.ring, [make_run_id(0)])
+        for _ in range(2):
+            assert asyncio.run(service.sweep()) == 1
+            server.loop.call_soon_threadsafe(server.app.bus.ring, [make_run_id(0)])
+            assert follower.next() == tell("INTERRUPTED")
+            client.send([make_run()])
+            assert follower.next() == tell("STARTED")
+        client.send([make_run(status="COMPLETED", rev=1)])
         assert follower.next() == {
-            "events": [
-                {"__typename": "RunUpdated"},
-                {"__typename": "RunEnded", "run": {"status": "INTERRUPTED"}},
-            ]
+            "events": [{"__typename": "RunEnded", "run": {"status": "COMPLETED"}}]
         }
         assert follower.next() is None
+
+
+def test_who_comes_to_a_run_that_was_given_up_is_told_when_it_goes_on(
+    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream of such a run is open, whenever it began."""
+    monkeypatch.setattr(leases_module, "LEASE_S", 0.0)
+    client.send([make_run()])
+    assert asyncio.run(LeaseService(server.app.database, on_commit=lambda ids: None).sweep()) == 1
+    with client.follow(FOLLOW, id=make_run_id(0)) as follower:
+        told = {"__typename": "RunUpdated", "run": {"status": "INTERRUPTED"}}
+        assert follower.next() == {"events": [told]}
+        client.send([make_run(status="COMPLETED", rev=1)])
+        batch = follower.next()
+        assert batch is not None
+        assert batch["events"][-1] == {"__typename": "RunEnded", "run": {"status": "COMPLETED"}}
+        assert follower.next() is None
+
+
+async def test_large_runs_are_given_up_one_after_the_other(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no transaction tells of more spans than others can wait for."""
+    monkeypatch.setattr(storage, "MAX_TOLD_SPANS", 5)
+    monkeypatch.setattr(open_spans, "MAX_TOLD_SPANS", 5)
+    clock = Clock()
+    service = clock.make(database)
+    for run, count in enumerate([3, 2, 4, 9]):
+        spans = [make_span(n, run=run, status="STARTED", rev=0) for n in range(count)]
+        await database.write(append_records, check_records([make_run(run), *spans]))
+        await database.write(_see, make_run_id(run), clock.wall)
+    clock.pass_by(LEASE_S + 1)
+    sizes: list[int] = []
+    monkeypatch.setattr(service, "_on_commit", lambda ids: sizes.append(len(ids)))
+    assert await service.sweep() == 4
+    assert sizes == [2, 1, 1]
+
+    def count_told(connection: Connection) -> list[int]:
+        query = "SELECT count(*) FROM change WHERE kind = 'span_updated' GROUP BY run_id ORDER BY 1"
+        return [*connection.execute(text(query)).scalars()]
+
+    assert await database.read(count_told) == [2, 3, 4, 5]
 
 
 RECORDER = """

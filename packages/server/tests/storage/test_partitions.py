@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, delete, select, text
 
 from agenttrace_server.storage import partitions as partitions_module
 from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_runs, list_unfinished
+from agenttrace_server.storage.documents import delete_run_documents
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.partitions import (
     DAYS_AHEAD,
@@ -22,8 +24,11 @@ from agenttrace_server.storage.partitions import (
     find_day,
     list_days,
 )
+from agenttrace_server.storage.schema import prepare_schema
+from agenttrace_server.storage.search import apply_work, read_work, search_spans
 from agenttrace_server.storage.spans import read_tree
-from agenttrace_server.storage.tables import CHANGE, SPAN
+from agenttrace_server.storage.tables import CHANGE, RUN, SPAN
+from agenttrace_server.storage.words import parse_query
 
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import (
@@ -38,7 +43,15 @@ from ..support.lines import (
 )
 
 TODAY = datetime.now(UTC).date()
-TABLES = ("span", "payload", "content", "event", "change")
+TABLES = ("span", "payload", "content", "event", "change", "search_document")
+
+_POSTGRESQL_OF_0005 = (
+    """CREATE TABLE search_document (
+        run_id varchar COLLATE "C", span_id varchar COLLATE "C", doc_id bigint NOT NULL,
+        words tsvector NOT NULL, PRIMARY KEY (run_id, span_id))""",
+    "CREATE UNIQUE INDEX search_document_by_id ON search_document (doc_id)",
+    "CREATE INDEX search_document_by_words ON search_document USING gin (words)",
+)
 
 
 def _make_records(run_id: str, **run: Any) -> list[Record]:
@@ -195,6 +208,71 @@ async def test_days_of_which_no_run_is_left_are_dropped(database: Database) -> N
     await _store(database, make_timed_id(days[0], 4))  # a latecomer makes its day anew
     assert await database.read(list_days) == [days[0], days[1], TODAY]
     assert await database.read(_list_places, ids[0]) == {f"change_{days[0]:%Y%m%d}"}
+
+
+@ON_POSTGRESQL
+async def test_a_day_that_is_dropped_takes_its_words_along(database: Database) -> None:
+    """What is searched is in the day's partition, and nothing of it is left."""
+    old, new = make_timed_id(TODAY - timedelta(days=3)), make_timed_id(TODAY)
+    await _store(database, old, new)
+    await _index(database)
+    assert f"search_document_{TODAY - timedelta(days=3):%Y%m%d}" in await database.read(
+        _list_places, old
+    )
+    await _delete(database, old)
+    assert await database.write(drop_empty_days, TODAY, limit=9) == [TODAY - timedelta(days=3)]
+    await _index(database)
+    assert await database.read(_list_documents) == {new: f"search_document_{TODAY:%Y%m%d}"}
+
+
+@ON_POSTGRESQL
+async def test_the_documents_of_an_older_schema_move_to_their_days(database: Database) -> None:
+    """Those of runs that are gone do not; the others are found, changed and deleted as before."""
+    old, gone, odd = make_timed_id(TODAY), make_timed_id(TODAY, 2), make_run_id(0)
+    await _store(database, old, gone, odd)
+    await _index(database)
+    before = await database.read(_dump_documents)
+    await database.write(_take_back_to_0005)
+    await database.write(lambda c: c.execute(delete(RUN).where(RUN.c.run_id == gone)).rowcount)
+    await database.write(prepare_schema)
+    assert await database.read(_list_documents) == {
+        old: f"search_document_{TODAY:%Y%m%d}",
+        odd: "search_document_default",
+    }
+    assert await database.read(_dump_documents) == [row for row in before if row[0] != gone]
+    query = parse_query("step")
+    found = await database.read(search_spans, query, RunFilter(), first=9, before=None)
+    assert {item.span.run_id for item in found.items} == {old, odd}
+    await database.write(delete_run_documents, old, limit=9)
+    assert [*await database.read(_list_documents)] == [odd]
+
+
+async def _index(database: Database) -> None:
+    while (work := await database.read(read_work)).start < work.end:
+        await database.write(apply_work, work)
+
+
+def _list_documents(connection: Connection) -> dict[str, str]:
+    query = text("SELECT run_id, tableoid::regclass::text FROM search_document ORDER BY doc_id")
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _dump_documents(connection: Connection) -> list[tuple[Any, ...]]:
+    query = text("SELECT run_id, span_id, doc_id, words::text FROM search_document ORDER BY doc_id")
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _take_back_to_0005(connection: Connection) -> None:
+    """Leave the documents, in one table as 0005 had it."""
+    rows = "SELECT run_id, span_id, doc_id, words FROM search_document"
+    connection.execute(text(f"CREATE TABLE before AS {rows}"))
+    connection.execute(text("DROP TABLE search_document"))
+    for statement in _POSTGRESQL_OF_0005:
+        connection.execute(text(statement))
+    connection.execute(text("INSERT INTO search_document SELECT * FROM before"))
+    connection.execute(text("DROP TABLE before"))
+    connection.execute(text("DROP TABLE leftover"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
 
 @ON_POSTGRESQL

@@ -8,7 +8,7 @@ import random
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, text
 
 from agenttrace_server.services import search as service
 from agenttrace_server.services.search import Indexer
@@ -16,9 +16,12 @@ from agenttrace_server.storage import search, sources
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
+from agenttrace_server.storage.documents import write_match
 from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.keys import forbid_scans
 from agenttrace_server.storage.words import TextQuery, list_words, parse_query
 
+from ..support.dialects import ON_POSTGRESQL, ON_SQLITE
 from ..support.lines import (
     check_records,
     make_payload,
@@ -80,8 +83,13 @@ def _says(texts: list[str], query: TextQuery) -> bool:
     return prefix is None or any(word.startswith(prefix) for words in lists for word in words)
 
 
-async def test_search_finds_what_a_plain_search_finds(database: Database) -> None:
-    """Words, phrases and beginnings, in any script, and hostile texts."""
+@pytest.mark.parametrize("newest", [(256, 4_096), (2, 30), (2, 2)])
+async def test_search_finds_what_a_plain_search_finds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, newest: tuple[int, int]
+) -> None:
+    """Words, phrases and beginnings, in any script, and hostile texts; however far it looks."""
+    monkeypatch.setattr(search, "NEWEST", newest[0])
+    monkeypatch.setattr(search, "MAX_NEWEST", newest[1])
     chance = random.Random(4)
     texts: dict[int, list[str]] = {}
     records = [make_run()]
@@ -100,6 +108,7 @@ async def test_search_finds_what_a_plain_search_finds(database: Database) -> Non
         expected = [make_span_id(n) for n in sorted(texts, reverse=True) if _says(texts[n], asked)]
         if not asked.is_empty:
             assert await _search(database, query) == expected, query
+            assert await _search(database, query, first=3) == expected[:3], query
 
 
 async def test_pages_of_a_search_make_the_whole_list(database: Database) -> None:
@@ -183,10 +192,9 @@ async def test_while_records_are_stored_the_indexer_rests(database: Database) ->
     assert await indexer._index_batch()
     assert not rests  # nobody stores
     await database.write(append_records, check_records([make_span(0, rev=9)]))
-    while await indexer._index_batch():
-        pass
+    while await database.read(search.read_lag):
+        await indexer._index_batch()
     assert rests[:2] == [pytest.approx(0.08)] * 2
-    assert await database.read(search.read_lag) == 0
 
 
 async def test_of_two_servers_one_indexes_and_the_other_stands_by(database: Database) -> None:
@@ -328,22 +336,54 @@ def _count_documents(connection: Connection) -> int:
     return int(found)
 
 
+@ON_SQLITE
 async def test_a_search_looks_words_up(database: Database) -> None:
     """By the index of words, and from the last place on: no document is read in vain or sorted."""
+    match = write_match(parse_query("a b*"), sqlite=True)
+    query = search.select_in_order(match, [], 9)
+    plan = await database.read(explain_query, query)
+    assert plan[0].startswith("SCAN search_words VIRTUAL TABLE INDEX")
+    assert plan[1].startswith("SEARCH search_document USING INTEGER PRIMARY KEY")
+    assert plan[2].startswith("SEARCH run USING")
+    assert len(plan) == 3, plan
 
-    def explain(connection: Connection) -> list[str]:
-        if connection.dialect.name == "postgresql":  # of few documents it would read all
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            connection.exec_driver_sql("SET LOCAL enable_indexscan = off")
-        before = 9 if connection.dialect.name == "sqlite" else None
-        query = search.select_found(connection, parse_query("a b*"), RunFilter(), before=before)
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("before", [None, 700])
+async def test_a_search_goes_through_no_table(database: Database, before: int | None) -> None:
+    """What is frequent is found among the last documents, in their order, the rest by its words.
+
+    Also where the planner thinks that going along the order would end soon.
+    """
+    spans = [make_span(number) for number in range(400)]
+    await database.write(append_records, check_records([make_run(), *spans]))
+    await _index(database)
+    await database.write(lambda c: c.execute(text("ANALYZE search_document")).rowcount)
+    match = write_match(parse_query("step"), sqlite=False)
+
+    def explain(connection: Connection, query: Select[Any]) -> list[str]:
+        forbid_scans(connection)
         return explain_query(connection, query)
 
-    plan = await database.read(explain)
-    if "cost=" in plan[0]:
-        assert any("search_document_by_words" in step for step in plan), plan
-    else:
-        assert plan[0].startswith("SCAN search_words VIRTUAL TABLE INDEX")
-        assert plan[1].startswith("SEARCH search_document USING INTEGER PRIMARY KEY")
-        assert plan[2].startswith("SEARCH run USING")
-        assert len(plan) == 3, plan
+    newest = await database.read(explain, search.select_newest(match, [], before, 9))
+    assert not [step for step in newest if "Seq Scan" in step or "Sort" in step], newest
+    assert any("_doc_id_idx on search_document" in step for step in newest), newest
+    matching = await database.read(explain, search.select_matching(match, [], before).limit(9))
+    assert not [step for step in matching if "Seq Scan" in step or "doc_id_idx" in step], matching
+    assert any("_words_idx" in step for step in matching), matching
+
+
+@ON_POSTGRESQL
+async def test_spans_that_were_found_are_looked_up(database: Database) -> None:
+    """Reading them goes through no partition, though their keys are a text to the planner."""
+    await database.write(append_records, check_records([make_run(), make_span()]))
+    await _index(database)
+    scanned = text("SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname ~ '^span'")
+
+    def search_and_count(connection: Connection) -> int:
+        query = parse_query("step")
+        page = search.search_spans(connection, query, RunFilter(), first=9, before=None)
+        assert len(page.items) == 1
+        return int(connection.execute(scanned).scalar_one())
+
+    assert await database.read(search_and_count) == 0

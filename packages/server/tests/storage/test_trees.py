@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +49,47 @@ def test_a_chain_of_50000_does_not_recurse() -> None:
     count = 50_000
     nodes = [Node(str(n), str(n - 1) if n else None, n) for n in range(count)]
     assert order_tree(nodes) == [(n, n) for n in range(count)]
+
+
+class _Counted(list[Node]):
+    """Nodes that count how often they are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[Node]:
+        for node in super().__iter__():
+            self.looks += 1
+            yield node
+
+
+SHAPES: dict[str, Callable[[int, int], int | None]] = {
+    "a chain": lambda n, _: n - 1 if n else None,
+    "a chain, the last span first": lambda n, count: n + 1 if n + 1 < count else None,
+    "siblings": lambda n, _: 0 if n else None,
+    "spans that are their own parents": lambda n, _: n,
+    "circles of two": lambda n, _: n ^ 1,
+    "one circle": lambda n, count: (n + 1) % count,
+    "a circle with a long way into it": lambda n, _: n - 1 if n else 1,
+    "missing parents": lambda n, count: n + count,
+    "only roots": lambda _, __: None,
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_h28_every_shape_is_ordered_in_a_few_looks_at_each_span(name: str) -> None:
+    """100,000 spans, and as many looks at each as at ten times fewer: no span is lost."""
+    looks = []
+    for count in (10_000, 100_000):
+        links = [(n, SHAPES[name](n, count)) for n in range(count)]
+        nodes = _Counted(Node(str(n), None if up is None else str(up), n) for n, up in links)
+        tree = order_tree(nodes)
+        assert len({index for index, _ in tree}) == len(tree) == count
+        looks.append(nodes.looks / count)
+    assert looks[1] <= looks[0] + 1
 
 
 _NODES = st.lists(

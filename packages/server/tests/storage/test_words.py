@@ -121,3 +121,20 @@ def test_a_snippet_is_around_the_first_word_that_was_found() -> None:
     assert (snippet[0], snippet[-1]) == ("…", "…")
     assert len(snippet) < 170
     assert make_snippet(texts, parse_query("absent")) is None
+
+
+_FEW = st.text(alphabet="aB1 _-\n", max_size=90)
+
+
+@given(_FEW, st.lists(_FEW, max_size=3).map(" ".join), st.booleans())
+def test_a_snippet_of_ascii_is_where_that_of_any_text_is(
+    text: str, asked: str, is_open: bool
+) -> None:
+    """A character beyond ASCII at the end makes the long way of it: the same begins there."""
+    query = parse_query(asked + "*" * is_open)
+    short = make_snippet([text], query, chars=10)
+    long = make_snippet([text + " 日"], query, chars=10)
+    assert (short is None) == (long is None)
+    if short and long:
+        assert short.strip("…")[:1] == long.strip("…")[:1]
+        assert short.startswith("…") == long.startswith("…")

@@ -85,6 +85,18 @@ class PostgresServer:
         options = " ".join(f"-c {name}='{value}'" for name, value in self._options.items())
         self._control("-w", "-l", str(self._of("log")), "-o", options, "start")
 
+    @property
+    def port(self) -> int:
+        """The port of 127.0.0.1 that it listens on."""
+        return int(self._options["port"])
+
+    def move(self) -> None:
+        """Choose a free port, to be started on."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self._options["port"] = str(taken.getsockname()[1])
+        self.url = self.url.set(port=self.port)
+
     def stop(self, mode: str = "fast") -> None:
         """End it: `fast` drops its clients, `immediate` is as if the power failed for it."""
         self._control("-w", "-m", mode, "stop")
@@ -121,12 +133,9 @@ class PostgresServer:
         data = str(self._of("data"))
         flags = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run("initdb", "-D", data, *flags)
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            port = int(taken.getsockname()[1])
-        self._options["port"] = str(port)
+        self.url = URL.create("postgresql+asyncpg", "postgres", None, "127.0.0.1", 0, "postgres")
+        self.move()
         self._watch()
-        self.url = URL.create("postgresql+asyncpg", "postgres", None, "127.0.0.1", port, "postgres")
 
     def _watch(self) -> None:
         """Have the server ended and its files deleted once this process is gone, killed or not."""

@@ -36,6 +36,12 @@ from agenttrace.wire.models import (
 )
 
 
+def _refuse_zero(digits: str) -> str:
+    if not digits.strip("0"):
+        raise ValueError("must not be all zero")
+    return digits
+
+
 def _refuse_nul(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain U+0000")
@@ -65,8 +71,12 @@ Tag: TypeAlias = Annotated[
 CorrelationId: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=128), AfterValidator(_refuse_nul)
 ]
-RunId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-SpanId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+RunId: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{32}$"), AfterValidator(_refuse_zero)
+]
+SpanId: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{16}$"), AfterValidator(_refuse_zero)
+]
 Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]

@@ -46,6 +46,8 @@ _decode_flat: Final = msgspec.json.Decoder(
 _decode_types: Final = msgspec.json.Decoder(dict[str, str | dict[str, object]]).decode
 _decode_values: Final = msgspec.json.Decoder(_Values).decode
 _HEX_DIGITS: Final = b"0123456789abcdef"
+_ZERO_IDS: Final = frozenset({"0" * 16, "0" * 32})
+"""W3C Trace Context: no trace and no span has them."""
 
 
 def parse_line(line: bytes) -> ValidRecord:
@@ -91,6 +93,7 @@ def _may_have_twice(line: bytes, record: ValidRecord) -> bool:
 
 
 def _check_span(span: ValidSpan) -> None:
+    _check_ids(span.run_id, span.span_id, span.parent_span_id)
     _check_hex(
         f"{span.run_id}{span.span_id}{span.parent_span_id or ''}"
         f"{span.input_hash or ''}{span.fn_hash or ''}"
@@ -106,6 +109,7 @@ def _check_span(span: ValidSpan) -> None:
 
 
 def _check_run(run: ValidRun) -> None:
+    _check_ids(run.run_id, run.replayed_from)
     _check_hex(f"{run.run_id}{run.replayed_from or ''}")
     _check_text("".join([run.name, run.correlation_id or "", *(run.tags or ())]))
     _check_common(run)
@@ -114,6 +118,7 @@ def _check_run(run: ValidRun) -> None:
 
 
 def _check_event(event: ValidEvent) -> None:
+    _check_ids(event.run_id, event.span_id)
     _check_hex(f"{event.run_id}{event.span_id or ''}")
     _check_text(event.name)
     if event.body is not None:
@@ -132,7 +137,13 @@ def _check_common(record: ValidRun | ValidSpan) -> None:
     if record.error is not None:
         _check_error(record.error)
     for link in record.links or ():
+        _check_ids(link.run_id, link.span_id)
         _check_hex(f"{link.run_id}{link.span_id or ''}")
+
+
+def _check_ids(*ids: str | None) -> None:
+    if not _ZERO_IDS.isdisjoint(ids):
+        raise ValueError("an id is all zero")
 
 
 def _check_hex(digits: str) -> None:

@@ -65,8 +65,9 @@ class LiveService:
 
         The run need not exist yet. The first batch comes at once, empty if need be. After the
         run's end or deletion has been told, the stream ends; records that arrive later still are
-        told to those who follow it again with the last cursor. The place says what each batch
-        tells, before it is handed out; it may ask to begin and end elsewhere.
+        told to those who follow it again with the last cursor. A run that was given up has not
+        ended: that is told, and if its recorder returns, what comes then. The place says what each
+        batch tells, before it is handed out; it may ask to begin and end elsewhere.
 
         Raises:
             InvalidArgumentError: the run id or the cursor is malformed.
@@ -166,7 +167,11 @@ def _is_told(place: Place, position: int) -> bool:
 
 
 def _has_ended(found: RunChanges) -> bool:
-    return found.is_deleted or (found.run is not None and is_terminal(found.run.status))
+    """Tell whether nothing more is to come; of a run that was given up, something may."""
+    run = found.run
+    if run is None:
+        return found.is_deleted
+    return is_terminal(run.status) and run.interrupted_ns is None
 
 
 def _describe(found: RunChanges | ChangedRuns, *, ended: bool) -> Told:

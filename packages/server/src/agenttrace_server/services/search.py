@@ -20,8 +20,6 @@ from agenttrace_server.storage.words import TextQuery, make_snippet, parse_query
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sqlalchemy import Connection
-
     from agenttrace_server.services.runs import RunFilter
     from agenttrace_server.storage.engine import Database
 
@@ -37,6 +35,7 @@ __all__ = [
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 MAX_QUERY_CHARS: Final = 512
 GATHER_S: Final = 0.2
@@ -148,7 +147,7 @@ class Indexer:
             await self._sleep(GATHER_S)
 
     async def _index_batch(self) -> bool:
-        """Index the next changes, and rest; tell whether there were any."""
+        """Index the next changes, and rest; tell whether there were more."""
         limit = self._pace.choose_limit(self._clock())
         work, read_s = await self._measure(self._database.read, search.read_work, limit=limit)
         self._pace.note_log(work.log_end, self._clock())
@@ -170,19 +169,22 @@ class Indexer:
         )
         if rest_s:
             await self._sleep(rest_s)
-        return True
+        if work.has_more or not applied:
+            return True
+        self._position = None
+        return False
 
     async def _measure(
         self,
-        ask: Callable[[Callable[[Connection], R]], Awaitable[R]],
-        call: Callable[Concatenate[Connection, P], R],
+        ask: Callable[[Callable[[C], R]], Awaitable[R]],
+        call: Callable[Concatenate[C, P], R],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> tuple[R, float]:
         """Return what the store answers, and the seconds it worked: waiting for it is none."""
         took_s = 0.0
 
-        def run(connection: Connection) -> R:
+        def run(connection: C) -> R:
             nonlocal took_s
             begin_s = self._clock()
             result = call(connection, *args, **kwargs)

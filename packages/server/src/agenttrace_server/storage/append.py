@@ -19,6 +19,7 @@ from agenttrace_server.storage.keys import (
     write_keys,
 )
 from agenttrace_server.storage.lookups import write_lookups
+from agenttrace_server.storage.open_spans import list_open_spans
 from agenttrace_server.storage.partitions import make_partitions
 from agenttrace_server.storage.pieces import Pieces
 from agenttrace_server.storage.positions import log_changes, read_end
@@ -144,7 +145,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     upsert_named(connection, MODEL_USAGE, list_model_rows(connection, differences))
     upsert_named(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
-        log_changes(connection, batch.changes)
+        log_changes(connection, [*batch.changes, *list_open_spans(connection, batch.returned)])
 
 
 def _write_spans(

@@ -88,6 +88,8 @@ class Batch:
     stored_events: set[EventKey]
     new_events: dict[EventKey, tuple[Any, ...]] = field(default_factory=dict)
     changes: list[LoggedChange] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    """Runs that had been given up: their open spans are shown as open again."""
 
     def apply(self, record: ValidRecord) -> None:
         """Merge one record into the batch."""
@@ -167,6 +169,7 @@ class Batch:
         if run.given_up:
             run.given_up = False
             run.changed = True
+            self.returned.append(run_id)
             self._log(ChangeKind.RUN_UPDATED, run_id)
         return run
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     literal_column,
     select,
+    text,
     type_coerce,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 _NUL = "\0"
 _NUL_IN_JSON = r"\u0000"
+_FORBID_SCANS = text(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true)"
+)
 
 
 class _Elements(FunctionElement[Any]):
@@ -62,16 +67,16 @@ class _IntegerPart(FunctionElement[int]):
     inherit_cache = True
 
 
-def list_elements(text: ColumnElement[Any]) -> tuple[TableValuedAlias, ColumnElement[str]]:
+def list_elements(json: ColumnElement[Any]) -> tuple[TableValuedAlias, ColumnElement[str]]:
     """Return a JSON list as rows of a statement, and the text that each row is."""
-    rows = _Elements(text).table_valued("value")
+    rows = _Elements(json).table_valued("value")
     return rows, _TextPart(rows.c.value)
 
 
 def select_by_ids(table: Table, ids: Sequence[str], column: str) -> Select[Any]:
     """Select the rows whose `column` is one of the ids."""
-    wanted, text = list_elements(_bind([key for key in ids if _NUL not in key]))
-    return select(table).select_from(wanted).join(table, table.c[column] == text)
+    wanted, found = list_elements(_bind([key for key in ids if _NUL not in key]))
+    return select(table).select_from(wanted).join(table, table.c[column] == found)
 
 
 def match_ids(column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
@@ -133,11 +138,21 @@ def write_keys(keys: Sequence[str | tuple[Any, Any]]) -> str:
 
     Those with U+0000 are left out: no text that is stored has it, and PostgreSQL takes none.
     """
-    text = orjson.dumps(keys).decode()
-    if _NUL_IN_JSON not in text:
-        return text
+    written = orjson.dumps(keys).decode()
+    if _NUL_IN_JSON not in written:
+        return written
     possible = [key for key in keys if _NUL_IN_JSON not in orjson.dumps(key).decode()]
     return orjson.dumps(possible).decode()
+
+
+def forbid_scans(connection: Connection) -> None:
+    """Have the rest of a transaction look rows up by index, on PostgreSQL.
+
+    The planner, which cannot know how many keys come or how a day's partition grows, goes through
+    all partitions instead. As the writing connection is set anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_FORBID_SCANS)
 
 
 def read_named(

@@ -22,7 +22,7 @@ from agenttrace_server.storage.faults import is_conflict, is_too_slow, read_sqls
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-DAILY: Final = ("span", "payload", "content", "event", "change")
+DAILY: Final = ("span", "payload", "content", "event", "change", "search_document")
 """The tables that have a partition for each day, and one (`…_default`) for all other ids."""
 DAYS_BACK: Final = 400
 DAYS_AHEAD: Final = 2

@@ -18,7 +18,7 @@ _TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(:key)")
 # A migration of a large store takes longer than any statement may.
 _NO_TIMEOUT: Final = text("SET LOCAL statement_timeout = 0")
 
-_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", "0003", "0004", "0005", HEAD_REVISION})
+_KNOWN_REVISIONS: Final = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", HEAD_REVISION})
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, text, update
+from sqlalchemy import literal_column, select, text, update
 
 from agenttrace_server.records import Page
 from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
@@ -24,7 +24,7 @@ from agenttrace_server.storage.documents import (
     write_match,
     write_words,
 )
-from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.keys import forbid_scans, select_by_ids
 from agenttrace_server.storage.orders import hide_indexes
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.sources import TEXT_BYTES, read_logged, read_sources
@@ -33,9 +33,9 @@ from agenttrace_server.storage.tables import RUN
 from agenttrace_server.storage.words import cut_text, list_json_words, list_words, read_json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
     from agenttrace_server.records import Payload, Span
     from agenttrace_server.storage.criteria import RunFilter
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 MAX_CHANGES: Final = 1_000
 """Of the log that one batch reads."""
+NEWEST: Final = 256
+"""Documents that PostgreSQL looks at one by one before it asks the index of words."""
+MAX_NEWEST: Final = 4_096
+"""When more would have to be looked at, the index of words is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,8 @@ def search_spans(
     before: int | None,
 ) -> Page[Found]:
     """Return the spans that have what is asked for, the last to arrive first."""
-    statement = select_found(connection, query, run_filter, before=before).limit(first + 1)
-    rows = connection.execute(statement).all()
+    forbid_scans(connection)
+    rows = _find_rows(connection, query, run_filter, first + 1, before)
     spans = read_spans(connection, [(row.run_id, row.span_id) for row in rows[:first]])
     found = [
         Found(row.doc_id, spans[row.run_id, row.span_id])
@@ -132,30 +136,92 @@ def search_spans(
     return Page(tuple(found), len(rows) > first, before is not None)
 
 
-def select_found(
-    connection: Connection, query: TextQuery, run_filter: RunFilter, *, before: int | None
-) -> Select[Any]:
-    """Select the documents that match, the last to arrive first."""
-    sqlite = is_sqlite(connection)
-    source: FromClause
-    key: ColumnElement[int]
-    match = write_match(query, sqlite=sqlite)
-    statement = select(DOCUMENT.c.doc_id, DOCUMENT.c.run_id, DOCUMENT.c.span_id)
-    if sqlite:
-        source = WORDS.join(DOCUMENT, DOCUMENT.c.doc_id == WORDS.c.rowid)
-        key = WORDS.c.rowid
-        statement = statement.where(WORDS.c.search_words.op("MATCH")(match))
-    else:
-        source, key = DOCUMENT, DOCUMENT.c.doc_id
-        words = text("search_document.words @@ CAST(CAST(:match AS text) AS tsquery)")
-        statement = statement.where(words.bindparams(match=match))
-    # Also without a filter: of a run that was deleted, documents may be left for a moment.
-    source = source.join(RUN, RUN.c.run_id == DOCUMENT.c.run_id)
+def _find_rows(
+    connection: Connection,
+    query: TextQuery,
+    run_filter: RunFilter,
+    limit: int,
+    before: int | None,
+) -> Sequence[Row[Any]]:
+    """Return the documents that match, the last to arrive first.
+
+    FTS5 goes through the documents of a word from the last on, and stops when it may. GIN knows
+    no order: so PostgreSQL looks at the last documents one by one, as long as that promises to
+    fill the page, and asks the index of words for what is rarer.
+    """
+    match = write_match(query, sqlite=is_sqlite(connection))
     conditions = [*list_fixed_conditions(run_filter), *list_state_conditions(run_filter)]
-    statement = statement.where(*hide_indexes(conditions))
+    if is_sqlite(connection):
+        return connection.execute(select_in_order(match, conditions, before).limit(limit)).all()
+    count = NEWEST
+    while True:
+        statement = select_newest(match, conditions, before, count)
+        rows = connection.execute(statement.limit(limit)).all()
+        if len(rows) == limit:
+            return rows
+        # Half as many again as should do, were the others as these are.
+        promised = 3 * count * limit // (2 * len(rows)) if rows else MAX_NEWEST + 1
+        if count >= MAX_NEWEST or promised > MAX_NEWEST:
+            break
+        count = max(promised, 2 * count)
+    statement = select_matching(match, conditions, before)
+    return connection.execute(statement.limit(limit)).all()
+
+
+def select_in_order(
+    match: str, conditions: Sequence[ColumnElement[bool]], before: int | None
+) -> Select[Any]:
+    """Select what matches, on SQLite."""
+    source = WORDS.join(DOCUMENT, DOCUMENT.c.doc_id == WORDS.c.rowid)
+    statement = _select_documents(DOCUMENT, source, conditions)
+    statement = statement.where(WORDS.c.search_words.op("MATCH")(match))
     if before is not None:
-        statement = statement.where(key < before)
-    return statement.select_from(source).order_by(key.desc())
+        statement = statement.where(WORDS.c.rowid < before)
+    return statement.order_by(WORDS.c.rowid.desc())
+
+
+def select_newest(
+    match: str, conditions: Sequence[ColumnElement[bool]], before: int | None, count: int
+) -> Select[Any]:
+    """Select what matches among so many of the last documents, on PostgreSQL."""
+    newest = select(DOCUMENT)
+    if before is not None:
+        newest = newest.where(DOCUMENT.c.doc_id < before)
+    part = newest.order_by(DOCUMENT.c.doc_id.desc()).limit(count).subquery("newest")
+    statement = _select_documents(part, part, conditions)
+    return statement.where(_match_vector("newest", match)).order_by(part.c.doc_id.desc())
+
+
+def select_matching(
+    match: str, conditions: Sequence[ColumnElement[bool]], before: int | None
+) -> Select[Any]:
+    """Select what matches by the index of words, on PostgreSQL.
+
+    OFFSET 0 is a border to the planner, and a sum none of its indexes: it would go along the
+    order in the hope of an early end.
+    """
+    inner = select(DOCUMENT.c.doc_id, DOCUMENT.c.run_id, DOCUMENT.c.span_id)
+    inner = inner.where(_match_vector("search_document", match))
+    if before is not None:
+        inner = inner.where(DOCUMENT.c.doc_id + literal_column("0") < before)
+    part = inner.offset(literal_column("0")).subquery("part")
+    return _select_documents(part, part, conditions).order_by(part.c.doc_id.desc())
+
+
+def _match_vector(table: str, match: str) -> ColumnElement[bool]:
+    words: ColumnElement[Any] = literal_column(f"{table}.words")
+    return words.op("@@", is_comparison=True)(
+        text("CAST(CAST(:match AS text) AS tsquery)").bindparams(match=match)
+    )
+
+
+def _select_documents(
+    documents: FromClause, source: FromClause, conditions: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    # Also without a filter: of a run that was deleted, documents may be left for a moment.
+    joined = source.join(RUN, RUN.c.run_id == documents.c.run_id)
+    statement = select(documents.c.doc_id, documents.c.run_id, documents.c.span_id)
+    return statement.select_from(joined).where(*hide_indexes(conditions))
 
 
 def list_texts(span: Span, payloads: Mapping[str, Payload]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Children: TypeAlias = dict[str | None, list[int]]
 """The indices of nodes by the id of their parent."""
@@ -47,23 +47,23 @@ def order_columns(
         return found, depths
     ranks = {index: rank for rank, (_, _, index) in enumerate(ordered)}
     reached = set(found)
+    indices = {span_id: index for index, span_id in enumerate(span_ids)}
     for start in ranks:
         if start not in reached:
-            top = _break_circle(span_ids, parents, children, ranks, start)
+            top = _break_circle(indices, parents, children, ranks, start)
             tops.append(top)
             reached.update(_walk(span_ids, children, [top])[0])
     return _walk(span_ids, children, sorted(tops, key=ranks.__getitem__))
 
 
 def _break_circle(
-    span_ids: Sequence[str],
+    indices: Mapping[str, int],
     parents: Sequence[str | None],
     children: Children,
-    ranks: dict[int, int],
+    ranks: Mapping[int, int],
     start: int,
 ) -> int:
     """Cut the circle that one gets into by going up from a node; return its new top."""
-    indices = {span_id: index for index, span_id in enumerate(span_ids)}
     passed: dict[int, int] = {}
     index = start
     while index not in passed:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 MAX_WORD_CHARS: Final = 64
 """A longer word (an encoded picture) is known by its beginning."""
@@ -110,17 +110,32 @@ def _unescape(text: str) -> str:
 
 def make_snippet(texts: Sequence[str], query: TextQuery, *, chars: int = 160) -> str | None:
     """Return the part of the first text that has a word of the query; None when none has."""
-    wanted = {word for phrase in query.phrases for word in phrase}
+    wanted = frozenset(word for phrase in query.phrases for word in phrase)
     for text in texts:
-        for start, end in _locate(text):
-            word = "".join(list_words(text[start:end]))
-            if word in wanted or (query.prefix and word.startswith(query.prefix)):
-                return _cut(text, start, chars)
+        find = _find_ascii if text.isascii() else _find
+        start = find(text, wanted, query.prefix)
+        if start is not None:
+            return _cut(text, start, chars)
     return None
 
 
-def _locate(text: str) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in _WORD.finditer(text))
+def _find(text: str, wanted: frozenset[str], prefix: str | None) -> int | None:
+    """Return where the first of these words begins, or one with this beginning."""
+    for match in _WORD.finditer(text):
+        word = "".join(list_words(match[0]))
+        if word in wanted or (prefix and word.startswith(prefix)):
+            return match.start()
+    return None
+
+
+def _find_ascii(text: str, wanted: frozenset[str], prefix: str | None) -> int | None:
+    """Return the same for a text of ASCII, where a word is as long as it was written."""
+    folded = f" {text.translate(_ASCII)} "
+    # Of a word that is longer than a word may be, the beginning was asked for.
+    sought = [f" {word}" if len(word) == MAX_WORD_CHARS else f" {word} " for word in wanted]
+    if prefix:
+        sought.append(f" {prefix}")
+    return min((at for part in sought if (at := folded.find(part)) >= 0), default=None)
 
 
 def _cut(text: str, start: int, chars: int) -> str:

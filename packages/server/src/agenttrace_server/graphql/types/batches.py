@@ -26,7 +26,10 @@ class SpanStarted:
     span: Span = field(description="The span.")
 
 
-@strawberry.type(description="A span changed, or something happened within it.")
+@strawberry.type(
+    description="A span changed, or something happened within it; or it is open, and its run was "
+    "given up or came back."
+)
 class SpanUpdated:
     """See the description, which is public."""
 
@@ -43,7 +46,10 @@ class SpanEnded:
     span: Span = field(description="The span as it is now.")
 
 
-@strawberry.type(description="The run changed, or something happened in it outside of any span.")
+@strawberry.type(
+    description="The run changed, was given up or came back, or something happened in it outside "
+    "of any span."
+)
 class RunUpdated:
     """See the description, which is public."""
 

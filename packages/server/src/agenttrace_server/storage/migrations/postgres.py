@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PARTITIONED: Final = ("span", "payload", "content", "event", "change")
-"""The tables that have a partition for each day, and one (`…_default`) for all other ids."""
+"""The tables that have a partition for each day, and one (`…_default`) for all other ids.
+
+`search_document` has become one in revision 0006.
+"""
+
+_DAYS: Final = """SELECT right(c.relname, 8), pg_get_expr(c.relpartbound, c.oid)
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'change'::regclass AND c.relname ~ '^change_[0-9]{8}$'"""
 
 _T: Final = 'varchar COLLATE "C"'
 
@@ -82,3 +89,10 @@ def create_partitioned_tables(connection: Connection) -> None:
         connection.execute(text(statement))
     for table in PARTITIONED:
         connection.execute(text(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT"))
+
+
+def create_days(connection: Connection, table: str) -> None:
+    """Make the partitions of a partitioned table that has none: those that `change` has."""
+    connection.execute(text(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT"))
+    for day, bounds in connection.execute(text(_DAYS)).all():
+        connection.execute(text(f"CREATE TABLE {table}_{day} PARTITION OF {table} {bounds}"))

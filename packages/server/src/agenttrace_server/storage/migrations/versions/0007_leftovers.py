@@ -3,7 +3,7 @@
 Of older deletions nobody knows which were cut short: all are looked through once.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 _TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
