@@ -9,7 +9,7 @@ but not for more than 1,000 spans of a tree: it holds up every other request mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -33,6 +33,13 @@ from graphql import GraphQLList, GraphQLObjectType
 
 MAX_NESTED_SPANS: Final = 1_000
 """Of a tree with more spans, fields that need a resolver are refused."""
+
+MAX_OBJECTS: Final = 20_000
+"""In the lists of an operation: about a second's work, in which nobody else is answered. What an
+operation may cost (`costs.MAX_COST`) is half of that, but a list may be longer than it usually is.
+"""
+FLAT_SHARE: Final = 10
+"""So many objects that are completed in one step count as one."""
 
 Reader: TypeAlias = Callable[[Any], Any]
 Plan: TypeAlias = list[tuple[str, Reader]]
@@ -89,13 +96,19 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor, with a short way for lists whose selection is plain."""
 
     _plans: Plans | None = None
+    _objects: float = 0
 
     def complete_list_value(self, *args: Any, **kwargs: Any) -> Any:
         """Complete a list, in one step where that is possible."""
         return_type, field_details, info, path, result, *rest = args
         if not isinstance(result, FlatSpans):
             done = self.complete_flat(return_type, field_details, result)
-            return super().complete_list_value(*args, **kwargs) if done is None else done
+            if done is not None:
+                self._count(len(done) / FLAT_SHARE)
+                return done
+            if isinstance(result, Sized):
+                self._count(len(result))
+            return super().complete_list_value(*args, **kwargs)
         plans = self._make_plans(result.records, field_details)
         if plans is not None:
             return [
@@ -112,6 +125,20 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().complete_list_value(
             return_type, field_details, info, path, items, *rest, **kwargs
         )
+
+    def _count(self, objects: float) -> None:
+        """Take note of objects before they are completed.
+
+        Raises:
+            InvalidArgumentError: the operation has more than it may have.
+
+        """
+        self._objects += objects
+        if self._objects > MAX_OBJECTS:
+            raise InvalidArgumentError(
+                f"the answer would have over {MAX_OBJECTS} objects in lists; ask for less at once: "
+                "fewer lists within lists, smaller pages"
+            )
 
     def complete_flat(
         self, kind: GraphQLList[Any], selection: FieldDetailsList, values: Any
