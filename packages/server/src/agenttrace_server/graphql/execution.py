@@ -10,7 +10,7 @@ every other request meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, Final
 
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
@@ -37,18 +37,31 @@ from graphql import GraphQLList, GraphQLObjectType
 MAX_NESTED_SPANS: Final = 1_000
 """Of a tree with more spans, fields that need a resolver are refused."""
 
+MAX_OBJECTS: Final = 20_000
+"""In the lists of an operation: about a second's work, in which nobody else is answered. What an
+operation may cost (`costs.MAX_COST`) is half of that, but a list may be longer than it usually is.
+"""
+FLAT_SHARE: Final = 10
+"""So many objects that are completed in one step count as one."""
+
 
 class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor, with a short way for lists whose selection is plain."""
 
     _plans: Plans | None = None
+    _objects: float = 0
 
     def complete_list_value(self, *args: Any, **kwargs: Any) -> Any:
         """Complete a list, in one step where that is possible."""
         return_type, field_details, _, _, result, *_ = args
         if not isinstance(result, FlatSpans):
             done = self.complete_flat(return_type, field_details, result)
-            return super().complete_list_value(*args, **kwargs) if done is None else done
+            if done is not None:
+                self._count(len(done) / FLAT_SHARE)
+                return done
+            if isinstance(result, Sized):
+                self._count(len(result))
+            return super().complete_list_value(*args, **kwargs)
         return self._complete_tree(result, *args, **kwargs)
 
     async def _complete_tree(self, spans: FlatSpans, *args: Any, **kwargs: Any) -> list[Any]:
@@ -75,6 +88,20 @@ class FlatListExecutor(StrawberryGraphQLCoreExecutionContext):
         )
         completed: list[Any] = await done if self.is_awaitable(done) else done
         return completed
+
+    def _count(self, objects: float) -> None:
+        """Take note of objects before they are completed.
+
+        Raises:
+            InvalidArgumentError: the operation has more than it may have.
+
+        """
+        self._objects += objects
+        if self._objects > MAX_OBJECTS:
+            raise InvalidArgumentError(
+                f"the answer would have over {MAX_OBJECTS} objects in lists; ask for less at once: "
+                "fewer lists within lists, smaller pages"
+            )
 
     def complete_flat(
         self, kind: GraphQLList[Any], selection: FieldDetailsList, values: Any
