@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from agenttrace_server.graphql import loaders
 from agenttrace_server.graphql.costs import LIST_SIZES, measure_cost
 from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_TOKENS, count_tokens
 from agenttrace_server.graphql.execution import MAX_OBJECTS
@@ -30,7 +31,7 @@ from graphql import (
 
 from ..support.bombs import BOMBS, make_flat_bomb, make_fragment_bomb
 from ..support.client import PROTOCOL, TIMEOUT_S, Client
-from ..support.lines import make_run, make_run_id
+from ..support.lines import make_call, make_payload, make_run, make_run_id, make_span_id
 from ..support.thread import ServerThread
 
 _INVALID = ("circle", "unknown fragment")
@@ -221,3 +222,22 @@ def test_lists_within_lists_end_at_a_limit(client: Client, selection: str) -> No
         (f"the answer would have over {MAX_OBJECTS} objects", "INVALID_ARGUMENT"),
     }
     assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 60}}
+
+
+def test_the_texts_of_an_answer_are_bounded(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too much is not even read; the rest of the answer is there, and says so."""
+    monkeypatch.setattr(loaders, "MAX_TEXT_BYTES", 10_000)
+    client.send([make_run(), *(make_call(n, input=make_payload("x" * 3_000)) for n in range(4))])
+    page = "run(id: $id) { spans(first: %d) { edges { node { name input { bytes } } } } }"
+    head = "query($id: ID!) {"
+    few = client.ask(f"{head} {page % 3} }}", id=make_run_id(0))
+    assert len(few["run"]["spans"]["edges"]) == 3
+    answer = client.ask_raw(f"{head} {page % 4} }}", id=make_run_id(0))
+    assert [edge["node"]["input"] for edge in answer["data"]["run"]["spans"]["edges"]] == [None] * 4
+    assert "texts that are asked for have" in answer["errors"][0]["message"]
+    # What is asked for beside each other counts together.
+    other = f'span(id: "{make_run_id(0)}:{make_span_id(3)}") {{ input {{ bytes }} }}'
+    both = client.ask_raw(f"{head} {page % 3} {other} }}", id=make_run_id(0))
+    assert "errors" in both

@@ -13,10 +13,14 @@ import pytest
 from sqlalchemy import Connection
 
 from agenttrace_server.services import export as export_module
-from agenttrace_server.storage.export import read_span_lines
+from agenttrace_server.storage import export as export_steps
+from agenttrace_server.storage.append import append_records
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.export import read_event_lines, read_span_lines
 
 from ..support.client import NDJSON, Client
 from ..support.lines import (
+    check_records,
     dump_lines,
     make_call,
     make_event,
@@ -161,3 +165,32 @@ def test_a_span_that_changes_its_place_is_not_missed(
         lines = [json.loads(line) for line in answer.result(20).splitlines()]
     found = sorted(line["span_id"] for line in lines if line["type"] == "span")
     assert found == sorted(make_span_id(n) for n in (*range(150), 160))
+
+
+async def test_a_step_is_bounded_by_its_texts(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large texts are given away one by one, small ones a hundred at a time; none is left out."""
+    monkeypatch.setattr(export_steps, "BYTES_A_STEP", 5_000)
+    spans = [make_span(n, input=make_payload("x" * 3_000 * (n % 3))) for n in range(9)]
+    events = [make_event(100 + n, span=None, body=make_payload("y" * 3_000)) for n in range(3)]
+    records = check_records([make_run(), *spans, *events])
+    await database.write(append_records, records)
+    counts: list[int] = []
+    after: str | None = ""
+    while after is not None:
+        step = await database.read(read_span_lines, RUN, after)
+        assert step is not None
+        counts.append(step[0].count(b"\n"))
+        assert len(step[0]) < 12_000
+        after = step[1]
+    assert sum(counts) == len(spans)
+    assert len(counts) > 3
+    seq: int | None = -1
+    told = 0
+    while seq is not None:
+        found = await database.read(read_event_lines, RUN, seq)
+        assert found is not None
+        told += found[0].count(b"\n")
+        seq = found[1]
+    assert told == len(events)

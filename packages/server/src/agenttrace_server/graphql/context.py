@@ -39,7 +39,7 @@ class Services:
     def make_context(self) -> Context:
         """Return a new context over these services."""
         shared = {part.name: getattr(self, part.name) for part in fields(Services)}
-        return Context(**shared, loaders=Loaders(self.runs, self.annotations))
+        return Context(**shared, loaders=Loaders(self.runs, self.annotations, self.search))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class Subscription:
         )
         async with aclosing(batches):
             async for batch in batches:
+                info.context.loaders.begin_answer()
                 yield RunChangeBatch.from_batch(batch)
 
     @stream(
@@ -50,4 +51,5 @@ class Subscription:
         batches = info.context.live.follow_run(run_id, after=after, place=info.context.place)
         async with aclosing(batches):
             async for batch in batches:
+                info.context.loaders.begin_answer()
                 yield RunEventBatch.from_batch(batch)

@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 class ExportService:
-    """Writes runs as NDJSON, a hundred records at a time: a large run is never whole in memory."""
+    """Writes runs as NDJSON, step by step: a large run is never whole in memory.
+
+    A step is a hundred records, or as many as have 4 MiB of texts, but at least one.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

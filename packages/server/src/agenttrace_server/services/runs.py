@@ -123,10 +123,15 @@ class RunService:
         )
 
     async def get_payloads(
-        self, keys: Sequence[payloads.PayloadKey]
+        self, keys: Sequence[payloads.PayloadKey], *, limit_bytes: int | None = None
     ) -> dict[payloads.PayloadKey, Payload]:
-        """Return the texts that exist, by run id, span id and kind."""
-        return await self._database.read(payloads.read_payloads, keys)
+        """Return the texts that exist, by run id, span id and kind.
+
+        Raises:
+            InvalidArgumentError: they have more than `limit_bytes` together.
+
+        """
+        return await self._database.read(payloads.read_payloads, keys, limit_bytes=limit_bytes)
 
 
 def check_count(count: int | None, *, name: str = "first") -> int:

@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 from agenttrace_server.errors import InvalidArgumentError, OverloadedError, TooSlowError
 from agenttrace_server.records import Page
 from agenttrace_server.services.pace import Pace
-from agenttrace_server.services.runs import check_count
+from agenttrace_server.services.runs import SpanKey, check_count
 from agenttrace_server.storage import search
-from agenttrace_server.storage.search import Found, list_texts
-from agenttrace_server.storage.sources import TEXT_BYTES
+from agenttrace_server.storage.search import Found
 from agenttrace_server.storage.words import TextQuery, make_snippet, parse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from agenttrace_server.services.runs import RunFilter
     from agenttrace_server.storage.engine import Database
 
 __all__ = [
-    "TEXT_BYTES",
     "Found",
     "Indexer",
     "SearchService",
     "TextQuery",
-    "list_texts",
     "make_snippet",
 ]
 
@@ -69,6 +66,10 @@ class SearchService:
         return await self._database.read(
             search.search_spans, query, run_filter, first=count, before=before
         )
+
+    async def get_texts(self, keys: Sequence[SpanKey]) -> dict[SpanKey, tuple[str, ...]]:
+        """Return what search knows of spans: the beginnings of their texts."""
+        return await self._database.read(search.read_all_texts, keys)
 
     async def count_waiting(self) -> int:
         """Return how many changes of the log the index does not know yet."""

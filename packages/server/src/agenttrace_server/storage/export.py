@@ -9,22 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server.records import PayloadKind
 from agenttrace_server.storage.contents import read_texts
 from agenttrace_server.storage.payloads import make_payload, read_payloads
-from agenttrace_server.storage.tables import EVENT, RUN, RUN_OWNER, SPAN
+from agenttrace_server.storage.tables import EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
     from agenttrace_server.records import Payload
 
 LINES_A_STEP: Final = 100
+BYTES_A_STEP: Final = 4 * 1024 * 1024
+"""Of texts; one span, event or run may have more."""
 
 _REV_MASK: Final = (1 << 53) - 1
 _KINDS: Final = tuple(kind.value for kind in PayloadKind)
@@ -70,13 +72,15 @@ def read_span_lines(
     if _is_gone(connection, run_id):
         return None
     query = select(SPAN).where(SPAN.c.run_id == run_id, SPAN.c.span_id > after)
-    rows = connection.execute(query.order_by(SPAN.c.span_id).limit(LINES_A_STEP)).all()
+    page = connection.execute(query.order_by(SPAN.c.span_id).limit(LINES_A_STEP)).all()
+    rows = _take_fitting(page, _read_sizes(connection, run_id, page))
     keys = [(run_id, row.span_id, kind) for row in rows for kind in _KINDS]
     texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
     for (_, span_id, kind), text in (read_payloads(connection, keys) if keys else {}).items():
         texts[span_id][kind] = text
     lines = b"".join(_write_span(row, texts[row.span_id]) for row in rows)
-    return lines, rows[-1].span_id if len(rows) == LINES_A_STEP else None
+    is_last = len(rows) == len(page) < LINES_A_STEP
+    return lines, None if is_last else rows[-1].span_id
 
 
 def read_event_lines(
@@ -89,7 +93,8 @@ def read_event_lines(
     if _is_gone(connection, run_id):
         return None
     query = select(EVENT).where(EVENT.c.run_id == run_id, EVENT.c.seq > after_seq)
-    rows = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
+    page = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
+    rows = _take_fitting(page, [row.size_bytes or 0 for row in page])
     lines = []
     for row, text in zip(rows, read_texts(connection, rows), strict=True):
         fields = {**_pick(row, _EVENT_FIELDS), "type": "event"}
@@ -97,7 +102,31 @@ def read_event_lines(
             fields["span_id"] = row.span_id
         body = None if text is None else _write_payload(make_payload(row, text))
         lines.append(_join(fields, {"body": body}))
-    return b"".join(lines), rows[-1].seq if len(rows) == LINES_A_STEP else None
+    is_last = len(rows) == len(page) < LINES_A_STEP
+    return b"".join(lines), None if is_last else rows[-1].seq
+
+
+def _read_sizes(connection: Connection, run_id: str, page: Sequence[Row[Any]]) -> list[int]:
+    """Return the bytes of the texts of each span."""
+    if not page:
+        return []
+    query = select(PAYLOAD.c.span_id, func.sum(PAYLOAD.c.size_bytes)).where(
+        PAYLOAD.c.run_id == run_id,
+        PAYLOAD.c.span_id.between(page[0].span_id, page[-1].span_id),
+    )
+    rows = connection.execute(query.group_by(PAYLOAD.c.span_id))
+    sizes = {span_id: int(size_bytes) for span_id, size_bytes in rows}
+    return [sizes.get(row.span_id, 0) for row in page]
+
+
+def _take_fitting(page: Sequence[Row[Any]], sizes_bytes: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return as many of the first rows, but at least one, as have texts that fit into a step."""
+    total = 0
+    for count, size_bytes in enumerate(sizes_bytes):
+        total += size_bytes
+        if count and total > BYTES_A_STEP:
+            return page[:count]
+    return page
 
 
 def _is_gone(connection: Connection, run_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import Payload
 from agenttrace_server.storage.contents import read_texts
 from agenttrace_server.storage.keys import join_keys
@@ -18,8 +19,15 @@ PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
 
 
-def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[PayloadKey, Payload]:
-    """Return the payloads that exist, by key."""
+def read_payloads(
+    connection: Connection, keys: Sequence[PayloadKey], *, limit_bytes: int | None = None
+) -> dict[PayloadKey, Payload]:
+    """Return the payloads that exist, by key.
+
+    Raises:
+        InvalidArgumentError: their texts have more than `limit_bytes` together; none was read.
+
+    """
     wanted = frozenset(keys)
     owners = sorted({(run_id, span_id) for run_id, span_id, _ in keys})
     kinds = sorted({kind for _, _, kind in keys})
@@ -29,6 +37,12 @@ def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[Pa
         .where(PAYLOAD.c.kind.in_(kinds))
     )
     rows = [row for row in found if (row.run_id, row.span_id, row.kind) in wanted]
+    size_bytes = sum(row.size_bytes for row in rows)
+    if limit_bytes is not None and size_bytes > limit_bytes:
+        raise InvalidArgumentError(
+            f"the texts that are asked for have {size_bytes} bytes, of which an answer has at most "
+            f"{limit_bytes} left; ask for less at once: fewer spans, or fewer of their values"
+        )
     texts = read_texts(connection, rows)
     return {
         (row.run_id, row.span_id, row.kind): make_payload(row, text or "")

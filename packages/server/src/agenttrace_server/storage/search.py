@@ -30,16 +30,16 @@ from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.sources import TEXT_BYTES, read_logged, read_sources
 from agenttrace_server.storage.spans import read_spans
 from agenttrace_server.storage.tables import RUN
-from agenttrace_server.storage.words import cut_text, list_json_words, list_words, read_json_text
+from agenttrace_server.storage.words import list_json_words, list_words, read_json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
-    from agenttrace_server.records import Payload, Span
+    from agenttrace_server.records import Span
     from agenttrace_server.storage.criteria import RunFilter
-    from agenttrace_server.storage.sources import Source
+    from agenttrace_server.storage.sources import Source, SpanKey
     from agenttrace_server.storage.words import TextQuery
 
 MAX_CHANGES: Final = 1_000
@@ -224,14 +224,24 @@ def _select_documents(
     return statement.select_from(joined).where(*hide_indexes(conditions))
 
 
-def list_texts(span: Span, payloads: Mapping[str, Payload]) -> tuple[str, ...]:
+def list_texts(source: Source) -> tuple[str, ...]:
     """Return what search knows of a span: its name, model and the beginnings of its texts."""
-    texts = [span.name, span.model or ""]
-    for kind, limit in TEXT_BYTES.items():
-        payload = payloads.get(kind)
-        if payload is not None:
-            texts.append(read_json_text(cut_text(payload.value_json, limit)))
+    texts = [source.name, source.model or ""]
+    texts += [read_json_text(source.texts[kind]) for kind in TEXT_BYTES if kind in source.texts]
     return tuple(part for part in texts if part)
+
+
+def read_all_texts(
+    connection: Connection, keys: Sequence[SpanKey]
+) -> dict[SpanKey, tuple[str, ...]]:
+    """Return `list_texts` of these spans; one that is gone is left out."""
+    found: dict[SpanKey, tuple[str, ...]] = {}
+    left = keys
+    while left:
+        sources, count = read_sources(connection, left)
+        found |= {key: list_texts(source) for key, source in sources.items()}
+        left = left[count:]
+    return found
 
 
 def list_source_words(source: Source) -> Iterator[list[str]]:
