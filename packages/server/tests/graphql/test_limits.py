@@ -35,7 +35,7 @@ from ..support.lines import make_call, make_payload, make_run, make_run_id, make
 from ..support.thread import ServerThread
 
 _INVALID = ("circle", "unknown fragment")
-"""These are no limit's business: validation refuses them, in plain JSON with status 200."""
+"""These are no limit's business: validation refuses them."""
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def schema() -> GraphQLSchema:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused(shared_client: Client, name: str) -> None:
-    """400 whatever the client accepts, with one message that has the limit and what was found."""
+    """422 like all that validation finds, with one message: the limit, and what was found."""
     text, message = BOMBS[name]
     answer = shared_client.http.post("/graphql", json={"query": text})
-    assert answer.status_code == (200 if name in _INVALID else 400)
+    assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert message in error["message"]
     assert "data" not in answer.json()

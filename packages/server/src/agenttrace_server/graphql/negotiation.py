@@ -1,7 +1,8 @@
 """Which type an answer has, and which status: GraphQL over HTTP, edition of September 2026.
 
-In `application/graphql-response+json` the status tells what happened; in `application/json`, which
-might come from any proxy, it is 200 for whatever GraphQL itself has to say.
+The names in quotes are its sections. The status tells what happened ("Status Codes"). A legacy
+client, which takes `application/json` only, gets the same statuses, and that type where they are
+2xx ("Body"): any proxy fails in plain JSON, so a failure has the type that only GraphQL has.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from typing import Final, NamedTuple
 
 from strawberry.http import GraphQLHTTPResponse
 
-from agenttrace_server.graphql.errors import LIMIT_EXCEEDED
+from agenttrace_server.graphql.errors import INTERNAL
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 PARSE_FAILED: Final = "PARSE_FAILED"
 PARTIAL_SUCCESS: Final = 294
-"""The edition's own: there are both data and errors."""
+"""The edition's own: there are both data, even null, and errors."""
+UNPROCESSABLE: Final = 422
+"""The request is no GraphQL request, or one that cannot be executed."""
 
-# The one that is taken where a client leaves the choice: what most clients without one expect.
-_OFFERED: Final = (JSON, GRAPHQL_RESPONSE)
+_STATUSES: Final[dict[str | None, int]] = {PARSE_FAILED: 400, INTERNAL: 500}
+# The first is taken where a client leaves the choice: the one that every server must have.
+_OFFERED: Final = (GRAPHQL_RESPONSE, JSON)
+_FIRST_REDIRECT: Final = 300
 
 
 class _Range(NamedTuple):
@@ -31,40 +36,61 @@ class _Range(NamedTuple):
 def choose_type(accept: str | None) -> str | None:
     """Return the type that a client likes best of ours; None when it takes none of them.
 
-    Of two that it likes as much, the one that it names first. Without a header: plain JSON.
+    Of two that it likes as much, the one that it names first. Without a header: GraphQL's own.
     """
     if accept is None or not accept.strip():
-        return JSON
+        return GRAPHQL_RESPONSE
     ranges = [_read_range(part, place) for place, part in enumerate(accept.split(","))]
     rated = [(_rate(name, ranges), -index, name) for index, name in enumerate(_OFFERED)]
     (quality, _), _, best = max(rated)
     return best if quality > 0 else None
 
 
-def choose_status(body: GraphQLHTTPResponse, media_type: str | None) -> int:
-    """Return the status of a GraphQL response."""
-    is_typed = media_type == GRAPHQL_RESPONSE
-    if "data" in body:
-        return PARTIAL_SUCCESS if is_typed and body.get("errors") else 200
-    errors = body.get("errors") or [{}]
-    code = (errors[0].get("extensions") or {}).get("code")  # type: ignore[attr-defined] # typed as an object
-    if code == LIMIT_EXCEEDED:
-        return 400
-    if not is_typed:
-        return 200
-    return 400 if code == PARSE_FAILED else 422
+def choose_status(result: GraphQLHTTPResponse, media_type: str | None) -> int:
+    """Return the status of a GraphQL result ("Status Codes").
+
+    A legacy client gets 200 for a partial success: the edition recommends its own number in
+    GraphQL's type only, which says what it means ("Partial success").
+    """
+    errors = result.get("errors")
+    if "data" in result:
+        return PARTIAL_SUCCESS if errors and media_type == GRAPHQL_RESPONSE else 200
+    (first, *_) = errors or [{}]
+    code = (first.get("extensions") or {}).get("code")  # type: ignore[attr-defined] # typed as an object
+    return _STATUSES.get(code, UNPROCESSABLE)
+
+
+def write_type(status: int, media_type: str | None) -> str:
+    """Return the `Content-Type` of an answer whose client likes `media_type` best ("Body")."""
+    is_legacy = media_type == JSON and status < _FIRST_REDIRECT
+    return f"{JSON if is_legacy else GRAPHQL_RESPONSE}; charset=utf-8"
+
+
+def is_json(content_type: str) -> bool:
+    """Say whether a request's `Content-Type` is JSON in UTF-8, which is assumed ("POST")."""
+    name, *parameters = _split(content_type)
+    return name == JSON and not any(map(_is_other_charset, parameters))
 
 
 def _read_range(text: str, place: int) -> _Range:
-    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    name, *parameters = _split(text)
     quality = 1.0
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":
             quality = _read_quality(value.strip())
-        elif key.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            quality = 0.0
+    if any(map(_is_other_charset, parameters)):
+        quality = 0.0
     return _Range(name, quality, place)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip().lower() for part in text.split(";")]
+
+
+def _is_other_charset(parameter: str) -> bool:
+    key, _, value = parameter.partition("=")
+    return key.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8")
 
 
 def _read_quality(text: str) -> float:

@@ -26,7 +26,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
-from agenttrace_server.graphql.errors import LIMIT_EXCEEDED
+from agenttrace_server.graphql.errors import LIMIT_EXCEEDED, hide_unexpected
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
 from graphql import GraphQLError
 
@@ -151,11 +151,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
         except RefusedError as error:
             await operation.send_initial_errors(error.errors)
-        except Exception as error:  # noqa: BLE001 -- whatever it was, it is logged and ends this
+        except WebSocketDisconnected:
             self.operations.pop(operation.id, None)
+        except Exception as error:  # noqa: BLE001 -- whatever it was, it is logged and ends this
             await self.handle_task_exception(error)
-            with suppress(Exception):
-                await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            shown = hide_unexpected([GraphQLError(str(error), original_error=error)])
+            with suppress(Exception):  # the client may have left meanwhile
+                await operation.send_initial_errors(shown)
 
     async def handle_task_exception(self, error: Exception) -> None:
         """Log what ended an operation, unless it was the client that left."""

@@ -34,13 +34,17 @@ from agenttrace_server.graphql.errors import (
     LIMIT_EXCEEDED,
     TIMED_OUT,
     describe_timeout,
+    hide_unexpected,
 )
 from agenttrace_server.graphql.negotiation import (
     GRAPHQL_RESPONSE,
     JSON,
     PARSE_FAILED,
+    UNPROCESSABLE,
     choose_status,
     choose_type,
+    is_json,
+    write_type,
 )
 from agenttrace_server.graphql.sharing import SharedSubscriptions
 from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
@@ -56,6 +60,13 @@ GOING_AWAY: Final = 1001
 MAX_SOCKETS: Final = 2_000
 """Of one process; more are refused with 503."""
 SETTLE_TIMEOUT_S: Final = 1.0
+_FORM: Final = (
+    ("query", str, "a string"),
+    ("documentId", str, "a string"),
+    ("operationName", str, "a string or null"),
+    ("variables", dict, "an object or null"),
+    ("extensions", dict, "an object or null"),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +150,7 @@ class GraphQLView(GraphQL[Context, None]):
         return self._make_context()
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
-        """Return the answer's frame, with the content type that the client asked for."""
+        """Return the answer's frame, with the content type that the client likes best."""
         response = await super().get_sub_response(request)
         response.media_type = choose_type(request.headers.get("accept"))
         return response
@@ -148,8 +159,8 @@ class GraphQLView(GraphQL[Context, None]):
         self, request: Request, result: ExecutionResult
     ) -> GraphQLHTTPResponse:
         """Return the answer's body; without `data` when nothing was executed."""
+        errors = result.errors = hide_unexpected(result.errors or [])
         body = await super().process_result(request, result)
-        errors = result.errors or []
         # What is wrong with variables, the executor finds out: such an error is at no field.
         is_refused = result.data is None and errors and all(error.path is None for error in errors)
         if isinstance(result, PreExecutionError) or is_refused:
@@ -163,11 +174,11 @@ class GraphQLView(GraphQL[Context, None]):
         response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
         sub_response: Response,
     ) -> Response:
-        """Return the answer. A request that was not executed is 4xx in GraphQL's own type."""
+        """Return the answer; a request that was not executed is 4xx in GraphQL's own type."""
         assert isinstance(response_data, dict)
         status = choose_status(response_data, sub_response.media_type)
         body = self.encode_json(response_data)
-        return Response(body, status, media_type=sub_response.media_type)
+        return Response(body, status, media_type=write_type(status, sub_response.media_type))
 
     def decode_json(self, data: str | bytes) -> object:
         """Return the value of a JSON text; nothing nests so deep or is so long that it hurts."""
@@ -181,26 +192,21 @@ class GraphQLView(GraphQL[Context, None]):
         """Return a request's body.
 
         Raises:
-            HTTPException: it is no JSON object.
+            HTTPException: it is no JSON (400), or no GraphQL request (422).
 
         """
-        body = super().parse_json(data)
-        if not isinstance(body, dict):
-            raise HTTPException(400, "the body must be one JSON object with a `query`")
+        body = _check_form(super().parse_json(data))
         if body.get("documentId") is not None:
             body["query"] = self._find_stored(body)
         return body
 
     def _find_stored(self, body: dict[str, Any]) -> str:
-        document_id = body["documentId"]
         if body.get("query") is not None:
-            raise HTTPException(400, "give `query` or `documentId`, not both")
-        if not isinstance(document_id, str):
-            raise HTTPException(400, "`documentId` must be a string")
-        text = self._documents.find(document_id)
+            raise HTTPException(UNPROCESSABLE, "give `query` or `documentId`, not both")
+        text = self._documents.find(body["documentId"])
         if text is None:
             raise RequestError(
-                400, "no document is stored under this `documentId`", DOCUMENT_NOT_FOUND
+                UNPROCESSABLE, "no document is stored under this `documentId`", DOCUMENT_NOT_FOUND
             )
         return text
 
@@ -208,17 +214,23 @@ class GraphQLView(GraphQL[Context, None]):
         """Return the operation in a request's body.
 
         Raises:
-            HTTPException: it is malformed, or the document is over a limit.
+            HTTPException: it is malformed, or the document is over a limit (422, as what
+                validation finds).
 
         """
-        data = await super().parse_http_body(request)
-        assert isinstance(data, GraphQLRequestData)
-        if not isinstance(data.operation_name, str | None):
-            raise HTTPException(400, "`operationName` must be a string or null")
+        # Strawberry's own takes the type in small letters only, and is no judge of the form.
+        body = self.parse_json(await request.get_body())
+        data = GraphQLRequestData(
+            query=body["query"],
+            variables=body.get("variables"),
+            operation_name=body.get("operationName"),
+            extensions=body.get("extensions"),
+            protocol="http",
+        )
         try:
             check_document(data.query or "")
         except LimitError as error:
-            raise RequestError(400, str(error), LIMIT_EXCEEDED) from error
+            raise RequestError(UNPROCESSABLE, str(error), LIMIT_EXCEEDED) from error
         return data
 
     async def execute_single(  # noqa: PLR0913, PLR0917 -- Strawberry's signature
@@ -233,7 +245,8 @@ class GraphQLView(GraphQL[Context, None]):
         """Run a query.
 
         Raises:
-            HTTPException: there is none, it is a subscription, or it takes too long.
+            HTTPException: it is empty, there is no such operation, it is a subscription, or it
+                takes too long.
 
         """
         # Strawberry lets a subscription through, for a transport that this server does not have.
@@ -251,13 +264,12 @@ class GraphQLView(GraphQL[Context, None]):
         except TimeoutError as error:
             raise RequestError(503, describe_timeout(self.timeout_s), TIMED_OUT) from error
         except InvalidOperationTypeError as error:
-            raise HTTPException(
-                400, "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
-            ) from error
+            text = "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
+            raise HTTPException(UNPROCESSABLE, text) from error
         except CannotGetOperationTypeError as error:
-            raise HTTPException(400, error.as_http_error_reason()) from error
+            raise HTTPException(UNPROCESSABLE, error.as_http_error_reason()) from error
         except MissingQueryError as error:
-            raise HTTPException(400, "No GraphQL query found in the request") from error
+            raise RequestError(400, "the document is empty", PARSE_FAILED) from error
 
     async def _answer(self, request: Request, send: Send) -> None:
         response = _refuse(request)
@@ -266,11 +278,20 @@ class GraphQLView(GraphQL[Context, None]):
                 response = await self.run(await _read_whole(request))
             except HTTPException as error:
                 code = error.code if isinstance(error, RequestError) else None
-                media_type = choose_type(request.headers.get("accept")) or JSON
-                response = _make_error(
-                    error.status_code, error.reason, code=code, media_type=media_type
-                )
+                response = _make_error(error.status_code, error.reason, code=code)
         await response(request.scope, request.receive, send)
+
+
+def _check_form(body: object) -> dict[str, Any]:
+    """Return a body that has the form of a request; other properties in it are ignored."""
+    if not isinstance(body, dict):
+        raise HTTPException(UNPROCESSABLE, "the body must be one JSON object with a `query`")
+    for name, kind, what in _FORM:
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise HTTPException(UNPROCESSABLE, f"`{name}` must be {what}")
+    if body.get("query") is None and body.get("documentId") is None:
+        raise HTTPException(UNPROCESSABLE, "the body has no `query`, the text of a document")
+    return body
 
 
 async def _close(socket: WebSocket) -> None:
@@ -301,9 +322,8 @@ async def _read_whole(request: Request) -> Request:
 def _refuse(request: Request) -> Response | None:
     if request.method != "POST":
         return _make_error(405, "GraphQL takes POST only", headers={"Allow": "POST"})
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        return _make_error(415, "Content-Type must be application/json")
+    if not is_json(request.headers.get("content-type", "")):
+        return _make_error(415, f"Content-Type must be {JSON}, in UTF-8")
     if choose_type(request.headers.get("accept")) is None:
         text = f"Accept must allow {GRAPHQL_RESPONSE} or {JSON}, in UTF-8"
         return _make_error(406, text)
@@ -316,9 +336,9 @@ def _make_error(
     *,
     code: str | None = None,
     headers: dict[str, str] | None = None,
-    media_type: str = JSON,
 ) -> Response:
     error: dict[str, Any] = {"message": message}
     if code is not None:
         error["extensions"] = {"code": code}
-    return Response(json.dumps({"errors": [error]}), status, headers, media_type=media_type)
+    body = json.dumps({"errors": [error]})
+    return Response(body, status, headers, media_type=write_type(status, GRAPHQL_RESPONSE))
