@@ -54,8 +54,9 @@ def _draw_selection(draw: st.DrawFn, type_name: str, depth: int) -> str:
     kind = _schema().get_type(type_name)
     assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
     names = [name for name, field in kind.fields.items() if _can_be_drawn(name, field, depth)]
-    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4))
-    parts = ["__typename"] if draw(st.booleans()) else []
+    # At the last depth a type may have nothing but objects.
+    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4)) if names else []
+    parts = ["__typename"] if not names or draw(st.booleans()) else []
     for place, name in enumerate(chosen):
         parts.append(_draw_field(draw, f"{name}_{place}_{depth}", name, kind.fields[name], depth))
     if isinstance(kind, GraphQLInterfaceType) and depth < _MAX_DEPTH and draw(st.booleans()):
