@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from agenttrace_server.graphql.types.scalars import write_time
+
 from ..support.client import Client
 from ..support.lines import (
+    START_NS,
     make_call,
     make_event,
     make_payload,
@@ -430,9 +433,14 @@ def test_runs_in_the_order_of_spans_and_errors(client: Client) -> None:
 
 
 def test_spans_of_a_run_are_filtered(client: Client) -> None:
-    """By kind, status, name, model, text, duration and tokens, page by page."""
+    """By kind, status, name, model, text, figures, start and attributes, page by page."""
+
+    def to_text(ms: int) -> str:
+        return write_time(START_NS + ms * 1_000_000)
+
     failed = make_span(1, span_type="TOOL_CALL", status="ERROR", duration_ns=9_000_000)
-    client.send([make_run(), make_call(0), failed, make_call(2, model="Other 10%"), make_span(3)])
+    other = make_call(2, model="Other 10%", attributes={"n": [1.5, "b"]})
+    client.send([make_run(), make_call(0), failed, other, make_span(3)])
     query = """query($id: ID!, $f: SpanFilter, $after: String) { run(id: $id) {
         spans(filter: $f, first: 1, after: $after) {
             edges { node { seq } } pageInfo { hasNextPage endCursor } } } }"""
@@ -448,6 +456,11 @@ def test_spans_of_a_run_are_filtered(client: Client) -> None:
         ({"durationMs": {"min": 5}}, [1]),
         ({"totalTokens": {"min": 15, "max": 15}}, [0, 2]),
         ({"totalTokens": {"min": 16}}, []),
+        ({"costUsd": {"min": "0.00120", "max": "0.0012"}}, [0, 2]),
+        ({"costUsd": {"min": "0.0013"}}, []),
+        ({"attributes": [{"key": "n", "value": ["1.5"]}]}, [2]),
+        ({"attributes": [{"key": "n", "exists": False}], "costUsd": {}}, [0]),
+        ({"startedAfter": to_text(1), "startedBefore": to_text(3)}, [1, 2]),
     ):
         found: list[int] = []
         after = None

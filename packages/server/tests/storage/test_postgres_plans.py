@@ -12,7 +12,12 @@ from sqlalchemy import Connection, Engine, event, text
 from agenttrace_server.storage import rows as rows_module
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.changes import read_changed_runs, read_run_changes
-from agenttrace_server.storage.criteria import RunFilter
+from agenttrace_server.storage.criteria import (
+    AttributeCondition,
+    NumberRange,
+    RunFilter,
+    SpanFilter,
+)
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.events import list_events, read_events
 from agenttrace_server.storage.partitions import list_days
@@ -50,6 +55,11 @@ NEW_BATCH: Final = 17
 KNOWN_BATCH: Final = 14
 """The same for a run, spans and texts that are stored already."""
 
+EU: Final = {"attributes": {"region": "eu"}}
+DEAR_IN_EU: Final = SpanFilter(
+    cost_pico=NumberRange(1), attributes=(AttributeCondition("region", ("eu",)),)
+)
+
 Question = Callable[[Connection], object]
 Step = dict[str, Any]
 
@@ -58,6 +68,9 @@ QUESTIONS: Final[dict[str, Question]] = {
     "a tree": lambda c: read_tree(c, RUN_ID),
     "spans by key": lambda c: read_spans(c, KEYS),
     "a page of spans": lambda c: list_spans(c, RUN_ID, first=50, after=BEFORE_ALL),
+    "a page of spans by cost and attribute": lambda c: list_spans(
+        c, RUN_ID, first=50, after=BEFORE_ALL, span_filter=DEAR_IN_EU
+    ),
     "children": lambda c: list_children(c, KEYS, first=10, after=BEFORE_ALL),
     "payloads": lambda c: read_payloads(c, [(*key, "input") for key in KEYS]),
     "events of spans": lambda c: list_events(c, KEYS, first=10, after_seq=-1),
@@ -78,7 +91,7 @@ QUESTIONS: Final[dict[str, Question]] = {
 def _make_batch(run_id: str, *, spans: int, rev: int = 1) -> list[Record]:
     records = [
         make_run(status="COMPLETED", rev=rev),
-        *(make_call(n, rev=rev, input=make_payload(rev)) for n in range(spans)),
+        *(make_call(n, rev=rev, input=make_payload(rev), **EU) for n in range(spans)),
         *(make_event(1000 * rev + n, span=n) for n in range(spans // 4)),
     ]
     return [{**record, "run_id": run_id} for record in records]

@@ -29,7 +29,7 @@ class NumberRange:
 
 @dataclass(frozen=True, slots=True)
 class AttributeCondition:
-    """An attribute of a run: that it is there (or not), or that it has one of the values."""
+    """An attribute of a run or a span: that it is there (or not), or has one of the values."""
 
     key: str
     values: tuple[str, ...] | None = None
@@ -65,8 +65,12 @@ class SpanFilter:
     condition: SpanCondition = SpanCondition()
     """Its `below` is not for a list: it has no meaning here."""
     text: str | None = None
+    cost_pico: NumberRange | None = None
     duration_ns: NumberRange | None = None
     total_tokens: NumberRange | None = None
+    started_from_ns: int | None = None
+    started_before_ns: int | None = None
+    attributes: tuple[AttributeCondition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

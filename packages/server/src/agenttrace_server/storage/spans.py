@@ -12,17 +12,22 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    or_,
     select,
     tuple_,
 )
 
 from agenttrace.wire import SpanStatus
 from agenttrace_server.records import Page, Span
-from agenttrace_server.storage.conditions import contains_text, list_within, match_span
+from agenttrace_server.storage.criteria import SpanFilter
 from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.keys import join_keys
-from agenttrace_server.storage.tables import RUN, SPAN
+from agenttrace_server.storage.span_filters import (
+    HAS_ATTRIBUTES,
+    choose_rows,
+    list_span_conditions,
+    needs_reading,
+)
+from agenttrace_server.storage.tables import PAYLOAD, RUN, SPAN
 from agenttrace_server.storage.trees import order_columns
 
 if TYPE_CHECKING:
@@ -30,16 +35,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from agenttrace_server.storage.criteria import SpanFilter
-
 SpanKey: TypeAlias = tuple[str, str]
 SpanPosition: TypeAlias = tuple[int, str]
 """Where a span stands among its siblings: `seq`, then its id."""
 
 BEFORE_ALL: Final[SpanPosition] = (-1, "")
 
+STRETCH: Final = 500
+"""Spans that are looked at in one step where a filter looks at texts."""
+
 # In the order of the record's fields: a row and its depth make a record as they are.
 _NAMES: Final = Span._fields[:-2]
+_STORED: Final = len(Span._fields) - 1
+"""Fields that a row has; what it has beyond them is no part of the record."""
 
 SpanColumns: TypeAlias = dict[str, "Sequence[Any]"]
 """Fields of spans by their name in the record, one value for each span."""
@@ -99,12 +107,7 @@ def list_spans(
     span_filter: SpanFilter | None = None,
 ) -> Page[Span]:
     """Return the first spans of a run after a position that match, in the order of `seq`."""
-    query = _select_spans().select_from(SPAN.join(RUN, RUN.c.run_id == SPAN.c.run_id))
-    query = query.where(SPAN.c.run_id == run_id, tuple_(SPAN.c.seq, SPAN.c.span_id) > after)
-    if span_filter is not None:
-        query = query.where(*_list_conditions(span_filter))
-    query = query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(first + 1)
-    rows = connection.execute(query).all()
+    rows = _find_rows(connection, run_id, first + 1, after, span_filter or SpanFilter())
     spans = _make_spans(connection, rows[:first])
     return Page(tuple(spans), len(rows) > first, after != BEFORE_ALL)
 
@@ -133,25 +136,35 @@ def list_children(
     }
 
 
-def _list_conditions(span_filter: SpanFilter) -> list[ColumnElement[bool]]:
-    conditions = [match_span(SPAN, span_filter.condition)]
-    if span_filter.text:
-        places = (SPAN.c.name, SPAN.c.model, SPAN.c.span_id)
-        conditions.append(or_(*(contains_text(place, span_filter.text) for place in places)))
-    if span_filter.duration_ns is not None:
-        conditions.extend(list_within(SPAN.c.duration_ns, span_filter.duration_ns))
-    if span_filter.total_tokens is not None:
-        known = func.coalesce(SPAN.c.prompt_tokens, 0) + func.coalesce(SPAN.c.completion_tokens, 0)
-        conditions.append(SPAN.c.usage_source.is_not(None))
-        conditions.extend(
-            list_within(func.coalesce(SPAN.c.total_tokens, known), span_filter.total_tokens)
-        )
-    return conditions
+def _find_rows(
+    connection: Connection, run_id: str, limit: int, after: SpanPosition, span_filter: SpanFilter
+) -> list[Row[Any]]:
+    """Return the first rows that match, looking at no more of the run than fills the page."""
+    source = SPAN.join(RUN, RUN.c.run_id == SPAN.c.run_id)
+    query = _select_spans()
+    reads = needs_reading(span_filter)
+    if reads:
+        source = source.outerjoin(PAYLOAD, HAS_ATTRIBUTES)
+        query = query.add_columns(PAYLOAD.c.size_bytes.label("attribute_bytes"))
+    query = query.select_from(source).where(
+        SPAN.c.run_id == run_id, *list_span_conditions(span_filter)
+    )
+    query = query.order_by(SPAN.c.seq, SPAN.c.span_id).limit(STRETCH if reads else limit)
+    place = tuple_(SPAN.c.seq, SPAN.c.span_id)
+    found: list[Row[Any]] = []
+    while True:
+        rows = connection.execute(query.where(place > after)).all()
+        if not reads:
+            return list(rows)
+        found.extend(choose_rows(connection, rows, span_filter))
+        if len(found) >= limit or len(rows) < STRETCH:
+            return found[:limit]
+        after = (rows[-1].seq, rows[-1].span_id)
 
 
 def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:
     depths = read_depths(connection, [(row.run_id, row.span_id) for row in rows])
-    return [Span._make((*row, depths[row.run_id, row.span_id])) for row in rows]
+    return [Span._make((*row[:_STORED], depths[row.run_id, row.span_id])) for row in rows]
 
 
 def _select_spans() -> Select[Any]:

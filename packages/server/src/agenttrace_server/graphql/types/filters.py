@@ -126,11 +126,17 @@ class SpanFilterInput:
         default=None,
         description="Part of its name, model or span id; case of ASCII letters is ignored.",
     )
+    cost_usd: DecimalRange | None = field(default=None, description="Its known cost in USD.")
     duration_ms: FloatRange | None = field(
         default=None, description="Its duration in milliseconds, once it has ended."
     )
     total_tokens: CountRange | None = field(
         default=None, description="Its known tokens in all, a number."
+    )
+    started_after: DateTime | None = field(default=None, description="It started then or later.")
+    started_before: DateTime | None = field(default=None, description="It started before then.")
+    attributes: list[AttributeFilter] | None = field(
+        default=None, description="Its attributes: each of these must hold; at most 8."
     )
 
 
@@ -153,8 +159,12 @@ def read_span_filter(given: SpanFilterInput | None) -> SpanFilter:
     return SpanFilter(
         condition=condition,
         text=None if given.text is None else check_text(given.text, "text"),
+        cost_pico=read_cost(given.cost_usd),
         duration_ns=read_duration(given.duration_ms),
         total_tokens=read_count(given.total_tokens),
+        started_from_ns=given.started_after,
+        started_before_ns=given.started_before,
+        attributes=read_attributes(given.attributes),
     )
 
 
