@@ -89,6 +89,11 @@ CRITERIA: Final[dict[str, tuple[RunFilter, str | None, str]]] = {
         "run_by_start",
     ),
     "span": (RunFilter(spans=(SpanCondition(names=("a",)),)), None, "run_by_start"),
+    "span left open": (
+        RunFilter(spans=(SpanCondition(statuses=("INTERRUPTED",), below=SpanCondition()),)),
+        None,
+        "run_by_start",
+    ),
 }
 
 

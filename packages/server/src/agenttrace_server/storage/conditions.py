@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, case, exists, false, func, literal, not_, or_, select, text, true
 
+from agenttrace.wire import SpanStatus
 from agenttrace_server.storage.tables import (
     ANNOTATION,
     ATTRIBUTE,
@@ -152,13 +153,13 @@ def match_score(score: ScoreCondition) -> ColumnElement[bool]:
 
 
 def match_span(source: FromClause, condition: SpanCondition) -> ColumnElement[bool]:
-    """Return the condition on a row of `span`, but for what it is below of."""
+    """Return the condition on a row of `span` of the run in `run`, but for what it is below of."""
     conditions: list[ColumnElement[bool]] = [true()]
     columns = source.c
     if condition.types is not None:
         conditions.append(is_any(columns.span_type, condition.types))
     if condition.statuses is not None:
-        conditions.append(is_any(columns.status, condition.statuses))
+        conditions.append(_match_status(columns.status, condition.statuses))
     if condition.names is not None:
         conditions.append(is_any(columns.name, condition.names))
     if condition.models is not None:
@@ -167,6 +168,24 @@ def match_span(source: FromClause, condition: SpanCondition) -> ColumnElement[bo
         failed = columns.status == "ERROR"
         conditions.append(failed if condition.has_error else not_(failed))
     return and_(*conditions)
+
+
+def _match_status(recorded: ColumnElement[str], shown: tuple[str, ...]) -> ColumnElement[bool]:
+    """Return the condition that a span is shown so: an open one of a run given up as INTERRUPTED.
+
+    Other statuses are looked for as they were recorded: the index of failures serves no other
+    spelling.
+    """
+    conditions: list[ColumnElement[bool]] = [false()]
+    plain = tuple(status for status in shown if status != SpanStatus.STARTED.value)
+    if plain:
+        conditions.append(is_any(recorded, plain))
+    is_open = recorded == SpanStatus.STARTED.value
+    if SpanStatus.STARTED.value in shown:
+        conditions.append(and_(is_open, RUN.c.interrupted_ns.is_(None)))
+    if SpanStatus.INTERRUPTED.value in shown:
+        conditions.append(and_(is_open, RUN.c.interrupted_ns.is_not(None)))
+    return or_(*conditions)
 
 
 def _has_row(table: FromClause, condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -99,7 +99,10 @@ class SpanConditionInput:
     """See the description, which is public."""
 
     type: list[SpanType] | None = field(default=None, description="Its kind.")
-    status: list[SpanStatus] | None = field(default=None, description="Its status.")
+    status: list[SpanStatus] | None = field(
+        default=None,
+        description="Its status as it is shown: INTERRUPTED also when its run was given up.",
+    )
     name: list[str] | None = field(default=None, description="Its whole name.")
     model: list[str] | None = field(default=None, description="The model that it called.")
     has_error: bool | None = field(default=None, description="Whether its status is ERROR.")
@@ -118,7 +121,10 @@ class SpanFilterInput:
     """See the description, which is public."""
 
     type: list[SpanType] | None = field(default=None, description="Its kind.")
-    status: list[SpanStatus] | None = field(default=None, description="Its status, as recorded.")
+    status: list[SpanStatus] | None = field(
+        default=None,
+        description="Its status as it is shown: INTERRUPTED also when its run was given up.",
+    )
     name: list[str] | None = field(default=None, description="Its whole name.")
     model: list[str] | None = field(default=None, description="The model that it called.")
     has_error: bool | None = field(default=None, description="Whether its status is ERROR.")
