@@ -29,6 +29,7 @@ from tests.support.lines import dump_lines, make_run, make_run_id, make_span
 from tests.support.postgres import PostgresServer
 from tests.support.process import ServerProcess
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -37,6 +38,7 @@ BATCH: Final = 50
 DEADLINE_S: Final = 300
 SMALL_BUFFER_BYTES: Final = 4_096
 FOLLOW: Final = """subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) {
+    cursor
     events { __typename ... on SpanStarted { span { seq attributes } } ... on Gap { from } } } }"""
 END_LISTENERS: Final = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -72,12 +74,16 @@ class Subscriber:
         self._has_begun = False
         self._after: str | None = None
         self.expected = 0
-        self.missing = self.doubled = self.gaps = 0
+        self.missing = self.doubled = self.gaps = self.cuts = 0
 
     async def follow(self) -> None:
-        """Follow the run to its end, anew after each gap."""
-        while not await self._follow_once():
-            self.gaps += 1
+        """Follow the run to its end; anew after each gap, and after being cut off."""
+        has_ended = False
+        while not has_ended:
+            try:
+                has_ended = await self._follow_once()
+            except ConnectionClosed:  # who neither reads nor answers pings for 40 s is cut
+                self.cuts += 1
 
     async def _follow_once(self) -> bool:
         address = self._crowd.url.removeprefix("http://").split(":")
@@ -108,12 +114,15 @@ class Subscriber:
                 self._crowd.count_follower()
                 if self._is_idle:
                     await self._crowd.all_sent.wait()
-            for event in message["payload"]["data"]["runEvents"]["events"]:
+            batch = message["payload"]["data"]["runEvents"]
+            for event in batch["events"]:
                 if event["__typename"] == "Gap":
+                    self.gaps += 1
                     self._after = event["from"]
                     return False
                 if event["__typename"] == "SpanStarted":
                     self._take(event["span"]["seq"])
+            self._after = batch["cursor"]
         raise AssertionError(f"the server closed the socket: {opened.close_code}")
 
     def _take(self, seq: int) -> None:
@@ -175,13 +184,15 @@ async def measure(
         f"S12  {len(ordered):,} events to {len(readers)} subscribers in {took_s:.1f} s: "
         f"missing {sum(each.missing for each in readers)}, "
         f"doubled or out of order {sum(each.doubled for each in readers)}, "
-        f"gaps {sum(each.gaps for each in readers)}; "
+        f"gaps {sum(each.gaps for each in readers)}, "
+        f"cut off {sum(each.cuts for each in readers)}; "
         f"median {1_000 * median_s:.0f} ms, p99 {1_000 * p99_s:.0f} ms"
     )
     growth_mib = measure_rss_mib(server) - before_mib
     print(
-        f"S11  one that did not read: gaps {idle.gaps}, missing {idle.missing}, "
-        f"doubled {idle.doubled}; memory of the workers +{growth_mib:.0f} MiB"
+        f"S11  one that did not read: gaps {idle.gaps}, cut off {idle.cuts}, "
+        f"missing {idle.missing}, doubled {idle.doubled}; "
+        f"memory of the workers +{growth_mib:.0f} MiB"
     )
 
 

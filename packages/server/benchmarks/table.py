@@ -3,6 +3,7 @@
     python packages/server/benchmarks/table.py
     python packages/server/benchmarks/table.py --postgresql --spans 100000 --growth 5000000
     python packages/server/benchmarks/table.py --database-url postgresql+asyncpg://…
+    python packages/server/benchmarks/table.py --spans 2000 --peers --peer-python …
 
 Starts a server as users do, over a store in a temporary folder, on one of PostgreSQL that is
 started for it (`--postgresql`, with `fsync`), or on a database that is given: empty, or with
@@ -10,7 +11,7 @@ started for it (`--postgresql`, with `fsync`), or on a database that is given: e
 into the search index; with `--growth` all is measured again over a store of so many, and P15 is the
 ratio. Of a store of more than 200,000 spans search is not measured, and nothing is indexed. Clients
 run on the same cores. Absolute figures move with the machine and its load; what counts is the
-ratio to the floor.
+ratio to the floor. With `--peers` the peers are measured next (see `peers.py`), beside ours.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from floors import measure_postgresql, measure_sqlite, measure_tree
+from peers import add_options, measure_peers
 from reads import LIST, SEARCH, TREE, USAGE, fill_tree, measure_query
+from rows import Row
 from seed import fill_store, index_store, skip_index
 from senders import measure_batches, measure_live, measure_singles
 from servers import Server, run_server
@@ -43,25 +46,6 @@ if TYPE_CHECKING:
 TREES: Final = {1_000: 10, 10_000: 80, 50_000: 450}
 MAX_INDEXED: Final = 200_000
 _FIRST_RUN: Final = 10_000
-
-
-class Row(NamedTuple):
-    """One figure, in the unit that `what` names."""
-
-    number: str
-    what: str
-    goal: str
-    figure: float
-    floor: float | None = None
-
-    def write(self) -> str:
-        """Return the row as a line of the table."""
-        ratio = f"{self.figure / self.floor:8.2f}" if self.floor else ""
-        floor = f"{self.floor:,.1f}" if self.floor else ""
-        return (
-            f"{self.number:<4} {self.what:<46} {self.goal:>9} {self.figure:>11,.1f} {floor:>10} "
-            f"{ratio}"
-        ).rstrip()
 
 
 def measure_store(
@@ -151,11 +135,16 @@ def main() -> None:
     parser.add_argument("--growth", type=int, default=0, help="measure again over so many (P15)")
     parser.add_argument("--tree", type=int, action="append", choices=[*TREES])
     parser.add_argument("--fanout", action="store_true", help="P12 too: 1,000 subscribers")
+    parser.add_argument("--peers", action="store_true", help="the peers too, beside ours")
+    add_options(parser)
     options = parser.parse_args()
     if options.growth and options.database_url:
         parser.error("--growth needs two stores: leave out --database-url")
     print(f"{'':<4} {'what':<46} {'goal':>9} {'figure':>11} {'floor':>10}  of floor")
     small = measure_filled(options, options.spans)
+    if options.peers:
+        trees = options.tree or [1_000]
+        measure_peers(options.peer_python, small, spans=options.spans, trees=trees)
     if options.growth:
         print_growth(small, measure_filled(options, options.growth))
     if options.fanout:

@@ -13,9 +13,14 @@ ServerError
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ServerError(Exception):
     """Anything that this package raises on purpose. Its text may be shown to a user."""
+
+    extensions: ClassVar[dict[str, object]] = {}
+    """What a GraphQL error about it carries: a `code` for programs."""
 
 
 class StartError(ServerError):
@@ -25,9 +30,13 @@ class StartError(ServerError):
 class InvalidArgumentError(ServerError):
     """A caller's argument is wrong. The text says which, and what it should be."""
 
+    extensions: ClassVar[dict[str, object]] = {"code": "INVALID_ARGUMENT"}
+
 
 class TooSlowError(ServerError):
     """A question took too long and was ended. The text says how to ask for less."""
+
+    extensions: ClassVar[dict[str, object]] = {"code": "TIMED_OUT"}
 
 
 class GoneError(ServerError):
@@ -40,6 +49,8 @@ class TooLargeError(ServerError):
 
 class OverloadedError(ServerError):
     """Nothing was stored; the same request may succeed after `retry_after_s` seconds."""
+
+    extensions: ClassVar[dict[str, object]] = {"code": "UNAVAILABLE"}
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)

@@ -14,6 +14,7 @@ from ..support.lines import make_run
 DATE = "a DateTime is ISO 8601 text, such as '2026-01-31T12:00:00Z'"
 OFFSET = "a DateTime needs an offset from UTC, such as 'Z'"
 MONEY = "a Decimal is a number as text, such as '0.0123'"
+COUNT = "a Count is a whole number, such as 1000"
 RUNS = "query($f: RunFilter) { runs(filter: $f) { totalCount } }"
 
 
@@ -33,6 +34,10 @@ def _list_messages(answer: dict[str, Any]) -> list[str]:
         ),
         ('costUsd: {min: "much"}', {"costUsd": {"min": "much"}}, MONEY),
         ("costUsd: {max: true}", {"costUsd": {"max": True}}, MONEY),
+        ('totalTokens: {min: "9"}', {"totalTokens": {"min": "9"}}, COUNT),
+        ("totalTokens: {min: true}", {"totalTokens": {"min": True}}, COUNT),
+        ("totalTokens: {min: 1.9}", {"totalTokens": {"min": 1.9}}, COUNT),
+        ("totalTokens: {min: {a: 1}}", {"totalTokens": {"min": {"a": 1}}}, COUNT),
     ],
 )
 def test_a_malformed_scalar_is_explained(

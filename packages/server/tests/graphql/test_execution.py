@@ -40,7 +40,7 @@ def _fill(client: Client) -> None:
             outcome=outcomes[n % 5],
             end_seq=n + 100,
             lane=n,
-            parent_span_id=make_span_id(n - 1),
+            parent_span_id=make_span_id(n - 1 if n else 70),
             model="m",
             usage=USAGE,
             cost={"usd": "0.001", "source": sources[n % 3]},

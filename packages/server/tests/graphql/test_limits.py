@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from websockets.sync.client import connect
 
-from agenttrace_server.graphql.costs import measure_cost
+from agenttrace_server.graphql.costs import LIST_SIZES, measure_cost
 from agenttrace_server.graphql.documents import MAX_DOCUMENT_BYTES, MAX_TOKENS, count_tokens
+from agenttrace_server.graphql.execution import MAX_OBJECTS
 from agenttrace_server.graphql.limits import measure_document
 from agenttrace_server.graphql.schema import make_schema
 from graphql import (
+    GraphQLInterfaceType,
+    GraphQLObjectType,
     GraphQLSchema,
     Lexer,
     OperationDefinitionNode,
     Source,
     TokenKind,
     get_introspection_query,
+    get_named_type,
+    is_leaf_type,
     parse,
 )
 
 from ..support.bombs import BOMBS, make_flat_bomb, make_fragment_bomb
 from ..support.client import PROTOCOL, TIMEOUT_S, Client
+from ..support.lines import make_run, make_run_id
 from ..support.thread import ServerThread
 
 _INVALID = ("circle", "unknown fragment")
@@ -59,7 +66,7 @@ def test_a_bomb_is_refused(shared_client: Client, name: str) -> None:
         ("runChanges { changes { run " + "{ replayedFrom " * 10 + "{ id }" + "}" * 12, "14 levels"),
         (
             "runChanges { changes { run { spans(first: 9999999) { edges { cursor } } } } }",
-            "costs 10000003",
+            "costs 500000101",
         ),
     ],
     ids=lambda text: text[:40],
@@ -166,3 +173,51 @@ def test_what_an_operation_costs(
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
     assert measure_cost(schema, document, operation, variables) == cost
+
+
+def _list_unpaged(schema: GraphQLSchema) -> set[str]:
+    """Return the fields that hold lists of objects without taking `first` or `last`."""
+    return {
+        f"{kind.name}.{name}"
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and kind.name[:2] != "__"
+        for name, field in kind.fields.items()
+        if "[" in str(field.type)
+        and not is_leaf_type(get_named_type(field.type))
+        and not {"first", "last"} & {*field.args}
+        and name != "edges"
+    }
+
+
+def test_every_list_without_pages_has_a_cost(schema: GraphQLSchema) -> None:
+    """None counts as one object by an oversight."""
+    assert _list_unpaged(schema) == {*LIST_SIZES}
+
+
+def _get_distinct(errors: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {
+        (re.split(r" in lists| \d+; ", error["message"])[0], error["extensions"]["code"])
+        for error in errors
+    }
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "links { run { links { run { links { runId } } } } }",
+        "links { run { links { run { links { run { name } } } } } }",
+        "forks { replayedFrom { forks { replayedFrom { forks { links { runId } } } } } }",
+    ],
+)
+def test_lists_within_lists_end_at_a_limit(client: Client, selection: str) -> None:
+    """Sizes are known when the lists are: an answer of millions of objects is cut short."""
+    links = [{"run_id": make_run_id(n)} for n in range(60)]
+    for run in range(60):
+        client.send([make_run(run, links=links, replayed_from=make_run_id(0))])
+    query = f"query($id: ID!) {{ run(id: $id) {{ {selection} }} }}"
+    (error,) = _get_distinct(client.ask_raw(query, id=make_run_id(0))["errors"])
+    assert error in {
+        ("the operation costs", "LIMIT_EXCEEDED"),
+        (f"the answer would have over {MAX_OBJECTS} objects", "INVALID_ARGUMENT"),
+    }
+    assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 60}}

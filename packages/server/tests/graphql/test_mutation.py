@@ -116,6 +116,32 @@ def test_followers_of_lists_hear_of_what_was_added(client: Client) -> None:
         assert follower.next() == {"changes": changes}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"text": ""},
+        {"durationMs": {}},
+        {"durationMs": {"min": 0}},
+        {"costUsd": {}},
+        {"totalTokens": {"min": -1}},
+        {"startedAfter": "1960-01-01T00:00:00Z"},
+        {"startedBefore": "9999-12-31T00:00:00Z"},
+        {"spans": [{}]},
+        {"spans": [{"below": {}}]},
+        {"attributes": [], "scores": []},
+    ],
+    ids=str,
+)
+def test_a_filter_that_says_nothing_deletes_nothing(client: Client, given: dict[str, Any]) -> None:
+    """An empty box of a form, or an open range, must not cost the store."""
+    client.send([make_run(status="COMPLETED", rev=1), make_call(0), make_run(1)])
+    delete = f"mutation($f: RunFilter) {{ it: deleteRuns(filter: $f) {{ count {ERRORS} }} }}"
+    answer = _do(client, delete, f=given)
+    assert (answer["count"], answer["errors"][0]["code"]) == (0, "empty")
+    assert _count(client, {}) == 2
+
+
 def test_runs_are_deleted_by_id_and_by_filter(client: Client) -> None:
     """They are gone; a filter without a criterion deletes nothing."""
     for run in range(4):

@@ -44,6 +44,15 @@ def test_usage_is_by_interval_and_model(client: Client) -> None:
     assert _ask(client, "startTime", i="HOUR")[0] == ("2026-09-23T14:00:00.000000Z",)
 
 
+def test_a_run_that_called_no_more_is_not_counted(client: Client) -> None:
+    """A call names one model at its start and another at its end: the first has no call of it."""
+    client.send([make_call(0, model="alias", status="STARTED", rev=0), make_call(1, run=1)])
+    client.send([make_call(0, model="real", rev=1), make_call(2, run=1, model="alias")])
+    found = _ask(client, "model runs calls", i="MONTH", g=["MODEL"], f={"hasError": False})
+    assert ("alias", 1, 1) in found
+    assert ("real", 1, 1) in found
+
+
 def test_usage_is_of_the_runs_that_match(client: Client) -> None:
     """By name, status and tag; a run with two tags counts in both."""
     _send(client)

@@ -82,7 +82,7 @@ async def test_tags_that_people_added_stay_beside_the_recorded_ones(database: Da
 
 
 async def test_attributes_are_found_by_the_text_of_each_value(database: Database) -> None:
-    """Lists give a row an element, numbers keep their text; what is too long is left out."""
+    """Lists give a row an element, numbers keep their text; of what is too long, the key is."""
     await _store(database, make_run(attributes={"old": 1}))
     attributes = {
         "big": 2**70,
@@ -101,6 +101,7 @@ async def test_attributes_are_found_by_the_text_of_each_value(database: Database
         ("list", "1.5"),
         ("list", "x"),
         ("list", "y"),
+        ("long", " " * 257),
         ("nothing", "null"),
         ("nul", "a\ufffdb"),
     ]
@@ -134,3 +135,14 @@ async def test_whatever_a_record_says_is_read_back(database: Database) -> None:
     assert '"why":"retry"' in (stored_span.links_json or "")
     (event,) = (await database.read(read_events, RUN_ID, [1])).values()
     assert event.offset_ns == 250
+
+
+async def test_an_attribute_is_there_whatever_its_value(database: Database) -> None:
+    """Also one that is too long to be looked for, or has none: only its value is not found."""
+    values = {"long": "y" * 300, "none": [], "both": ["y" * 300, "z"], "short": "z"}
+    await _store(database, make_run(attributes=values))
+    rows = await database.read(
+        lambda c: c.execute(select(ATTRIBUTE.c.key, ATTRIBUTE.c.value)).all()
+    )
+    assert {key for key, _ in rows} == {*values}
+    assert sorted(value for _, value in rows if len(value) <= 256) == ["z", "z"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agenttrace_server.records import Span
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.spans import (
@@ -12,6 +13,7 @@ from agenttrace_server.storage.spans import (
     list_spans,
     read_spans,
     read_tree,
+    read_tree_columns,
 )
 
 from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
@@ -49,6 +51,16 @@ async def test_depth_alone_is_the_depth_in_the_tree(
     assert [singles[key] for key in keys] == list(tree)
     page = await database.read(list_spans, RUN, first=200, after=BEFORE_ALL)
     assert {span.span_id: span for span in page.items} == {span.span_id: span for span in tree}
+
+
+async def test_a_column_of_a_tree_is_that_of_the_whole(database: Database) -> None:
+    """Each field alone, without the others that give the order, is that of the records."""
+    await _store(database, *(_link(n, parent) for n, parent in [(3, 0), (0, None), (2, 3), (1, 0)]))
+    tree = await database.read(read_tree, RUN)
+    for name in Span._fields:
+        alone = await database.read(read_tree_columns, RUN, [name])
+        assert {name: [*alone[name]]} == {name: [getattr(span, name) for span in tree]}
+    assert await database.read(read_tree_columns, make_run_id(99), ["name"]) == {"name": ()}
 
 
 async def test_children_of_many_parents_come_at_once(database: Database) -> None:

@@ -2,8 +2,8 @@
 
 The cost is the number of objects that it may make: an object is 1, and a field that takes `first`
 or `last` costs that many times what is asked for below it; `DEFAULT_PAGE` times where neither is
-given. Leaves are free. A field of a new type needs nothing here, unless it is a list that takes
-neither: name it in `LIST_SIZES` if it is usually long.
+given. Leaves are free. A field of a new type needs nothing here, unless it is a list of objects
+that takes neither: name it in `LIST_SIZES`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,39 @@ from graphql import (
 )
 
 MAX_COST: Final = 10_000
-LIST_SIZES: Final[Mapping[str, int]] = {"Run.spanTree": DEFAULT_PAGE}
-"""What lists without pages count as; those that are not here count as one object."""
+SPAN_TYPES: Final = (
+    "Span",
+    "AgentSpan",
+    "CustomSpan",
+    "Decision",
+    "LlmCall",
+    "Retrieval",
+    "ToolCall",
+)
+LIST_SIZES: Final[Mapping[str, int]] = {
+    "DeleteResult.errors": 1,
+    "AnnotationResult.errors": 1,
+    "TagResult.errors": 1,
+    "IngestResult.errors": 100,
+    "LlmCall.messages": DEFAULT_PAGE,
+    "Query.plugins": DEFAULT_PAGE,
+    "Query.usage": 200,
+    "Retrieval.documents": DEFAULT_PAGE,
+    "Run.annotations": 20,
+    "Run.forks": 20,
+    "Run.links": 20,
+    "Run.spanTree": DEFAULT_PAGE,
+    "Run.usageByModel": 5,
+    **{f"{kind}.annotations": 20 for kind in SPAN_TYPES},
+    **{f"{kind}.links": 20 for kind in SPAN_TYPES},
+    "RunChangeBatch.changes": DEFAULT_PAGE,
+    "RunEventBatch.events": DEFAULT_PAGE,
+    "Workflow.usageByModel": 5,
+}
+"""What lists without pages count as: what they usually have, not the most that they may have.
+
+A test holds it to the schema. For lists that are longer see `execution.MAX_OBJECTS`.
+"""
 
 _PAGES: Final = ("first", "last")
 _HUGE: Final = 10**10

@@ -18,7 +18,7 @@ from agenttrace_server.graphql.types.ingest import IngestResult, store_records
 from agenttrace_server.graphql.types.run import Run
 from agenttrace_server.services.annotations import AnnotationGiven
 from agenttrace_server.services.deletion import MAX_RUNS
-from agenttrace_server.services.runs import RunFilter, parse_run_id, parse_span_key
+from agenttrace_server.services.runs import parse_run_id, parse_span_key
 
 
 @strawberry.type(description="What is wrong with what a mutation was asked to do.")
@@ -183,8 +183,8 @@ class Mutation:
             known = [run_id for text in run_ids if (run_id := parse_run_id(text))]
             return DeleteResult(count=await info.context.deletion.delete_runs(known))
         run_filter = read_filter(filter)
-        if run_filter == RunFilter():
-            text = "the filter has no criterion: it would delete every run"
+        if not run_filter.leaves_out():
+            text = "the filter has no criterion that says anything: it would delete every run"
             return DeleteResult(errors=[_refuse("filter", "empty", text)])
         gone = await info.context.deletion.delete_matching(run_filter)
         return DeleteResult(count=gone.count, has_more=gone.has_more)

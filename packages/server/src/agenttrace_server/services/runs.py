@@ -83,9 +83,9 @@ class RunService:
         """Return the sums by model of each run."""
         return await self._database.read(runs.list_model_usage, run_ids)
 
-    async def get_tree(self, run_id: str) -> tuple[Span, ...]:
-        """Return all spans of a run in pre-order, with their depths."""
-        return await self._database.read(spans.read_tree, run_id)
+    async def get_tree(self, run_id: str, names: Sequence[str]) -> spans.SpanColumns:
+        """Return these fields of all spans of a run, each a column, in pre-order."""
+        return await self._database.read(spans.read_tree_columns, run_id, names)
 
     async def get_spans(self, keys: Sequence[SpanKey]) -> dict[SpanKey, Span]:
         """Return the spans that exist, by key."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_MAX_INT64 = 2**63 - 1
+
 MAX_VALUE_CHARS = 256
 """Of an attribute's value: a longer one is not kept to be looked for."""
 
@@ -18,6 +20,11 @@ class NumberRange:
 
     low: int | None = None
     high: int | None = None
+
+    @property
+    def leaves_out(self) -> bool:
+        """Tell whether any known figure is outside."""
+        return (self.low or 0) > 0 or self.high is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +89,26 @@ class RunFilter:
     attributes: tuple[AttributeCondition, ...] = ()
     scores: tuple[ScoreCondition, ...] = ()
     spans: tuple[SpanCondition, ...] = ()
+
+    def leaves_out(self) -> bool:
+        """Tell whether it has a criterion that says something: not an open range, not `{}`.
+
+        Deletion asks: whoever names no runs must not lose all of them.
+        """
+        plain = (self.statuses, self.names, self.correlation_ids, self.tags, self.types)
+        ranges = (self.cost_pico, self.duration_ns, self.total_tokens)
+        return (
+            any(part is not None for part in (*plain, self.models, self.has_error))
+            or bool(self.text or self.attributes or self.scores)
+            or any(part is not None and part.leaves_out for part in ranges)
+            or (self.started_from_ns or 0) > 0
+            or (self.started_before_ns or _MAX_INT64) < _MAX_INT64
+            or any(_says_something(span) for span in self.spans)
+        )
+
+
+def _says_something(span: SpanCondition) -> bool:
+    parts = (span.types, span.statuses, span.names, span.models, span.has_error)
+    if any(part is not None for part in parts):
+        return True
+    return span.below is not None and _says_something(span.below)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTE_CHARS: Final = 256
 """A longer key or value cannot be looked for."""
+_UNFINDABLE: Final = " " * (MAX_ATTRIBUTE_CHARS + 1)
+"""In place of a value that cannot be looked for: nobody can ask for it, but the key is there."""
 
 
 def write_lookups(connection: Connection, runs: Sequence[tuple[str, RunWork]]) -> None:
@@ -48,13 +50,17 @@ def write_lookups(connection: Connection, runs: Sequence[tuple[str, RunWork]]) -
 def list_attributes(attributes_json: str) -> list[tuple[str, str]]:
     """Return keys and values of a flat object, as the texts that are looked for, each once.
 
-    A list has a row for each element. A number is the text that it was recorded as.
+    A list has a row for each element. A number is the text that it was recorded as. A key whose
+    values are all too long, or an empty list, has a row that is found by the key alone.
     """
     found: dict[str, Any] = json.loads(
         attributes_json, parse_int=str, parse_float=str, parse_constant=str
     )
-    pairs = {(_clean(key), text) for key, values in found.items() for text in _list_texts(values)}
-    return sorted(pair for pair in pairs if max(map(len, pair)) <= MAX_ATTRIBUTE_CHARS)
+    pairs: set[tuple[str, str]] = set()
+    for key, values in found.items():
+        texts = [text for text in _list_texts(values) if len(text) <= MAX_ATTRIBUTE_CHARS]
+        pairs.update((_clean(key), text) for text in texts or [_UNFINDABLE])
+    return sorted(pair for pair in pairs if len(pair[0]) <= MAX_ATTRIBUTE_CHARS)
 
 
 def _list_texts(values: Any) -> Iterator[str]:

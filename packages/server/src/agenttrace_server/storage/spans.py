@@ -23,7 +23,7 @@ from agenttrace_server.storage.conditions import contains_text, list_within, mat
 from agenttrace_server.storage.depths import read_depths
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.tables import RUN, SPAN
-from agenttrace_server.storage.trees import Node, order_tree
+from agenttrace_server.storage.trees import order_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,12 @@ BEFORE_ALL: Final[SpanPosition] = (-1, "")
 # In the order of the record's fields: a row and its depth make a record as they are.
 _NAMES: Final = Span._fields[:-2]
 
+SpanColumns: TypeAlias = dict[str, "Sequence[Any]"]
+"""Fields of spans by their name in the record, one value for each span."""
+
+_PLACE: Final = ("span_id", "parent_span_id", "seq")
+_ADDED: Final = frozenset({"run_id", "run_start_ns", "depth"})
+
 
 def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
     """Return all spans of a run in pre-order, siblings by `seq`, each with its depth.
@@ -48,15 +54,33 @@ def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
     No span is lost: one whose parent is not in the run is at the top, and so is the earliest one
     of a circle.
     """
+    columns = read_tree_columns(connection, run_id, Span._fields)
+    return tuple(map(Span._make, zip(*columns.values(), strict=True)))
+
+
+def read_tree_columns(connection: Connection, run_id: str, names: Sequence[str]) -> SpanColumns:
+    """Return these fields of the spans that `read_tree` gives: each a column, in its order.
+
+    The columns that are not asked for are half the time of a long tree.
+    """
     run = select(RUN.c.start_ns).where(RUN.c.run_id == run_id)
     given_up_ns = run.with_only_columns(RUN.c.interrupted_ns).scalar_subquery()
-    query = select(*_list_columns(given_up_ns), run.scalar_subquery())
-    query = query.where(SPAN.c.run_id == run_id)
-    rows = connection.execute(query).all()
-    if rows and rows[0][-1] is None:  # the run was deleted, and its rows are being taken out
-        return ()
-    order = order_tree([Node(row[1], row[2], row[9]) for row in rows])
-    return tuple(Span._make((*rows[index], depth)) for index, depth in order)
+    stored = [name for name in dict.fromkeys((*_PLACE, *names)) if name not in _ADDED]
+    query = select(*_list_columns(given_up_ns, stored), run.scalar_subquery())
+    rows = connection.execute(query.where(SPAN.c.run_id == run_id)).all()
+    if not rows or rows[0][-1] is None:  # the run was deleted, and its rows are being taken out
+        return dict.fromkeys(names, ())
+    columns = list(zip(*rows, strict=True))
+    order, depths = order_columns(*columns[: len(_PLACE)])
+    found: dict[str, Sequence[Any]] = {
+        "run_id": [run_id] * len(rows),
+        "run_start_ns": columns[-1],  # the same in every row
+        "depth": depths,
+    }
+    for name, column in zip(stored, columns[:-1], strict=True):
+        if name in names:
+            found[name] = list(map(column.__getitem__, order))
+    return {name: found[name] for name in names}
 
 
 def read_spans(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey, Span]:
@@ -135,8 +159,10 @@ def _select_spans() -> Select[Any]:
     return select(*columns, RUN.c.start_ns.label("run_start_ns"))
 
 
-def _list_columns(given_up_ns: ColumnElement[int | None]) -> list[ColumnElement[Any]]:
+def _list_columns(
+    given_up_ns: ColumnElement[int | None], names: Sequence[str] = _NAMES
+) -> list[ColumnElement[Any]]:
     """Return the columns; a span that is open in a run that was given up is shown so."""
     is_left = and_(SPAN.c.status == SpanStatus.STARTED.value, given_up_ns.is_not(None))
     shown = case((is_left, SpanStatus.INTERRUPTED.value), else_=SPAN.c.status).label("status")
-    return [shown if name == "status" else SPAN.c[name] for name in _NAMES]
+    return [shown if name == "status" else SPAN.c[name] for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Children: TypeAlias = dict[str | None, list[int]]
 """The indices of nodes by the id of their parent."""
@@ -20,57 +20,73 @@ class Node(NamedTuple):
 
 
 def order_tree(nodes: Sequence[Node]) -> list[tuple[int, int]]:
-    """Return index and depth of every node, in pre-order, siblings by `seq` and then by id.
+    """Return index and depth of every node, in the order of `order_columns`."""
+    if not nodes:
+        return []
+    return list(zip(*order_columns(*zip(*nodes, strict=True)), strict=True))
+
+
+def order_columns(
+    span_ids: Sequence[str], parents: Sequence[str | None], seqs: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Return the indices and the depths of all nodes, in pre-order, siblings by `seq`, then by id.
 
     A node whose parent is not among the nodes is at the top. So is, of a circle of nodes that are
     each other's ancestors, the one with the lowest `seq`; its place among the tops is by `seq` too.
     """
-    order = _sort(nodes, range(len(nodes)))
-    ids = {node.span_id for node in nodes}
+    # Tuples are compared without a call for each: half the time of a key function.
+    ordered = sorted(zip(seqs, span_ids, range(len(seqs)), strict=True))
+    known = set(span_ids)
     children: Children = {}
-    for index in order:
-        parent = nodes[index].parent_span_id
-        children.setdefault(parent if parent in ids else None, []).append(index)
+    for _, _, index in ordered:
+        parent = parents[index]
+        children.setdefault(parent if parent in known else None, []).append(index)
     tops = children.pop(None, [])
-    found = _walk(nodes, children, tops)
-    if len(found) == len(nodes):
-        return found
-    reached = {index for index, _ in found}
-    indices = {node.span_id: index for index, node in enumerate(nodes)}
-    for start in order:
+    found, depths = _walk(span_ids, children, tops)
+    if len(found) == len(span_ids):
+        return found, depths
+    ranks = {index: rank for rank, (_, _, index) in enumerate(ordered)}
+    reached = set(found)
+    indices = {span_id: index for index, span_id in enumerate(span_ids)}
+    for start in ranks:
         if start not in reached:
-            top = _break_circle(nodes, indices, children, start)
+            top = _break_circle(indices, parents, children, ranks, start)
             tops.append(top)
-            reached.update(index for index, _ in _walk(nodes, children, [top]))
-    return _walk(nodes, children, _sort(nodes, tops))
-
-
-def _sort(nodes: Sequence[Node], indices: Iterable[int]) -> list[int]:
-    return sorted(indices, key=lambda index: (nodes[index].seq, nodes[index].span_id))
+            reached.update(_walk(span_ids, children, [top])[0])
+    return _walk(span_ids, children, sorted(tops, key=ranks.__getitem__))
 
 
 def _break_circle(
-    nodes: Sequence[Node], indices: Mapping[str, int], children: Children, start: int
+    indices: Mapping[str, int],
+    parents: Sequence[str | None],
+    children: Children,
+    ranks: Mapping[int, int],
+    start: int,
 ) -> int:
     """Cut the circle that one gets into by going up from a node; return its new top."""
     passed: dict[int, int] = {}
     index = start
     while index not in passed:
         passed[index] = len(passed)
-        index = indices[nodes[index].parent_span_id or ""]
-    top = _sort(nodes, list(passed)[passed[index] :])[0]
-    children[nodes[top].parent_span_id].remove(top)
+        index = indices[parents[index] or ""]
+    top = min(list(passed)[passed[index] :], key=ranks.__getitem__)
+    children[parents[top]].remove(top)
     return top
 
 
-def _walk(nodes: Sequence[Node], children: Children, tops: Sequence[int]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    stack = [(index, 0) for index in reversed(tops)]
+def _walk(
+    span_ids: Sequence[str], children: Children, tops: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    found: list[int] = []
+    depths: list[int] = []
+    stack = [*reversed(tops)]
+    levels = [0] * len(stack)
     while stack:
-        item = stack.pop()
-        found.append(item)
-        below = children.get(nodes[item[0]].span_id)
+        index, depth = stack.pop(), levels.pop()
+        found.append(index)
+        depths.append(depth)
+        below = children.get(span_ids[index])
         if below:
-            depth = item[1] + 1
-            stack.extend([(child, depth) for child in reversed(below)])
-    return found
+            stack.extend(reversed(below))
+            levels.extend([depth + 1] * len(below))
+    return found, depths

@@ -104,7 +104,7 @@ def list_usage(
         if key not in found:
             found[key] = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
         found[key].add(row)
-        if counts_runs:
+        if counts_runs and row.calls:  # a model that a call named first, and then not, has none
             found[key].runs.add(row.run_id)
         if len(found) > MAX_BUCKETS or number == MAX_ROWS:
             raise InvalidArgumentError(

@@ -220,7 +220,7 @@ def read_filter(given: RunFilterInput | None) -> RunFilter:
         tags=read_texts(given.tags, "tags"),
         types=read_choices(given.type, "type"),
         models=read_texts(given.model, "model"),
-        text=None if given.text is None else check_text(given.text, "text"),
+        text=check_text(given.text, "text") if given.text else None,
         has_error=given.has_error,
         cost_pico=read_cost(given.cost_usd),
         duration_ns=read_duration(given.duration_ms),

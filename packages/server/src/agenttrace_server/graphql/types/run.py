@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Self, TypeAlias
 
 import orjson
 import strawberry
@@ -35,15 +37,19 @@ _OWN = ""
 _NO_VALUES = JSON(orjson.Fragment("{}"))
 
 
-class FlatSpans(list[Span]):
-    """Spans that are not made into objects yet: `graphql.execution` does so if it must.
+SpanReader: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Any]]]]
+"""Reads fields of spans, by their names in the record: each a column."""
 
-    To the type checker it is the list that the schema says; it is empty, the records are beside.
+
+class FlatSpans(list[Span]):
+    """Spans that are not read yet: `graphql.execution` reads the fields that are selected.
+
+    To the type checker it is the list that the schema says; it is empty.
     """
 
-    def __init__(self, spans: tuple[records.Span, ...]) -> None:
+    def __init__(self, read: SpanReader) -> None:
         super().__init__()
-        self.records = spans
+        self.read = read
 
 
 @strawberry.type(description="One recorded run of an agent.")
@@ -136,9 +142,9 @@ class Run(Node):
         "one are refused: `run`, `input`, `output`, `error`, `attributes`, `events`, `children` "
         "and those of one kind only; ask for them with `spans(first:)`."
     )
-    async def span_tree(self, info: Info) -> list[Span]:
+    def span_tree(self, info: Info) -> list[Span]:
         """See the description, which is public."""
-        return FlatSpans(await info.context.runs.get_tree(self.record.run_id))
+        return FlatSpans(partial(info.context.runs.get_tree, self.record.run_id))
 
     @resolver("Events of the run itself, in the order of `seq`; at most 200 a page.")
     async def events(

@@ -73,6 +73,12 @@ def _read_time(value: Any) -> DateTime:
     return DateTime(max(-1, min(nanoseconds, _MAX_INT64)))
 
 
+def _read_count(value: Any) -> Count:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgumentError("a Count is a whole number, such as 1000")
+    return Count(value)
+
+
 def _read_usd(value: Any) -> Decimal:
     text = str(value)
     if isinstance(value, bool) or not _DECIMAL.fullmatch(text):
@@ -98,6 +104,6 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         description="A whole number from 0, as a JSON number. It may be beyond `Int`, which ends "
         "at 2^31 - 1; a reader whose numbers are doubles has it exactly up to 2^53.",
         serialize=int,
-        parse_value=int,
+        parse_value=_read_count,
     ),
 }
