@@ -12,12 +12,13 @@ from threading import Event
 from typing import Any
 
 import pytest
+from strawberry.http.exceptions import WebSocketDisconnected
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from agenttrace_server import serving
 from agenttrace_server.graphql import view
-from agenttrace_server.graphql.sockets import MAX_MESSAGES
+from agenttrace_server.graphql.sockets import MAX_MESSAGES, SocketAdapter
 
 from ..support.client import PROTOCOL, TIMEOUT_S, Client
 from ..support.lines import make_payload, make_run, make_run_id, make_span
@@ -152,6 +153,27 @@ def test_a_client_that_is_gone_without_a_word_is_cut(
             assert _wait_until(lambda: len(sockets) == 1)
             client.send([make_run(1)])
             assert healthy.next() == {"events": [{"__typename": "RunUpdated"}]}
+
+
+def test_a_client_that_leaves_while_it_is_told_is_nobodys_error(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged, and its operation is over: the id may be used again."""
+    tried = Event()
+
+    async def leave(*_: object) -> None:
+        tried.set()
+        raise WebSocketDisconnected
+
+    with _open(server) as opened:
+        monkeypatch.setattr(SocketAdapter, "send_next", leave)
+        payload = {"query": FOLLOW, "variables": {"id": make_run_id(1)}}
+        opened.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        assert tried.wait(TIMEOUT_S)
+        assert _wait_until(lambda: server.app.bus.count_listeners() == 0)
+        monkeypatch.undo()
+        assert _subscribe(opened, 1)["type"] == "next"
+    assert not caplog.records
 
 
 def test_what_was_stored_before_a_stop_is_told_before_the_goodbye(tmp_path: Path) -> None:
