@@ -5,12 +5,13 @@ Sums are added in Python: a cost is text in the tables, of any size and exact.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, null, select, type_coerce
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import ModelUsage, Totals, UsageBucket, UsageSums, Workflow
@@ -24,7 +25,7 @@ from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG, USAGE_HOUR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from agenttrace_server.storage.criteria import RunFilter
 
@@ -54,6 +55,10 @@ class UsageGroup(StrEnum):
     NAME = "name"
     STATUS = "status"
     TAG = "tag"
+
+
+_RUN_AT: Final = 1 + len(UsageGroup)
+"""Where a row of `_select_columns` has its run; the sums follow."""
 
 
 @dataclass(slots=True)
@@ -97,26 +102,34 @@ def list_usage(
 
     """
     query, counts_runs = _select_usage(run_filter, groups)
-    found: dict[tuple[Any, ...], _Sum] = {}
-    for number, row in enumerate(connection.execute(query.limit(MAX_ROWS + 1))):
-        start_ns = find_start(row.hour_ns, interval)
-        key = (start_ns, *(getattr(row, f"by_{g}") if g in groups else None for g in UsageGroup))
-        if key not in found:
-            found[key] = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
-        found[key].add(row)
-        if counts_runs and row.calls:  # a model that a call named first, and then not, has none
-            found[key].runs.add(row.run_id)
-        if len(found) > MAX_BUCKETS or number == MAX_ROWS:
-            raise InvalidArgumentError(
-                f"usage would have more than {MAX_BUCKETS} buckets, or be of more than {MAX_ROWS} "
-                "sums of runs; choose a longer interval, fewer groups, or a narrower filter"
-            )
-    order = sorted(found, key=lambda key: (-key[0], *(part or "" for part in key[1:])))
+    rows = connection.execute(query.limit(MAX_ROWS + 1)).all()
+    starts = {hour_ns: find_start(hour_ns, interval) for hour_ns in {row[0] for row in rows}}
+    found: dict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[starts[row[0]], *row[1:_RUN_AT]].append(row)
+    if len(found) > MAX_BUCKETS or len(rows) > MAX_ROWS:
+        raise InvalidArgumentError(
+            f"usage would have more than {MAX_BUCKETS} buckets, or be of more than {MAX_ROWS} "
+            "sums of runs; choose a longer interval, fewer groups, or a narrower filter"
+        )
+    sums = {key: _add_up(rows) for key, rows in found.items()}
+    order = sorted(sums, key=lambda key: (-key[0], *(part or "" for part in key[1:])))
     return tuple(
-        _make_bucket(key, found[key], counts_runs=counts_runs)
+        _make_bucket(key, sums[key], counts_runs=counts_runs)
         for key in order
-        if found[key].counts["calls"]
+        if sums[key].counts["calls"]
     )
+
+
+def _add_up(rows: Sequence[Row[Any]]) -> _Sum:
+    """Add rows of `_select_columns` up, column by column: there may be many thousands."""
+    columns = zip(*(row[_RUN_AT + 1 :] for row in rows), strict=True)
+    counts = {
+        name: sum(int(cost) for cost in column if cost) if name == "cost_pico" else sum(column)
+        for name, column in zip(MODEL_SUMS, columns, strict=True)
+    }
+    # A model that a call named first, and then not, has no call.
+    return _Sum(counts, {row[_RUN_AT] for row in rows if row[_RUN_AT + 1]})
 
 
 def _make_bucket(key: tuple[Any, ...], total: _Sum, *, counts_runs: bool) -> UsageBucket:
@@ -141,20 +154,33 @@ def _select_usage(run_filter: RunFilter, groups: Sequence[UsageGroup]) -> tuple[
     """Return the query, and whether its rows are of single runs."""
     conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
     if not conditions and set(groups) <= {UsageGroup.MODEL}:
-        query = select(USAGE_HOUR, USAGE_HOUR.c.model.label("by_model"))
+        query = _select_columns(USAGE_HOUR, null(), groups)
         return _limit_hours(query, USAGE_HOUR, run_filter), False
-    query = select(
-        MODEL_USAGE,
-        MODEL_USAGE.c.model.label("by_model"),
-        RUN.c.name.label("by_name"),
-        RUN.c.status.label("by_status"),
-    )
     source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
     if UsageGroup.TAG in groups:
         source = source.outerjoin(TAG, TAG.c.run_id == RUN.c.run_id)
-        query = query.add_columns(TAG.c.tag.label("by_tag"))
+    query = _select_columns(MODEL_USAGE, MODEL_USAGE.c.run_id, groups)
     query = query.select_from(source).where(*conditions)
     return _limit_hours(query, MODEL_USAGE, run_filter), True
+
+
+def _select_columns(
+    table: Table, run_id: ColumnElement[Any], groups: Sequence[UsageGroup]
+) -> Select[Any]:
+    """Select the hour, the groups (null for those not asked for), the run, and the sums."""
+    parts: dict[UsageGroup, ColumnElement[Any]] = {
+        UsageGroup.MODEL: table.c.model,
+        UsageGroup.NAME: RUN.c.name,
+        UsageGroup.STATUS: RUN.c.status,
+        UsageGroup.TAG: TAG.c.tag,
+    }
+    chosen = [parts[group] if group in groups else null() for group in UsageGroup]
+    # A cost as its text: to convert each by itself takes longer than to add them up.
+    sums = [
+        type_coerce(table.c[name], Text()) if name == "cost_pico" else table.c[name]
+        for name in MODEL_SUMS
+    ]
+    return select(table.c.hour_ns, *chosen, run_id, *sums)
 
 
 def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
