@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
 ROUNDS: Final = 9
+INDEX_S: Final = 90
 TREE: Final = """query($id: ID!) { run(id: $id) { spanTree { id spanId parentSpanId name type status
     startTime offsetMs durationMs depth seq model } } }"""
 LIST: Final = """{ runs(first: 50) { edges { node { id name status startTime durationMs
@@ -33,6 +34,16 @@ def measure_query(client: httpx.Client, query: str, **variables: Any) -> float:
         body = answer.json()
         assert "errors" not in body, answer.text[:500]
     return statistics.median(took_ms)
+
+
+def wait_for_index(client: httpx.Client) -> None:
+    """Return when the search index knows all that was sent, or after 90 seconds."""
+    deadline = time.monotonic() + INDEX_S
+    while time.monotonic() < deadline:
+        answer = client.post("/graphql", json={"query": "{ server { searchLag } }"})
+        if not answer.json()["data"]["server"]["searchLag"]:
+            return
+        time.sleep(0.5)
 
 
 def fill_tree(client: httpx.Client, run: int, spans: int) -> str:
