@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from agenttrace_server.graphql.documents import LimitError
 from agenttrace_server.graphql.limits import INTROSPECTION, order_fragments
+from agenttrace_server.graphql.trees import TYPE_NAMES
 from agenttrace_server.services.runs import DEFAULT_PAGE
 from graphql import (
     DocumentNode,
@@ -36,15 +37,7 @@ from graphql import (
 )
 
 MAX_COST: Final = 10_000
-SPAN_TYPES: Final = (
-    "Span",
-    "AgentSpan",
-    "CustomSpan",
-    "Decision",
-    "LlmCall",
-    "Retrieval",
-    "ToolCall",
-)
+_SPAN_TYPES: Final = ("Span", *TYPE_NAMES.values())
 LIST_SIZES: Final[Mapping[str, int]] = {
     "DeleteResult.errors": 1,
     "AnnotationResult.errors": 1,
@@ -59,8 +52,8 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "Run.links": 20,
     "Run.spanTree": DEFAULT_PAGE,
     "Run.usageByModel": 5,
-    **{f"{kind}.annotations": 20 for kind in SPAN_TYPES},
-    **{f"{kind}.links": 20 for kind in SPAN_TYPES},
+    **{f"{kind}.annotations": 20 for kind in _SPAN_TYPES},
+    **{f"{kind}.links": 20 for kind in _SPAN_TYPES},
     "RunChangeBatch.changes": DEFAULT_PAGE,
     "RunEventBatch.events": DEFAULT_PAGE,
     "Workflow.usageByModel": 5,

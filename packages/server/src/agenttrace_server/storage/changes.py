@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, case, func, select, true
 
 from agenttrace_server.records import Change, ChangedRun, ChangedRuns, ChangeKind, RunChanges
 from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
+from agenttrace_server.storage.contents import count_fitting
 from agenttrace_server.storage.events import read_events
 from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.positions import END_OF_LOG, read_end
@@ -58,7 +59,7 @@ def read_run_changes(  # noqa: PLR0913 -- of which run, from where to where, and
     query = select(CHANGE, _SIZE.label("size_bytes"))
     query = query.where(CHANGE.c.run_id == run_id, CHANGE.c.position > after)
     rows = connection.execute(query.order_by(CHANGE.c.position).limit(limit + 1)).all()
-    count = min(limit, _count_fitting([row.size_bytes for row in rows], limit_bytes))
+    count = min(limit, count_fitting([row.size_bytes for row in rows], limit_bytes))
     part = _cut_rows(rows, count, end=end, until=until)
     changes = tuple(_make_change(row) for row in part.rows)
     span_ids = {change.span_id for change in changes if change.span_id is not None}
@@ -102,16 +103,6 @@ def _cut_rows(rows: Sequence[Any], count: int, *, end: int, until: int | None) -
 def _is_deleted(connection: Connection, run_id: str) -> bool:
     query = select(DELETED_RUN.c.run_id).where(DELETED_RUN.c.run_id == run_id)
     return connection.execute(query).first() is not None
-
-
-def _count_fitting(sizes_bytes: list[int], limit_bytes: int) -> int:
-    """Return how many, but at least one, of the first sizes fit."""
-    total = 0
-    for count, size in enumerate(sizes_bytes):
-        total += size
-        if count and total > limit_bytes:
-            return count
-    return len(sizes_bytes)
 
 
 def read_changed_runs(

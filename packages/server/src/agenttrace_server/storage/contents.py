@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
@@ -60,6 +61,12 @@ def read_texts(connection: Connection, rows: Sequence[Row[Any]]) -> list[str | N
         else b"".join(pieces[row.run_id, d] for d in split_digests(row.parts)).decode()
         for row in rows
     ]
+
+
+def count_fitting(sizes_bytes: Iterable[int], limit_bytes: int) -> int:
+    """Return how many, but at least one, of the first texts are not over the limit together."""
+    fitting = sum(total <= limit_bytes for total in accumulate(sizes_bytes))
+    return max(1, fitting)
 
 
 def _select(

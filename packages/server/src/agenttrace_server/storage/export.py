@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server.records import PayloadKind
-from agenttrace_server.storage.contents import read_texts
+from agenttrace_server.storage.contents import count_fitting, read_texts
 from agenttrace_server.storage.payloads import make_payload, read_payloads
 from agenttrace_server.storage.tables import EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
@@ -73,7 +73,7 @@ def read_span_lines(
         return None
     query = select(SPAN).where(SPAN.c.run_id == run_id, SPAN.c.span_id > after)
     page = connection.execute(query.order_by(SPAN.c.span_id).limit(LINES_A_STEP)).all()
-    rows = _take_fitting(page, _read_sizes(connection, run_id, page))
+    rows = page[: count_fitting(_read_sizes(connection, run_id, page), BYTES_A_STEP)]
     keys = [(run_id, row.span_id, kind) for row in rows for kind in _KINDS]
     texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
     for (_, span_id, kind), text in (read_payloads(connection, keys) if keys else {}).items():
@@ -94,7 +94,7 @@ def read_event_lines(
         return None
     query = select(EVENT).where(EVENT.c.run_id == run_id, EVENT.c.seq > after_seq)
     page = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
-    rows = _take_fitting(page, [row.size_bytes or 0 for row in page])
+    rows = page[: count_fitting((row.size_bytes or 0 for row in page), BYTES_A_STEP)]
     lines = []
     for row, text in zip(rows, read_texts(connection, rows), strict=True):
         fields = {**_pick(row, _EVENT_FIELDS), "type": "event"}
@@ -117,16 +117,6 @@ def _read_sizes(connection: Connection, run_id: str, page: Sequence[Row[Any]]) -
     rows = connection.execute(query.group_by(PAYLOAD.c.span_id))
     sizes = {span_id: int(size_bytes) for span_id, size_bytes in rows}
     return [sizes.get(row.span_id, 0) for row in page]
-
-
-def _take_fitting(page: Sequence[Row[Any]], sizes_bytes: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return as many of the first rows, but at least one, as have texts that fit into a step."""
-    total = 0
-    for count, size_bytes in enumerate(sizes_bytes):
-        total += size_bytes
-        if count and total > BYTES_A_STEP:
-            return page[:count]
-    return page
 
 
 def _is_gone(connection: Connection, run_id: str) -> bool:

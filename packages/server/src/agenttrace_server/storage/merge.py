@@ -49,10 +49,6 @@ class State:
         self.older.update(dict.fromkeys(taken, rank))
         return bool(taken)
 
-    def copy(self) -> State:
-        """Return this state as it is now, to compare with later."""
-        return State(self.rank, dict(self.fields), dict(self.older))
-
     def _overrule(self, rank: int, fields: Mapping[str, Any]) -> None:
         kept = self.fields.keys() - fields.keys()
         self.older = {name: self.older.get(name, self.rank) for name in kept}

@@ -7,13 +7,13 @@ long text only the pieces are read that its beginning is made of.
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, text
 
 from agenttrace_server.records import ChangeKind, PayloadKind
+from agenttrace_server.storage.contents import count_fitting
 from agenttrace_server.storage.pieces import (
     DIGEST_BYTES,
     MIN_PIECE_BYTES,
@@ -170,8 +170,7 @@ def _count_fitting(rows: Iterable[Sequence[Any]], keys: Sequence[SpanKey]) -> in
     sizes = dict.fromkeys(keys, 0)
     for run_id, span_id, _, size_bytes, _, _ in rows:
         sizes[run_id, span_id] += min(size_bytes, _MAX_READ_BYTES)
-    fitting = sum(total <= MAX_BATCH_BYTES for total in accumulate(sizes.values()))
-    return max(1, fitting)
+    return count_fitting(sizes.values(), MAX_BATCH_BYTES)
 
 
 def _read_pieces(connection: Connection, wanted: Iterable[PieceKey]) -> dict[PieceKey, bytes]:
