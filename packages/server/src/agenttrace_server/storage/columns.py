@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
-_DIGITS: Final = 30
+PICO_DIGITS: Final = 30
 
 
 class PicoUsd(TypeDecorator[int]):
@@ -20,7 +20,7 @@ class PicoUsd(TypeDecorator[int]):
     wrap or turn into a float.
     """
 
-    impl = String(_DIGITS)
+    impl = String(PICO_DIGITS)
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> str:  # noqa: ARG002 -- SQLAlchemy's
@@ -34,7 +34,7 @@ class PicoUsd(TypeDecorator[int]):
 
 def write_pico(value: int | None) -> str:
     """Return a sum as the column holds it."""
-    return "" if value is None else f"{value:0{_DIGITS}d}"
+    return "" if value is None else f"{value:0{PICO_DIGITS}d}"
 
 
 def read_pico(text: str | None) -> int | None:

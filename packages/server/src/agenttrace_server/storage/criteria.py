@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_MAX_INT64 = 2**63 - 1
+MAX_INT64 = 2**63 - 1
 
 MAX_VALUE_CHARS = 256
 """Of an attribute's value: a longer one is not kept to be looked for."""
@@ -106,7 +106,7 @@ class RunFilter:
             or bool(self.text or self.attributes or self.scores)
             or any(part is not None and part.leaves_out for part in ranges)
             or (self.started_from_ns or 0) > 0
-            or (self.started_before_ns or _MAX_INT64) < _MAX_INT64
+            or (self.started_before_ns or MAX_INT64) < MAX_INT64
             or any(_says_something(span) for span in self.spans)
         )
 

@@ -19,13 +19,15 @@ from agenttrace_server.storage.conditions import (
     list_fixed_conditions,
     list_state_conditions,
 )
+from agenttrace_server.storage.criteria import MAX_INT64
+from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
-from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG, USAGE_HOUR
+from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from agenttrace_server.storage.criteria import RunFilter
 
@@ -33,9 +35,9 @@ MAX_BUCKETS: Final = 5_000
 MAX_ROWS: Final = 200_000
 """Read for one answer: about a second's work."""
 
-_DAY_NS: Final = 24 * HOUR_NS
-_WEEK_NS: Final = 7 * _DAY_NS
-_FIRST_MONDAY_NS: Final = 4 * _DAY_NS
+
+_WEEK_NS: Final = 7 * DAY_NS
+_FIRST_MONDAY_NS: Final = 4 * DAY_NS
 """1970-01-05."""
 
 
@@ -101,10 +103,21 @@ def list_usage(
         InvalidArgumentError: too many buckets or rows would be made.
 
     """
-    query, counts_runs = _select_usage(run_filter, groups)
-    rows = connection.execute(query.limit(MAX_ROWS + 1)).all()
+    conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
+    # Of single runs nothing is asked: what is kept for all of them tells it.
+    counts_runs = bool(conditions) or not set(groups) <= {UsageGroup.MODEL}
+    if counts_runs:
+        query = _select_usage(run_filter, groups).where(*conditions)
+        rows: Sequence[Sequence[Any]] = [*connection.execute(query.limit(MAX_ROWS + 1))]
+    else:
+        rows = read_hour_sums(
+            connection,
+            *_find_hours(run_filter),
+            by_day=interval is not Interval.HOUR,
+            by_model=bool(groups),
+        )
     starts = {hour_ns: find_start(hour_ns, interval) for hour_ns in {row[0] for row in rows}}
-    found: dict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
+    found: dict[tuple[Any, ...], list[Sequence[Any]]] = defaultdict(list)
     for row in rows:
         found[starts[row[0]], *row[1:_RUN_AT]].append(row)
     if len(found) > MAX_BUCKETS or len(rows) > MAX_ROWS:
@@ -121,7 +134,7 @@ def list_usage(
     )
 
 
-def _add_up(rows: Sequence[Row[Any]]) -> _Sum:
+def _add_up(rows: Sequence[Sequence[Any]]) -> _Sum:
     """Add rows of `_select_columns` up, column by column: there may be many thousands."""
     columns = zip(*(row[_RUN_AT + 1 :] for row in rows), strict=True)
     counts = {
@@ -143,31 +156,27 @@ def find_start(hour_ns: int, interval: Interval) -> int:
     if interval is Interval.HOUR:
         return hour_ns
     if interval is Interval.DAY:
-        return hour_ns // _DAY_NS * _DAY_NS
+        return hour_ns // DAY_NS * DAY_NS
     if interval is Interval.WEEK:
         return (hour_ns - _FIRST_MONDAY_NS) // _WEEK_NS * _WEEK_NS + _FIRST_MONDAY_NS
     moment = datetime.fromtimestamp(hour_ns // 10**9, UTC)
     return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp()) * 10**9
 
 
-def _select_usage(run_filter: RunFilter, groups: Sequence[UsageGroup]) -> tuple[Select[Any], bool]:
-    """Return the query, and whether its rows are of single runs."""
-    conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
-    if not conditions and set(groups) <= {UsageGroup.MODEL}:
-        query = _select_columns(USAGE_HOUR, null(), groups)
-        return _limit_hours(query, USAGE_HOUR, run_filter), False
+def _select_usage(run_filter: RunFilter, groups: Sequence[UsageGroup]) -> Select[Any]:
+    """Select what calls add up to by run, model and hour."""
     source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
     if UsageGroup.TAG in groups:
         source = source.outerjoin(TAG, TAG.c.run_id == RUN.c.run_id)
-    query = _select_columns(MODEL_USAGE, MODEL_USAGE.c.run_id, groups)
-    query = query.select_from(source).where(*conditions)
-    return _limit_hours(query, MODEL_USAGE, run_filter), True
+    query = _select_columns(groups).select_from(source)
+    first_ns, before_ns = _find_hours(run_filter)
+    hour = MODEL_USAGE.c.hour_ns
+    return query.where(hour >= first_ns, hour < before_ns)
 
 
-def _select_columns(
-    table: Table, run_id: ColumnElement[Any], groups: Sequence[UsageGroup]
-) -> Select[Any]:
+def _select_columns(groups: Sequence[UsageGroup]) -> Select[Any]:
     """Select the hour, the groups (null for those not asked for), the run, and the sums."""
+    table = MODEL_USAGE
     parts: dict[UsageGroup, ColumnElement[Any]] = {
         UsageGroup.MODEL: table.c.model,
         UsageGroup.NAME: RUN.c.name,
@@ -180,20 +189,20 @@ def _select_columns(
         type_coerce(table.c[name], Text()) if name == "cost_pico" else table.c[name]
         for name in MODEL_SUMS
     ]
-    return select(table.c.hour_ns, *chosen, run_id, *sums)
+    return select(table.c.hour_ns, *chosen, table.c.run_id, *sums)
 
 
 def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
     return list_fixed_conditions(replace(run_filter, started_from_ns=None, started_before_ns=None))
 
 
-def _limit_hours(query: Select[Any], table: Table, run_filter: RunFilter) -> Select[Any]:
-    if run_filter.started_from_ns is not None:
-        first = run_filter.started_from_ns // HOUR_NS * HOUR_NS
-        query = query.where(table.c.hour_ns >= first)
-    if run_filter.started_before_ns is not None:
-        query = query.where(table.c.hour_ns < run_filter.started_before_ns)
-    return query
+def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
+    """Return the start of the first hour, and the time before which the last one starts, in ns."""
+    first_ns, before_ns = run_filter.started_from_ns, run_filter.started_before_ns
+    return (
+        0 if first_ns is None else first_ns // HOUR_NS * HOUR_NS,
+        MAX_INT64 if before_ns is None else before_ns,
+    )
 
 
 def read_workflow(connection: Connection, correlation_id: str) -> Workflow | None:
