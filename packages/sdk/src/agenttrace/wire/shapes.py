@@ -83,7 +83,8 @@ Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
 FlatValue: TypeAlias = str | int | float | bool | None
 FlatObject: TypeAlias = Annotated[
-    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
+    dict[Annotated[str, AfterValidator(_refuse_nul)], FlatValue | list[FlatValue]],
+    Field(max_length=MAX_ATTRIBUTES),
 ]
 CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
 
