@@ -7,13 +7,14 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from agenttrace.wire.validation import parse_line
 from agenttrace_server.errors import GoneError
 from agenttrace_server.records import PayloadHead
 from agenttrace_server.storage import long_texts
 from agenttrace_server.storage.append import append_records
-from agenttrace_server.storage.contents import PieceKey
+from agenttrace_server.storage.contents import PieceKey, read_pieces
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.long_texts import read_beginnings, read_long_texts, read_step
 from agenttrace_server.storage.payloads import read_heads
@@ -86,11 +87,10 @@ async def test_a_beginning_reads_the_pieces_in_which_it_is(
     head = await _store(database, "x" * 5_000_000)
     read: list[PieceKey] = []
 
-    def note(connection: object, keys: list[PieceKey]) -> dict[PieceKey, bytes]:
+    def note(connection: Connection, keys: list[PieceKey]) -> dict[PieceKey, bytes]:
         read.extend(keys)
-        return read_pieces(connection, keys)  # type: ignore[arg-type] # passed on as it came
+        return read_pieces(connection, keys)
 
-    read_pieces = long_texts.read_pieces
     monkeypatch.setattr(long_texts, "read_pieces", note)
     (text,) = await database.read(read_beginnings, [head], max_bytes=2_048)
     assert (len(text), len(read)) == (2_048, 1)
