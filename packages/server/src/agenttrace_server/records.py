@@ -26,6 +26,15 @@ class PayloadKind(StrEnum):
     RESOURCE = "resource"
 
 
+class Placement(StrEnum):
+    """Why a span stands where it does in the tree of its run."""
+
+    ROOT = "root"
+    CHILD = "child"
+    MISSING_PARENT = "missing_parent"
+    CYCLE = "cycle"
+
+
 class ChangeKind(StrEnum):
     """What a row of the change log tells."""
 
@@ -137,6 +146,8 @@ class Span(NamedTuple):
     run_start_ns: int
     depth: int
     """How many spans it is within, as a tree of the run shows it."""
+    placement: str
+    """Why it stands where it does in that tree: a `Placement`."""
 
     @property
     def usage(self) -> Usage | None:

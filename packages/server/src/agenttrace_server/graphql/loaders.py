@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 from strawberry.dataloader import DataLoader
 
 from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.records import Event, Page, PayloadHead, Span
+from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Span
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
@@ -38,6 +38,7 @@ class Loaders:
         self, runs: RunService, annotations: AnnotationService, search: SearchService
     ) -> None:
         self._runs = runs
+        self._annotations = annotations
         self.run_by_id = _make_loader(runs.get_runs)
         self.span_by_key = _make_loader(runs.get_spans)
         self.head_by_key = _make_loader(runs.get_heads)
@@ -49,7 +50,7 @@ class Loaders:
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
         self.forks_by_run = _make_loader(runs.list_forks)
-        self.annotations_by_owner = _make_loader(annotations.list_annotations)
+        self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(
             self._load_events, cache=False
@@ -90,7 +91,7 @@ class Loaders:
         """
         return await self._beginning_by_head.load((head, max_bytes))
 
-    def take_bytes(self, size_bytes: int) -> None:
+    def take_bytes(self, size_bytes: int, what: str = "texts") -> None:
         """Take note of texts before they are read.
 
         Raises:
@@ -99,11 +100,17 @@ class Loaders:
         """
         if size_bytes > self.texts_left_bytes:
             raise InvalidArgumentError(
-                f"the texts that are asked for have {size_bytes} bytes, of which an answer has at "
+                f"the {what} that are asked for have {size_bytes} bytes, of which an answer has at "
                 f"most {self.texts_left_bytes} left; ask for less at once: fewer spans, or fewer "
                 "of their values"
             )
         self.texts_left_bytes -= size_bytes
+
+    async def _get_annotations(
+        self, owners: list[SpanKey]
+    ) -> dict[SpanKey, tuple[Annotation, ...]]:
+        self.take_bytes(await self._annotations.measure_annotations(owners), "annotations")
+        return await self._annotations.list_annotations(owners)
 
     async def _load_texts(self, heads: list[PayloadHead]) -> list[str]:
         # Of what is asked for twice, as `json` and `value`, there is one head.

@@ -29,6 +29,22 @@ class SpanStatus(Enum):
     INTERRUPTED = enum_value("INTERRUPTED", description="It was cut off from outside.")
 
 
+@strawberry.enum(description="Why a span stands where it does in the tree of its run.")
+class SpanPlacement(Enum):
+    """See the description, which is public."""
+
+    ROOT = enum_value("root", description="It was recorded at the top of the run.")
+    CHILD = enum_value("child", description="It is within its parent.")
+    MISSING_PARENT = enum_value(
+        "missing_parent", description="It is at the top: its parent has not arrived, or never will."
+    )
+    CYCLE = enum_value(
+        "cycle",
+        description="It is at the top, of spans that are each other's ancestors the earliest by "
+        "`seq`: there the circle was cut.",
+    )
+
+
 @strawberry.enum(description="What kind of step a span is.")
 class SpanType(Enum):
     """See the description, which is public."""

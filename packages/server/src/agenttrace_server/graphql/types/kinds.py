@@ -17,6 +17,7 @@ from agenttrace_server.graphql.types.enums import (
     CostSource,
     SpanEffect,
     SpanOutcome,
+    SpanPlacement,
     SpanStatus,
     SpanType,
 )
@@ -156,6 +157,7 @@ def make_span(record: records.Span) -> Span:
         offset_ms=(record.start_ns - record.run_start_ns) / NS_PER_MS,
         duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,
         depth=record.depth,
+        placement=SpanPlacement(record.placement),
         seq=record.seq,
         end_seq=record.end_seq,
         lane=record.lane,

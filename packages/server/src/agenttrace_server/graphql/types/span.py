@@ -17,6 +17,7 @@ from agenttrace_server.graphql.types.enums import (
     CostSource,
     SpanEffect,
     SpanOutcome,
+    SpanPlacement,
     SpanStatus,
     SpanType,
 )
@@ -55,6 +56,10 @@ class Span(Node):
         description="Milliseconds it took, by a monotonic clock; null while it runs."
     )
     depth: int = field(description="How many spans it is within; 0 at the top.")
+    placement: SpanPlacement = field(
+        description="Why it stands where it does in the tree: an end of the tree that was not "
+        "recorded as one is told from a root."
+    )
     seq: int = field(description="Place of its start in the order of what happened in the run.")
     end_seq: int | None = field(description="Place of its end in that order.")
     lane: int = field(
