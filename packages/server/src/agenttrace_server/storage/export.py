@@ -58,6 +58,7 @@ def read_run_line(connection: Connection, run_id: str) -> bytes | None:
     fields = _pick(row, _RUN_FIELDS)
     fields.update(type="run", status=row.recorded_status, rev=row.rank & _REV_MASK)
     raw = {**_list_texts(texts), "tags": row.tags, "links": row.links_json}
+    raw["dropped"] = row.dropped_json
     return _join(fields, raw)
 
 
