@@ -55,6 +55,26 @@ class Payload(NamedTuple):
     """What JSON has no type for, by JSON pointer, as it was recorded; None for plain JSON."""
 
 
+class PayloadHead(NamedTuple):
+    """What is known of a stored text before it is read."""
+
+    run_id: str
+    size_bytes: int
+    """Of the text."""
+    codec: str
+    fidelity: str
+    whole_bytes: int | None
+    """Of the whole value's text, where this one was cut."""
+    sha256: str | None
+    """Of the whole value's text, where this one was cut."""
+    value_json: str | None
+    """The text, where it is short; None: it is still to be read."""
+    types_json: str | None
+    """What JSON has no type for, by JSON pointer, as it was recorded; None for plain JSON."""
+    parts: bytes | None
+    """Where the store has the rest of a text that is not here: for the store alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as recorded on a span."""
@@ -145,7 +165,7 @@ class Event:
     offset_ns: int | None
     """Monotonic, since the start of its span."""
     name: str
-    body: Payload | None
+    body: PayloadHead | None
     run_start_ns: int
 
 

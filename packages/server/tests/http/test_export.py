@@ -158,11 +158,14 @@ def test_a_span_that_changes_its_place_is_not_missed(
     client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A later snapshot with a lower `seq` comes between two pages: each span comes once."""
-    client.send(_make_records())
+    records = _make_records()
+    client.send(records)
     gate = _Gate(monkeypatch)
     pool, answer = _begin(client, gate)
     with pool, Client(server.url) as other:
-        other.send([make_call(149, seq=0, rev=9), make_call(148, seq=1, rev=9)])
+        known = {record["span_id"]: record for record in records if record["type"] == "span"}
+        moved = [{**known[make_span_id(149 - n)], "seq": n, "rev": 9} for n in range(2)]
+        other.send(moved)
         gate.open.set()
         lines = [json.loads(line) for line in answer.result(20).splitlines()]
     found = sorted(line["span_id"] for line in lines if line["type"] == "span")

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import select
 
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
-from agenttrace_server.storage.tables import (
-    ATTRIBUTE,
-    CHANGE,
-    EVENT,
-    MODEL_USAGE,
-    PAYLOAD,
-    RUN,
-    SPAN,
-    STORE,
-    TAG,
-    USAGE_HOUR,
-    metadata,
-)
+from agenttrace_server.storage.tables import CHANGE
 
 from ..support.lines import (
-    START_NS,
     Record,
     check_records,
     make_call,
@@ -38,158 +24,41 @@ from ..support.lines import (
     make_run,
     make_run_id,
     make_span,
-    make_span_id,
 )
-
-STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE, USAGE_HOUR, TAG, ATTRIBUTE)
-HOUR_NS = 3_600_000_000_000
-ARRIVAL_NS = START_NS + HOUR_NS
-# How the ranks of older fields are written down may differ; what they say may not.
-_UNORDERED = {"older"}
-
-
-@contextmanager
-def _open_store() -> Iterator[Engine]:
-    """A store in memory: the law is about merging, files have their own tests."""
-    engine = create_engine("sqlite://")
-
-    @event.listens_for(engine, "connect")
-    def set_up(raw: Any, _record: object) -> None:
-        raw.isolation_level = None
-
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        connection.execute(insert(STORE), {"id": 1, "database_id": "0" * 8, "position": 0})
-    yield engine
-    engine.dispose()
-
-
-def _store(engine: Engine, batches: Sequence[Sequence[Record]]) -> None:
-    for batch in batches:
-        with engine.begin() as connection:
-            append_records(connection, check_records(batch), now_ns=ARRIVAL_NS)
-
-
-def _read_state(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    with engine.connect() as connection:
-        return _read_tables(connection)
-
-
-def _read_tables(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    return {table.name: _read_table(connection, table) for table in STATE_TABLES}
-
-
-def _read_table(connection: Connection, table: Table) -> list[dict[str, Any]]:
-    rows = [dict(row._mapping) for row in connection.execute(select(table))]
-    for row in rows:
-        for name in _UNORDERED & row.keys():
-            row[name] = sorted(eval(row[name]).items()) if row[name] else None
-    # A model that nobody calls any more keeps a row of zeros.
-    kept = [row for row in rows if row.get("calls", 1)]
-    return sorted(kept, key=lambda row: str([row[column.name] for column in table.primary_key]))
-
-
-def _final_state(*batches: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
-    with _open_store() as engine:
-        _store(engine, batches)
-        return _read_state(engine)
-
-
-_USAGE = st.fixed_dictionaries(
-    {"source": st.sampled_from(["reported", "estimated"])},
-    optional={
-        "prompt_tokens": st.integers(0, 1000),
-        "completion_tokens": st.integers(0, 1000),
-        "total_tokens": st.integers(0, 1000),
-        "cached_tokens": st.integers(0, 1000),
-    },
+from ..support.stores import (
+    ARRIVAL_NS,
+    HOUR_NS,
+    final_state,
+    open_store,
+    read_state,
+    read_tables,
+    recordings,
+    store,
 )
-_COST = st.fixed_dictionaries(
-    {
-        "usd": st.decimals(0, 1_000_000, places=12, allow_nan=False).map("{:f}".format),
-        "source": st.just("rates"),
-    }
-)
-_SPAN_FIELDS = st.fixed_dictionaries(
-    {},
-    optional={
-        "model": st.sampled_from(["a", "b"]),
-        "usage": _USAGE,
-        "cost": _COST,
-        "input": st.integers().map(make_payload),
-        "output": st.integers().map(make_payload),
-        "error": st.just({"type": "E", "message": "m"}),
-        "attributes": st.dictionaries(st.sampled_from("xy"), st.integers(0, 9)),
-        "parent_span_id": st.integers(0, 3).map(make_span_id),
-        "replay_key": st.sampled_from(["k", "l"]),
-        "outcome": st.sampled_from(["ok", "error"]),
-        "start_ns": st.integers(0, 3).map(lambda hours: START_NS - hours * HOUR_NS),
-    },
-)
-_RUN_FIELDS = st.fixed_dictionaries(
-    {},
-    optional={
-        "correlation_id": st.sampled_from(["c", "d"]),
-        "tags": st.lists(st.sampled_from(["x", "y"]), max_size=2),
-        "input": st.integers().map(make_payload),
-        "output": st.integers().map(make_payload),
-        "resource": st.just({"service.name": "s"}),
-        "attributes": st.dictionaries(st.sampled_from("xy"), st.integers(0, 9)),
-        "replayed_from": st.just("a" * 32),
-    },
-)
-
-
-@st.composite
-def _recordings(draw: st.DrawFn) -> list[Record]:
-    """Snapshots of a few runs, spans and events: no two of one id have equal rank."""
-    records: list[Record] = []
-    for run in range(draw(st.integers(1, 2))):
-        for rev, ended in draw(_revisions()):
-            status = "COMPLETED" if ended else "STARTED"
-            records.append(make_run(run, status=status, rev=rev, **draw(_RUN_FIELDS)))
-        for span in range(draw(st.integers(0, 3))):
-            kind = draw(st.sampled_from(["LLM_CALL", "TOOL_CALL", "AGENT"]))
-            for rev, ended in draw(_revisions()):
-                status = draw(st.sampled_from(["COMPLETED", "ERROR"])) if ended else "STARTED"
-                fields = draw(_SPAN_FIELDS)
-                records.append(
-                    make_span(span, run=run, status=status, rev=rev, span_type=kind, **fields)
-                )
-        for seq in range(draw(st.integers(0, 3))):
-            owner = draw(st.one_of(st.none(), st.integers(0, 3)))
-            records.append(make_event(10 + seq, run=run, span=owner, body=make_payload(seq)))
-    return records
-
-
-def _revisions() -> st.SearchStrategy[list[tuple[int, bool]]]:
-    return st.lists(
-        st.tuples(st.integers(0, 3), st.booleans()), min_size=0, max_size=4, unique=True
-    )
 
 
 @settings(max_examples=80, deadline=None)
-@given(_recordings(), st.randoms(use_true_random=False), st.data())
+@given(recordings(), st.randoms(use_true_random=False), st.data())
 def test_order_repetition_and_batching_change_nothing(
     recording: list[Record], shuffler: random.Random, data: st.DataObject
 ) -> None:
     """Any multiset and order of a recording's lines, in any batches, gives one state and sums."""
-    expected = _final_state(recording)
+    expected = final_state(recording)
     again = recording + [r for r in recording if data.draw(st.booleans())]
     shuffler.shuffle(again)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(again)), max_size=4)))
     batches = [again[a:b] for a, b in zip([0, *cuts], [*cuts, len(again)], strict=True)]
-    assert _final_state(*batches) == expected
+    assert final_state(*batches) == expected
 
 
 @settings(max_examples=80, deadline=None)
-@given(_recordings(), st.randoms(use_true_random=False))
+@given(recordings(), st.randoms(use_true_random=False))
 def test_sums_are_those_of_the_merged_spans(
     recording: list[Record], shuffler: random.Random
 ) -> None:
     """Kept sums equal a fresh count over the spans as they ended up, to the last digit."""
     shuffler.shuffle(recording)
-    state = _final_state(*[[record] for record in recording])
+    state = final_state(*[[record] for record in recording])
     for run in state["run"]:
         spans = [span for span in state["span"] if span["run_id"] == run["run_id"]]
         assert {name: run[name] for name in ("spans", "llm_calls", "tool_calls", "errors")} == {
@@ -207,14 +76,14 @@ def test_sums_are_those_of_the_merged_spans(
 
 
 @settings(max_examples=80, deadline=None)
-@given(_recordings(), st.randoms(use_true_random=False))
+@given(recordings(), st.randoms(use_true_random=False))
 def test_usage_by_hour_is_that_of_the_merged_spans(
     recording: list[Record], shuffler: random.Random
 ) -> None:
     """Usage by model and hour equals a fresh count, of each run and all, wherever spans moved."""
     again = recording + recording
     shuffler.shuffle(again)
-    state = _final_state(*[[record] for record in again])
+    state = final_state(*[[record] for record in again])
     assert _take(state["model_usage"], "run_id", "model", "hour_ns") == _recount(
         state["span"], lambda span: (span["run_id"], span["model"] or "", _hour(span))
     )
@@ -269,15 +138,15 @@ def _sum_up(calls: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(_recordings(), st.randoms(use_true_random=False))
+@given(recordings(), st.randoms(use_true_random=False))
 def test_change_log_tells_each_start_and_end_once(
     recording: list[Record], shuffler: random.Random
 ) -> None:
     """A span starts once, before all else of it, and ends at most once; every event is told."""
     shuffler.shuffle(recording)
-    with _open_store() as engine:
-        _store(engine, [[record] for record in recording + recording])
-        state = _read_state(engine)
+    with open_store() as engine:
+        store(engine, [[record] for record in recording + recording])
+        state = read_state(engine)
         with engine.connect() as connection:
             log = connection.execute(select(CHANGE).order_by(CHANGE.c.position)).all()
     for span in state["span"]:
@@ -309,7 +178,7 @@ def test_a_lower_snapshot_gives_only_what_is_missing() -> None:
     best = make_span(0, rev=2, output=make_payload("out"))
     middle = make_span(0, rev=1, input=make_payload("middle"), model="m")
     start = make_span(0, status="STARTED", rev=0, input=make_payload("start"), replay_key="k")
-    state = _final_state([make_run()], [best], [start], [middle])
+    state = final_state([make_run()], [best], [start], [middle])
     (span,) = state["span"]
     payloads = {row["kind"]: row["value_json"] for row in state["payload"]}
     assert payloads == {"input": '"middle"', "output": '"out"'}
@@ -319,11 +188,11 @@ def test_a_lower_snapshot_gives_only_what_is_missing() -> None:
 def test_sending_again_writes_nothing() -> None:
     """A retried request leaves no trace: no change in the log."""
     records = [make_run(), make_call(0), make_event(5), make_run(status="COMPLETED", rev=1)]
-    with _open_store() as engine:
-        _store(engine, [records])
+    with open_store() as engine:
+        store(engine, [records])
         with engine.connect() as connection:
             before = connection.execute(select(CHANGE)).all()
-        _store(engine, [records, list(reversed(records))])
+        store(engine, [records, list(reversed(records))])
         with engine.connect() as connection:
             assert connection.execute(select(CHANGE)).all() == before
 
@@ -333,14 +202,14 @@ def test_a_huge_cost_neither_wraps_nor_rounds() -> None:
     calls = [
         make_call(n, cost={"usd": "999999.999999999999", "source": "rates"}) for n in range(50)
     ]
-    (run,) = _final_state([make_run(), *calls])["run"]
+    (run,) = final_state([make_run(), *calls])["run"]
     assert run["cost_pico"] == 50 * 999999_999999999999
 
 
 def test_events_of_an_unknown_span_wait_for_it() -> None:
     """An event that is faster than its span is stored, and told after the span's start."""
-    with _open_store() as engine:
-        _store(engine, [[make_event(7, span=3), make_event(6, span=3)], [make_span(3, rev=0)]])
+    with open_store() as engine:
+        store(engine, [[make_event(7, span=3), make_event(6, span=3)], [make_span(3, rev=0)]])
         with engine.connect() as connection:
             rows = connection.execute(select(CHANGE).order_by(CHANGE.c.position))
             log = [(row.kind, row.run_id, row.event_seq) for row in rows]
@@ -358,4 +227,4 @@ async def test_a_file_holds_what_memory_holds(database: Database) -> None:
     """The law's store and the real one are the same tables."""
     records = [make_run(), make_call(0)]
     await database.write(append_records, check_records(records), now_ns=ARRIVAL_NS)
-    assert await database.read(_read_tables) == _final_state(records)
+    assert await database.read(read_tables) == final_state(records)

@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 
 from agenttrace.wire.models import ValidSpan
 from agenttrace_server.storage.merge import State, rank_of
+from agenttrace_server.storage.pieces import Pieces
 from agenttrace_server.storage.snapshots import (
     dump_span_row,
     list_new_payloads,
     read_span_fields,
     read_state_figures,
 )
-from agenttrace_server.storage.sole_spans import dump_sole_rows, read_figures
+from agenttrace_server.storage.sole_spans import SoleSpan, prepare_records, prepare_span
 
-from ..support.lines import START_NS, check_records, make_payload, make_span
+from ..support.lines import START_NS, check_records, make_payload, make_run, make_span
 
 _COUNTS = st.integers(0, 2**31 - 1)
 _PAYLOADS = st.recursive(
-    st.none() | st.booleans() | st.text() | st.integers(-(2**40), 2**40), st.lists, max_leaves=5
+    st.none() | st.booleans() | st.text() | st.integers(-(2**40), 2**40) | st.just("long" * 900),
+    st.lists,
+    max_leaves=5,
 ).map(make_payload)
 _ERRORS = st.fixed_dictionaries(
     {"type": st.just("builtins.ValueError"), "message": st.text()},
@@ -59,7 +62,7 @@ _FIELDS = st.fixed_dictionaries(
         "parent_span_id": st.just("a" * 16),
         "end_seq": st.integers(0, 9),
         "outcome": st.sampled_from(["ok", "error"]),
-        "model": st.text(min_size=1, max_size=9),
+        "model": st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=9),
         "input": _PAYLOADS,
         "output": _PAYLOADS,
         "error": _ERRORS,
@@ -85,8 +88,17 @@ def test_a_sole_snapshot_gives_the_rows_of_a_merge(fields: dict[str, Any]) -> No
     state = State()
     state.apply(rank_of(record.status, record.rev), read_span_fields(record))
     key = (record.run_id, record.span_id)
-    assert dump_sole_rows(record) == (
-        dump_span_row(*key, state),
-        list_new_payloads(*key, state),
-    )
-    assert read_figures(record) == read_state_figures(state)
+    sole, pieces = prepare_span(record), Pieces()
+    assert sole.row == dump_span_row(*key, state)
+    assert sole.texts == pieces.take_out(list_new_payloads(*key, state))
+    assert sole.pieces.found == pieces.found
+    assert sole.figures == read_state_figures(state)
+
+
+def test_a_span_with_two_snapshots_is_left_to_the_merge() -> None:
+    """What would be thrown away is not made."""
+    lines = [make_span(1, status="STARTED", rev=0), make_span(2), make_span(1, rev=1), make_run()]
+    records = check_records(lines)
+    prepared = prepare_records(records)
+    assert [isinstance(each, SoleSpan) for each in prepared] == [False, True, False, False]
+    assert [each.record if isinstance(each, SoleSpan) else each for each in prepared] == records

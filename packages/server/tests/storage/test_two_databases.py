@@ -25,7 +25,7 @@ from ..support.lines import (
     make_run,
     make_span,
 )
-from .test_append import ARRIVAL_NS, _final_state, _read_tables, _recordings
+from ..support.stores import ARRIVAL_NS, final_state, read_tables, recordings
 
 _EACH = settings(
     max_examples=25,
@@ -71,7 +71,7 @@ class _Undone(Exception):  # noqa: N818 -- no error, a way out
 def _try_out(connection: Connection, batches: Sequence[Sequence[Any]]) -> None:
     for batch in batches:
         append_records(connection, batch, now_ns=ARRIVAL_NS)
-    raise _Undone(_read_tables(connection))
+    raise _Undone(read_tables(connection))
 
 
 async def _store_for_a_moment(
@@ -87,7 +87,7 @@ async def _store_for_a_moment(
 
 @ON_POSTGRESQL
 @_EACH
-@given(_recordings(), st.randoms(use_true_random=False), st.data())
+@given(recordings(), st.randoms(use_true_random=False), st.data())
 async def test_any_batches_leave_the_same_rows(
     database: Database, recording: list[Record], shuffler: random.Random, data: st.DataObject
 ) -> None:
@@ -97,7 +97,7 @@ async def test_any_batches_leave_the_same_rows(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=4)))
     parts = [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
     found = await _store_for_a_moment(database, [check_records(part) for part in parts])
-    assert found == _final_state(*parts)
+    assert found == final_state(*parts)
 
 
 @st.composite
@@ -147,7 +147,7 @@ async def test_a_strange_text_is_refused_at_the_door_or_kept_as_it_is(
     """Nothing that passes validation is too strange for a database, and none changes it."""
     valid = _take_valid(lines)
     found = await _store_for_a_moment(database, [check_records(valid)])
-    assert found == _final_state(valid)
+    assert found == final_state(valid)
 
 
 def test_some_strange_records_are_let_in() -> None:

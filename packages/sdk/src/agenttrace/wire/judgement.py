@@ -239,6 +239,9 @@ def _read_flat(text: bytes, key: str) -> str:
         raise _refuse_json(error, text, key) from error
     if len(flat) > MAX_ATTRIBUTES:
         raise WireError("invalid_field", f"{key} has {len(flat)} keys; at most {MAX_ATTRIBUTES}")
+    bad = next((name for name in flat if "\x00" in name), None)
+    if bad is not None:
+        raise WireError("invalid_field", f"{key}: the key {bad[:64]!r} must not contain U+0000")
     return text.decode()
 
 

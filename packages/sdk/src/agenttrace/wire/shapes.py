@@ -91,7 +91,8 @@ Drops: TypeAlias = Annotated[
 ]
 FlatValue: TypeAlias = str | int | float | bool | None
 FlatObject: TypeAlias = Annotated[
-    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
+    dict[Annotated[str, AfterValidator(_refuse_nul)], FlatValue | list[FlatValue]],
+    Field(max_length=MAX_ATTRIBUTES),
 ]
 CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
 

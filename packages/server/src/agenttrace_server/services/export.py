@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agenttrace_server.errors import GoneError
 from agenttrace_server.services.runs import parse_run_id
 from agenttrace_server.storage import export
-from agenttrace_server.storage.export import read_event_lines, read_span_lines
+from agenttrace_server.storage.export import read_event_lines, read_span_lines, read_start_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,6 +44,8 @@ class ExportService:
         while span_id is not None:
             lines, span_id = _take(await self._database.read(read_span_lines, run_id, span_id))
             yield lines
+        if not first:
+            yield await self._database.read(read_start_line, run_id)
         seq: int | None = -1
         while seq is not None:
             lines, seq = _take(await self._database.read(read_event_lines, run_id, seq))

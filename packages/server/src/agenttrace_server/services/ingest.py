@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.errors import TooLargeError
+from agenttrace_server.storage.sole_spans import prepare_records
 
 if TYPE_CHECKING:
+    from agenttrace_server.storage.sole_spans import Incoming
     from agenttrace_server.storage.writer import Writer
 
 MAX_RECORDS: Final = 10_000
@@ -59,9 +61,9 @@ class IngestService:
 
         """
         if len(body) <= _PARSE_INLINE_BYTES:
-            records, errors = parse_body(body)
+            records, errors = prepare_body(body)
         else:
-            records, errors = await asyncio.to_thread(parse_body, body)
+            records, errors = await asyncio.to_thread(prepare_body, body)
         refusals = await self._writer.append(records) if records else ()
         if refusals:
             numbers = _list_numbers(body, errors)
@@ -72,6 +74,17 @@ class IngestService:
             errors.sort(key=lambda error: error.line)
         accepted = len(records) - len(refusals)
         return IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
+
+
+def prepare_body(body: bytes) -> tuple[list[Incoming], list[LineError]]:
+    """Return the records of a body, as far made into rows as they can be, and what is wrong.
+
+    Raises:
+        TooLargeError: the body has more than 10,000 records.
+
+    """
+    records, errors = parse_body(body)
+    return prepare_records(records), errors
 
 
 def parse_body(body: bytes) -> tuple[list[ValidRecord], list[LineError]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Table, bindparam, update
 
-from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
+from agenttrace.wire.models import ValidEvent, ValidRun
 from agenttrace_server.storage.batch import Batch, EventKey, RunWork, SpanKey, SpanWork
 from agenttrace_server.storage.contents import write_pieces
 from agenttrace_server.storage.keys import (
@@ -32,7 +32,6 @@ from agenttrace_server.storage.snapshots import (
     load_run_state,
     load_span_state,
 )
-from agenttrace_server.storage.sole_spans import dump_sole_rows
 from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import (
     DELETED_RUN,
@@ -45,6 +44,9 @@ from agenttrace_server.storage.tables import (
     USAGE_HOUR,
 )
 from agenttrace_server.storage.usage_rows import list_hour_rows, list_model_rows
+
+if TYPE_CHECKING:
+    from agenttrace_server.storage.sole_spans import Incoming
 
 _Write: TypeAlias = Callable[[Connection, Table, Sequence[tuple[Any, ...]]], None]
 
@@ -60,7 +62,7 @@ class Appended:
 
 
 def append_records(
-    connection: Connection, records: Sequence[ValidRecord], *, now_ns: int | None = None
+    connection: Connection, records: Sequence[Incoming], *, now_ns: int | None = None
 ) -> Appended:
     """Merge the records into the store, within the caller's transaction.
 
@@ -86,7 +88,7 @@ def read_deleted(connection: Connection, run_ids: Sequence[str]) -> frozenset[st
     return frozenset(str(key) for (key,) in statement.read(connection, keys=write_keys(run_ids)))
 
 
-def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch:
+def _load_batch(connection: Connection, records: Sequence[Incoming]) -> Batch:
     event_keys = [(r.run_id, r.seq) for r in records if isinstance(r, ValidEvent)]
     batch = Batch(
         runs={run_id: RunWork() for run_id in {record.run_id for record in records}},
@@ -109,7 +111,7 @@ def _load_batch(connection: Connection, records: Sequence[ValidRecord]) -> Batch
         (record.run_id, record.span_id)
         for record in records
         if record.run_id in known
-        and isinstance(record, ValidSpan | ValidEvent)
+        and not isinstance(record, ValidRun)
         and record.span_id is not None
     }
     for row in _read_spans(connection, [*keys]):
@@ -159,7 +161,8 @@ def _write_spans(
     texts: list[tuple[Any, ...]] = []
     for key, work in spans:
         if work.sole is not None:
-            row, own = dump_sole_rows(work.sole)
+            row, own = work.sole.row, work.sole.texts
+            pieces.add(work.sole.pieces)
         else:
             state = work.merge()
             row, own = dump_span_row(*key, state), list_new_payloads(*key, state)

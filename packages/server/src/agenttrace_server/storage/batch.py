@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.wire import is_terminal
-from agenttrace.wire.models import ValidEvent, ValidRecord, ValidRun, ValidSpan
+from agenttrace.wire.models import ValidEvent, ValidRun, ValidSpan
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.merge import State, rank_of
 from agenttrace_server.storage.rollups import Difference
@@ -22,7 +22,7 @@ from agenttrace_server.storage.snapshots import (
     read_span_fields,
     read_state_figures,
 )
-from agenttrace_server.storage.sole_spans import read_figures
+from agenttrace_server.storage.sole_spans import Incoming, SoleSpan, prepare_span
 from agenttrace_server.storage.tables import RUN_OWNER
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SpanWork:
         self.changed = False
         self.waiting: Sequence[int] = ()
         """The `seq` of events that came before their span, oldest first."""
-        self.sole: ValidSpan | None = None
+        self.sole: SoleSpan | None = None
         """All that is known of a span that the store does not have."""
 
     @property
@@ -73,8 +73,9 @@ class SpanWork:
         """Return the state, with the sole snapshot in it: another is to be merged with it."""
         if self._state is None:
             assert self.sole is not None
+            record = self.sole.record
             self._state = State()
-            self._state.apply(rank_of(self.sole.status, self.sole.rev), read_span_fields(self.sole))
+            self._state.apply(rank_of(record.status, record.rev), read_span_fields(record))
             self.sole = None
         return self._state
 
@@ -91,9 +92,9 @@ class Batch:
     returned: list[str] = field(default_factory=list)
     """Runs that had been given up: their open spans are shown as open again."""
 
-    def apply(self, record: ValidRecord) -> None:
+    def apply(self, record: Incoming) -> None:
         """Merge one record into the batch."""
-        if isinstance(record, ValidSpan):
+        if isinstance(record, SoleSpan | ValidSpan):
             self._apply_span(record)
         elif isinstance(record, ValidEvent):
             self._apply_event(record)
@@ -113,12 +114,14 @@ class Batch:
         elif was_announced:
             self._log(ChangeKind.RUN_UPDATED, record.run_id)
 
-    def _apply_span(self, record: ValidSpan) -> None:
+    def _apply_span(self, snapshot: ValidSpan | SoleSpan) -> None:
+        record = snapshot.record if isinstance(snapshot, SoleSpan) else snapshot
         key = (record.run_id, record.span_id)
         span = self._get_span(key)
         self._see_start(self._hear_of(record.run_id), record.start_ns)
         if not span.is_known:
-            self._begin_span(key, span, record)
+            sole = snapshot if isinstance(snapshot, SoleSpan) else prepare_span(snapshot)
+            self._begin_span(key, span, sole)
             return
         state = span.merge()
         ended_before, before = _has_ended(state), read_state_figures(state)
@@ -131,14 +134,14 @@ class Batch:
         is_end = _has_ended(state) and not ended_before
         self._log(ChangeKind.SPAN_ENDED if is_end else ChangeKind.SPAN_UPDATED, *key)
 
-    def _begin_span(self, key: SpanKey, span: SpanWork, record: ValidSpan) -> None:
-        span.sole = record
+    def _begin_span(self, key: SpanKey, span: SpanWork, sole: SoleSpan) -> None:
+        span.sole = sole
         span.changed = True
-        self._touch_run(record.run_id).difference.add(read_figures(record), sign=1)
+        self._touch_run(sole.run_id).difference.add(sole.figures, sign=1)
         self._log(ChangeKind.SPAN_STARTED, *key)
         for seq in span.waiting:
             self._log(ChangeKind.EVENT, *key, event_seq=seq)
-        if is_terminal(record.status):
+        if is_terminal(sole.record.status):
             self._log(ChangeKind.SPAN_ENDED, *key)
 
     def _apply_event(self, record: ValidEvent) -> None:

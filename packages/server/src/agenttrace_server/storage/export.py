@@ -1,7 +1,9 @@
 """A run as it was recorded: lines of the wire format, texts byte for byte.
 
-A merged snapshot is written with the rank of the best that was seen, so that a store which takes
-the lines in has the same state.
+A run or span is written as one snapshot, with the rank of the best that was seen. Fields that only
+an older snapshot gave follow in a line of that one's rank, so that a store which takes the lines in
+has the same state, and loses or keeps each field to later records as this one does. The best comes
+first: whoever stops reading early, or hears of the recorder meanwhile, has what this store shows.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from sqlalchemy import func, select
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server.records import PayloadKind
 from agenttrace_server.storage.contents import count_fitting, read_texts
+from agenttrace_server.storage.merge import is_of_ended, load_older
 from agenttrace_server.storage.payloads import make_payload, read_payloads
 from agenttrace_server.storage.tables import EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
@@ -44,10 +47,16 @@ _USAGE_FIELDS: Final = (
     "reasoning_tokens",
 )  # fmt: skip
 _EVENT_FIELDS: Final = ("run_id", "seq", "t_ns", "offset_ns", "name")
+_EVERY_LINE: Final = (
+    "type", "run_id", "span_id", "name", "span_type", "status", "start_ns", "seq", "lane", "effect",
+    "rev",
+)  # fmt: skip
+"""What no snapshot goes without: of an older one it says nothing, as the best has it, too."""
+_WIRE_NAMES: Final = {"links_json": "links", "dropped_json": "dropped"}
 
 
 def read_run_line(connection: Connection, run_id: str) -> bytes | None:
-    """Return the run's own record; empty while it has none, None when there is no such run."""
+    """Return the lines of the run's own record; empty while it has none, None: no such run."""
     row = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).first()
     if row is None:
         return None
@@ -59,7 +68,26 @@ def read_run_line(connection: Connection, run_id: str) -> bytes | None:
     fields.update(type="run", status=row.recorded_status, rev=row.rank & _REV_MASK)
     raw = {**_list_texts(texts), "tags": row.tags, "links": row.links_json}
     raw["dropped"] = row.dropped_json
-    return _join(fields, raw)
+    return _write_snapshot(row, fields, raw)
+
+
+def read_start_line(connection: Connection, run_id: str) -> bytes:
+    """Return what says when a run without a record of its own began; empty where its parts do.
+
+    It is shown with the earliest start that was ever seen. Where a better snapshot of the span
+    says a later one, an old snapshot of some span says it: the least one, which loses to all.
+    """
+    earliest = [
+        select(func.min(column)).where(table.c.run_id == run_id).scalar_subquery()
+        for table, column in ((SPAN, SPAN.c.start_ns), (EVENT, EVENT.c.t_ns))
+    ]
+    query = select(RUN.c.rank, RUN.c.start_ns, *earliest).where(RUN.c.run_id == run_id)
+    found = connection.execute(query).first()
+    if found is None or found.rank >= 0 or found.start_ns in found[2:]:
+        return b""
+    merged = select(SPAN).where(SPAN.c.run_id == run_id, SPAN.c.rank > 0)
+    row = connection.execute(merged.order_by(SPAN.c.span_id).limit(1)).one()
+    return _join(_begin_older(_list_span_fields(row), 0, found.start_ns), {})
 
 
 def read_span_lines(
@@ -125,6 +153,11 @@ def _is_gone(connection: Connection, run_id: str) -> bool:
 
 
 def _write_span(row: Row[Any], texts: Mapping[str, Payload]) -> bytes:
+    raw = {**_list_texts(texts), "links": row.links_json}
+    return _write_snapshot(row, _list_span_fields(row), raw)
+
+
+def _list_span_fields(row: Row[Any]) -> dict[str, Any]:
     fields = _pick(row, _SPAN_FIELDS)
     fields.update(type="span", rev=row.rank & _REV_MASK)
     if row.usage_source is not None:
@@ -132,7 +165,31 @@ def _write_span(row: Row[Any], texts: Mapping[str, Payload]) -> bytes:
     if row.cost_usd is not None:
         cost = {"usd": row.cost_usd, "source": row.cost_source, "table": row.cost_table}
         fields["cost"] = {name: value for name, value in cost.items() if value is not None}
-    return _join(fields, {**_list_texts(texts), "links": row.links_json})
+    return fields
+
+
+def _write_snapshot(row: Row[Any], fields: dict[str, Any], raw: Mapping[str, str | None]) -> bytes:
+    """Return a line for each rank that a field of a run or span is of, the best first."""
+    if row.older is None:
+        return _join(fields, raw)
+    ranks = {_WIRE_NAMES.get(name, name): rank for name, rank in load_older(row.older).items()}
+    lines = []
+    for rank in (row.rank, *sorted(set(ranks.values()), reverse=True)):
+        own = {name: value for name, value in fields.items() if ranks.get(name, row.rank) == rank}
+        texts = {name: text for name, text in raw.items() if ranks.get(name, row.rank) == rank}
+        if rank != row.rank:
+            # Its own start is not known any more; no snapshot ends before it starts.
+            start_ns = min(fields["start_ns"], own.get("end_ns", fields["start_ns"]))
+            own = {**_begin_older(fields, rank, start_ns), **own}
+        lines.append(_join(own, texts))
+    return b"".join(lines)
+
+
+def _begin_older(fields: Mapping[str, Any], rank: int, start_ns: int) -> dict[str, Any]:
+    """Return what an older snapshot cannot go without."""
+    own = {name: fields[name] for name in _EVERY_LINE if name in fields}
+    status = own["status"] if is_of_ended(rank) else "STARTED"
+    return {**own, "rev": rank & _REV_MASK, "status": status, "start_ns": start_ns}
 
 
 def _list_texts(texts: Mapping[str, Payload]) -> dict[str, str | None]:

@@ -29,6 +29,11 @@ def rank_of(status: str, rev: int) -> int:
     return (_TERMINAL_BIT if terminal else 0) | revision
 
 
+def is_of_ended(rank: int) -> bool:
+    """Tell whether a snapshot of this rank has a terminal status."""
+    return rank >= _TERMINAL_BIT
+
+
 @dataclass(slots=True)
 class State:
     """What is known of a run or span: its fields by name (absent is unknown) and their ranks."""

@@ -73,6 +73,10 @@ class Pieces:
             for row in rows
         ]
 
+    def add(self, others: Pieces) -> None:
+        """Take in what others found."""
+        self.found |= others.found
+
     def dump(self, known: set[tuple[str, bytes]]) -> list[tuple[str, bytes, int, bytes]]:
         """Return the rows of `content` for the pieces that are not among the known ones."""
         compressor = zstd.ZstdCompressor(level=_LEVEL)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from agenttrace.wire.models import ValidRecord
     from agenttrace_server.storage.engine import Database
+    from agenttrace_server.storage.sole_spans import Incoming
 
 MAX_GROUP_RECORDS: Final = 20_000
 """A commit takes no more than this many records (or one job), so that none waits for long."""
@@ -49,7 +49,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Job:
-    records: Sequence[ValidRecord]
+    records: Sequence[Incoming]
     done: asyncio.Future[tuple[Refusal, ...]]
 
 
@@ -73,7 +73,7 @@ class Writer:
         """Begin to take jobs."""
         self._task = asyncio.create_task(self._run(), name="agenttrace-writer")
 
-    async def append(self, records: Sequence[ValidRecord]) -> tuple[Refusal, ...]:
+    async def append(self, records: Sequence[Incoming]) -> tuple[Refusal, ...]:
         """Return when the records are on disk, all but those that are returned.
 
         Raises:
@@ -150,7 +150,7 @@ class Writer:
 
 
 def append_sound_records(
-    connection: Connection, records: Sequence[ValidRecord]
+    connection: Connection, records: Sequence[Incoming]
 ) -> tuple[Appended, dict[int, Exception]]:
     """Merge the records that can be merged; return why the others cannot, by their places.
 
@@ -185,7 +185,7 @@ def append_sound_records(
 
 
 def _list_refusals(
-    records: Sequence[ValidRecord], refused: dict[int, Exception], deleted: frozenset[str]
+    records: Sequence[Incoming], refused: dict[int, Exception], deleted: frozenset[str]
 ) -> list[Refusal]:
     refusals = [Refusal(place, _describe(error)) for place, error in refused.items()]
     if deleted:

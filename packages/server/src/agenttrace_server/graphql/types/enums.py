@@ -144,7 +144,7 @@ class UsageGroup(Enum):
 class RunChangeKind(Enum):
     """See the description, which is public."""
 
-    CREATED = enum_value("run_created", description="It is new.")
+    CREATED = enum_value("run_created", description="It is new since the cursor.")
     UPDATED = enum_value("run_updated", description="It, or a span of it, changed.")
-    ENDED = enum_value("run_ended", description="It ended.")
+    ENDED = enum_value("run_ended", description="It ended, and was there before.")
     DELETED = enum_value("run_deleted", description="It was deleted, with all that is in it.")

@@ -117,7 +117,7 @@ class Retrieval(Span):
     async def documents(self, info: Info) -> list[RetrievedDocument] | None:
         """See the description, which is public."""
         found = await self.load_text(info, records.PayloadKind.OUTPUT)
-        documents = _read_documents(found.value_json) if found else None
+        documents = _read_documents(found) if found else None
         return None if documents is None else [_make_document(raw) for raw in documents]
 
 
@@ -177,7 +177,7 @@ async def _load_part(
 ) -> msgspec.Raw | None:
     """Return the text of one member of a payload that is an object."""
     found = await span.load_text(info, kind)
-    members = _read_as(found.value_json.encode(), dict[str, msgspec.Raw]) if found else None
+    members = _read_as(found.encode(), dict[str, msgspec.Raw]) if found else None
     return members.get(name) if members else None
 
 
