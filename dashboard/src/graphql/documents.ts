@@ -9,6 +9,10 @@ export const RunRowFragment = graphql(/* GraphQL */ `
     tags
     startTime
     durationMs
+    dropped {
+      reason
+      count
+    }
     totals {
       spans
       llmCalls

@@ -235,6 +235,8 @@ class Run:
     """Of an ended run: False when a record of it is known to be lost."""
     links_json: str | None
     """A list of links as the wire has it."""
+    dropped: tuple[tuple[str, int], ...]
+    """How many of its records its recorder dropped: (reason, count), by reason."""
     seen_ns: int
     """When, by the server's clock, a record of it last arrived; 0: before that was noted."""
     interrupted_ns: int | None

@@ -61,6 +61,8 @@ _decode_flat: Final = msgspec.json.Decoder(
 _POSITION: Final = re.compile(r" at line (\d+) column (\d+)$")
 _SHOWN_PATH: Final = 4
 """Of a long path to a field, so many parts are shown of each end."""
+_SHOWN_KEY: Final = 64
+"""Of a name in a path, so many characters: some are chosen by the program."""
 
 
 def judge_line(line: bytes) -> RunShape | SpanShape | EventShape:
@@ -245,7 +247,7 @@ def _read_flat(text: bytes, key: str) -> str:
 
 def _describe(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]]
+    path = [str(part)[:_SHOWN_KEY] for part in first["loc"]]
     if len(path) > 2 * _SHOWN_PATH:
         path[_SHOWN_PATH:-_SHOWN_PATH] = ["…"]
     where = ".".join(path) or "the record"

@@ -113,7 +113,8 @@ def _check_span(span: ValidSpan) -> None:
 def _check_run(run: ValidRun) -> None:
     _check_ids(run.run_id, run.replayed_from)
     _check_hex(f"{run.run_id}{run.replayed_from or ''}")
-    _check_text("".join([run.name, run.correlation_id or "", *(run.tags or ())]))
+    texts = (run.name, run.correlation_id or "", *(run.tags or ()), *(run.dropped or ()))
+    _check_text("".join(texts))
     _check_common(run)
     if run.resource is not ABSENT:
         _check_flat(run.resource)

@@ -15,6 +15,7 @@ from agenttrace_server import records
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.annotation import Annotation
+from agenttrace_server.graphql.types.dropped import DroppedRecords
 from agenttrace_server.graphql.types.enums import RunStatus
 from agenttrace_server.graphql.types.event import NS_PER_MS, SpanEventConnection
 from agenttrace_server.graphql.types.filters import SpanFilterInput, read_span_filter
@@ -79,6 +80,10 @@ class Run(Node):
     )
     complete: bool | None = field(
         description="Of an ended run: false when a record of it is known to be lost; null: unknown."
+    )
+    dropped: list[DroppedRecords] = field(
+        description="Records of it that its recorder dropped, by reason, as far as it said so: "
+        "they are not in the store. Empty: none that is known of."
     )
     interrupted_at: DateTime | None = field(
         description="When the server gave it up, because its recorder gave no sign of life."
@@ -196,6 +201,10 @@ class Run(Node):
             forked_at=to_count(record.forked_at),
             end_seq=to_count(record.end_seq),
             complete=record.complete,
+            dropped=[
+                DroppedRecords(reason=reason, count=Count(count))
+                for reason, count in record.dropped
+            ],
             interrupted_at=to_time(record.interrupted_ns),
             start_time=DateTime(record.start_ns),
             end_time=None if record.end_ns is None else DateTime(record.end_ns),
