@@ -42,5 +42,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test-setup.ts"],
     restoreMocks: true,
+    // A property test runs a hundred cases: on a busy machine these take more than the usual 5 s.
+    testTimeout: 30_000,
   },
 });

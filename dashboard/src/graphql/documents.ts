@@ -9,6 +9,10 @@ export const RunRowFragment = graphql(/* GraphQL */ `
     tags
     startTime
     durationMs
+    dropped {
+      reason
+      count
+    }
     totals {
       spans
       llmCalls
@@ -24,25 +28,26 @@ export const RunRowFragment = graphql(/* GraphQL */ `
   }
 `);
 
+// In this order a long tree is a little shorter when it is compressed: what is often alike stands together.
 export const SpanRowFragment = graphql(/* GraphQL */ `
   fragment SpanRow on Span {
     spanId
     parentSpanId
+    seq
+    offsetMs
+    durationMs
     name
     type
     status
-    offsetMs
-    durationMs
-    seq
     model
+    costSource
+    costUsd
     usage {
+      source
       promptTokens
       completionTokens
       totalTokens
-      source
     }
-    costUsd
-    costSource
   }
 `);
 

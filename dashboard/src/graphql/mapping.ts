@@ -5,7 +5,7 @@ import type { RunRowFragment, SpanRowFragment } from "./generated/graphql";
 
 /** A run of the schema as the model knows it. */
 export function toRun(row: RunRowFragment): Run {
-  const { id, name, status, correlationId, tags, durationMs, totals } = row;
+  const { id, name, status, correlationId, tags, durationMs, dropped, totals } = row;
   return {
     id,
     name,
@@ -14,6 +14,7 @@ export function toRun(row: RunRowFragment): Run {
     tags,
     startMs: parseInstant(row.startTime),
     durationMs: durationMs ?? null,
+    dropped: dropped.map(({ reason, count }) => ({ reason, count: Number(count) })),
     totals: {
       spans: totals.spans,
       llmCalls: totals.llmCalls,

@@ -1,3 +1,4 @@
+import { countDropped } from "./dropped";
 import type { Run } from "./run";
 import type { RunStatus, Span, SpanStatus } from "./span";
 
@@ -42,6 +43,7 @@ function runKey(run: Run): number[] {
     run.totals.totalTokens ?? -1,
     Number(run.totals.costUsd ?? -1),
     run.durationMs ?? -1,
+    countDropped(run.dropped),
   ];
 }
 

@@ -38,6 +38,22 @@ describe("RunList", () => {
     expect(list.rows[0]?.status).toBe("COMPLETED");
   });
 
+  it("hears of records that were dropped since, whichever snapshot comes first", () => {
+    const none = at(1, { status: "STARTED", durationMs: null });
+    const some = { ...none, dropped: [{ reason: "queue_full", count: 9 }] };
+    const more = { ...none, dropped: [{ reason: "queue_full", count: 12 }] };
+    for (const order of [
+      [none, some, more],
+      [more, none, some],
+      [some, more, some],
+    ]) {
+      const list = new RunList(ALL);
+      list.append(page([none]));
+      for (const run of order) list.change(changes(run));
+      expect(list.rows[0]?.dropped).toEqual(more.dropped);
+    }
+  });
+
   it("lets a run go that no longer matches", () => {
     const list = new RunList({ ...ALL, statuses: ["STARTED"] });
     list.append(page([at(1, { status: "STARTED", durationMs: null })]));

@@ -16,6 +16,12 @@ export interface Totals {
   readonly costEstimated: boolean;
 }
 
+/** Records of a run that its recorder dropped for one reason: they are nowhere. */
+export interface DroppedRecords {
+  readonly reason: string;
+  readonly count: number;
+}
+
 /** A run as lists show it. Times are milliseconds since the Unix epoch. */
 export interface Run {
   readonly id: string;
@@ -25,6 +31,8 @@ export interface Run {
   readonly tags: readonly string[];
   readonly startMs: number;
   readonly durationMs: number | null;
+  /** Empty when none is known of. */
+  readonly dropped: readonly DroppedRecords[];
   readonly totals: Totals;
 }
 

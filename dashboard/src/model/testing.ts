@@ -34,6 +34,7 @@ export function aRun(part: Partial<Run> = {}): Run {
     tags: [],
     startMs: 1_762_000_000_000,
     durationMs: 1500,
+    dropped: [],
     totals: {
       spans: 3,
       llmCalls: 1,
@@ -80,9 +81,15 @@ export const arbitraryRun: fc.Arbitrary<Run> = fc
     spans: fc.integer({ min: 0, max: 9 }),
     errors: fc.integer({ min: 0, max: 3 }),
     durationMs: fc.option(fc.integer({ min: 0, max: 1000 }), { nil: null }),
+    dropped: fc.integer({ min: 0, max: 3 }),
   })
-  .map(({ status, spans, errors, durationMs }) =>
-    aRun({ status, durationMs, totals: { ...aRun().totals, spans, errors } }),
+  .map(({ status, spans, errors, durationMs, dropped }) =>
+    aRun({
+      status,
+      durationMs,
+      dropped: dropped === 0 ? [] : [{ reason: "queue_full", count: dropped }],
+      totals: { ...aRun().totals, spans, errors },
+    }),
   );
 
 /** The spans of one run with unique ids and any parents at all: missing ones, themselves, cycles. */

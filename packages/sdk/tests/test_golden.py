@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agenttrace import Tracer
+from agenttrace.pipeline.drops import RunDrops, tell_drops
 from agenttrace.plugins import encode_records
 from agenttrace.settings import Settings
 from agenttrace.testing import IncrementalIds, MemoryExporter, StepClock, collect
@@ -44,11 +45,20 @@ def record_agent(*, payload_max_bytes: int = 1024 * 1024) -> list[bytes]:
     return lines
 
 
+def _lose_steps(lines: list[bytes]) -> list[bytes]:
+    """Return the records of runs as they leave a recorder that had no room for the rest."""
+    drops = RunDrops()
+    runs = [line for line in lines if b'"type":"run"' in line[:32]]
+    drops.note_lines((line for line in lines if line not in runs), "queue_full")
+    return tell_drops(runs, drops, None)
+
+
 def record_all() -> dict[str, list[bytes]]:
     """Return the lines of each golden file."""
     return {
         "research_agent.ndjson": record_agent(),
         "truncated.ndjson": record_agent(payload_max_bytes=64),
+        "dropped.ndjson": _lose_steps(record_agent()),
     }
 
 
@@ -61,7 +71,7 @@ def test_the_bytes_are_those_of_the_golden_files() -> None:
 def test_every_golden_line_is_a_record() -> None:
     """What this version wrote, every later version reads."""
     paths = sorted(GOLDEN.glob("*.ndjson"))
-    assert len(paths) == 2
+    assert len(paths) == 3
     for path in paths:
         for line in path.read_bytes().splitlines():
             parse_line(line)

@@ -109,6 +109,7 @@ class Subscriber:
             if message["type"] == "complete":
                 return True
             assert message["type"] == "next", message
+            assert "errors" not in message["payload"], message
             if not self._has_begun:
                 self._has_begun = True
                 self._crowd.count_follower()

@@ -8,6 +8,7 @@ import { totalsOf } from "@/model/totals";
 import { useNow } from "@/ui/clock";
 import { Resizer, useShare } from "@/ui/resizer";
 import { useMedia } from "@/ui/size";
+import { DroppedBanner } from "../parts/dropped";
 import { Inspector } from "./inspector/inspector";
 import { Minimap } from "./minimap";
 import { RunHeader } from "./run-header";
@@ -58,6 +59,7 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
         ageMs={ageMs}
         onShowRun={() => select(null)}
       />
+      <DroppedBanner dropped={run.dropped} />
       <RunToolbar
         filter={filter}
         rows={rows}

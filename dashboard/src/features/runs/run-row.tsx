@@ -11,6 +11,7 @@ import { quietMs, type Run, runDurationMs } from "@/model/run";
 import type { RunListQuery } from "@/model/run-list";
 import { plainMarks } from "@/ui/marks";
 import { Text } from "@/ui/text";
+import { DroppedMark } from "../parts/dropped";
 import { Cost, Tokens } from "../parts/figures";
 import { QuietMark, StatusBadge, StatusMark } from "../parts/status";
 import { columnClass, ROW_GRID } from "./columns";
@@ -73,6 +74,7 @@ export const RunRow = memo(function RunRow(props: Props) {
             <Text value={run.name} />
           </Link>
           {ageMs !== null && <QuietMark ageMs={ageMs} />}
+          <DroppedMark dropped={run.dropped} />
         </span>
       </Cell>
       <Cell column="started" tone="text-dim">

@@ -78,6 +78,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "status": st.sampled_from(["STARTED", "CANCELLED", "DONE"]),
     "span_type": st.sampled_from(["LLM_CALL", "llm"]), "effect": st.sampled_from(["none", "odd"]),
     "outcome": st.sampled_from(["ok", "odd"]), "complete": st.booleans(),
+    "dropped": st.dictionaries(TEXT, NUMBER | TEXT, max_size=34) | NUMBER,
     "boundary": st.booleans(), "input": PAYLOAD, "output": PAYLOAD, "body": PAYLOAD,
     "error": ERROR, "usage": USAGE, "cost": COST, "links": st.lists(LINK, max_size=2),
 }  # fmt: skip

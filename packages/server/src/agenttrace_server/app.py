@@ -22,6 +22,7 @@ from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.middleware import list_middleware
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
+from agenttrace_server.http.texts import TextRoutes
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
@@ -37,6 +38,7 @@ from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.texts import TextService
 from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
@@ -132,6 +134,7 @@ def create_app(settings: Settings) -> Application:
         routes=[
             IngestRoute(services.ingest, services.budget).make_route(),
             ExportRoute(ExportService(engine.database)).make_route(),
+            *TextRoutes(TextService(engine.database)).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),

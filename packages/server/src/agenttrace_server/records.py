@@ -26,6 +26,15 @@ class PayloadKind(StrEnum):
     RESOURCE = "resource"
 
 
+class Placement(StrEnum):
+    """Why a span stands where it does in the tree of its run."""
+
+    ROOT = "root"
+    CHILD = "child"
+    MISSING_PARENT = "missing_parent"
+    CYCLE = "cycle"
+
+
 class ChangeKind(StrEnum):
     """What a row of the change log tells."""
 
@@ -53,6 +62,26 @@ class Payload(NamedTuple):
     value_json: str
     types_json: str | None = None
     """What JSON has no type for, by JSON pointer, as it was recorded; None for plain JSON."""
+
+
+class PayloadHead(NamedTuple):
+    """What is known of a stored text before it is read."""
+
+    run_id: str
+    size_bytes: int
+    """Of the text."""
+    codec: str
+    fidelity: str
+    whole_bytes: int | None
+    """Of the whole value's text, where this one was cut."""
+    sha256: str | None
+    """Of the whole value's text, where this one was cut."""
+    value_json: str | None
+    """The text, where it is short; None: it is still to be read."""
+    types_json: str | None
+    """What JSON has no type for, by JSON pointer, as it was recorded; None for plain JSON."""
+    parts: bytes | None
+    """Where the store has the rest of a text that is not here: for the store alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,8 @@ class Span(NamedTuple):
     run_start_ns: int
     depth: int
     """How many spans it is within, as a tree of the run shows it."""
+    placement: str
+    """Why it stands where it does in that tree: a `Placement`."""
 
     @property
     def usage(self) -> Usage | None:
@@ -145,7 +176,7 @@ class Event:
     offset_ns: int | None
     """Monotonic, since the start of its span."""
     name: str
-    body: Payload | None
+    body: PayloadHead | None
     run_start_ns: int
 
 
@@ -204,6 +235,8 @@ class Run:
     """Of an ended run: False when a record of it is known to be lost."""
     links_json: str | None
     """A list of links as the wire has it."""
+    dropped: tuple[tuple[str, int], ...]
+    """How many of its records its recorder dropped: (reason, count), by reason."""
     seen_ns: int
     """When, by the server's clock, a record of it last arrived; 0: before that was noted."""
     interrupted_ns: int | None

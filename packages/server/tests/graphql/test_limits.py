@@ -230,7 +230,7 @@ def test_the_texts_of_an_answer_are_bounded(
     """What is too much is not even read; the rest of the answer is there, and says so."""
     monkeypatch.setattr(loaders, "MAX_TEXT_BYTES", 10_000)
     client.send([make_run(), *(make_call(n, input=make_payload("x" * 3_000)) for n in range(4))])
-    page = "run(id: $id) { spans(first: %d) { edges { node { name input { bytes } } } } }"
+    page = "run(id: $id) { spans(first: %d) { edges { node { name input { json } } } } }"
     head = "query($id: ID!) {"
     few = client.ask(f"{head} {page % 3} }}", id=make_run_id(0))
     assert len(few["run"]["spans"]["edges"]) == 3
@@ -238,6 +238,6 @@ def test_the_texts_of_an_answer_are_bounded(
     assert [edge["node"]["input"] for edge in answer["data"]["run"]["spans"]["edges"]] == [None] * 4
     assert "texts that are asked for have" in answer["errors"][0]["message"]
     # What is asked for beside each other counts together.
-    other = f'span(id: "{make_run_id(0)}:{make_span_id(3)}") {{ input {{ bytes }} }}'
+    other = f'span(id: "{make_run_id(0)}:{make_span_id(3)}") {{ input {{ json }} }}'
     both = client.ask_raw(f"{head} {page % 3} {other} }}", id=make_run_id(0))
     assert "errors" in both

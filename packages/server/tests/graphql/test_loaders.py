@@ -61,7 +61,7 @@ async def _index_nothing(_: Indexer) -> bool:
 
 @pytest.mark.parametrize(
     "case",
-    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 8)],
+    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 9)],
     ids=["list", "run", "heavy", "search", "full"],
 )
 @pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])

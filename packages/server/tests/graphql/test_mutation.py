@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from agenttrace_server.graphql import loaders
+
 from ..support.client import Client
 from ..support.lines import make_call, make_run, make_run_id, make_span_id
 
@@ -157,3 +159,21 @@ def test_runs_are_deleted_by_id_and_by_filter(client: Client) -> None:
     expected = {"count": 1, "hasMore": False, "errors": []}
     assert _do(client, many, f={"name": ["agent 2"]}) == expected
     assert _count(client, {}) == 1
+
+
+def test_the_annotations_of_an_answer_are_bounded(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By bytes, together with its texts: what is too much is not read, and the error says so."""
+    _send(client)
+    for number in range(4):
+        comment = "\u20ac" * 2_000  # 6,000 bytes
+        given = {"name": str(number), "source": "HUMAN", "comment": comment}
+        assert _do(client, ON_RUN, id=make_run_id(0), a=given)["errors"] == []
+    query = f'{{ run(id: "{make_run_id(0)}") {{ annotations {{ comment }} }} }}'
+    monkeypatch.setattr(loaders, "MAX_TEXT_BYTES", 26_000)
+    assert len(client.ask(query)["run"]["annotations"]) == 4
+    monkeypatch.setattr(loaders, "MAX_TEXT_BYTES", 24_000)
+    answer = client.ask_raw(query)
+    assert "the annotations that are asked for have" in answer["errors"][0]["message"]
+    assert answer["errors"][0]["extensions"]["code"] == "INVALID_ARGUMENT"

@@ -95,7 +95,7 @@ def test_the_cursor_of_a_snapshot_leads_to_what_it_lacks(client: Client) -> None
 
 
 def test_late_records_are_told_to_who_follows_again(client: Client) -> None:
-    """A run that has ended may still get a span; the last cursor leads to it."""
+    """A run that has ended may still get a span; the last cursor leads to it, and to new totals."""
     client.send([make_run(), make_run(status="COMPLETED", rev=1)])
     with client.follow(EVENTS, id=RUN) as follower:
         last = follower.next()
@@ -103,8 +103,36 @@ def test_late_records_are_told_to_who_follows_again(client: Client) -> None:
         assert follower.next() is None
     client.send([make_span(5)])
     with client.follow(EVENTS, id=RUN, after=last["cursor"]) as follower:
-        kinds = [event["__typename"] for event in collect(follower)]
-    assert kinds == ["SpanStarted", "SpanEnded", "RunEnded"]
+        events = collect(follower)
+    assert [event["__typename"] for event in events] == ["SpanStarted", "SpanEnded", "RunUpdated"]
+    assert events[-1]["run"]["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1_000])
+def test_an_end_is_told_once_whatever_the_cursor(
+    client: Client, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """From each cursor that a batch gave, the rest comes once; behind the last there is nothing."""
+    monkeypatch.setattr(live, "MAX_BATCH_CHANGES", limit)
+    client.send([make_run(), make_span(0), make_run(status="COMPLETED", rev=1)])
+    client.send([make_span(1)])  # after the end
+    batches = _read_to_the_end(client, None)
+    told = [event["__typename"] for batch in batches for event in batch["events"]]
+    assert (told.count("RunEnded"), told.count("SpanEnded")) == (1, 2)
+    for place, batch in enumerate(batches):
+        rest = _read_to_the_end(client, batch["cursor"])
+        if place < len(batches) - 1:
+            assert rest == batches[place + 1 :]
+        else:
+            assert rest == [{"cursor": batch["cursor"], "hasMorePast": False, "events": []}]
+
+
+def _read_to_the_end(client: Client, after: str | None) -> list[dict[str, Any]]:
+    batches = []
+    with client.follow(EVENTS, id=RUN, after=after) as follower:
+        while (batch := follower.next()) is not None:
+            batches.append(batch)
+    return batches
 
 
 @pytest.mark.parametrize("number", ["5", "999999999999"], ids=["other database", "ahead"])
@@ -157,6 +185,29 @@ def test_a_list_hears_of_each_run_once_a_batch(client: Client) -> None:
             RUN: "CREATED",
             make_run_id(7): "UPDATED",
         }
+
+
+def test_a_list_is_told_what_happened_since_its_cursor(client: Client) -> None:
+    """New is what came after the cursor, also when it has ended since; a run has one entry."""
+    with client.follow(CHANGES) as follower:
+        first = follower.next()
+    assert first is not None
+    client.send([make_run(0)])
+    with client.follow(CHANGES, after=first["cursor"]) as follower:
+        created = follower.next()
+    assert created is not None
+    client.send([make_span(0), make_run(0, status="COMPLETED", rev=1)])
+    with client.follow(CHANGES, after=created["cursor"]) as follower:
+        ended = follower.next()
+    assert ended is not None
+    client.send([make_span(1)])
+    wanted = ((first, "CREATED"), (created, "ENDED"), (ended, "UPDATED"))
+    for before, kind in wanted:
+        with client.follow(CHANGES, after=before["cursor"]) as follower:
+            batch = follower.next()
+        assert batch is not None
+        told = [(c["kind"], c["run"]["status"], c["run"]["totals"]) for c in batch["changes"]]
+        assert told == [(kind, "COMPLETED", {"spans": 2})]
 
 
 def test_a_filtered_list_hears_who_leaves_it(client: Client) -> None:

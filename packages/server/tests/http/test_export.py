@@ -36,6 +36,7 @@ RUN = make_run_id(0)
 ALL = """query($id: ID!) { run(id: $id) { name status correlationId tags attributes resource
     startTime endTime durationMs input { json codec fidelity bytes sha256 types } output { json }
     error { type message traceback notes cause { type message } } forkedAt endSeq complete
+    dropped { reason count }
     links { runId spanId attributes } totals { spans errors totalTokens costUsd }
     events { edges { node { seq time name spanOffsetMs body { json } } } }
     spans(first: 200) { edges { node { spanId parentSpanId name type status startTime endTime
@@ -59,6 +60,7 @@ def _make_records() -> list[dict[str, Any]]:
     }
     end.update(correlation_id="w", forked_at=1, end_seq=900, complete=True, error=error)
     end.update(links=[{"run_id": make_run_id(5), "attributes": {"why": "x"}}], input=typed)
+    end["dropped"] = {"queue_full": 12, "rejected": 2**53 - 1}
     long = make_payload("long " * 1_000)
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "source": "estimated"}
     cost = {"usd": "0.10", "source": "price_table", "table": "t"}

@@ -92,16 +92,14 @@ def test_the_list_of_errors_is_capped_and_says_so(client: Client) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\n\n", b" \r\n"], ids=repr)
 @pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_no_lines_are_no_error(
+def test_a_body_without_records_is_a_bad_request(
     client: Client, body: bytes, encode: Callable[[bytes], bytes]
 ) -> None:
-    """A recorder that flushes nothing is told that nothing was refused."""
+    """200 would say that records are on disk: who sends none has lost them on the way."""
     headers = {} if encode is bytes else {"content-encoding": "gzip"}
     answer = _post(client, encode(body), **headers)
-    assert (answer.status_code, answer.json()) == (
-        200,
-        {"accepted": 0, "rejected": 0, "errors": []},
-    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "empty_body")
+    assert "send at least one" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, delete, select, update
 
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
@@ -123,12 +125,14 @@ async def test_whatever_a_record_says_is_read_back(database: Database) -> None:
         links=[{"run_id": "a" * 32}],
         end_seq=4,
         complete=False,
+        dropped={"rejected": 1, "queue_full": 12},
         replayed_from="c" * 32,
         forked_at=2,
     )
     await _store(database, run, span, make_event(1, offset_ns=250))
     (stored_run,) = (await database.read(read_runs, [RUN_ID])).values()
     assert (stored_run.end_seq, stored_run.complete, stored_run.forked_at) == (4, False, 2)
+    assert stored_run.dropped == (("queue_full", 12), ("rejected", 1))
     assert stored_run.links_json == '[{"run_id":"' + "a" * 32 + '"}]'
     (stored_span,) = (await database.read(read_spans, [(RUN_ID, make_span_id(0))])).values()
     assert (stored_span.boundary, stored_span.cost_table) == (False, "prices 1")
@@ -146,3 +150,43 @@ async def test_an_attribute_is_there_whatever_its_value(database: Database) -> N
     )
     assert {key for key, _ in rows} == {*values}
     assert sorted(value for _, value in rows if len(value) <= 256) == ["z", "z"]
+
+
+async def test_counts_of_dropped_records_are_told_as_they_grow(database: Database) -> None:
+    """Each record of an open run that says more is a change; one that says no more is none."""
+    await _store(database, make_run())
+    await _store(database, make_run(rev=2, dropped={"queue_full": 2}))
+    kinds = await _list_kinds(database)
+    await _store(database, make_run(rev=2, dropped={"queue_full": 2}))
+    await _store(database, make_run())
+    assert await _list_kinds(database) == kinds
+    assert kinds[-1] == "run_updated"
+    await _store(database, make_run(status="COMPLETED", rev=1))
+    run = (await database.read(read_runs, [RUN_ID]))[RUN_ID]
+    assert (run.status, run.dropped) == ("COMPLETED", (("queue_full", 2),))
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(order=st.permutations([*range(4), 1, 3]))
+async def test_counts_of_dropped_records_merge_in_any_order(
+    database: Database, order: list[int]
+) -> None:
+    """Once or twice, early or late: the best snapshot that counts them is the one that holds."""
+    snapshots = [
+        make_run(9),
+        make_run(9, rev=3, dropped={"queue_full": 3}),
+        make_run(9, status="COMPLETED", rev=1),
+        make_run(9, status="COMPLETED", rev=6, dropped={"queue_full": 3, "rejected": 2}),
+    ]
+    run_id = make_run_id(9)
+    await database.write(_forget, run_id)
+    for place in order:
+        await _store(database, snapshots[place])
+    run = (await database.read(read_runs, [run_id]))[run_id]
+    assert (run.status, run.dropped) == ("COMPLETED", (("queue_full", 3), ("rejected", 2)))
+
+
+def _forget(connection: Connection, /, run_id: str) -> None:
+    connection.execute(delete(RUN).where(RUN.c.run_id == run_id))

@@ -257,3 +257,21 @@ async def _check_on(database: Database, stored: list[Record], late: list[Record]
 
 async def _append(database: Database, records: list[Record]) -> None:
     await database.write(append_records, check_records(records), now_ns=ARRIVAL_NS)
+
+
+def test_counts_of_dropped_records_keep_their_revision() -> None:
+    """An end that tells of none leaves those of the open run, which a later record overrules."""
+    snapshots = [
+        make_run(rev=3, dropped={"queue_full": 3}),
+        make_run(status="COMPLETED", rev=1),
+    ]
+    late = make_run(rev=5, dropped={"queue_full": 5})
+    with open_store() as here, open_store() as there:
+        store(here, [snapshots])
+        store(there, [_export_all(here)])
+        for record in (snapshots[0], late):
+            assert read_state(there) == read_state(here)
+            store(here, [[record]])
+            store(there, [[record]])
+        assert read_state(there) == read_state(here)
+        assert '"queue_full":5' in str(read_state(there))

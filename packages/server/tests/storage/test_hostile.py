@@ -180,6 +180,14 @@ REFUSED: dict[str, bytes] = {
     "H2 U+0000 in a codec": json.dumps(
         make_span(output={**make_payload(1), "codec": "a\0"})
     ).encode(),
+    "H3 U+0000 in a key of attributes": json.dumps(make_run(attributes={"a\0": 1})).encode(),
+    "H3 keys of attributes that differ by U+0000": json.dumps(
+        make_span(attributes={"a": 1, "a\0": 2})
+    ).encode(),
+    "H3 U+0000 in a key of a resource": json.dumps(make_run(resource={"\0": "x"})).encode(),
+    "H3 U+0000 in a key of a link": json.dumps(
+        make_span(links=[{"run_id": "a" * 32, "attributes": {"a\0": 1}}])
+    ).encode(),
     "H4 a lone surrogate": _put('"\\ud800"'),
     "H5 no UTF-8": _put('"x"').replace(b'"x"', b'"\xff"'),
     "H5 UTF-16": json.dumps(make_run()).encode("utf-16-le"),
@@ -215,6 +223,14 @@ def test_what_cannot_be_meant_is_refused_by_its_line(client: Client) -> None:
     codes = _judge(client, lines)
     assert sorted(codes) == list(range(len(REFUSED)))
     assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}
+
+
+def test_u0000_in_the_value_of_an_attribute_is_kept(client: Client) -> None:
+    """H1: values are never repaired: what was recorded is what is shown, on both databases."""
+    attributes = {"a": "x\0y", "b": ["\0", "\ufffd"]}
+    assert client.send([make_run(attributes=attributes)])["rejected"] == 0
+    found = client.ask("query($id: ID!) { run(id: $id) { attributes } }", id=make_run_id(0))
+    assert found["run"]["attributes"] == attributes
 
 
 def test_the_limits_of_what_is_indexed_fit_their_indexes(client: Client) -> None:

@@ -19,9 +19,10 @@ from agenttrace_server.storage.criteria import (
     SpanFilter,
 )
 from agenttrace_server.storage.engine import Database
-from agenttrace_server.storage.events import list_events, read_events
+from agenttrace_server.storage.events import list_events, read_body_head, read_events
+from agenttrace_server.storage.long_texts import read_beginnings
 from agenttrace_server.storage.partitions import list_days
-from agenttrace_server.storage.payloads import read_payloads
+from agenttrace_server.storage.payloads import read_heads, read_payloads
 from agenttrace_server.storage.runs import list_model_usage, read_runs
 from agenttrace_server.storage.spans import (
     BEFORE_ALL,
@@ -73,6 +74,10 @@ QUESTIONS: Final[dict[str, Question]] = {
     ),
     "children": lambda c: list_children(c, KEYS, first=10, after=BEFORE_ALL),
     "payloads": lambda c: read_payloads(c, [(*key, "input") for key in KEYS]),
+    "long texts": lambda c: read_beginnings(
+        c, [*read_heads(c, [(*key, "input") for key in KEYS]).values()], max_bytes=100
+    ),
+    "a body": lambda c: read_body_head(c, RUN_ID, 1000),
     "events of spans": lambda c: list_events(c, KEYS, first=10, after_seq=-1),
     "events by key": lambda c: read_events(c, RUN_ID, [1000, 1001]),
     "usage by model": lambda c: list_model_usage(c, [RUN_ID]),

@@ -186,6 +186,7 @@ def _read_usage(engine: Engine) -> dict[str, list[Any]]:
 
 def _take_back_to_0003(connection: Connection) -> None:
     """Leave the spans, and the tables of usage as 0003 had them."""
+    connection.execute(text("ALTER TABLE run DROP COLUMN dropped_json"))
     connection.execute(text("DROP TABLE usage_hour"))
     connection.execute(text("DROP TABLE model_usage"))
     connection.execute(text("CREATE TABLE model_usage (run_id TEXT, model TEXT)"))

@@ -53,6 +53,32 @@ async def test_depth_alone_is_the_depth_in_the_tree(
     assert {span.span_id: span for span in page.items} == {span.span_id: span for span in tree}
 
 
+@pytest.mark.parametrize(
+    ("links", "places"),
+    [
+        ([(0, 1), (1, 0), (2, 1)], ["cycle", "child", "child"]),
+        ([(0, None), (1, 1), (2, 1)], ["root", "cycle", "child"]),
+        ([(0, None), (1, 9), (2, 1)], ["root", "missing_parent", "child"]),
+        ([(0, None), (1, None)], ["root", "root"]),
+        ([(n, n - 1 if n else None) for n in range(80)], ["root", *["child"] * 79]),
+        ([(n, n - 1 if n else 99) for n in range(80)], ["missing_parent", *["child"] * 79]),
+    ],
+    ids=["circle", "itself", "missing", "two roots", "deep", "deep, missing"],
+)
+async def test_a_span_says_why_it_stands_where_it_does(
+    database: Database, links: list[tuple[int, int | None]], places: list[str]
+) -> None:
+    """In the tree, in a page and alone: only what was recorded at the top is a root."""
+    await _store(database, *(_link(number, parent) for number, parent in links))
+    tree = await database.read(read_tree, RUN)
+    assert [span.placement for span in sorted(tree, key=lambda span: span.seq)] == places
+    page = await database.read(list_spans, RUN, first=200, after=BEFORE_ALL)
+    assert [span.placement for span in page.items] == places
+    keys = [(span.run_id, span.span_id) for span in page.items]
+    for key, place in zip(keys[:3], places, strict=False):
+        assert (await database.read(read_spans, [key]))[key].placement == place
+
+
 async def test_a_column_of_a_tree_is_that_of_the_whole(database: Database) -> None:
     """Each field alone, without the others that give the order, is that of the records."""
     await _store(database, *(_link(n, parent) for n, parent in [(3, 0), (0, None), (2, 3), (1, 0)]))

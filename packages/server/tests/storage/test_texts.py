@@ -12,6 +12,7 @@ from agenttrace_server.storage import pieces
 from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.events import read_events
+from agenttrace_server.storage.long_texts import read_long_texts
 from agenttrace_server.storage.payloads import read_payloads
 from agenttrace_server.storage.pieces import Pieces, cut, decompress, split_digests
 from agenttrace_server.storage.tables import CONTENT, PAYLOAD
@@ -123,7 +124,9 @@ async def test_long_texts_come_back_as_they_were(database: Database) -> None:
     assert json.loads(found[keys[4]].value_json)["message"] == value
     assert all(text.size_bytes == len(text.value_json.encode()) for text in found.values())
     events = await database.read(read_events, RUN_ID, [5, 6])
-    assert json.loads(events[5].body.value_json if events[5].body else "") == value
+    assert events[5].body is not None
+    (body,) = await database.read(read_long_texts, [events[5].body])
+    assert json.loads(body) == value
     assert events[6].body is None
 
 

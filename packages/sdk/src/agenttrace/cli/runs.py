@@ -39,7 +39,9 @@ STATUS_STYLES: Final = {
 _NS_PER_S: Final = 1_000_000_000
 _AGE: Final = re.compile(r"(\d{1,9})([smhdw])\Z")
 _AGE_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_RIGHT: Final = frozenset({"DURATION", "SPANS", "LLM", "TOOLS", "ERRORS", "TOKENS", "COST"})
+_RIGHT: Final = frozenset(
+    {"DURATION", "SPANS", "LLM", "TOOLS", "ERRORS", "DROPPED", "TOKENS", "COST"}
+)
 # What a narrow terminal can do without, first to go first.
 _SPARE: Final = (
     *("TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
@@ -195,6 +197,7 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
         "LLM": f"{totals.llm_calls:,}",
         "TOOLS": f"{totals.tool_calls:,}",
         "ERRORS": f"{totals.errors:,}",
+        "DROPPED": f"{sum(run.dropped.values()):,}" if run.dropped else "",
         "TOKENS": mark_estimate(tokens, totals) if tokens else "",
         "COST": mark_estimate(cost, totals) if cost else "",
         "CORRELATION": show_text(correlation or "", max_chars=40),
@@ -226,6 +229,8 @@ def _place(title: str, text: str, width: int) -> str:
 def _find_style(title: str, run: RunSummary) -> str:
     if title == "STATUS":
         return STATUS_STYLES[run.status]
+    if title == "DROPPED":
+        return "yellow"
     if title == "ERRORS":
         return "red" if run.totals.errors else "dim"
     return {"ID": "yellow", "NAME": "bold", "STARTED": "dim", "TAGS": "dim"}.get(title, "")

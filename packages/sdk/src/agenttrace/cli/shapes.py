@@ -45,6 +45,9 @@ def shape_summary(run: RunSummary | RecordedRun, totals: Totals) -> dict[str, An
         "startTime": write_time(run.start_ns),
         "endTime": None if run.end_ns is None else write_time(run.end_ns),
         "durationMs": _to_ms(run.duration_ns),
+        "dropped": [
+            {"reason": reason, "count": count} for reason, count in sorted(run.dropped.items())
+        ],
         "totals": _shape_totals(totals),
     }
 

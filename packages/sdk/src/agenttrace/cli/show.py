@@ -111,7 +111,11 @@ def _paint_head(screen: Screen, run: RecordedRun) -> Iterator[str]:
     shown = [screen.paint(name, "bold"), screen.paint(state, STATUS_STYLES[run.status]), *rest]
     yield "  ".join(shown)
     for line in others:
-        yield screen.paint(line, "red" if line.startswith("error ") else "dim")
+        yield screen.paint(line, _find_style(line))
+
+
+def _find_style(line: str) -> str:
+    return {"error": "red", "dropped:": "yellow"}.get(line.partition(" ")[0], "dim")
 
 
 def _describe_payload(

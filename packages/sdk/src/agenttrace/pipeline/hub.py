@@ -61,7 +61,14 @@ class Hub:
         writer.reopen()
         with writer.intake.lock:
             share = Share(writer.intake.counts())
-            pipeline = Pipeline(exporter, name=name, guard=self._guard, outlet=outlet, share=share)
+            pipeline = Pipeline(
+                exporter,
+                name=name,
+                guard=self._guard,
+                outlet=outlet,
+                share=share,
+                drops=writer.intake.drops,
+            )
             self.sinks = writer.sinks = (*self.sinks, pipeline)
             writer.intake.open()
         lifecycle.register(self)

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from agenttrace.pipeline.drops import RunDrops
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import SpanStart
 
@@ -70,6 +71,7 @@ class Intake:
         self.max_records = max_records
         self.max_bytes = max_bytes
         self._wake = wake
+        self.drops = RunDrops()
         self.is_served: Callable[[], bool] = bool
         self.reset()
 
@@ -77,6 +79,7 @@ class Intake:
         """Begin anew, empty and with fresh locks: at the start, and in the child of a fork."""
         # Reentrant: a signal's handler or a finalizer may record while its thread is in here.
         self.lock = threading.RLock()
+        self.drops.reset()
         self.is_idle = True  # the recording thread sleeps, or is none
         self._items: deque[tuple[Item, int]] = deque()
         self._bytes = 0
@@ -126,6 +129,7 @@ class Intake:
             return True
         if not self.is_open:
             self._refused[SHUTDOWN] += 1
+            self.note_drop(item, SHUTDOWN)
             return False
         waiting = self._accepted - self._processed
         kept_back = 8 - _find_share(item)
@@ -139,6 +143,7 @@ class Intake:
             self._accepted += 1
         else:
             self._refused[QUEUE_FULL] += 1
+            self.note_drop(item, QUEUE_FULL)
             _note_gap(item)
         self._yield_bytes += size
         self._yield_at += 1
@@ -147,6 +152,13 @@ class Intake:
         if self._yield_at >= every or self._yield_bytes >= YIELD_EVERY_BYTES:
             self._yield_at = -1
         return is_taken
+
+    def note_drop(self, item: Item, reason: str) -> None:
+        """Count a record of a run that no exporter will be offered."""
+        # The snapshot of a start knows its span, all else its run.
+        run: object = getattr(getattr(item, "span", item), "run", None)
+        if isinstance(run, Run):
+            self.drops.note(run.run_id, reason, is_gap=not isinstance(item, SpanStart))
 
     def _step_aside(self) -> None:
         self._yield_at = self._yield_bytes = 0
@@ -234,6 +246,8 @@ class Intake:
         """Drop what waits, and what was taken and is not settled."""
         with self.lock:
             count = self._accepted - self._processed
+            for item, _ in self._items:
+                self.note_drop(item, reason)
             self._items.clear()
             self._bytes = self._taken_bytes = 0
             self._processed += count

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agenttrace.pipeline.batch import RecordBatch
+    from agenttrace.pipeline.drops import RunDrops
 
 
 class OutletCounts(NamedTuple):
@@ -32,6 +33,8 @@ class Outlet(ABC):
 
     is_durable = False
     """Whether what it holds outlives the process."""
+    drops: RunDrops
+    """What it dropped of each run, but for what was on disk."""
 
     @abstractmethod
     def offer(self, lines: Sequence[bytes], *, number: int) -> None:

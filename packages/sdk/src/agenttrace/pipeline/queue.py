@@ -7,6 +7,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.pipeline.batch import RecordBatch
+from agenttrace.pipeline.drops import RunDrops
 from agenttrace.pipeline.intake import QUEUE_FULL
 from agenttrace.pipeline.outlet import Outlet, OutletCounts
 
@@ -28,11 +29,13 @@ class Queue(Outlet):
     def __init__(self, *, max_records: int, max_bytes: int) -> None:
         self.max_records = max_records
         self.max_bytes = max_bytes
+        self.drops = RunDrops()
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, empty and with a fresh lock."""
         self._lock = threading.RLock()
+        self.drops.reset()
         self._lines: deque[bytes] = deque()
         self._taken: list[bytes] = []
         self._bytes = 0
@@ -53,9 +56,9 @@ class Queue(Outlet):
         size = len(line) + LINE_BYTES
         waiting = len(self._lines) + len(self._taken)
         if self._is_closed_for is not None:
-            self._dropped[self._is_closed_for] += 1
+            self._drop([line], self._is_closed_for)
         elif not self._has_room(waiting, self._bytes + size, line):
-            self._dropped[QUEUE_FULL] += 1
+            self._drop([line], QUEUE_FULL)
         else:
             self._lines.append(line)
             self._bytes += size
@@ -68,6 +71,11 @@ class Queue(Outlet):
             waiting < self.max_records - self.max_records // 8
             and size <= self.max_bytes - self.max_bytes // 8
         ) or _is_vital(line)
+
+    def _drop(self, lines: Sequence[bytes], reason: str) -> None:
+        if lines:
+            self._dropped[reason] += len(lines)
+            self.drops.note_lines(lines, reason)
 
     def take(self, *, max_records: int, max_bytes: int) -> RecordBatch | None:
         """Return the batch that is not settled yet, else the oldest lines."""
@@ -89,10 +97,10 @@ class Queue(Outlet):
                 return
             self._bytes -= sum(map(len, self._taken)) + LINE_BYTES * len(self._taken)
             self._settled += len(self._taken)
-            self._taken.clear()
             self._delivered += delivered
             for reason, records in dropped.items():
-                self._dropped[reason] += len(records)
+                self._drop([self._taken[index] for index in records], reason)
+            self._taken.clear()
 
     def give_back(self) -> list[bytes]:
         """Return what was not taken yet, oldest first, as if it had never been offered."""
@@ -112,14 +120,13 @@ class Queue(Outlet):
     def abandon(self, reason: str) -> None:
         """Drop everything that waits or is under way, and what comes later."""
         with self._lock:
-            count = len(self._lines) + len(self._taken)
+            given_up = [*self._taken, *self._lines]
             self._is_closed_for = reason
             self._lines.clear()
             self._taken.clear()
             self._bytes = 0
-            self._settled += count
-            if count:
-                self._dropped[reason] += count
+            self._settled += len(given_up)
+            self._drop(given_up, reason)
 
     def count_target(self) -> int:
         """Return how many records were ever accepted."""

@@ -34,6 +34,7 @@ class SpoolOutlet(Outlet):
         """`on_fault` hears why the disk is not used, once each time that begins."""
         self._spool = spool
         self._memory = memory
+        self.drops = memory.drops
         self._on_fault = on_fault
         self._begin()
 
@@ -63,6 +64,7 @@ class SpoolOutlet(Outlet):
             self._offered += len(lines)
             if self._closed_for is not None:
                 self._dropped[self._closed_for] += len(lines)
+                self.drops.note_lines(lines, self._closed_for)
             else:
                 waiting = self._memory.give_back()
                 everything = [*waiting, *lines] if waiting else lines
@@ -117,6 +119,7 @@ class SpoolOutlet(Outlet):
                 if self._spool.stats().refused > before:
                     for reason, records in dropped.items():
                         self._dropped[reason] += len(records)
+                        self.drops.note_lines([batch.lines[at] for at in records], reason)
             self._publish()
 
     def abandon(self, reason: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace.pipeline.batch import RecordBatch
 from agenttrace.pipeline.bell import Bell
+from agenttrace.pipeline.drops import tell_drops
 from agenttrace.pipeline.export import ExportResult
 from agenttrace.pipeline.intake import SHUTDOWN
 from agenttrace.pipeline.life import OpenRuns
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agenttrace.guard import Guard
+    from agenttrace.pipeline.drops import RunDrops
     from agenttrace.pipeline.export import Exporter
     from agenttrace.pipeline.intake import Counts
     from agenttrace.pipeline.outlet import Outlet
@@ -59,13 +61,22 @@ class _FlushRequest:
 class Pipeline:
     """Brings what its outlet holds to one exporter, in order. `offer` is called by one thread."""
 
-    def __init__(
-        self, exporter: Exporter, *, name: str, guard: Guard, outlet: Outlet, share: Share
+    def __init__(  # noqa: PLR0913 -- what it works with, each by its name
+        self,
+        exporter: Exporter,
+        *,
+        name: str,
+        guard: Guard,
+        outlet: Outlet,
+        share: Share,
+        drops: RunDrops,
     ) -> None:
+        """Keep what it works with; `drops` counts what no exporter was offered."""
         self.exporter = exporter
         self.name = name
         self.outlet = outlet
         self.share = share
+        self._drops = drops
         self._guard = guard
         self._random = random.Random()  # noqa: S311 -- jitter
         self._thread = Supervised(name, work=self._run, on_death=self._note_death, guard=guard)
@@ -245,6 +256,9 @@ class Pipeline:
 
     def _export(self, batch: RecordBatch) -> ExportResult | None:
         """Return the exporter's answer, None when it raised or answered something else."""
+        told = tell_drops(batch.lines, self._drops, self.outlet.drops)
+        if told is not batch.lines:
+            batch = RecordBatch(told)
         self._call_began_s = monotonic()
         try:
             result: object = self.exporter.export(batch)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from agenttrace.pipeline.bell import Bell
 from agenttrace.pipeline.chain import FILTERED, Chain
 from agenttrace.pipeline.droplog import DropLog
+from agenttrace.pipeline.drops import tell_drops
 from agenttrace.pipeline.intake import SHUTDOWN, Intake
 from agenttrace.pipeline.records import write_line
 from agenttrace.pipeline.thread import Supervised
@@ -199,9 +200,13 @@ class Writer:
             if id(item) in superseded:
                 continue
             try:
-                lines.append(write_line(item))
+                line = write_line(item)
+                if isinstance(item, RunSnapshot):
+                    (line,) = tell_drops([line], self.intake.drops, None)
+                lines.append(line)
             except BaseException as error:  # noqa: BLE001 -- one bad record must not cost the others
                 failed += 1
+                self.intake.note_drop(item, ENCODE_FAILED)
                 self._guard.note(ENCODE_FAILED, error)
         passed = self.chain.process(lines)
         self._number += 1
@@ -253,6 +258,8 @@ class Writer:
         self.intake.is_idle = True
         if self._deaths >= MAX_DEATHS and self._items:
             self._number += 1
+            for item in self._items:
+                self.intake.note_drop(item, WRITER_DIED)
             count, self._items, self._deaths = len(self._items), [], 0
             self.intake.settle(count, number=self._number, lost={WRITER_DIED: count})
         self._guard.warn("worker", "the recording thread died and is replaced", error=error)

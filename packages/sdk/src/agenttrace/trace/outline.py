@@ -18,7 +18,7 @@ from agenttrace.trace.visible import show_count, show_duration, show_text, show_
 from agenttrace.wire import SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agenttrace.trace.records import RecordedError, RecordedEvent, RecordedPayload, RecordedSpan
     from agenttrace.trace.run import RecordedRun
@@ -87,6 +87,14 @@ def describe_totals(totals: Totals) -> str:
     if totals.cost_usd is not None:
         parts.append(mark_estimate(show_usd(totals.cost_usd), totals))
     return " · ".join(parts)
+
+
+def describe_drops(dropped: Mapping[str, int]) -> str:
+    """Return what a recorder dropped of a run, in one line: how many records, and why."""
+    count = show_count(sum(dropped.values()), "record")
+    verb = "was" if sum(dropped.values()) == 1 else "were"
+    reasons = ", ".join(f"{show_text(why)} {number:,}" for why, number in sorted(dropped.items()))
+    return f"dropped: {count} of this run {verb} lost by its recorder ({reasons})"
 
 
 def mark_estimate(text: str, totals: Totals) -> str:

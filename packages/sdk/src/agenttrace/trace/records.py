@@ -99,6 +99,7 @@ class RunSnapshot(_Line, tag="run"):
     duration_ns: _Nanoseconds | None = None
     end_seq: _Count | None = None
     complete: bool | None = None
+    dropped: dict[str, _Count] | None = None
     input: RecordedPayload | None = None
     output: RecordedPayload | None = None
     error: RecordedError | None = None

@@ -32,6 +32,7 @@ class RecordedRun:
         "attributes",
         "complete",
         "correlation_id",
+        "dropped",
         "duration_ns",
         "end_ns",
         "end_seq",
@@ -69,6 +70,7 @@ class RecordedRun:
         self.duration_ns = said.duration_ns
         self.end_seq = said.end_seq
         self.complete = said.complete
+        self.dropped: dict[str, int] = said.dropped or {}
         self.correlation_id = said.correlation_id
         self.input = said.input
         self.output = said.output

@@ -11,6 +11,8 @@ from agenttrace.trace.totals import Totals, add_up
 from agenttrace.wire import RunStatus, rank_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agenttrace.trace.records import RecordedLine
 
 
@@ -26,6 +28,8 @@ class RunSummary(NamedTuple):
     correlation_id: str | None
     tags: tuple[str, ...]
     totals: Totals
+    dropped: Mapping[str, int]
+    """How many of its records its recorder dropped, by reason, as far as it said so."""
 
     @property
     def has_error(self) -> bool:
@@ -75,7 +79,7 @@ class RunSummarizer:
         if said is None:
             start_ns = self._first_ns or 0
             place = (self._run_id, UNNAMED_RUN, RunStatus.STARTED, start_ns, None, None, None, ())
-            return RunSummary(*place, totals)
+            return RunSummary(*place, totals, {})
         return RunSummary(
             run_id=self._run_id,
             name=said.name,
@@ -86,6 +90,7 @@ class RunSummarizer:
             correlation_id=said.correlation_id,
             tags=tuple(said.tags or ()),
             totals=totals,
+            dropped=said.dropped or {},
         )
 
 

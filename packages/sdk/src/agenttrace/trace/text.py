@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agenttrace.trace.outline import MAX_INDENT, describe_error, describe_totals, make_outline
+from agenttrace.trace.outline import (
+    MAX_INDENT,
+    describe_drops,
+    describe_error,
+    describe_totals,
+    make_outline,
+)
 from agenttrace.trace.visible import (
     fit_cells,
     measure_cells,
@@ -55,6 +61,8 @@ def write_head(run: RecordedRun) -> list[str]:
     lines.append(describe_totals(run.totals()))
     if run.error is not None:
         lines.append(f"error {describe_error(run.error)}")
+    if run.dropped:
+        lines.append(describe_drops(run.dropped))
     return lines
 
 

@@ -170,6 +170,7 @@ class RunRecord(TypedDict):
     links: NotRequired[list[LinkRecord]]
     end_seq: NotRequired[int]
     complete: NotRequired[bool]
+    dropped: NotRequired[dict[str, int]]
     replayed_from: NotRequired[str]
     forked_at: NotRequired[int]
 

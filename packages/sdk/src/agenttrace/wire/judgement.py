@@ -61,6 +61,8 @@ _decode_flat: Final = msgspec.json.Decoder(
 _POSITION: Final = re.compile(r" at line (\d+) column (\d+)$")
 _SHOWN_PATH: Final = 4
 """Of a long path to a field, so many parts are shown of each end."""
+_SHOWN_KEY: Final = 64
+"""Of a name in a path, so many characters: some are chosen by the program."""
 
 
 def judge_line(line: bytes) -> RunShape | SpanShape | EventShape:
@@ -237,12 +239,15 @@ def _read_flat(text: bytes, key: str) -> str:
         raise _refuse_json(error, text, key) from error
     if len(flat) > MAX_ATTRIBUTES:
         raise WireError("invalid_field", f"{key} has {len(flat)} keys; at most {MAX_ATTRIBUTES}")
+    bad = next((name for name in flat if "\x00" in name), None)
+    if bad is not None:
+        raise WireError("invalid_field", f"{key}: the key {bad[:64]!r} must not contain U+0000")
     return text.decode()
 
 
 def _describe(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]]
+    path = [str(part)[:_SHOWN_KEY] for part in first["loc"]]
     if len(path) > 2 * _SHOWN_PATH:
         path[_SHOWN_PATH:-_SHOWN_PATH] = ["…"]
     where = ".".join(path) or "the record"

@@ -18,6 +18,7 @@ MAX_TAGS: Final = 64
 MAX_LINKS: Final = 128
 MAX_MRO: Final = 64
 MAX_CAUSES: Final = 16
+MAX_DROP_REASONS: Final = 32
 MAX_COST_USD: Final = Decimal(1_000_000)
 MAX_COST_DECIMALS: Final = 40
 MAX_INT64: Final = 2**63 - 1
@@ -44,6 +45,13 @@ Sha256Hex: TypeAlias = Annotated[str, Meta(min_length=64, max_length=64)]
 Nanoseconds: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INT64)]
 Counter: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Drops: TypeAlias = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=64)],
+        Annotated[int, Meta(ge=1, le=2**53 - 1)],
+    ],
+    Meta(max_length=MAX_DROP_REASONS),
+]
 FlatValue: TypeAlias = str | int | float | bool | None
 FlatObject: TypeAlias = Annotated[
     dict[str, str | int | float | bool | list[FlatValue] | None], Meta(max_length=MAX_ATTRIBUTES)
@@ -155,6 +163,7 @@ class ValidRun(_Record, tag="run"):
     links: Links | None = None
     end_seq: Counter | None = None
     complete: bool | None = None
+    dropped: Drops | None = None
     replayed_from: RunId | None = None
     forked_at: Counter | None = None
 

@@ -28,6 +28,7 @@ from agenttrace.wire.models import (
     MAX_ATTRIBUTES,
     MAX_COST_DECIMALS,
     MAX_COST_USD,
+    MAX_DROP_REASONS,
     MAX_INT64,
     MAX_LINKS,
     MAX_MRO,
@@ -81,9 +82,17 @@ Sha256Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$
 Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Counter: TypeAlias = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Tokens: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Drops: TypeAlias = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_refuse_nul)],
+        Annotated[int, Field(ge=1, le=2**53 - 1)],
+    ],
+    Field(max_length=MAX_DROP_REASONS),
+]
 FlatValue: TypeAlias = str | int | float | bool | None
 FlatObject: TypeAlias = Annotated[
-    dict[str, FlatValue | list[FlatValue]], Field(max_length=MAX_ATTRIBUTES)
+    dict[Annotated[str, AfterValidator(_refuse_nul)], FlatValue | list[FlatValue]],
+    Field(max_length=MAX_ATTRIBUTES),
 ]
 CostUsd: TypeAlias = Annotated[str, AfterValidator(_check_cost)]
 
@@ -175,6 +184,7 @@ class RunShape(_Shape):
     links: Links | None = None
     end_seq: Counter | None = None
     complete: bool | None = None
+    dropped: Drops | None = None
     replayed_from: RunId | None = None
     forked_at: Counter | None = None
 

@@ -46,6 +46,8 @@ _decode_flat: Final = msgspec.json.Decoder(
 _decode_types: Final = msgspec.json.Decoder(dict[str, str | dict[str, object]]).decode
 _decode_values: Final = msgspec.json.Decoder(_Values).decode
 _HEX_DIGITS: Final = b"0123456789abcdef"
+_NUL: Final = b"\\u0000"
+"""As JSON has it: a bare one is no JSON."""
 _ZERO_IDS: Final = frozenset({"0" * 16, "0" * 32})
 """W3C Trace Context: no trace and no span has them."""
 
@@ -111,7 +113,8 @@ def _check_span(span: ValidSpan) -> None:
 def _check_run(run: ValidRun) -> None:
     _check_ids(run.run_id, run.replayed_from)
     _check_hex(f"{run.run_id}{run.replayed_from or ''}")
-    _check_text("".join([run.name, run.correlation_id or "", *(run.tags or ())]))
+    texts = (run.name, run.correlation_id or "", *(run.tags or ()), *(run.dropped or ()))
+    _check_text("".join(texts))
     _check_common(run)
     if run.resource is not ABSENT:
         _check_flat(run.resource)
@@ -139,6 +142,7 @@ def _check_common(record: ValidRun | ValidSpan) -> None:
     for link in record.links or ():
         _check_ids(link.run_id, link.span_id)
         _check_hex(f"{link.run_id}{link.span_id or ''}")
+        _check_text("".join(link.attributes or ()))
 
 
 def _check_ids(*ids: str | None) -> None:
@@ -180,6 +184,8 @@ def _check_flat(raw: msgspec.Raw) -> None:
     flat = _decode_flat(text)
     if len(flat) > MAX_ATTRIBUTES:
         raise ValueError("too many attributes")
+    if _NUL in text:
+        _check_text("".join(flat))
     if text.count(b":") != len(flat) and find_duplicate(text) is not None:
         raise ValueError("a name is there twice")
 

@@ -6,14 +6,14 @@ running has ended since.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from agenttrace_server.records import Event, Page, Payload, Span
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Span
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
@@ -38,15 +38,19 @@ class Loaders:
         self, runs: RunService, annotations: AnnotationService, search: SearchService
     ) -> None:
         self._runs = runs
+        self._annotations = annotations
         self.run_by_id = _make_loader(runs.get_runs)
         self.span_by_key = _make_loader(runs.get_spans)
-        self.payload_by_key = _make_loader(self._get_payloads)
+        self.head_by_key = _make_loader(runs.get_heads)
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
-        self._texts_turn = asyncio.Lock()
+        self._text_by_head: DataLoader[PayloadHead, str] = DataLoader(self._load_texts, cache=False)
+        self._beginning_by_head: DataLoader[tuple[PayloadHead, int], str] = DataLoader(
+            self._load_beginnings, cache=False
+        )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
         self.forks_by_run = _make_loader(runs.list_forks)
-        self.annotations_by_owner = _make_loader(annotations.list_annotations)
+        self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(
             self._load_events, cache=False
@@ -64,10 +68,66 @@ class Loaders:
         texts = await self._texts_by_span.load((span.run_id, span.span_id))
         return make_snippet(texts or (), query)
 
-    async def _get_payloads(self, keys: list[PayloadKey]) -> dict[PayloadKey, Payload]:
-        async with self._texts_turn:  # one after the other: each must know what is left
-            found = await self._runs.get_payloads(keys, limit_bytes=self.texts_left_bytes)
-            self.texts_left_bytes -= sum(payload.size_bytes for payload in found.values())
+    async def load_text(self, head: PayloadHead) -> str:
+        """Return a text, whole.
+
+        Raises:
+            InvalidArgumentError: the answer would have more of texts than it may have.
+            GoneError: the run was deleted meanwhile.
+
+        """
+        if head.value_json is None:
+            return await self._text_by_head.load(head)
+        self.take_bytes(head.size_bytes)
+        return head.value_json
+
+    async def load_beginning(self, head: PayloadHead, *, max_bytes: int) -> str:
+        """Return a text's beginning: at most so many bytes, cut between characters.
+
+        Raises:
+            InvalidArgumentError: the answer would have more of texts than it may have.
+            GoneError: the run was deleted meanwhile.
+
+        """
+        return await self._beginning_by_head.load((head, max_bytes))
+
+    def take_bytes(self, size_bytes: int, what: str = "texts") -> None:
+        """Take note of texts before they are read.
+
+        Raises:
+            InvalidArgumentError: the answer would have more of texts than it may have.
+
+        """
+        if size_bytes > self.texts_left_bytes:
+            raise InvalidArgumentError(
+                f"the {what} that are asked for have {size_bytes} bytes, of which an answer has at "
+                f"most {self.texts_left_bytes} left; ask for less at once: fewer spans, or fewer "
+                "of their values"
+            )
+        self.texts_left_bytes -= size_bytes
+
+    async def _get_annotations(
+        self, owners: list[SpanKey]
+    ) -> dict[SpanKey, tuple[Annotation, ...]]:
+        self.take_bytes(await self._annotations.measure_annotations(owners), "annotations")
+        return await self._annotations.list_annotations(owners)
+
+    async def _load_texts(self, heads: list[PayloadHead]) -> list[str]:
+        # Of what is asked for twice, as `json` and `value`, there is one head.
+        once = {id(head): head for head in heads}
+        self.take_bytes(sum(head.size_bytes for head in once.values()))
+        texts = dict(zip(once, await self._runs.get_texts([*once.values()]), strict=True))
+        return [texts[id(head)] for head in heads]
+
+    async def _load_beginnings(self, keys: list[tuple[PayloadHead, int]]) -> list[str]:
+        self.take_bytes(sum(min(head.size_bytes, max_bytes) for head, max_bytes in keys))
+        found: list[str] = [""] * len(keys)
+        for max_bytes in {max_bytes for _, max_bytes in keys}:
+            places = [place for place, key in enumerate(keys) if key[1] == max_bytes]
+            heads = [keys[place][0] for place in places]
+            texts = await self._runs.get_beginnings(heads, max_bytes=max_bytes)
+            for place, text in zip(places, texts, strict=True):
+                found[place] = text
         return found
 
     async def _load_events(self, parts: list[PartKey]) -> list[Page[Event]]:

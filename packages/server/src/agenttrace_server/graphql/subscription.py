@@ -40,7 +40,8 @@ class Subscription:
         "One run as it happens: first what the store has after the cursor, then what "
         "comes. Without a cursor, from the run's beginning. The run need not exist yet. Ends after "
         "`RunEnded` or `RunDeleted`; what arrives later still is sent to who subscribes again with "
-        "the last cursor. A run that is given up (INTERRUPTED, with `interruptedAt`) has not "
+        "the last cursor. Who does, and has been told all, gets one batch without events, and the "
+        "stream ends. A run that is given up (INTERRUPTED, with `interruptedAt`) has not "
         "ended: it and its open spans are sent as `RunUpdated` and `SpanUpdated`, and again when a "
         "record of it arrives after all."
     )

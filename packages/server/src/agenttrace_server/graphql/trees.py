@@ -14,6 +14,7 @@ from agenttrace_server.graphql.types.enums import (
     FigureSource,
     SpanEffect,
     SpanOutcome,
+    SpanPlacement,
 )
 from agenttrace_server.graphql.types.event import NS_PER_MS
 from agenttrace_server.graphql.types.kinds import SPAN_KINDS
@@ -94,6 +95,7 @@ SPAN_FIELDS: Final[Mapping[str, Maker]] = {
     "offsetMs": (("start_ns", "run_start_ns"), _write_offsets),
     "durationMs": (("duration_ns",), _write_durations),
     "depth": _pass("depth"),
+    "placement": _make_enum(SpanPlacement, "placement"),
     "seq": _pass("seq"),
     "endSeq": _pass("end_seq"),
     "lane": _pass("lane"),

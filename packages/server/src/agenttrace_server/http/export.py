@@ -1,40 +1,23 @@
-"""`GET /api/export/runs/{id}`: a run as NDJSON, which `POST /api/ingest` takes in again.
-
-An answer that is not whole, because the run is deleted or the store fails meanwhile, never looks
-like one that is: it is cut before its last chunk, which every client takes for a broken transfer.
-"""
+"""`GET /api/export/runs/{id}`: a run as NDJSON, which `POST /api/ingest` takes in again."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from agenttrace_server.errors import ServerError
 from agenttrace_server.http.errors import make_error
+from agenttrace_server.http.streams import CutResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.types import Send
+    from starlette.responses import Response
 
     from agenttrace_server.services.export import ExportService
 
 
-_log = logging.getLogger(__name__)
-
-
-class _Lines(StreamingResponse):
-    """Lines that may end early."""
-
-    async def stream_response(self, send: Send) -> None:
-        """Send them; without the last chunk when they are not all there."""
-        try:
-            await super().stream_response(send)
-        except ServerError as error:
-            # Whoever sent a part and returns has the server close the connection.
-            _log.warning("an export was cut: %s", error)
+class _Lines(CutResponse):
+    what = "an export"
 
 
 class ExportRoute:
@@ -48,7 +31,7 @@ class ExportRoute:
         return Route("/api/export/runs/{run_id}", self.answer)
 
     async def answer(self, request: Request) -> Response:
-        """Send a run; 404 when there is none. See above for one that cannot be sent whole."""
+        """Send a run; 404 when there is none. One that cannot be sent whole is cut."""
         run_id = str(request.path_params["run_id"])
         lines = await self._service.export_run(run_id)
         if lines is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
 MAX_RETRY_AFTER_S: Final = 30
+EMPTY_BODY: Final = "the body has no records: send at least one, a JSON object a line"
 
 
 class IngestRoute:
@@ -43,9 +44,9 @@ class IngestRoute:
             return make_error(413, "too_large", str(error))
         except OverloadedError as error:
             return _refuse(error)
-        # A body without lines is a batch of none: nothing of it was refused.
-        is_refused = result.rejected and not result.accepted
-        return JSONResponse(_dump(result), status_code=400 if is_refused else 200)
+        if not (result.accepted or result.rejected):
+            return make_error(400, "empty_body", EMPTY_BODY)
+        return JSONResponse(_dump(result), status_code=200 if result.accepted else 400)
 
 
 def _refuse(error: OverloadedError) -> Response:

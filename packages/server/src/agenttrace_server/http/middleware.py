@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 
 if TYPE_CHECKING:
@@ -29,4 +30,4 @@ def list_middleware(settings: Settings) -> list[Middleware]:
                 allow_headers=["content-type", "content-encoding"],
             )
         )
-    return middleware
+    return [*middleware, Middleware(Compression)]

@@ -56,6 +56,10 @@ class AnnotationService:
         self._clock_ns = clock_ns
         self._new_id = new_id
 
+    async def measure_annotations(self, owners: Sequence[tuple[str, str]]) -> int:
+        """Return how many bytes at most the annotations of these have together."""
+        return await self._database.read(storage.measure_annotations, owners)
+
     async def list_annotations(
         self, owners: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], tuple[Annotation, ...]]:

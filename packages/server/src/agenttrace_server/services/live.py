@@ -65,9 +65,10 @@ class LiveService:
 
         The run need not exist yet. The first batch comes at once, empty if need be. After the
         run's end or deletion has been told, the stream ends; records that arrive later still are
-        told to those who follow it again with the last cursor. A run that was given up has not
-        ended: that is told, and if its recorder returns, what comes then. The place says what each
-        batch tells, before it is handed out; it may ask to begin and end elsewhere.
+        told to those who follow it again with the last cursor; where there are none, they get one
+        empty batch, and the stream ends. A run that was given up has not ended: that is told, and
+        if its recorder returns, what comes then. The place says what each batch tells, before it
+        is handed out; it may ask to begin and end elsewhere.
 
         Raises:
             InvalidArgumentError: the run id or the cursor is malformed.

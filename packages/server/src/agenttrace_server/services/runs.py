@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.storage import events, payloads, positions, runs, spans
+from agenttrace_server.storage import events, long_texts, payloads, positions, runs, spans
 from agenttrace_server.storage.criteria import (
     AttributeCondition,
     NumberRange,
@@ -21,7 +21,7 @@ from agenttrace_server.storage.runs import RunSlice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agenttrace_server.records import Event, ModelUsage, Page, Payload, Run, Span
+    from agenttrace_server.records import Event, ModelUsage, Page, PayloadHead, Run, Span
     from agenttrace_server.storage.engine import Database
 
 __all__ = [
@@ -122,16 +122,30 @@ class RunService:
             events.list_events, owners, first=check_count(first), after_seq=position
         )
 
-    async def get_payloads(
-        self, keys: Sequence[payloads.PayloadKey], *, limit_bytes: int | None = None
-    ) -> dict[payloads.PayloadKey, Payload]:
-        """Return the texts that exist, by run id, span id and kind.
+    async def get_heads(
+        self, keys: Sequence[payloads.PayloadKey]
+    ) -> dict[payloads.PayloadKey, PayloadHead]:
+        """Return what is known of the texts that exist, by run id, span id and kind."""
+        return await self._database.read(payloads.read_heads, keys)
+
+    async def get_texts(self, heads: Sequence[PayloadHead]) -> list[str]:
+        """Return the texts, whole.
 
         Raises:
-            InvalidArgumentError: they have more than `limit_bytes` together.
+            GoneError: a run was deleted meanwhile.
 
         """
-        return await self._database.read(payloads.read_payloads, keys, limit_bytes=limit_bytes)
+        return await self._database.read(long_texts.read_long_texts, heads)
+
+    async def get_beginnings(self, heads: Sequence[PayloadHead], *, max_bytes: int) -> list[str]:
+        """Return the beginning of each text, at most so many bytes, cut between characters.
+
+        Raises:
+            GoneError: a run was deleted meanwhile.
+
+        """
+        read = long_texts.read_beginnings
+        return await self._database.read(read, heads, max_bytes=max_bytes)
 
 
 def check_count(count: int | None, *, name: str = "first") -> int:

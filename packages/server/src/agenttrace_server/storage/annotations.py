@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Row,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.records import Annotation, ChangeKind
@@ -24,6 +35,9 @@ OwnerKey = tuple[str, str]
 MAX_LISTED: Final = 1_000
 """Annotations of one run or span; more are refused."""
 
+
+ROW_BYTES: Final = 128
+"""Of an annotation beside its texts: ids, times, a score."""
 
 MAX_USER_TAGS: Final = 64
 
@@ -46,6 +60,21 @@ def has_owner(connection: Connection, owner: OwnerKey) -> bool:
     if span_id:
         query = query.join(SPAN, SPAN.c.run_id == RUN.c.run_id).where(SPAN.c.span_id == span_id)
     return connection.execute(query).first() is not None
+
+
+def measure_annotations(connection: Connection, owners: Sequence[OwnerKey]) -> int:
+    """Return how many bytes at most the annotations of these runs and spans have together.
+
+    A character has up to four; of the comments, which may be long, the bytes are counted.
+    """
+    texts = (ANNOTATION.c.name, ANNOTATION.c.label, ANNOTATION.c.author)
+    rest = sum((4 * func.coalesce(func.length(text), 0) for text in texts), literal(ROW_BYTES))
+    comment = func.coalesce(func.length(cast(ANNOTATION.c.comment, LargeBinary)), 0)
+    if connection.dialect.name == "postgresql":
+        comment = func.coalesce(func.octet_length(ANNOTATION.c.comment), 0)
+    query = select(func.sum(rest + comment))
+    source = join_keys(ANNOTATION, owners, "run_id", "span_id")
+    return int(connection.execute(query.select_from(source)).scalar_one() or 0)
 
 
 def list_annotations(
@@ -87,7 +116,7 @@ def annotate(  # noqa: PLR0913 -- what is of the server comes by name
     before = None if replaces is None else read_annotation(connection, replaces)
     if replaces is not None and (before is None or (before.run_id, before.span_id) != owner):
         raise refuse_unknown("annotationId", "annotation of it")
-    if before is None and len(list_annotations(connection, [owner])[owner]) >= MAX_LISTED:
+    if before is None and _count(connection, owner) >= MAX_LISTED:
         raise RefusedError("id", "too_many", f"it has {MAX_LISTED} annotations already")
     created_ns = now_ns if before is None else before.created_ns
     made = Annotation(
@@ -163,6 +192,13 @@ def change_tags(
 def refuse_unknown(field: str, what: str) -> RefusedError:
     """Return the refusal of what is not there."""
     return RefusedError(field, "not_found", f"there is no such {what}")
+
+
+def _count(connection: Connection, owner: OwnerKey) -> int:
+    run_id, span_id = owner
+    query = select(func.count()).select_from(ANNOTATION)
+    query = query.where(ANNOTATION.c.run_id == run_id, ANNOTATION.c.span_id == span_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def _note_change(connection: Connection, run_id: str) -> None:

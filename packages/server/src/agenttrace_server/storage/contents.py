@@ -49,11 +49,7 @@ def read_texts(connection: Connection, rows: Sequence[Row[Any]]) -> list[str | N
         if row.parts is not None
         for digest in split_digests(row.parts)
     }
-    columns = "content.run_id, content.digest, content.size_bytes, content.data"
-    pieces = {
-        (str(run_id), bytes(digest)): decompress(bytes(data), size_bytes)
-        for run_id, digest, size_bytes, data in _select(connection, columns, [*keys])
-    }
+    pieces = read_pieces(connection, [*keys])
     return [
         row.value_json
         if row.parts is None
@@ -61,6 +57,22 @@ def read_texts(connection: Connection, rows: Sequence[Row[Any]]) -> list[str | N
         else b"".join(pieces[row.run_id, d] for d in split_digests(row.parts)).decode()
         for row in rows
     ]
+
+
+def read_pieces(connection: Connection, keys: Sequence[PieceKey]) -> dict[PieceKey, bytes]:
+    """Return the pieces that the store has, in one statement."""
+    columns = "content.run_id, content.digest, content.size_bytes, content.data"
+    return {
+        (str(run_id), bytes(digest)): decompress(bytes(data), size_bytes)
+        for run_id, digest, size_bytes, data in _select(connection, columns, keys)
+    }
+
+
+def read_sizes(connection: Connection, keys: Sequence[PieceKey]) -> dict[PieceKey, int]:
+    """Return how many bytes each piece has, of those that the store has."""
+    columns = "content.run_id, content.digest, content.size_bytes"
+    rows = _select(connection, columns, keys)
+    return {(str(run_id), bytes(digest)): size_bytes for run_id, digest, size_bytes in rows}
 
 
 def count_fitting(sizes_bytes: Iterable[int], limit_bytes: int) -> int:

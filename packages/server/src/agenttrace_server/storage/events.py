@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
-from agenttrace_server.records import Event, Page
-from agenttrace_server.storage.contents import read_texts
+from agenttrace_server.records import Event, Page, PayloadHead
 from agenttrace_server.storage.keys import join_keys
-from agenttrace_server.storage.payloads import make_payload
+from agenttrace_server.storage.payloads import make_head
 from agenttrace_server.storage.tables import EVENT, RUN, RUN_OWNER
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def list_events(
     rank = func.row_number().over(
         partition_by=(EVENT.c.run_id, EVENT.c.span_id), order_by=EVENT.c.seq
     )
-    # The rank is counted over an index; only the rows of the page, and their texts, are read.
+    # The rank is counted over an index; only the rows of the page are read.
     ranked = select(EVENT.c.run_id, EVENT.c.seq, rank.label("rank"))
     ranked = ranked.select_from(join_keys(EVENT, owners, "run_id", "span_id"))
     part = ranked.where(EVENT.c.seq > after_seq).subquery()
@@ -35,8 +34,8 @@ def list_events(
     query = _select_events().select_from(source).where(part.c.rank <= first + 1)
     found: dict[OwnerKey, list[Event]] = {owner: [] for owner in owners}
     rows = connection.execute(query.order_by(EVENT.c.seq)).all()
-    for row, event in zip(rows, _make_events(connection, rows), strict=True):
-        found[row.run_id, row.span_id].append(event)
+    for row in rows:
+        found[row.run_id, row.span_id].append(_make_event(row))
     return {
         owner: Page(tuple(events[:first]), len(events) > first, after_seq >= 0)
         for owner, events in found.items()
@@ -49,15 +48,18 @@ def read_events(connection: Connection, run_id: str, seqs: Sequence[int]) -> dic
     query = _select_events().select_from(
         join_keys(EVENT, keys, "run_id", "seq").join(RUN, RUN.c.run_id == EVENT.c.run_id)
     )
-    return {event.seq: event for event in _make_events(connection, connection.execute(query).all())}
+    return {row.seq: _make_event(row) for row in connection.execute(query)}
 
 
-def _make_events(connection: Connection, rows: Sequence[Row[Any]]) -> list[Event]:
-    texts = read_texts(connection, rows)
-    return [_make_event(row, text) for row, text in zip(rows, texts, strict=True)]
+def read_body_head(connection: Connection, run_id: str, seq: int) -> PayloadHead | None:
+    """Return what is known of an event's body; None: there is no such event, or it has none."""
+    query = select(EVENT).join(RUN, RUN.c.run_id == EVENT.c.run_id)
+    query = query.where(EVENT.c.run_id == run_id, EVENT.c.seq == seq)
+    row = connection.execute(query).first()
+    return None if row is None else _make_body(row)
 
 
-def _make_event(row: Row[Any], value_json: str | None) -> Event:
+def _make_event(row: Row[Any]) -> Event:
     return Event(
         run_id=row.run_id,
         span_id=None if row.span_id == RUN_OWNER else row.span_id,
@@ -65,9 +67,13 @@ def _make_event(row: Row[Any], value_json: str | None) -> Event:
         t_ns=row.t_ns,
         offset_ns=row.offset_ns,
         name=row.name,
-        body=make_payload(row, value_json) if value_json is not None else None,
+        body=_make_body(row),
         run_start_ns=row.run_start_ns,
     )
+
+
+def _make_body(row: Row[Any]) -> PayloadHead | None:
+    return None if row.value_json is None and row.parts is None else make_head(row)
 
 
 def _select_events() -> Select[Any]:

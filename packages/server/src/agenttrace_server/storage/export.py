@@ -52,7 +52,7 @@ _EVERY_LINE: Final = (
     "rev",
 )  # fmt: skip
 """What no snapshot goes without: of an older one it says nothing, as the best has it, too."""
-_WIRE_NAMES: Final = {"links_json": "links"}
+_WIRE_NAMES: Final = {"links_json": "links", "dropped_json": "dropped"}
 
 
 def read_run_line(connection: Connection, run_id: str) -> bytes | None:
@@ -67,6 +67,7 @@ def read_run_line(connection: Connection, run_id: str) -> bytes | None:
     fields = _pick(row, _RUN_FIELDS)
     fields.update(type="run", status=row.recorded_status, rev=row.rank & _REV_MASK)
     raw = {**_list_texts(texts), "tags": row.tags, "links": row.links_json}
+    raw["dropped"] = row.dropped_json
     return _write_snapshot(row, fields, raw)
 
 

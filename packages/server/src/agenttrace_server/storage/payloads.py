@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.records import Payload
+from sqlalchemy import select
+
+from agenttrace_server.records import Payload, PayloadHead
 from agenttrace_server.storage.contents import read_texts
 from agenttrace_server.storage.keys import join_keys
-from agenttrace_server.storage.tables import PAYLOAD
+from agenttrace_server.storage.tables import PAYLOAD, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,35 +20,31 @@ PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
 
 
-def read_payloads(
-    connection: Connection, keys: Sequence[PayloadKey], *, limit_bytes: int | None = None
-) -> dict[PayloadKey, Payload]:
-    """Return the payloads that exist, by key.
-
-    Raises:
-        InvalidArgumentError: their texts have more than `limit_bytes` together; none was read.
-
-    """
-    wanted = frozenset(keys)
-    owners = sorted({(run_id, span_id) for run_id, span_id, _ in keys})
-    kinds = sorted({kind for _, _, kind in keys})
-    found = connection.execute(
-        PAYLOAD.select()
-        .select_from(join_keys(PAYLOAD, owners, "run_id", "span_id"))
-        .where(PAYLOAD.c.kind.in_(kinds))
-    )
-    rows = [row for row in found if (row.run_id, row.span_id, row.kind) in wanted]
-    size_bytes = sum(row.size_bytes for row in rows)
-    if limit_bytes is not None and size_bytes > limit_bytes:
-        raise InvalidArgumentError(
-            f"the texts that are asked for have {size_bytes} bytes, of which an answer has at most "
-            f"{limit_bytes} left; ask for less at once: fewer spans, or fewer of their values"
-        )
+def read_payloads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[PayloadKey, Payload]:
+    """Return the payloads that exist, by key."""
+    rows = _read_rows(connection, keys)
     texts = read_texts(connection, rows)
     return {
         (row.run_id, row.span_id, row.kind): make_payload(row, text or "")
         for row, text in zip(rows, texts, strict=True)
     }
+
+
+def read_heads(connection: Connection, keys: Sequence[PayloadKey]) -> dict[PayloadKey, PayloadHead]:
+    """Return what is known of the payloads that exist, by key, in one statement."""
+    rows = _read_rows(connection, keys)
+    return {(row.run_id, row.span_id, row.kind): make_head(row) for row in rows}
+
+
+def read_value_head(connection: Connection, key: PayloadKey) -> PayloadHead | None:
+    """Return what is known of one payload; None: there is none, or its run was deleted."""
+    return read_heads(connection, [key]).get(key) if has_run(connection, key[0]) else None
+
+
+def has_run(connection: Connection, run_id: str) -> bool:
+    """Tell whether there is such a run: the rows of one that was deleted may be there for long."""
+    query = select(RUN.c.run_id).where(RUN.c.run_id == run_id)
+    return connection.execute(query).first() is not None
 
 
 def make_payload(row: Row[Any], value_json: str) -> Payload:
@@ -61,3 +58,20 @@ def make_payload(row: Row[Any], value_json: str) -> Payload:
         value_json,
         row.types_json,
     )
+
+
+def make_head(row: Row[Any]) -> PayloadHead:
+    """Return the head in a row that has the columns of a payload."""
+    return PayloadHead._make(getattr(row, name) for name in PayloadHead._fields)
+
+
+def _read_rows(connection: Connection, keys: Sequence[PayloadKey]) -> list[Row[Any]]:
+    wanted = frozenset(keys)
+    owners = sorted({(run_id, span_id) for run_id, span_id, _ in keys})
+    kinds = sorted({kind for _, _, kind in keys})
+    found = connection.execute(
+        PAYLOAD.select()
+        .select_from(join_keys(PAYLOAD, owners, "run_id", "span_id"))
+        .where(PAYLOAD.c.kind.in_(kinds))
+    )
+    return [row for row in found if (row.run_id, row.span_id, row.kind) in wanted]

@@ -152,6 +152,7 @@ def make_run(row: Row[Any]) -> Run:
         end_seq=row.end_seq,
         complete=row.complete,
         links_json=row.links_json,
+        dropped=tuple(orjson.loads(row.dropped_json).items()) if row.dropped_json else (),
         seen_ns=row.seen_ns,
         interrupted_ns=row.interrupted_ns,
         totals=_make_totals(row),

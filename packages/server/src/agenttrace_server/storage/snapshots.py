@@ -94,11 +94,12 @@ _RUN_COLUMNS: Final = [
     "end_seq",
     "complete",
     "links_json",
+    "dropped_json",
 ]
 
 # What a record has as the column is: one call reads all of them.
 _SPAN_FIELDS: Final = tuple(name for name in _SPAN_COLUMNS if name != "links_json")
-_RUN_FIELDS: Final = tuple(name for name in [*_RUN_COLUMNS, "status"] if name != "links_json")
+_RUN_FIELDS: Final = tuple(name for name in [*_RUN_COLUMNS, "status"] if not name.endswith("_json"))
 _get_span_fields: Final = attrgetter(*_SPAN_FIELDS)
 _get_run_fields: Final = attrgetter(*_RUN_FIELDS)
 
@@ -128,6 +129,8 @@ def read_run_fields(run: ValidRun) -> dict[str, Any]:
         fields["tags"] = orjson.dumps(run.tags).decode()
     if run.links is not None:
         fields["links_json"] = dump_links(run.links)
+    if run.dropped is not None:
+        fields["dropped_json"] = orjson.dumps(run.dropped, option=orjson.OPT_SORT_KEYS).decode()
     fields.update(_read_payloads(run))
     if run.resource_json is not None:
         fields["resource"] = _plain_payload(run.resource_json)

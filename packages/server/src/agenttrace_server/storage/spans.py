@@ -17,9 +17,9 @@ from sqlalchemy import (
 )
 
 from agenttrace.wire import SpanStatus
-from agenttrace_server.records import Page, Span
+from agenttrace_server.records import Page, Placement, Span
 from agenttrace_server.storage.criteria import SpanFilter
-from agenttrace_server.storage.depths import read_depths
+from agenttrace_server.storage.depths import read_places
 from agenttrace_server.storage.keys import join_keys
 from agenttrace_server.storage.span_filters import (
     HAS_ATTRIBUTES,
@@ -28,7 +28,7 @@ from agenttrace_server.storage.span_filters import (
     needs_reading,
 )
 from agenttrace_server.storage.tables import PAYLOAD, RUN, SPAN
-from agenttrace_server.storage.trees import order_columns
+from agenttrace_server.storage.trees import order_columns, place_node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,16 +44,18 @@ BEFORE_ALL: Final[SpanPosition] = (-1, "")
 STRETCH: Final = 500
 """Spans that are looked at in one step where a filter looks at texts."""
 
-# In the order of the record's fields: a row and its depth make a record as they are.
-_NAMES: Final = Span._fields[:-2]
-_STORED: Final = len(Span._fields) - 1
+# In the order of the record's fields: a row and its place make a record as they are.
+_NAMES: Final = Span._fields[:-3]
+_STORED: Final = len(Span._fields) - 2
 """Fields that a row has; what it has beyond them is no part of the record."""
 
 SpanColumns: TypeAlias = dict[str, "Sequence[Any]"]
 """Fields of spans by their name in the record, one value for each span."""
 
+CHILD: Final = Placement.CHILD
+
 _PLACE: Final = ("span_id", "parent_span_id", "seq")
-_ADDED: Final = frozenset({"run_id", "run_start_ns", "depth"})
+_ADDED: Final = frozenset({"run_id", "run_start_ns", "depth", "placement"})
 
 
 def read_tree(connection: Connection, run_id: str) -> tuple[Span, ...]:
@@ -85,6 +87,13 @@ def read_tree_columns(connection: Connection, run_id: str, names: Sequence[str])
         "run_start_ns": columns[-1],  # the same in every row
         "depth": depths,
     }
+    if "placement" in names:
+        ids, parents = columns[:2]
+        known = frozenset(ids)
+        found["placement"] = [
+            place_node(depth, parents[at], has_parent=parents[at] in known) if not depth else CHILD
+            for at, depth in zip(order, depths, strict=True)
+        ]
     for name, column in zip(stored, columns[:-1], strict=True):
         if name in names:
             found[name] = list(map(column.__getitem__, order))
@@ -163,8 +172,8 @@ def _find_rows(
 
 
 def _make_spans(connection: Connection, rows: Sequence[Row[Any]]) -> list[Span]:
-    depths = read_depths(connection, [(row.run_id, row.span_id) for row in rows])
-    return [Span._make((*row[:_STORED], depths[row.run_id, row.span_id])) for row in rows]
+    places = read_places(connection, [(row.run_id, row.span_id) for row in rows])
+    return [Span._make((*row[:_STORED], *places[row.run_id, row.span_id])) for row in rows]
 
 
 def _select_spans() -> Select[Any]:

@@ -87,6 +87,8 @@ class RunRow(SQLModel, table=True):
     forked_at: int | None = Field(sa_type=BigInteger)
     end_seq: int | None = Field(sa_type=BigInteger)
     complete: bool | None
+    dropped_json: str | None = Field(sa_type=Text)
+    """JSON: how many records its recorder dropped, by reason."""
     spans: int
     llm_calls: int
     tool_calls: int

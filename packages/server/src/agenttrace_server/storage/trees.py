@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from agenttrace_server.records import Placement
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -54,6 +56,16 @@ def order_columns(
             tops.append(top)
             reached.update(_walk(span_ids, children, [top])[0])
     return _walk(span_ids, children, sorted(tops, key=ranks.__getitem__))
+
+
+def place_node(depth: int, parent: str | None, *, has_parent: bool) -> Placement:
+    """Return why a node stands where it does; `has_parent`: its parent is among the nodes."""
+    if depth:
+        return Placement.CHILD
+    if parent is None:
+        return Placement.ROOT
+    # Its parent is there, and it is at the top all the same: there the circle was cut.
+    return Placement.CYCLE if has_parent else Placement.MISSING_PARENT
 
 
 def _break_circle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, TypeAlias
 
 import strawberry
@@ -15,7 +15,7 @@ from agenttrace_server.graphql.types.kinds import make_span
 from agenttrace_server.graphql.types.run import Run
 from agenttrace_server.graphql.types.span import Span
 from agenttrace_server.live import place
-from agenttrace_server.records import ChangeKind
+from agenttrace_server.records import Change, ChangeKind
 from agenttrace_server.services import live
 
 
@@ -48,7 +48,7 @@ class SpanEnded:
 
 @strawberry.type(
     description="The run changed, was given up or came back, or something happened in it outside "
-    "of any span."
+    "of any span. Or it had ended before, and this is what it is with the records that came late."
 )
 class RunUpdated:
     """See the description, which is public."""
@@ -57,14 +57,19 @@ class RunUpdated:
     event: SpanEvent | None = field(description="What happened in the run itself.")
 
 
-@strawberry.type(description="The run ended: the last event of the stream.")
+@strawberry.type(
+    description="The run ended. Told once: not to who subscribes with a cursor behind it. It is "
+    "the last event of the stream, unless records that came after it do not fit into its batch."
+)
 class RunEnded:
     """See the description, which is public."""
 
     run: Run = field(description="The run as it is now.")
 
 
-@strawberry.type(description="The run was deleted: the last event of the stream.")
+@strawberry.type(
+    description="The run was deleted: the last event of the stream, whatever the cursor."
+)
 class RunDeleted:
     """See the description, which is public."""
 
@@ -97,14 +102,15 @@ class RunEventBatch:
 
     cursor: str = field(description="For `after`, to go on behind this batch.")
     has_more_past: bool = field(description="Whether the store has more already.")
-    events: list[RunEvent] = field(description="The events. The first batch may have none.")
+    events: list[RunEvent] = field(
+        description="The events. The first batch has none when nothing is there yet, or when all "
+        "was told already."
+    )
 
     @classmethod
     def from_batch(cls, batch: live.RunBatch) -> RunEventBatch:
         """Return the GraphQL object of a batch."""
-        events = [*_list_gap(batch.gap), *_list_events(batch.found)]
-        if batch.ended:
-            events.append(_make_last_event(batch))
+        events = [*_list_gap(batch.gap), *_list_events(batch), *_list_last(batch)]
         return cls(cursor=batch.cursor, has_more_past=batch.found.has_more, events=events)
 
 
@@ -112,7 +118,11 @@ class RunEventBatch:
 class RunChange:
     """See the description, which is public."""
 
-    kind: RunChangeKind = field(description="What happened to it since the last batch.")
+    kind: RunChangeKind = field(
+        description="What happened to it since the cursor, or the last batch: of several things "
+        "the first in this order: DELETED, CREATED, ENDED, UPDATED. So a run that is new and has "
+        "ended is CREATED; its status is in `run`."
+    )
     run_id: strawberry.ID = field(description="The run, 32 hexadecimal digits.")
     run: Run | None = field(description="The run as it is now; null when it was deleted.")
     matches: bool = field(
@@ -149,32 +159,46 @@ class RunChangeBatch:
         )
 
 
-def _make_last_event(batch: live.RunBatch) -> RunEvent:
-    run = batch.found.run
+def _list_last(batch: live.RunBatch) -> Iterator[RunEvent]:
+    """Yield what the stream ends with; nothing where the cursor was behind the end already."""
+    run, changes = batch.found.run, batch.found.changes
+    if not batch.ended:
+        return
     if run is None:
-        return RunDeleted(run_id=strawberry.ID(batch.run_id))
-    return RunEnded(run=Run.from_record(run))
+        yield RunDeleted(run_id=strawberry.ID(batch.run_id))
+    elif any(change.kind is ChangeKind.RUN_ENDED for change in changes):
+        yield RunEnded(run=Run.from_record(run))
+    elif changes:
+        yield RunUpdated(run=Run.from_record(run), event=None)
 
 
 def _list_gap(gap: place.Gap | None) -> list[Gap]:
     return [] if gap is None else [Gap(from_=gap.start, to=gap.end)]
 
 
-def _list_events(found: records.RunChanges) -> Iterator[RunEvent]:
-    """Yield what the log tells; the run's own change once, where it was last changed."""
-    updates = (ChangeKind.RUN_CREATED, ChangeKind.RUN_UPDATED)
-    last = max((c.position for c in found.changes if c.kind in updates), default=0)
+def _list_events(batch: live.RunBatch) -> Iterator[RunEvent]:
+    """Yield what the log tells; the run's own change once, where it was last changed.
+
+    That it ended is told at the end of the stream, unless that is in a later batch.
+    """
+    found = batch.found
+    updated = _find_last(found.changes, ChangeKind.RUN_CREATED, ChangeKind.RUN_UPDATED)
+    ended = None if batch.ended else _find_last(found.changes, ChangeKind.RUN_ENDED)
     for change in found.changes:
         event = None if change.event_seq is None else found.events.get(change.event_seq)
         chunk = None if event is None else SpanEvent.from_record(event)
         if change.span_id in found.spans:  # not when it is being deleted meanwhile
             yield _make_span_event(change.kind, found.spans[change.span_id], chunk)
-        elif (
-            change.span_id is None
-            and found.run is not None
-            and (chunk is not None or change.position == last)
-        ):
+        elif change.span_id is not None or found.run is None:
+            continue
+        elif chunk is not None or change is updated:
             yield RunUpdated(run=Run.from_record(found.run), event=chunk)
+        elif change is ended:
+            yield RunEnded(run=Run.from_record(found.run))
+
+
+def _find_last(changes: Sequence[Change], *kinds: ChangeKind) -> Change | None:
+    return next((change for change in reversed(changes) if change.kind in kinds), None)
 
 
 def _make_span_event(kind: ChangeKind, record: records.Span, chunk: SpanEvent | None) -> RunEvent:

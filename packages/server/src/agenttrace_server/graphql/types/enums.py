@@ -29,6 +29,22 @@ class SpanStatus(Enum):
     INTERRUPTED = enum_value("INTERRUPTED", description="It was cut off from outside.")
 
 
+@strawberry.enum(description="Why a span stands where it does in the tree of its run.")
+class SpanPlacement(Enum):
+    """See the description, which is public."""
+
+    ROOT = enum_value("root", description="It was recorded at the top of the run.")
+    CHILD = enum_value("child", description="It is within its parent.")
+    MISSING_PARENT = enum_value(
+        "missing_parent", description="It is at the top: its parent has not arrived, or never will."
+    )
+    CYCLE = enum_value(
+        "cycle",
+        description="It is at the top, of spans that are each other's ancestors the earliest by "
+        "`seq`: there the circle was cut.",
+    )
+
+
 @strawberry.enum(description="What kind of step a span is.")
 class SpanType(Enum):
     """See the description, which is public."""
@@ -144,7 +160,7 @@ class UsageGroup(Enum):
 class RunChangeKind(Enum):
     """See the description, which is public."""
 
-    CREATED = enum_value("run_created", description="It is new.")
+    CREATED = enum_value("run_created", description="It is new since the cursor.")
     UPDATED = enum_value("run_updated", description="It, or a span of it, changed.")
-    ENDED = enum_value("run_ended", description="It ended.")
+    ENDED = enum_value("run_ended", description="It ended, and was there before.")
     DELETED = enum_value("run_deleted", description="It was deleted, with all that is in it.")

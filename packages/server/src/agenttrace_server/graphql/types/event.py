@@ -37,7 +37,7 @@ class SpanEvent:
             offset_ms=(record.t_ns - record.run_start_ns) / NS_PER_MS,
             span_offset_ms=None if record.offset_ns is None else record.offset_ns / NS_PER_MS,
             name=record.name,
-            body=Payload.from_record(record.body) if record.body is not None else None,
+            body=Payload.from_head(record.body) if record.body is not None else None,
         )
 
 

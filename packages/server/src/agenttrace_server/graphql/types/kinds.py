@@ -17,6 +17,7 @@ from agenttrace_server.graphql.types.enums import (
     CostSource,
     SpanEffect,
     SpanOutcome,
+    SpanPlacement,
     SpanStatus,
     SpanType,
 )
@@ -117,7 +118,7 @@ class Retrieval(Span):
     async def documents(self, info: Info) -> list[RetrievedDocument] | None:
         """See the description, which is public."""
         found = await self.load_text(info, records.PayloadKind.OUTPUT)
-        documents = _read_documents(found.value_json) if found else None
+        documents = _read_documents(found) if found else None
         return None if documents is None else [_make_document(raw) for raw in documents]
 
 
@@ -156,6 +157,7 @@ def make_span(record: records.Span) -> Span:
         offset_ms=(record.start_ns - record.run_start_ns) / NS_PER_MS,
         duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,
         depth=record.depth,
+        placement=SpanPlacement(record.placement),
         seq=record.seq,
         end_seq=record.end_seq,
         lane=record.lane,
@@ -177,7 +179,7 @@ async def _load_part(
 ) -> msgspec.Raw | None:
     """Return the text of one member of a payload that is an object."""
     found = await span.load_text(info, kind)
-    members = _read_as(found.value_json.encode(), dict[str, msgspec.Raw]) if found else None
+    members = _read_as(found.encode(), dict[str, msgspec.Raw]) if found else None
     return members.get(name) if members else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Final, Self
 
 import orjson
 import strawberry
@@ -10,18 +10,33 @@ from strawberry import field
 from strawberry.scalars import JSON
 
 from agenttrace_server import records
+from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.enums import Fidelity
-from agenttrace_server.graphql.types.scalars import to_json
+from agenttrace_server.graphql.types.scalars import Count, to_json
 
-_MAX_INT32 = 2**31 - 1
+PREVIEW_BYTES: Final = 2 * 1024
+MAX_PREVIEW_BYTES: Final = 256 * 1024
+_MAX_INT32: Final = 2**31 - 1
+
+
+@strawberry.type(description="The beginning of a recorded value's JSON text.")
+class PayloadPreview:
+    """See the description, which is public."""
+
+    text: str = field(
+        description="The beginning of `json`, cut between characters: most often no valid JSON."
+    )
+    bytes: int = field(description="Length in bytes of this beginning, in UTF-8.")
+    is_whole: bool = field(description="Whether it is all of `json`.")
 
 
 @strawberry.type(description="A recorded value.")
 class Payload:
     """See the description, which is public."""
 
-    json: str = field(description="The value's JSON text, byte for byte as it was recorded.")
+    head: strawberry.Private[records.PayloadHead]
     codec: str = field(
         description="How the value was encoded; `json` is plain JSON, `typed` has `types`."
     )
@@ -30,11 +45,18 @@ class Payload:
         description="Length in bytes of the whole value's JSON text, also where it was truncated; "
         "at most 2147483647."
     )
+    stored_bytes: Count = field(
+        description="Length in bytes of the JSON text that is stored, `json`: less than `bytes` "
+        "where the value was truncated."
+    )
     sha256: str | None = field(
         description="SHA-256 of the whole value's JSON text, in hexadecimal; null unless truncated."
     )
 
-    types_json: strawberry.Private[str | None] = None
+    @resolver("The value's JSON text, byte for byte as it was recorded.")
+    async def json(self, info: Info) -> str:
+        """See the description, which is public."""
+        return await info.context.loaders.load_text(self.head)
 
     @resolver(
         "What JSON has no type for, by JSON pointer into the value, such as `tuple` or "
@@ -42,25 +64,59 @@ class Payload:
     )
     def types(self) -> JSON | None:
         """See the description, which is public."""
-        return None if self.types_json is None else to_json(self.types_json)
+        return None if self.head.types_json is None else to_json(self.head.types_json)
 
     @resolver("The value itself: the JSON text, put into the answer as it is.")
-    def value(self) -> JSON | None:
+    async def value(self, info: Info) -> JSON | None:
         """See the description, which is public."""
-        return to_json(self.json)
+        return to_json(await info.context.loaders.load_text(self.head))
+
+    @resolver(
+        "The beginning of the JSON text; no more of it is read than that. The text of any size is "
+        "at `GET /api/runs/<run>/spans/<span>/input` (or `output`)."
+    )
+    async def preview(
+        self,
+        info: Info,
+        max_bytes: Annotated[
+            int,
+            strawberry.argument(description="Of the text, in UTF-8: from 1 to 262144 (256 KiB)."),
+        ] = PREVIEW_BYTES,
+    ) -> PayloadPreview:
+        """See the description, which is public."""
+        if not 1 <= max_bytes <= MAX_PREVIEW_BYTES:
+            raise InvalidArgumentError(
+                f"maxBytes is {max_bytes}; it must be from 1 to {MAX_PREVIEW_BYTES}"
+            )
+        text = await info.context.loaders.load_beginning(self.head, max_bytes=max_bytes)
+        size_bytes = len(text.encode())
+        is_whole = size_bytes == self.head.size_bytes
+        return PayloadPreview(text=text, bytes=size_bytes, is_whole=is_whole)
 
     @classmethod
-    def from_record(cls, record: records.Payload) -> Self:
+    def from_head(cls, head: records.PayloadHead) -> Self:
         """Return the GraphQL object of a stored text."""
-        length = record.size_bytes if record.whole_bytes is None else record.whole_bytes
+        length = head.size_bytes if head.whole_bytes is None else head.whole_bytes
         return cls(
-            json=record.value_json,
-            codec=record.codec,
-            fidelity=Fidelity(record.fidelity),
+            head=head,
+            codec=head.codec,
+            fidelity=Fidelity(head.fidelity),
             bytes=min(length, _MAX_INT32),
-            sha256=record.sha256,
-            types_json=record.types_json,
+            stored_bytes=Count(head.size_bytes),
+            sha256=head.sha256,
         )
+
+
+async def load_payload(info: Info, key: tuple[str, str, str]) -> Payload | None:
+    """Return the value of a run or span under this key: run id, span id, kind."""
+    head = await info.context.loaders.head_by_key.load(key)
+    return None if head is None else Payload.from_head(head)
+
+
+async def load_text(info: Info, key: tuple[str, str, str]) -> str | None:
+    """Return the JSON text of a run or span under this key: run id, span id, kind."""
+    head = await info.context.loaders.head_by_key.load(key)
+    return None if head is None else await info.context.loaders.load_text(head)
 
 
 @strawberry.type(description="An exception that ended a run or a span.")
@@ -74,9 +130,9 @@ class SpanError:
     notes: list[str] = field(description="Notes that were added to it.")
 
     @classmethod
-    def from_record(cls, record: records.Payload) -> Self:
-        """Return the GraphQL object of a stored error."""
-        return cls._build(orjson.loads(record.value_json))
+    def from_json(cls, text: str) -> Self:
+        """Return the GraphQL object of a stored error, from its JSON text."""
+        return cls._build(orjson.loads(text))
 
     @classmethod
     def _build(cls, error: dict[str, Any]) -> Self:

@@ -15,12 +15,13 @@ from agenttrace_server import records
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.annotation import Annotation
+from agenttrace_server.graphql.types.dropped import DroppedRecords
 from agenttrace_server.graphql.types.enums import RunStatus
 from agenttrace_server.graphql.types.event import NS_PER_MS, SpanEventConnection
 from agenttrace_server.graphql.types.filters import SpanFilterInput, read_span_filter
 from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo
-from agenttrace_server.graphql.types.payload import Payload, SpanError
+from agenttrace_server.graphql.types.payload import Payload, SpanError, load_payload, load_text
 from agenttrace_server.graphql.types.scalars import (
     Count,
     DateTime,
@@ -80,6 +81,10 @@ class Run(Node):
     complete: bool | None = field(
         description="Of an ended run: false when a record of it is known to be lost; null: unknown."
     )
+    dropped: list[DroppedRecords] = field(
+        description="Records of it that its recorder dropped, by reason, as far as it said so: "
+        "they are not in the store. Empty: none that is known of."
+    )
     interrupted_at: DateTime | None = field(
         description="When the server gave it up, because its recorder gave no sign of life."
     )
@@ -89,31 +94,29 @@ class Run(Node):
     async def attributes(self, info: Info) -> JSON:
         """See the description, which is public."""
         found = await self._load_text(info, PayloadKind.ATTRIBUTES)
-        return to_json(found.value_json) if found else _NO_VALUES
+        return to_json(found) if found else _NO_VALUES
 
     @resolver("Who recorded it, in OpenTelemetry's resource names: a flat object.")
     async def resource(self, info: Info) -> JSON:
         """See the description, which is public."""
         found = await self._load_text(info, PayloadKind.RESOURCE)
-        return to_json(found.value_json) if found else _NO_VALUES
+        return to_json(found) if found else _NO_VALUES
 
     @resolver("What it was asked.")
     async def input(self, info: Info) -> Payload | None:
         """See the description, which is public."""
-        found = await self._load_text(info, PayloadKind.INPUT)
-        return Payload.from_record(found) if found else None
+        return await load_payload(info, (self.record.run_id, _OWN, PayloadKind.INPUT))
 
     @resolver("What it answered.")
     async def output(self, info: Info) -> Payload | None:
         """See the description, which is public."""
-        found = await self._load_text(info, PayloadKind.OUTPUT)
-        return Payload.from_record(found) if found else None
+        return await load_payload(info, (self.record.run_id, _OWN, PayloadKind.OUTPUT))
 
     @resolver("Why it failed.")
     async def error(self, info: Info) -> SpanError | None:
         """See the description, which is public."""
         found = await self._load_text(info, PayloadKind.ERROR)
-        return SpanError.from_record(found) if found else None
+        return SpanError.from_json(found) if found else None
 
     @resolver("What its calls add up to by model, dearest first.")
     async def usage_by_model(self, info: Info) -> list[ModelUsage]:
@@ -198,6 +201,10 @@ class Run(Node):
             forked_at=to_count(record.forked_at),
             end_seq=to_count(record.end_seq),
             complete=record.complete,
+            dropped=[
+                DroppedRecords(reason=reason, count=Count(count))
+                for reason, count in record.dropped
+            ],
             interrupted_at=to_time(record.interrupted_ns),
             start_time=DateTime(record.start_ns),
             end_time=None if record.end_ns is None else DateTime(record.end_ns),
@@ -205,10 +212,8 @@ class Run(Node):
             totals=Totals.from_record(record.totals),
         )
 
-    async def _load_text(self, info: Info, kind: PayloadKind) -> records.Payload | None:
-        return await info.context.loaders.payload_by_key.load(
-            (self.record.run_id, _OWN, kind.value)
-        )
+    async def _load_text(self, info: Info, kind: PayloadKind) -> str | None:
+        return await load_text(info, (self.record.run_id, _OWN, kind.value))
 
 
 @strawberry.type(description="A run in a page.")

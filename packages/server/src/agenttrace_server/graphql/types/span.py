@@ -17,13 +17,14 @@ from agenttrace_server.graphql.types.enums import (
     CostSource,
     SpanEffect,
     SpanOutcome,
+    SpanPlacement,
     SpanStatus,
     SpanType,
 )
 from agenttrace_server.graphql.types.event import SpanEventConnection
 from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo, make_page_info
-from agenttrace_server.graphql.types.payload import Payload, SpanError
+from agenttrace_server.graphql.types.payload import Payload, SpanError, load_payload, load_text
 from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
 from agenttrace_server.graphql.types.usage import Usage
 from agenttrace_server.services.runs import check_count, make_span_cursor, parse_span_cursor
@@ -55,6 +56,10 @@ class Span(Node):
         description="Milliseconds it took, by a monotonic clock; null while it runs."
     )
     depth: int = field(description="How many spans it is within; 0 at the top.")
+    placement: SpanPlacement = field(
+        description="Why it stands where it does in the tree: an end of the tree that was not "
+        "recorded as one is told from a root."
+    )
     seq: int = field(description="Place of its start in the order of what happened in the run.")
     end_seq: int | None = field(description="Place of its end in that order.")
     lane: int = field(
@@ -118,13 +123,13 @@ class Span(Node):
     async def error(self, info: Info) -> SpanError | None:
         """See the description, which is public."""
         found = await self.load_text(info, records.PayloadKind.ERROR)
-        return SpanError.from_record(found) if found else None
+        return SpanError.from_json(found) if found else None
 
     @resolver("Names and values that were attached to it: a flat object.")
     async def attributes(self, info: Info) -> JSON:
         """See the description, which is public."""
         found = await self.load_text(info, records.PayloadKind.ATTRIBUTES)
-        return to_json(found.value_json) if found else _NO_ATTRIBUTES
+        return to_json(found) if found else _NO_ATTRIBUTES
 
     @resolver("What happened within it, in the order of `seq`; at most 200 a page.")
     async def events(
@@ -147,14 +152,13 @@ class Span(Node):
     def _key(self) -> tuple[str, str]:
         return self.record.run_id, self.record.span_id
 
-    async def load_text(self, info: Info, kind: records.PayloadKind) -> records.Payload | None:
+    async def load_text(self, info: Info, kind: records.PayloadKind) -> str | None:
         """Return one of its stored texts."""
-        return await info.context.loaders.payload_by_key.load((*self._key, kind.value))
+        return await load_text(info, (*self._key, kind.value))
 
     async def load_payload(self, info: Info, kind: records.PayloadKind) -> Payload | None:
         """Return one of its values."""
-        found = await self.load_text(info, kind)
-        return Payload.from_record(found) if found else None
+        return await load_payload(info, (*self._key, kind.value))
 
 
 @strawberry.type(description="A span in a page.")
