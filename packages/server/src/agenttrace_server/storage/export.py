@@ -75,7 +75,8 @@ def read_start_line(connection: Connection, run_id: str) -> bytes:
     """Return what says when a run without a record of its own began; empty where its parts do.
 
     It is shown with the earliest start that was ever seen. Where a better snapshot of the span
-    says a later one, an old snapshot of some span says it: the least one, which loses to all.
+    says a later one, an old snapshot of some span says it: the least one, which loses to all. It
+    comes after the best one of that span: before it, it would keep out a real one of its rank.
     """
     earliest = [
         select(func.min(column)).where(table.c.run_id == run_id).scalar_subquery()
