@@ -186,6 +186,37 @@ def test_what_cannot_be_done_is_said_before_it_is_begun(
     assert message in done.err
 
 
+def test_what_was_added_on_a_server_goes_along(command: Run, folder: Path, door: Door) -> None:
+    """Commands on files keep its lines and say nothing of them; the import sends them in place."""
+    said = {
+        "v": 1,
+        "type": "annotation",
+        "annotation_id": "a",
+        "run_id": RUN_ID,
+        "name": "helpful",
+        "source": "HUMAN",
+        "score": 1,
+        "created_ns": 1,
+        "updated_ns": 1,
+    }
+    tags = {"v": 1, "type": "tags", "run_id": RUN_ID, "tags": ["t"]}
+    lost = {**tags, "run_id": "b" * 32}
+    end = make_run(rev=1, status="COMPLETED")
+    write_file(folder / "x.jsonl", [end, make_span(1), said, tags, lost])
+    lines = (folder / "x.jsonl").read_bytes().splitlines()
+    for arguments in (["runs", "-f", "x.jsonl"], ["show", "x.jsonl"], ["tail", "x.jsonl", RUN_ID]):
+        done = command(*arguments, cwd=folder)
+        assert (done.code, done.err) == (0, "")
+    done = command("export", "x.jsonl", cwd=folder)
+    assert done.out.encode().splitlines() == lines[:4]
+    done = command("import", "x.jsonl", "--to", door.url, cwd=folder)
+    assert (done.code, door.lines) == (0, lines)
+    (folder / "bad.jsonl").write_text('{"v":1,"type":"tags","run_id":"b"}\n')
+    done = command("import", "bad.jsonl", "--to", "all.jsonl", cwd=folder)
+    assert done.code == 1
+    assert "line 1 is refused: invalid_field" in done.err
+
+
 def test_an_export_can_be_imported(command: Run, folder: Path) -> None:
     """One format for all doors."""
     exported = command("export", RUN_ID, "--file", "t.jsonl", cwd=folder).out

@@ -26,6 +26,7 @@ from agenttrace_server.http.texts import TextRoutes
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
@@ -163,7 +164,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         annotations=AnnotationService(database, on_commit=bus.ring),
         deletion=engine.deletion,
         plugins=PluginService(),
-        ingest=IngestService(engine.writer),
+        ingest=IngestService(engine.writer, AdditionService(database, on_commit=bus.ring)),
         budget=ByteBudget(settings.buffer_size),
         environment=settings.environment.value,
     )

@@ -148,7 +148,9 @@ def test_a_reader_of_files_shows_what_the_store_shows(recording: list[Record]) -
             lines = [line for run_id in RUNS for line in _write_lines(connection, run_id)]
     collector = RunCollector()
     for line in split_lines(lines):
-        collector.add(decode_line(line))
+        record = decode_line(line)
+        assert record is not None
+        collector.add(record)
     names = ("name", "status", "start_ns", "end_ns", "seq", "model", "parent_span_id", "end_seq")
     shown = {(r.run_id, s.span_id): s for r in collector.make_runs() for s in r.spans}
     stored = {(row["run_id"], row["span_id"]): row for row in state["span"]}

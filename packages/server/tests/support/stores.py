@@ -138,6 +138,7 @@ _RUN_FIELDS = st.fixed_dictionaries(
         "replayed_from": st.just("a" * 32),
         "start_ns": st.integers(0, 3).map(lambda hours: START_NS - hours * HOUR_NS),
         "complete": st.booleans(),
+        "dropped": st.dictionaries(st.just("queue_full"), st.integers(1, 3), min_size=1),
         "links": st.lists(st.just({"run_id": "b" * 32}), max_size=1),
     },
 )

@@ -22,7 +22,8 @@ from agenttrace.trace.files import STDIN
 from agenttrace.trace.reading import iterate_lines
 from agenttrace.trace.sources import RecordingError
 from agenttrace.trace.visible import show_count
-from agenttrace.wire.validation import MAX_LINE_BYTES, WireError, parse_line
+from agenttrace.wire.additions import parse_any
+from agenttrace.wire.validation import MAX_LINE_BYTES, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -244,7 +245,7 @@ class _Progress:
 def _check_line(line: Line) -> None:
     if line.is_too_long:
         raise WireError("too_large", f"the line has more than {MAX_LINE_BYTES} bytes")
-    parse_line(line.text)
+    parse_any(line.text)
 
 
 def _is_of_all(reason: str) -> bool:

@@ -153,7 +153,7 @@ class _Narrator:
             except LineError as error:
                 warn(f"line {line.number} is left out: {error}")
                 continue
-            if self.has_ended or not self._takes(record.run_id):
+            if record is None or self.has_ended or not self._takes(record.run_id):
                 continue
             told = self._tell(record)
             if self._as_json:

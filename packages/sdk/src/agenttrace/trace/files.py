@@ -98,8 +98,8 @@ class FileSource:
             if place.snapshots:
                 said = merge_snapshots(list(place.snapshots))
                 heads.append(RunHead(run_id, said.name, said.start_ns))
-            else:
-                heads.append(RunHead(run_id, UNNAMED_RUN, place.first_ns or 0))
+            elif place.first_ns is not None:  # else there are only additions to it
+                heads.append(RunHead(run_id, UNNAMED_RUN, place.first_ns))
         return sorted(heads, key=lambda head: (head.start_ns, head.run_id), reverse=True)
 
     def summarize_runs(self) -> list[RunSummary]:
@@ -110,6 +110,8 @@ class FileSource:
                 record = decode_line(line)
             except LineError as error:
                 self._report(line, error)
+                continue
+            if record is None:
                 continue
             run_id = record.run_id
             if run_id not in found:
@@ -124,9 +126,12 @@ class FileSource:
         collector = RunCollector()
         for line in self._iterate_run(run_id):
             try:
-                collector.add(decode_line(line))
+                record = decode_line(line)
             except LineError as error:
                 self._report(line, error)
+                continue
+            if record is not None:
+                collector.add(record)
         runs = collector.make_runs()
         if not runs:
             raise RecordingError(f"{self.name}: no line of run {run_id} can be read")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 import msgspec
 
 from agenttrace.trace.records import RecordedEvent, RecordedLine, RecordedSpan, RunSnapshot
+from agenttrace.wire import ADDITION_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,13 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _decode: Final[Callable[[bytes], RecordedLine]] = msgspec.json.Decoder(
     RunSnapshot | RecordedSpan | RecordedEvent
 ).decode
+
+
+class _Type(msgspec.Struct, gc=False):
+    type: str
+
+
+_decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
 class Line(NamedTuple):
@@ -82,8 +90,8 @@ def split_lines(texts: Iterable[bytes]) -> Iterator[Line]:
         yield Line(number, 0, text)
 
 
-def decode_line(line: Line) -> RecordedLine:
-    """Return the record that a line holds.
+def decode_line(line: Line) -> RecordedLine | None:
+    """Return the record that a line holds; None for what a server's users added to a run.
 
     Raises:
         LineError: when it is too long, no JSON, of another version, or lacks what it needs.
@@ -94,7 +102,16 @@ def decode_line(line: Line) -> RecordedLine:
     try:
         return _decode(line.text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _is_addition(line):
+            return None
         raise LineError(describe_error(error, line)) from error
+
+
+def _is_addition(line: Line) -> bool:
+    try:
+        return _decode_type(line.text).type in ADDITION_TYPES
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def describe_error(error: Exception, line: Line) -> str:

@@ -47,9 +47,12 @@ def _load_records(records: Iterable[bytes | str | Mapping[str, Any]]) -> Recordi
     problems: list[Problem] = []
     for line in split_lines(_write_texts(records)):
         try:
-            collector.add(decode_line(line))
+            record = decode_line(line)
         except LineError as error:
             problems.append(Problem(line.number, str(error)))
+            continue
+        if record is not None:
+            collector.add(record)
     return Recording(collector.make_runs(), problems)
 
 

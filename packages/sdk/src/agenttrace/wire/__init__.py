@@ -14,6 +14,9 @@ from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 WIRE_VERSION: Final = 1
 """The value of `v` in every record of this format."""
 
+ADDITION_TYPES: Final = frozenset({"annotation", "tags"})
+"""Types of lines that hold what was added to a run on a server; no recorder writes them."""
+
 HASH_VERSION: Final = 1
 """The version of the canonical form that `input_hash` is taken over."""
 

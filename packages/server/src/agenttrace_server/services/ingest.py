@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.errors import TooLargeError
+from agenttrace_server.services.additions import UNKNOWN_TYPE
 from agenttrace_server.storage.sole_spans import prepare_records
 
 if TYPE_CHECKING:
+    from agenttrace_server.services.additions import AdditionService
     from agenttrace_server.storage.sole_spans import Incoming
     from agenttrace_server.storage.writer import Writer
 
@@ -47,8 +49,9 @@ class IngestResult:
 class IngestService:
     """Checks lines and hands the good ones to the writer."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, additions: AdditionService) -> None:
         self._writer = writer
+        self._additions = additions
 
     async def ingest(self, body: bytes) -> IngestResult:
         """Store the records of an NDJSON body; return once they are on disk.
@@ -57,7 +60,7 @@ class IngestService:
 
         Raises:
             TooLargeError: the body has more than 10,000 records.
-            OverloadedError: the store could not be written; nothing was stored.
+            OverloadedError: the store could not be written; the same may be sent again.
 
         """
         if len(body) <= _PARSE_INLINE_BYTES:
@@ -73,7 +76,21 @@ class IngestService:
             ]
             errors.sort(key=lambda error: error.line)
         accepted = len(records) - len(refusals)
+        if any(error.code == UNKNOWN_TYPE for error in errors):
+            errors, count = await self._take_additions(body, errors)
+            accepted += count
         return IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
+
+    async def _take_additions(
+        self, body: bytes, errors: list[LineError]
+    ) -> tuple[list[LineError], int]:
+        """Take the lines that are no records as additions, once the records are there."""
+        sought = {error.line for error in errors if error.code == UNKNOWN_TYPE}
+        lines = [(n, text) for n, text in enumerate(body.split(b"\n"), start=1) if n in sought]
+        refused = await self._additions.take_lines(lines)
+        left = [error for error in errors if error.line not in sought]
+        left += [LineError(line, code, _shorten(message)) for line, code, message in refused]
+        return sorted(left, key=lambda error: error.line), len(lines) - len(refused)
 
 
 def prepare_body(body: bytes) -> tuple[list[Incoming], list[LineError]]:

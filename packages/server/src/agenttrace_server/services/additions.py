@@ -1,0 +1,68 @@
+"""Taking in what was added to runs elsewhere: the lines among records that no recorder writes.
+
+Whoever may send records may send these today. A server that knows its callers decides it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from agenttrace.wire.additions import ValidAddition, parse_addition
+from agenttrace.wire.validation import WireError
+from agenttrace_server.storage import additions as storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from agenttrace_server.storage.engine import Database
+
+UNKNOWN_TYPE: Final = "unknown_type"
+"""The code of a line that is no record, and may be an addition."""
+
+
+class RefusedLine(NamedTuple):
+    """A line that was not taken, by its number from 1."""
+
+    line: int
+    code: str
+    message: str
+
+
+class AdditionService:
+    """Adds to runs. `on_commit` is called on the event loop with the runs that changed."""
+
+    def __init__(self, database: Database, *, on_commit: Callable[[Iterable[str]], None]) -> None:
+        self._database = database
+        self._on_commit = on_commit
+
+    async def take_lines(self, lines: Sequence[tuple[int, bytes]]) -> list[RefusedLine]:
+        """Store the additions of these numbered lines; return why others were not taken.
+
+        Raises:
+            OverloadedError: the store could not be written; nothing of them was stored.
+
+        """
+        found, refused = await asyncio.to_thread(_parse, lines)
+        if found:
+            given = [addition for _, addition in found]
+            added = await self._database.write(storage.take_in, given)
+            refused += [
+                RefusedLine(found[place][0], code, reason) for place, code, reason in added.refusals
+            ]
+            if added.run_ids:
+                self._on_commit(added.run_ids)
+        return refused
+
+
+def _parse(
+    lines: Sequence[tuple[int, bytes]],
+) -> tuple[list[tuple[int, ValidAddition]], list[RefusedLine]]:
+    found: list[tuple[int, ValidAddition]] = []
+    refused: list[RefusedLine] = []
+    for number, line in lines:
+        try:
+            found.append((number, parse_addition(line)))
+        except WireError as error:
+            refused.append(RefusedLine(number, error.code, error.message))
+    return found, refused
