@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { payload, Recorder } from "./records";
@@ -144,7 +145,7 @@ test("keeps the digits of numbers and the bytes of the text", async ({ page, ser
   await expect(shown.getByText(text, { exact: true })).toBeVisible();
 });
 
-test("marks a value that is not whole, and fetches a large one only when asked", async ({
+test("marks a value that is not whole, and fetches a larger one only when asked", async ({
   page,
   server,
 }) => {
@@ -165,15 +166,44 @@ test("marks a value that is not whole, and fetches a large one only when asked",
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.postData() ?? ""));
   await page.goto(`/runs/${recorder.runId}?span=${step.id}&view=output`);
-  const load = page.getByRole("button", { name: /Load the output \(\d+\.\d KiB\)/ });
+  const load = page.getByRole("button", { name: "Show it here" });
   await expect(load).toBeVisible();
-  expect(asked.filter((body) => body.includes("SpanPayloads"))).toEqual([]);
+  await expect(page.getByTestId("payload-output")).toContainText("line 0 of the dump");
+  expect(asked.filter((body) => body.includes('"output":true'))).toEqual([]);
   await load.click();
   await expect(page.getByTestId("json")).toContainText("line 0 of the dump");
   await expect(page.getByRole("button", { name: "29,800 more…" })).toBeVisible();
   await page.getByRole("tab", { name: "Input" }).click();
   await expect(page.getByRole("tabpanel")).toContainText("truncated");
   await expect(page.getByRole("tabpanel")).toContainText("The whole had 5.0 MiB.");
+});
+
+test("shows the beginning of a huge value, and gives the whole as a file", async ({
+  page,
+  server,
+}) => {
+  const recorder = new Recorder("huge_value_agent");
+  // More than the page fetches even when asked, and less than the wire takes at once.
+  const value = `the beginning ${"x".repeat(7 * 1024 * 1024)}`;
+  const step = recorder.span({
+    name: "dump",
+    atMs: 0,
+    fields: { input: payload("asked"), output: payload(value) },
+  });
+  await server.ingest([recorder.start(), step.end, recorder.end(9)]);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.postData() ?? ""));
+  await page.goto(`/runs/${recorder.runId}?span=${step.id}&view=output`);
+  const shown = page.getByTestId("payload-output");
+  await expect(shown).toContainText("the beginning");
+  await expect(page.getByRole("button", { name: "Show it here" })).toHaveCount(0);
+  const link = page.getByRole("link", { name: "Download the output (7.0 MiB)" });
+  await link.focus();
+  const [download] = await Promise.all([page.waitForEvent("download"), link.press("Enter")]);
+  expect(download.suggestedFilename()).toBe(`${recorder.runId}-${step.id}-output.json`);
+  expect(await readFile(await download.path(), "utf8")).toBe(JSON.stringify(value));
+  expect(asked.filter((body) => body.includes('"output":true'))).toEqual([]);
+  await page.screenshot({ path: test.info().outputPath("huge.png") });
 });
 
 test("follows the step that is open: its output comes when it ends", async ({ page, server }) => {

@@ -172,7 +172,13 @@ export const PayloadHeadFragment = graphql(/* GraphQL */ `
     codec
     fidelity
     bytes
+    storedBytes
     sha256
+    preview {
+      text
+      bytes
+      isWhole
+    }
   }
 `);
 

@@ -271,6 +271,7 @@ def _take_back_to_0005(connection: Connection) -> None:
         connection.execute(text(statement))
     connection.execute(text("INSERT INTO search_document SELECT * FROM before"))
     connection.execute(text("DROP TABLE before"))
+    connection.execute(text("ALTER TABLE run DROP COLUMN dropped_json"))
     connection.execute(text("DROP TABLE leftover"))
     connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 

@@ -34,14 +34,40 @@ export function PayloadView({
     <div data-testid={`payload-${name}`}>
       <FidelityMark head={head} />
       {failure !== null && text === null && <InlineFailure failure={failure} onRetry={slot.load} />}
-      {slot.isHeldBack && (
-        <Button onClick={slot.load}>
-          Load the {name} ({formatBytes(head.bytes)})
-        </Button>
-      )}
+      {slot.isHeldBack && <PayloadBeginning head={head} slot={slot} name={name} />}
       {slot.isLoading && text === null && <p className="text-faint">Loading…</p>}
       {text !== null && <PayloadText text={text} />}
     </div>
+  );
+}
+
+/** What is shown of a large payload: its beginning, and the ways to the whole. */
+function PayloadBeginning({
+  head,
+  slot,
+  name,
+}: {
+  readonly head: PayloadHead;
+  readonly slot: PayloadSlot;
+  readonly name: "input" | "output";
+}) {
+  return (
+    <>
+      <div className="mb-2 flex flex-wrap items-center gap-2">
+        <a
+          href={slot.href}
+          download
+          className="inline-flex h-7 items-center rounded-md border border-line bg-surface px-2.5 text-ink text-sm hover:bg-hover"
+        >
+          Download the {name} ({formatBytes(head.storedBytes)})
+        </a>
+        {slot.isLoadable && <Button onClick={slot.load}>Show it here</Button>}
+        <span className="text-faint text-xs">
+          Below is its beginning, {formatBytes(head.preview.bytes)}.
+        </span>
+      </div>
+      <TextBlock value={head.preview.text} className="font-mono text-sm" />
+    </>
   );
 }
 

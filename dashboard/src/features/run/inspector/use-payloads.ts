@@ -8,15 +8,22 @@ import {
 } from "@/graphql/details";
 import type { Failure } from "@/graphql/failure";
 
-/** A payload up to this size is fetched unasked; a larger one when the reader says so. */
+/** A payload up to this size is fetched unasked; of a larger one there is its beginning. */
 const UNASKED_BYTES = 256 * 1024;
+/** Up to this size it is fetched when the reader says so; a larger one is only downloaded. */
+const ASKED_BYTES = 4 * 1024 * 1024;
 
 /** One payload: what is known of it, and its text once it is here. */
 export interface PayloadSlot {
   /** null: nothing was recorded. */
   readonly head: PayloadHead | null;
   readonly text: string | null;
+  /** Only its beginning is shown. */
   readonly isHeldBack: boolean;
+  /** It may be fetched all the same. */
+  readonly isLoadable: boolean;
+  /** Where the text is to be had as a file, byte for byte. */
+  readonly href: string;
   readonly isLoading: boolean;
   readonly failure: Failure | null;
   readonly load: () => void;
@@ -50,17 +57,25 @@ function usePayloads(id: string, heads: Heads | null, useFetch: Fetch): Payloads
   const input = heads?.input ?? null;
   const output = heads?.output ?? null;
   const wanted = {
-    input: input !== null && (asked.input || input.bytes <= UNASKED_BYTES),
-    output: output !== null && (asked.output || output.bytes <= UNASKED_BYTES),
+    input: input !== null && (asked.input || input.storedBytes <= UNASKED_BYTES),
+    output: output !== null && (asked.output || output.storedBytes <= UNASKED_BYTES),
   };
   const answer = useFetch(id, wanted);
   const slot = (name: "input" | "output", head: PayloadHead | null): PayloadSlot => ({
     head,
     text: answer.data?.[name] ?? null,
     isHeldBack: head !== null && !wanted[name],
+    isLoadable: head !== null && head.storedBytes <= ASKED_BYTES,
+    href: makeHref(id, name),
     isLoading: wanted[name] && answer.isLoading,
     failure: answer.failure,
     load: () => (wanted[name] ? answer.again() : setAsked((old) => ({ ...old, [name]: true }))),
   });
   return { input: slot("input", input), output: slot("output", output) };
+}
+
+/** Where a run (its id) or a span (`<run>:<span>`) has its text as a file. */
+export function makeHref(id: string, name: "input" | "output"): string {
+  const [runId, spanId] = id.split(":").map(encodeURIComponent);
+  return `/api/runs/${runId}${spanId === undefined ? "" : `/spans/${spanId}`}/${name}`;
 }

@@ -48,6 +48,7 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "Query.usage": 200,
     "Retrieval.documents": DEFAULT_PAGE,
     "Run.annotations": 20,
+    "Run.dropped": 1,
     "Run.forks": 20,
     "Run.links": 20,
     "Run.spanTree": DEFAULT_PAGE,
