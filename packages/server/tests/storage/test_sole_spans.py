@@ -20,6 +20,8 @@ from agenttrace_server.storage.sole_spans import SoleSpan, prepare_records, prep
 
 from ..support.lines import START_NS, check_records, make_payload, make_run, make_span
 
+# In a name and in the key of an attribute the wire refuses U+0000, and lone surrogates anywhere.
+_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9)
 _COUNTS = st.integers(0, 2**31 - 1)
 _PAYLOADS = st.recursive(
     st.none() | st.booleans() | st.text() | st.integers(-(2**40), 2**40) | st.just("long" * 900),
@@ -62,13 +64,13 @@ _FIELDS = st.fixed_dictionaries(
         "parent_span_id": st.just("a" * 16),
         "end_seq": st.integers(0, 9),
         "outcome": st.sampled_from(["ok", "error"]),
-        "model": st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=9),
+        "model": _NAMES,
         "input": _PAYLOADS,
         "output": _PAYLOADS,
         "error": _ERRORS,
         "usage": _USAGE,
         "cost": _COSTS,
-        "attributes": st.dictionaries(st.text(min_size=1, max_size=5), st.integers(0, 9)),
+        "attributes": st.dictionaries(_NAMES, st.integers(0, 9)),
         "replay_key": st.just("key"),
         "input_hash": st.just("b" * 64),
         "hash_version": st.integers(0, 3),
