@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from agenttrace_server.records import PayloadHead
     from agenttrace_server.storage.pieces import Pieces
 
 PieceKey: TypeAlias = tuple[str, bytes]
@@ -41,8 +42,13 @@ def write_pieces(connection: Connection, pieces: Pieces, known_runs: set[str]) -
     insert_rows(connection, CONTENT, pieces.dump(known))
 
 
-def read_texts(connection: Connection, rows: Sequence[Row[Any]]) -> list[str | None]:
-    """Return the text of each row of `payload` or `event`, in one more statement for all parts."""
+def read_texts(connection: Connection, rows: Sequence[Row[Any] | PayloadHead]) -> list[str | None]:
+    """Return the text of each row of `payload` or `event`, in one more statement for all parts.
+
+    Raises:
+        KeyError: a piece is gone.
+
+    """
     keys = {
         (row.run_id, digest): None
         for row in rows

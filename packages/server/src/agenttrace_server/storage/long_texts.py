@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.errors import GoneError
-from agenttrace_server.storage.contents import count_fitting, read_pieces, read_sizes
+from agenttrace_server.storage.contents import count_fitting, read_pieces, read_sizes, read_texts
 from agenttrace_server.storage.payloads import has_run
 from agenttrace_server.storage.pieces import DIGEST_BYTES, MIN_PIECE_BYTES, split_digests
 
@@ -37,16 +37,10 @@ def read_long_texts(connection: Connection, heads: Sequence[PayloadHead]) -> lis
         GoneError: a run was deleted meanwhile.
 
     """
-    digests = [_split(head) for head in heads]
-    keys = [key for listed in digests for key in listed]
-    pieces = read_pieces(connection, [*dict.fromkeys(keys)]) if keys else {}
-    return [
-        head.value_json
-        if head.value_json is not None
-        # Characters may be cut within: joined first, read once.
-        else b"".join(_find(pieces, listed)).decode()
-        for head, listed in zip(heads, digests, strict=True)
-    ]
+    try:
+        return [text or "" for text in read_texts(connection, heads)]
+    except KeyError as error:
+        raise _make_gone() from error
 
 
 def read_beginnings(
@@ -119,11 +113,11 @@ def _cut(text: bytes, max_bytes: int) -> str:
     return text[:max_bytes].decode(errors="ignore")
 
 
-def _split(head: PayloadHead, at: int = 0, count: int | None = None) -> list[PieceKey]:
+def _split(head: PayloadHead, at: int, count: int) -> list[PieceKey]:
     if head.value_json is not None:
         return []
     start = at * DIGEST_BYTES
-    end = None if count is None else start + count * DIGEST_BYTES
+    end = start + count * DIGEST_BYTES
     return [(head.run_id, digest) for digest in split_digests((head.parts or b"")[start:end])]
 
 
