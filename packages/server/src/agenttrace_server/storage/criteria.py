@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_INT64 = 2**63 - 1
+from agenttrace.wire.models import MAX_INT64
 
 MAX_VALUE_CHARS = 256
 """Of an attribute's value: a longer one is not kept to be looked for."""

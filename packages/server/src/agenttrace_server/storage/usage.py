@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Text, null, select, type_coerce
 
+from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import ModelUsage, Totals, UsageBucket, UsageSums, Workflow
 from agenttrace_server.storage.conditions import (
     list_fixed_conditions,
     list_state_conditions,
 )
-from agenttrace_server.storage.criteria import MAX_INT64
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG

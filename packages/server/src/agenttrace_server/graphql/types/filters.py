@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import strawberry
 from strawberry import field
 
+from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.types.enums import RunStatus, SpanStatus, SpanType
 from agenttrace_server.graphql.types.scalars import Count, DateTime, Decimal
@@ -35,7 +36,6 @@ MAX_NESTED: Final = 3
 _NS_PER_MS: Final = 1_000_000
 _MAX_MS: Final = 9e12
 """The store's integers end at 2^63 - 1 nanoseconds, a bit above; no run takes so long."""
-_MAX_INT64: Final = 2**63 - 1
 
 
 @strawberry.input(description="From `min` to `max`, both included; an absent end is open.")
@@ -351,7 +351,7 @@ def read_count(given: CountRange | None) -> NumberRange | None:
     if given is None:
         return None
     low, high = (
-        None if number is None else max(-1, min(number, _MAX_INT64))
+        None if number is None else max(-1, min(number, MAX_INT64))
         for number in (given.min, given.max)
     )
     return NumberRange(low, high)

@@ -12,6 +12,7 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.money import format_pico
 
@@ -25,7 +26,6 @@ Count = NewType("Count", int)
 """A whole number that may be beyond GraphQL's `Int`, which ends at 2^31 - 1."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_INT64: Final = 2**63 - 1
 _DECIMAL: Final = re.compile(r"-?\d{1,18}(\.\d{1,30})?([eE]-?\d{1,2})?")
 
 
@@ -70,7 +70,7 @@ def _read_time(value: Any) -> DateTime:
     if moment.tzinfo is None:
         raise InvalidArgumentError("a DateTime needs an offset from UTC, such as 'Z'")
     nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    return DateTime(max(-1, min(nanoseconds, _MAX_INT64)))
+    return DateTime(max(-1, min(nanoseconds, MAX_INT64)))
 
 
 def _read_count(value: Any) -> Count:
