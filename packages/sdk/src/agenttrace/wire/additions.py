@@ -11,14 +11,13 @@ import msgspec
 from msgspec import Meta
 
 from agenttrace.wire import ADDITION_TYPES
-from agenttrace.wire.judgement import MAX_LINE_BYTES, WireError
+from agenttrace.wire.judgement import MAX_LINE_BYTES, UNKNOWN_TYPE, WireError
 from agenttrace.wire.models import MAX_TAGS, Nanoseconds, RunId, SpanId, Tag, ValidRecord
 from agenttrace.wire.structure import find_duplicate
 from agenttrace.wire.validation import parse_line
 
 MAX_COMMENT_BYTES: Final = 16 * 1024
 
-_UNKNOWN_TYPE: Final = "unknown_type"
 _Text128: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
 _Text256: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 _Comment: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_COMMENT_BYTES)]
@@ -72,7 +71,7 @@ def parse_any(line: bytes) -> ValidRecord | ValidAddition:
     try:
         return parse_line(line)
     except WireError as error:
-        if error.code != _UNKNOWN_TYPE:
+        if error.code != UNKNOWN_TYPE:
             raise
     return parse_addition(line)
 
@@ -87,9 +86,7 @@ def parse_addition(line: bytes) -> ValidAddition:
     if len(line) > MAX_LINE_BYTES:
         raise WireError("too_large", f"the line has {len(line)} bytes; at most {MAX_LINE_BYTES}")
     if not is_addition(line):
-        raise WireError(
-            _UNKNOWN_TYPE, "type must be 'run', 'span', 'event', 'annotation' or 'tags'"
-        )
+        raise WireError(UNKNOWN_TYPE, "type must be 'run', 'span', 'event', 'annotation' or 'tags'")
     twice = find_duplicate(line)
     if twice is not None:
         raise WireError("invalid_field", f"{twice}: is there twice")

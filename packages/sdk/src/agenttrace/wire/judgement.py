@@ -29,6 +29,8 @@ from agenttrace.wire.shapes import (
 from agenttrace.wire.structure import MAX_DEPTH, find_duplicate, is_too_deep
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+UNKNOWN_TYPE: Final = "unknown_type"
+"""The code of a line that is no record; it may be an addition."""
 
 # A record's fields that are payload envelopes, and the flat objects: both are kept as text.
 _PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
@@ -87,7 +89,7 @@ def judge_line(line: bytes) -> RunShape | SpanShape | EventShape:
     kind = _decode_small(fields.get("type"), "type")
     shape = _SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        raise WireError("unknown_type", "type must be 'run', 'span' or 'event'")
+        raise WireError(UNKNOWN_TYPE, "type must be 'run', 'span' or 'event'")
     twice = find_duplicate(line)
     if twice is not None:
         raise WireError("invalid_field", f"{twice}: is there twice")

@@ -6,7 +6,7 @@ Whoever may send records may send these today. A server that knows its callers d
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agenttrace.wire.additions import ValidAddition, parse_addition
 from agenttrace.wire.validation import WireError
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agenttrace_server.storage.engine import Database
-
-UNKNOWN_TYPE: Final = "unknown_type"
-"""The code of a line that is no record, and may be an addition."""
 
 
 class RefusedLine(NamedTuple):

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.wire.judgement import UNKNOWN_TYPE
 from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.errors import TooLargeError
-from agenttrace_server.services.additions import UNKNOWN_TYPE
 from agenttrace_server.storage.sole_spans import prepare_records
 
 if TYPE_CHECKING:
