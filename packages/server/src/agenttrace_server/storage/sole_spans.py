@@ -28,7 +28,7 @@ from agenttrace_server.storage.snapshots import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from agenttrace.wire.models import ValidPayload
 
@@ -66,7 +66,7 @@ def prepare_records(records: Sequence[ValidRecord]) -> list[Incoming]:
 
     One that cannot be prepared is left as it is: it is refused when its turn comes, alone.
     """
-    counts = Counter(_list_keys(records))
+    counts = Counter((each.run_id, each.span_id) for each in records if isinstance(each, ValidSpan))
     prepared: list[Incoming] = []
     for record in records:
         if isinstance(record, ValidSpan) and counts[record.run_id, record.span_id] == 1:
@@ -106,10 +106,6 @@ def prepare_span(span: ValidSpan) -> SoleSpan:
     )
     pieces = Pieces()
     return SoleSpan(*key, span, row, pieces.take_out(texts), pieces, figures)
-
-
-def _list_keys(records: Iterable[ValidRecord]) -> list[tuple[str, str]]:
-    return [(each.run_id, each.span_id) for each in records if isinstance(each, ValidSpan)]
 
 
 def _list_texts(key: tuple[str, str], span: ValidSpan) -> tuple[list[tuple[Any, ...]], int]:
