@@ -1,7 +1,7 @@
 import { RunList, type RunListQuery } from "@/model/run-list";
 import type { Transport } from "./client";
 import { RunChangesDocument, RunsDocument } from "./documents";
-import { type Failure, failureOf } from "./failure";
+import { type Failure, failureOf, reasonOf } from "./failure";
 import { follow } from "./follow";
 import type { RunChangesSubscription, RunFilter } from "./generated/graphql";
 import { toRun } from "./mapping";
@@ -87,6 +87,8 @@ export class RunListFeed extends Store {
   readonly #load = (): void => {
     this.#stopFollowing?.();
     this.#generation += 1;
+    // The answer to a page that is on its way will not be heard.
+    this.isLoadingMore = false;
     const generation = this.#generation;
     void this.#fetchPage(null).then(({ data, error }) => {
       if (generation !== this.#generation) return;
@@ -110,7 +112,7 @@ export class RunListFeed extends Store {
   #fail(failure: Failure): void {
     this.failure = failure;
     if (this.phase !== "ready") this.phase = "failed";
-    this.#transport.connection.scheduleRetry(this.#load);
+    this.#transport.connection.scheduleRetry(this.#load, reasonOf(failure));
     this.changed();
   }
 
@@ -121,7 +123,7 @@ export class RunListFeed extends Store {
       variables: (cursor) => ({ filter: this.#filter, after: cursor }),
       cursorOf: ({ runChanges }) => runChanges.cursor,
       onData: ({ runChanges }) => this.#receive(runChanges),
-      onRefused: (message) => this.#fail({ kind: "graphql", message }),
+      onRefused: (failure) => this.#fail(failure),
       isNews: ({ runChanges }) => runChanges.changes.length > 0,
       isDone: () => false,
     });
