@@ -37,6 +37,9 @@ RUN = make_run_id(0)
 ANNOTATE = """mutation($id: ID!, $said: AnnotationInput!) {
     annotateRun(runId: $id, annotation: $said) { errors { code } } }"""
 ANNOTATE_SPAN = ANNOTATE.replace("annotateRun(runId", "annotateSpan(spanId")
+TAG = (
+    "mutation($id: ID!, $tags: [String!]!) { tagRun(runId: $id, tags: $tags) { errors { code } } }"
+)
 DELETE = "mutation($id: ID!) { deleteRun(runId: $id) { count } }"
 TIMEOUT_S = 60
 FILTERS = [
@@ -45,6 +48,7 @@ FILTERS = [
     ["--name", "agent"],
     ["--name", "fail*", "--name", "other"],
     ["--tag", "golden"],
+    ["--tag", "added"],
     ["--correlation-id", "flow"],
     ["--since", "2026-09-21T14:13:21Z"],
     ["--has-error"],
@@ -100,6 +104,7 @@ def _fill(client: Client) -> None:
     client.ask(ANNOTATE, id=RUN, said=said)
     said = {"name": "tone", "source": "CODE", "label": "polite"}
     client.ask(ANNOTATE_SPAN, id=f"{RUN}:{make_span_id(1)}", said=said)
+    client.ask(TAG, id=make_run_id(2), tags=["added"])
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +132,7 @@ def test_what_is_exported_from_one_server_is_imported_into_another(
     """All runs, with what people added: the other gives the same lines, and shows the same."""
     lines = exported.read_bytes()
     count = lines.count(b"\n")
-    assert (lines.count(b'"type":"annotation"'), lines.count(b'"type":"tags"')) == (2, 0)
+    assert (lines.count(b'"type":"annotation"'), lines.count(b'"type":"tags"')) == (2, 1)
     with ServerProcess(tmp_path) as other:
         there = f"{other.url}/api"
         for _ in range(2):
@@ -171,6 +176,42 @@ def test_a_run_of_a_server_is_shown_as_one_of_a_file(
     listed = _run("runs", "--from", filled)
     assert listed.code == 0
     assert [line.split()[0] for line in listed.out.splitlines()[1:]] != []
+
+
+def test_what_people_added_is_shown(filled: str, exported: Path) -> None:
+    """Scores, comments and tags, of runs and spans, from a server as from a file."""
+    for source in (filled, str(exported)):
+        shown = _run("show", RUN, "--from", source).out
+        assert "\nsaid: helpful 0.5  HUMAN ä  a\\nb\n" in shown
+        assert shown.count("[tone polite]") == 1
+        span = _run("show", RUN, "--span", make_span_id(1), "--from", source).out
+        assert span.endswith("\nannotations\n  tone polite  CODE\n")
+        listed = _run("runs", "--from", source, "--tag", "added", "--tag", "golden").out
+        assert [line.split()[-1] for line in listed.splitlines()[1:]] == ["added", "0.5]"]
+        run = json.loads(_run("show", RUN, "--json", "--from", source).out)
+        (said,) = run["annotations"]
+        kept = ("name", "source", "score", "label", "author", "comment")
+        assert [said[name] for name in kept] == ["helpful", "HUMAN", 0.5, None, "ä", "a\nb"]
+        of_spans = [each["annotations"] for each in run["spanTree"]]
+        assert [said["label"] for each in of_spans for said in each] == ["polite"]
+
+
+@ON_SQLITE
+def test_runs_with_very_many_annotations_are_listed(server: ServerThread, client: Client) -> None:
+    """As many as a run may have, and of as many runs as a page has: the server gives them."""
+    count = 50
+    client.send([make_run(n, status="COMPLETED", rev=1) for n in range(count)])
+    said = {"v": 1, "type": "annotation", "name": "n", "source": "CODE", "score": 1}
+    for n in range(count):
+        lines = [
+            {**said, "run_id": make_run_id(n), "annotation_id": f"{n}.{each}"}
+            | {"created_ns": each, "updated_ns": each}
+            for each in range(1_000)
+        ]
+        assert client.send(lines)["accepted"] == len(lines)
+    done = _run("runs", "--from", server.url, "--json")
+    assert done.code == 0
+    assert [len(run["annotations"]) for run in json.loads(done.out)] == [1_000] * count
 
 
 @ON_SQLITE

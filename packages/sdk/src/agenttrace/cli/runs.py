@@ -20,7 +20,7 @@ from agenttrace.cli.output import Screen, warn
 from agenttrace.cli.shapes import print_json, shape_summary
 from agenttrace.cli.sources import FileOption, JsonOption, open_source, report_problems
 from agenttrace.trace.files import FileSource
-from agenttrace.trace.outline import mark_estimate
+from agenttrace.trace.outline import mark_estimate, write_annotations
 from agenttrace.trace.sources import shorten_ids
 from agenttrace.trace.visible import (
     fit_cells,
@@ -50,7 +50,7 @@ _RIGHT: Final = frozenset(
 )
 # What a narrow terminal can do without, first to go first.
 _SPARE: Final = (
-    *("TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
+    *("ANNOTATIONS", "TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
     *("ERRORS", "COST", "DURATION"),
 )
 
@@ -177,6 +177,7 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
         "COST": mark_estimate(cost, totals) if cost else "",
         "CORRELATION": show_text(correlation or "", max_chars=40),
         "TAGS": show_text(", ".join(run.tags), max_chars=40),
+        "ANNOTATIONS": write_annotations(run.annotations),
     }
 
 
@@ -208,4 +209,10 @@ def _find_style(title: str, run: RunSummary) -> str:
         return "yellow"
     if title == "ERRORS":
         return "red" if run.totals.errors else "dim"
-    return {"ID": "yellow", "NAME": "bold", "STARTED": "dim", "TAGS": "dim"}.get(title, "")
+    return {
+        "ID": "yellow",
+        "NAME": "bold",
+        "STARTED": "dim",
+        "TAGS": "dim",
+        "ANNOTATIONS": "dim",
+    }.get(title, "")

@@ -15,6 +15,7 @@ from agenttrace.exporters.exchange import is_loopback
 from agenttrace.exporters.http import check_endpoint
 from agenttrace.settings import read_settings
 from agenttrace.trace.reading import LineError, Problem, decode_line
+from agenttrace.trace.records import RecordedAnnotation
 from agenttrace.trace.run import RunCollector
 from agenttrace.trace.sources import MIN_PREFIX, RecordingError, RunHead, RunNotFoundError
 from agenttrace.trace.summary import RunSummary
@@ -48,7 +49,8 @@ _RUNS: Final = """query($filter: RunFilter, $first: Int, $after: String) {
 _HEAD: Final = "id name startTime"
 _SUMMARY: Final = """id name status correlationId tags startTime endTime durationMs
   dropped { reason count } totals { spans llmCalls toolCalls errors promptTokens completionTokens
-  cachedTokens totalTokens tokensEstimated costUsd }"""
+  cachedTokens totalTokens tokensEstimated costUsd } userTags
+  annotations { id name source score label comment author createdAt updatedAt }"""
 _HINTS: Final = {
     401: "the API key is missing or wrong; set AGENTTRACE_API_KEY",
     403: "the API key may not read",
@@ -126,8 +128,7 @@ class ServerSource:
             except LineError as error:
                 self.problems.append(Problem(line.number, str(error)))
                 continue
-            if record is not None:
-                collector.add(record)
+            collector.add(record)
         runs = collector.make_runs()
         if not runs:
             raise RecordingError(f"{self.name}: no line of run {run_id} can be read")
@@ -250,6 +251,24 @@ def _make_summary(node: dict[str, Any]) -> RunSummary:
             cost_usd=None if cost is None else Decimal(cost),
         ),
         dropped={each["reason"]: int(each["count"]) for each in node["dropped"]},
+        user_tags=tuple(node["userTags"]),
+        annotations=tuple(_make_annotation(node["id"], each) for each in node["annotations"]),
+    )
+
+
+def _make_annotation(run_id: str, said: dict[str, Any]) -> RecordedAnnotation:
+    return RecordedAnnotation(
+        v=1,
+        run_id=run_id,
+        annotation_id=said["id"],
+        name=said["name"],
+        source=said["source"],
+        score=said["score"],
+        label=said["label"],
+        comment=said["comment"],
+        author=said["author"],
+        created_ns=_read_time(said["createdAt"]),
+        updated_ns=_read_time(said["updatedAt"]),
     )
 
 

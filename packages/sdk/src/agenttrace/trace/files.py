@@ -112,14 +112,12 @@ class FileSource:
             except LineError as error:
                 self._report(line, error)
                 continue
-            if record is None:
-                continue
             run_id = record.run_id
             if run_id not in found:
                 found[run_id] = RunSummarizer(run_id)
             found[run_id].add(record)
         self._refuse_unreadable(has_runs=bool(found))
-        runs = [summarizer.summarize() for summarizer in found.values()]
+        runs = [each.summarize() for each in found.values() if each.is_recorded]
         return sorted(runs, key=lambda run: (run.start_ns, run.run_id), reverse=True)
 
     def load_run(self, run_id: str) -> RecordedRun:
@@ -131,8 +129,7 @@ class FileSource:
             except LineError as error:
                 self._report(line, error)
                 continue
-            if record is not None:
-                collector.add(record)
+            collector.add(record)
         runs = collector.make_runs()
         if not runs:
             raise RecordingError(f"{self.name}: no line of run {run_id} can be read")
