@@ -20,6 +20,7 @@ describe("an instant of an address", () => {
     "2026-11-26",
     "2026-11-26T09:05",
     "2026-13-01T00:00Z",
+    "0000-01-01T00:00Z",
     "+012026-01-01T00:00Z",
   ])("is not %j", (text) => {
     expect(readInstant(text)).toBeNull();

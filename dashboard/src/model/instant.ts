@@ -9,7 +9,7 @@ export function parseInstant(text: string): number {
 
 /** An instant of the minute or finer, in UTC, as addresses hold it ("2026-11-26T09:00Z"), in epoch milliseconds; null for what is none. */
 export function readInstant(text: string): number | null {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text)) return null;
+  if (!/^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text)) return null;
   const atMs = Date.parse(text);
   return Number.isNaN(atMs) ? null : atMs;
 }
