@@ -31,6 +31,7 @@ from agenttrace_server.storage.spans import (
     read_spans,
     read_tree,
 )
+from agenttrace_server.storage.statistics import FIRST_ROWS
 
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import (
@@ -213,7 +214,7 @@ async def test_a_batch_takes_a_fixed_number_of_statements(
     """Ten spans or a thousand, new or known: what grows is the rows of a statement."""
     ids = [make_timed_id(TODAY, n) for n in range(6)]
     await count_statements(_make_batch(ids[0], spans=4))  # makes the day
-    await count_statements(_make_batch(ids[1], spans=4))  # finds it
+    await count_statements(_make_batch(ids[1], spans=FIRST_ROWS))  # finds it, and analyses it
     new = [await count_statements(_make_batch(i, spans=n)) for i, n in ((ids[2], 8), (ids[3], 400))]
     again = [
         await count_statements(_make_batch(ids[i], spans=n, rev=2)) for i, n in ((2, 8), (3, 400))

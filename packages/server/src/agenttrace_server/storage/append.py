@@ -33,6 +33,7 @@ from agenttrace_server.storage.snapshots import (
     load_span_state,
 )
 from agenttrace_server.storage.statements import Statement
+from agenttrace_server.storage.statistics import note_growth
 from agenttrace_server.storage.tables import (
     DELETED_RUN,
     EVENT,
@@ -148,6 +149,7 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     upsert_named(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
     if batch.changes:
         log_changes(connection, [*batch.changes, *list_open_spans(connection, batch.returned)])
+        note_growth(connection, [change[0] for change in batch.changes])
 
 
 def _write_spans(

@@ -98,22 +98,22 @@ def select_by_keys(
     return select(*chosen).select_from(join_keys(table, keys, first, second))
 
 
-def join_keys(table: Table, keys: Iterable[tuple[Any, Any]], first: str, second: str) -> FromClause:
-    """Return the table, joined to pairs of keys so that each pair is one lookup by index."""
+def join_keys(table: Table, keys: Iterable[tuple[Any, ...]], *columns: str) -> FromClause:
+    """Return the table, joined to keys of these columns so that each is one lookup by index."""
     # No text that is stored has a NUL, and PostgreSQL takes none to look for.
-    possible = [key for key in keys if _NUL not in str(key[0]) and _NUL not in str(key[1])]
-    return _join(table, _bind(possible), first, second)
+    possible = [key for key in keys if not any(_NUL in str(part) for part in key)]
+    return _join(table, _bind(possible), *columns)
 
 
-def _join(table: Table, keys: ColumnElement[str], first: str, second: str) -> FromClause:
+def _join(table: Table, keys: ColumnElement[str], *columns: str) -> FromClause:
     wanted = _Elements(keys).table_valued("value")
 
     def part(index: int, column: str) -> ColumnElement[Any]:
         kind = _IntegerPart if isinstance(table.c[column].type, Integer) else _TextPart
         return kind(wanted.c.value, literal_column(str(index)))
 
-    same = and_(table.c[first] == part(0, first), table.c[second] == part(1, second))
-    return wanted.join(table, same)
+    same = (table.c[column] == part(index, column) for index, column in enumerate(columns))
+    return wanted.join(table, and_(*same))
 
 
 @lru_cache

@@ -104,6 +104,11 @@ def bound_day(day: date) -> tuple[str, str]:
     return f"{start_ms:012x}", f"{start_ms + _DAY_MS:012x}"
 
 
+def name_partition(table: str, day: date | None) -> str:
+    """Return the name of a table's partition of a day; None: the one of all other ids."""
+    return f"{table}_default" if day is None else f"{table}_{day:%Y%m%d}"
+
+
 def list_days(connection: Connection) -> list[date]:
     """Return the days that have partitions, oldest first."""
     query = text(
@@ -118,7 +123,7 @@ def _make_day(connection: Connection, day: date) -> None:
     low, high = bound_day(day)
     bounds = {"low": low, "high": high}
     for table in DAILY:
-        name = _name(table, day)
+        name = name_partition(table, day)
         # Attached when it is ready: a table that is made as a partition locks out all readers.
         connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
         move = (
@@ -161,7 +166,7 @@ def _is_empty(connection: Connection, day: date) -> bool:
 def _drop_day(connection: Connection, day: date) -> None:
     low, high = bound_day(day)
     for table in DAILY:
-        name = _name(table, day)
+        name = name_partition(table, day)
         connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
         if table == "change":  # who follows reads them later; they go to the default partition
             kept = f"INSERT INTO change SELECT * FROM {name} WHERE kind = :kind"  # noqa: S608 -- names of ours
@@ -169,7 +174,3 @@ def _drop_day(connection: Connection, day: date) -> None:
         connection.execute(text(f"DROP TABLE {name}"))
     finished = text("DELETE FROM leftover WHERE run_id >= :low AND run_id < :high")
     connection.execute(finished, {"low": low, "high": high})
-
-
-def _name(table: str, day: date) -> str:
-    return f"{table}_{day:%Y%m%d}"
