@@ -29,6 +29,12 @@ describe("toFilter", () => {
     expect(startOf("2026-11-26T10:30Z")).toBe("2026-11-26T11:00:00.000Z");
   });
 
+  it("asks for whole numbers of tokens within the ends", () => {
+    expect(filterOf({ tokens: { min: "1.5", max: "9.5" } })).toEqual({
+      totalTokens: { min: 2, max: 9 },
+    });
+  });
+
   it("asks for scores by name, with the ends and the label that are given", () => {
     const scores = [
       { name: "tone", score: { min: "-0.5", max: "" }, label: null },
