@@ -134,10 +134,13 @@ class DeletionService:
                 continue
 
     async def finish(self) -> None:
-        """Return when nothing is left of deleted runs, whoever deleted them."""
+        """Return when nothing is left of deleted runs, whoever deleted them, nor their space."""
         while await self._database.read(deletion.has_leftovers):
             async with self._turn:
                 await self._database.write(deletion.take_step)
+            await asyncio.sleep(PAUSE_S)
+        while await self._database.read(deletion.has_free_space):
+            await self._database.write(deletion.give_space_back)
             await asyncio.sleep(PAUSE_S)
 
     async def close(self) -> None:
