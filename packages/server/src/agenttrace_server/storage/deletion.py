@@ -63,12 +63,14 @@ if TYPE_CHECKING:
 
 MAX_STEP_ROWS: Final = 1_000
 """Of one step: it holds up the records that wait."""
-MAX_STEP_S: Final = 0.015
+MAX_STEP_S: Final = 0.01
 """After so long a step ends, at the next statement: with that and its commit it has 50 ms."""
-MAX_STATEMENT_ROWS: Final = 250
+MAX_STATEMENT_ROWS: Final = 100
 MAX_STEP_RUNS: Final = 200
 MAX_GROUP_RUNS: Final = 10
 """Whose rows one statement takes out: many runs are small."""
+MAX_STEP_PAGES: Final = 64
+"""Of a SQLite file that one step gives back: each is moved, and synced with its neighbours."""
 KEPT_FREE_PAGES: Final = 1_024
 """Of a SQLite file, 8 MiB: what is stored next goes there. What is free beyond is given back."""
 
@@ -233,7 +235,7 @@ def give_space_back(
     The file shrinks with the next checkpoint of its journal.
     """
     end_s = mono_s() + limit_s
-    left = _count_free_pages(connection) - KEPT_FREE_PAGES
+    left = min(_count_free_pages(connection) - KEPT_FREE_PAGES, MAX_STEP_PAGES)
     while left > 0 and mono_s() < end_s:
         # One at a time: the driver takes one step of the statement, which is one page.
         connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
