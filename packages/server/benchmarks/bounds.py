@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Bound(NamedTuple):
@@ -32,6 +32,11 @@ class Bound(NamedTuple):
 def count(what: str, figure: int, limit: int = 0) -> Bound:
     """Return a count that fails the program when it is over its limit."""
     return Bound(what, figure, limit, is_count=True)
+
+
+def pick(ordered: Sequence[float], share: float) -> float:
+    """Return the figure below which so large a share of sorted figures is."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def print_bounds(title: str, bounds: Iterable[Bound]) -> bool:

@@ -5,10 +5,10 @@
 
 S11. `--subscribers` read what they are told of one run, beside one that reads a message a second
 and one that stops reading until everything is sent. The same was done before without these two,
-over a server and a store of its own: the server's memory may grow by so much more. How late the
-news of a gap is counts from when it was due: for the one that reads slowly, from when more than
-1,000 events waited for it; for the one that stopped, from when it reads again. Both go on from
-each gap. What is missing or doubled then must be 0, else the exit code is 1.
+over a server and a store of its own: the server's memory may grow by so much more. The news of a
+gap is the gap that is told, or being cut off; it counts from when it was due: for the one that
+reads slowly, from when 1,000 events waited for it; for the one that stopped, from when it reads
+again. Both go on from there. What is missing or doubled then must be 0, else the exit code is 1.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bounds import Bound, count, print_bounds
-from listeners import Crowd, Listener, pick, send_spans
+from bounds import Bound, count, pick, print_bounds
+from listeners import Crowd, Listener, send_spans
 from servers import Server, run_server
 
 from agenttrace_server.live.channel import MAX_WAITING_EVENTS
@@ -116,7 +116,7 @@ def judge(alone: Phase, beside: Phase) -> list[Bound]:
         count("missing, after going on from each gap", sum(each.missing for each in everyone)),
         count("doubled or out of order", sum(each.doubled for each in everyone)),
         count("gaps of those who read", sum(len(each.gaps) for each in beside.healthy)),
-        count("of those who read, cut off", sum(each.cuts for each in beside.healthy)),
+        count("of those who read, cut off", sum(len(each.cuts) for each in beside.healthy)),
     ]
     for name, phase in (("without the slow", alone), ("beside the slow", beside)):
         ordered = sorted(1_000 * each for one in phase.healthy for each in one.latencies_s)
@@ -135,14 +135,15 @@ def judge_notices(phase: Phase) -> list[Bound]:
     sent_s = phase.crowd.sent_s
     late_s = [
         told_s - sent_s[expected + MAX_WAITING_EVENTS]
-        for expected, told_s in reader.gaps
+        for expected, told_s in (*reader.gaps, *reader.cuts)
         if expected + MAX_WAITING_EVENTS < len(sent_s)
     ]
-    bounds = [Bound(f"s to the news of a gap, a message a second ({len(reader.gaps)} gaps)",
-                    max(late_s, default=0.0), NOTICE_S)]  # fmt: skip
-    told = idle.gaps[0][1] - phase.reads_again_s if idle.gaps else 0.0
-    ways = f"{len(idle.gaps)} gaps, cut off {idle.cuts} times"
-    return [*bounds, Bound(f"s to the news of a gap, stopped reading ({ways})", told, NOTICE_S)]
+    bounds = []
+    news_s = [told_s - phase.reads_again_s for _, told_s in (*idle.gaps, *idle.cuts)]
+    for name, one, times_s in (("a message a second", reader, late_s), ("stopped", idle, news_s)):
+        what = f"s to the news, {name} ({len(one.gaps)} gaps, cut off {len(one.cuts)} times)"
+        bounds.append(Bound(what, max(times_s, default=0.0), NOTICE_S))
+    return bounds
 
 
 def measure(options: argparse.Namespace) -> bool:

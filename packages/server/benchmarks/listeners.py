@@ -184,9 +184,11 @@ class Listener:
         self._has_begun = False
         self._expected = 0
         self.latencies_s = array("d")
-        self.missing = self.doubled = self.cuts = 0
+        self.missing = self.doubled = 0
         self.gaps: list[tuple[int, float]] = []
         """The number of the span that was expected, and when the gap was told."""
+        self.cuts: list[tuple[int, float]] = []
+        """The same of each time that the server ended the connection."""
 
     async def follow(self) -> None:
         """Follow the run; `pace` is awaited before each message but the first."""
@@ -198,7 +200,7 @@ class Listener:
             try:
                 has_ended = await self._read(opened)
             except Cut:
-                self.cuts += 1
+                self.cuts.append((self._expected, time.perf_counter()))
             finally:
                 opened.transport.abort()
         self.missing += self._crowd.spans - self._expected
@@ -260,8 +262,3 @@ async def send_spans(
             await on_batch(number)
         crowd.all_sent.set()
         await post([run])
-
-
-def pick(ordered: Sequence[float], share: float) -> float:
-    """Return the figure below which so large a share of sorted figures is."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
