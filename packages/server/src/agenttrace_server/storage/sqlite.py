@@ -107,6 +107,7 @@ def _set_up(driver: sqlite3.Connection) -> None:
     driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     refuse_foreign_file(driver.cursor())  # before the file's mode is changed
     driver.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now
+    driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # the same: its free pages can be given back
     driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
