@@ -25,6 +25,10 @@ MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 REFUSED_TIMEOUT_S: Final = 10.0
 """A client that was answered before it had sent its body may send so much of it for so long, and
 is then cut: most read the answer only when they are done."""
+_REFUSAL_HEAD: Final = (
+    b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
+    b"cache-control: no-store\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+)
 
 
 class _TooLargeError(Exception):
@@ -136,8 +140,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()  # it has its answer: a second one would be that to the next
             return
         body = orjson.dumps({"error": {"code": "bad_request", "message": message}})
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        self.transport.write(STATUS_LINE[status] + _REFUSAL_HEAD % len(body) + body)
         self.transport.close()
 
     def _start_timer(self, timeout_s: float) -> None:

@@ -52,6 +52,7 @@ class GracefulServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # uvicorn would believe whoever connects from this machine
                 http=BoundedConnection,
                 ws=FrameSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,

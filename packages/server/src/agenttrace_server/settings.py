@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         default=(),
         description="Origins of other web pages that may use the API; separated by commas.",
     )
+    trusted_proxies: NameList = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed; separated by commas. Nobody else's are.",
+    )
     environment: Environment = Field(
         default=Environment.DEVELOPMENT,
         description="`production` refuses to listen beyond this machine while there are no "
@@ -122,7 +127,7 @@ class Settings(BaseSettings):
         description="Bytes of ingest requests in memory at once; beyond it they get 429.",
     )
 
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -148,6 +153,18 @@ class Settings(BaseSettings):
             ):
                 raise ValueError(f"{origin!r} is no origin such as https://example.org")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(
+                    f"{proxy!r} is no address or network such as 10.0.0.7 or 10.0.0.0/24"
+                ) from error
+        return proxies
 
     @model_validator(mode="after")
     def _check_exposure(self) -> Self:

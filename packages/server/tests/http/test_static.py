@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from websockets.sync.client import connect
 from agenttrace_server import app as app_module
 from agenttrace_server.http.static import Dashboard
 
-from ..support.client import Client
+from ..support.client import TIMEOUT_S, Client
 from ..support.thread import ServerThread
 
 PAGE = "<!doctype html><title>built</title>"
@@ -27,7 +28,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE)
     (folder / "assets" / "app-1a2b.js").write_text(SCRIPT)
-    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "secret.txt").write_text("classified")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(folder))
     with ServerThread(f"sqlite:///{tmp_path}/x.db") as server, Client(server.url) as client:
@@ -95,31 +96,57 @@ def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
     "path",
     [
         *("/api", "/api/", "/api/nothing", "/API/x", "/v1/traces", "/graphql/", "//api/x"),
-        *("/graphql/x", "/metrics", "/docs", "/docs/", "/healthz/", "/readyz/x", "/api/ingest/"),
+        *(
+            "/graphql;x",
+            "/api;x",
+            "/GRAPHQL",
+            "//graphql",
+            "/local",
+            "/graphql/x",
+            "/metrics",
+            "/docs",
+            "/docs/",
+            "/healthz/",
+            "/readyz/x",
+            "/api/ingest/",
+        ),
     ],
 )
-def test_names_of_doors_never_get_the_page(built: Client, path: str) -> None:
+def test_c37_c39_names_of_doors_never_get_the_page(built: Client, path: str) -> None:
     """A name that is kept for a door, of this release or a later one, is a JSON 404."""
     answer = built.http.get(built.url + path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+ODD_PATHS = [
+    *(
         "/../secret.txt",
         "/%2e%2e/secret.txt",
         "/..%2fsecret.txt",
-        "//etc/passwd",
-        "/link.txt",
-        "/a%00b.txt",
-    ],
-)
-def test_nothing_outside_the_folder_is_served(built: Client, path: str) -> None:
-    """No spelling of a path, and no link, leads out of the folder."""
-    answer = built.http.get(built.url + path)
-    assert "secret" not in answer.text
-    assert "root:" not in answer.text
+        "/assets/%2e%2e/%2e%2e/secret.txt",
+    ),
+    *("//etc/passwd", "/%2f/etc/passwd", "/etc//passwd", "/..%5csecret.txt", "/a/%2e%2e/b"),
+    *("/link.txt", "/a%00b", "/a%00b.txt", "/a%0ab", "/.git/config", "/a/./b"),
+]
+
+
+@pytest.mark.parametrize("path", ODD_PATHS)
+def test_c37_nothing_outside_the_folder_is_served(built: Client, path: str) -> None:
+    """No spelling of a path, and no link, leads out of the folder: 404, and no page either."""
+    with socket.create_connection(("127.0.0.1", built.http.base_url.port), TIMEOUT_S) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"classified" not in answer
+
+
+def test_c37_a_thousand_ranges_are_one_file(built: Client) -> None:
+    """Ranges are not looked at: the answer is the file, however many parts one asks for."""
+    parts = ",".join(f"{2 * n}-{2 * n}" for n in range(5_000))
+    for ranges in ("0-1", "5-", "-5", parts):
+        answer = built.http.get("/assets/app-1a2b.js", headers={"range": f"bytes={ranges}"})
+        assert (answer.status_code, answer.text) == (200, SCRIPT)
+        assert "accept-ranges" not in answer.headers
 
 
 def test_only_reading_is_possible(built: Client) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from agenttrace_server.http.policy import set_security_headers
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Send
@@ -38,7 +40,10 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     """Answer an error that nobody expected: under an id that the log has too."""
     error_id = secrets.token_hex(8)
     _log.error("error %s at %s %s", error_id, request.method, request.url.path, exc_info=error)
-    return make_error(500, "internal", f"internal error {error_id}; the server's log has more")
+    answer = make_error(500, "internal", f"internal error {error_id}; the server's log has more")
+    # Starlette calls this outside of every middleware.
+    set_security_headers(answer.headers, scheme=request.scope["scheme"])
+    return answer
 
 
 async def answer_nobody(_request: Request, _error: Exception) -> Response:

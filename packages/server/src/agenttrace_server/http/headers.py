@@ -2,18 +2,20 @@
 
 A program on this machine may use the server freely; a web page somewhere else may not, though the
 browser on this machine would carry its requests here. So the `Host` must be one of ours (a page
-may point its own name at 127.0.0.1), and a request that a page of another origin makes is
-refused, for WebSockets too: CORS does not cover them.
+may point its own name at 127.0.0.1), and what a page of another origin asks for is refused,
+reads and WebSockets too: CORS covers neither. Only a link may lead from there to our pages.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 
 from agenttrace_server.http.errors import make_error, refuse_websocket
+from agenttrace_server.http.paths import is_page
+from agenttrace_server.http.policy import set_security_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,25 +25,12 @@ if TYPE_CHECKING:
 
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
-# Styles: React sets style attributes through the DOM, which CSP does not count; `style-src-attr`
-# is for the ones that libraries write as text (virtual lists). Scripts are files of ours, only.
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{0,5})?")
+_SECURE: Final = ("https", "wss")
 
 
 class SecurityHeaders:
-    """Adds the security headers, and `no-store` where nothing else was said."""
+    """Adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -54,10 +43,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                set_security_headers(MutableHeaders(scope=message), scheme=scope["scheme"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -74,14 +60,14 @@ class HostGuard:
         """Refuse the request with 421 or pass it on."""
         if scope["type"] in ("http", "websocket"):
             given = Headers(scope=scope).getlist("host")
-            if len(given) != 1 or _strip_port(given[0]) not in self._hosts:
-                await _refuse(scope, receive, send, answer=_make_host_error())
+            if len(given) != 1 or _read_name(given[0]) not in self._hosts:
+                await refuse(scope, receive, send, answer=_make_host_error())
                 return
         await self._app(scope, receive, send)
 
 
 class OriginGuard:
-    """Refuses what a web page of another origin asks for, but reads that it cannot see anyway."""
+    """Refuses what a web page of another origin asks for."""
 
     def __init__(self, app: ASGIApp, *, origins: Iterable[str]) -> None:
         self._app = app
@@ -89,24 +75,44 @@ class OriginGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request with 403 or pass it on."""
-        if scope["type"] == "websocket" or scope.get("method") not in _SAFE_METHODS | {None}:
-            headers = Headers(scope=scope)
-            if not self._is_allowed(headers):
-                await _refuse(scope, receive, send, answer=_make_origin_error())
-                return
+        if scope["type"] in ("http", "websocket") and not self._is_allowed(scope):
+            await refuse(scope, receive, send, answer=_make_origin_error())
+            return
         await self._app(scope, receive, send)
 
-    def _is_allowed(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        if origin is None:  # no browser, or one that says so otherwise
-            return headers.get("sec-fetch-site") not in ("cross-site", "same-site")
-        if origin.lower() in self._origins:
+    def _is_allowed(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        origins = headers.getlist("origin")
+        if origins:
+            return len(origins) == 1 and self._is_ours(origins[0].lower(), scope, headers)
+        if scope["type"] == "websocket":  # a browser always says where a WebSocket comes from
+            return not _is_browser(headers)
+        # No browser; or one that asks for our own page, or leaves the origin out of a GET.
+        site = headers.get("sec-fetch-site", "none").lower()
+        return site in ("none", "same-origin") or _is_link(scope, headers)
+
+    def _is_ours(self, origin: str, scope: Scope, headers: Headers) -> bool:
+        if origin in self._origins:
             return True
-        parts = urlsplit(origin)
-        return (
-            parts.scheme in ("http", "https")
-            and parts.netloc.lower() == headers.get("host", "").lower()
-        )
+        scheme, _, place = origin.partition("://")
+        schemes = ("https",) if scope["scheme"] in _SECURE else ("http", "https")
+        return scheme in schemes and place == headers["host"].lower()
+
+
+def _is_browser(headers: Headers) -> bool:
+    """Tell whether a request says that it comes from a browser."""
+    is_fetched = any(name.startswith("sec-fetch-") for name in headers)
+    return is_fetched or headers.get("user-agent", "").startswith("Mozilla/")
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Tell whether a person follows a link to one of our pages, in a tab of its own."""
+    return (
+        scope["method"] in ("GET", "HEAD")
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+        and is_page(scope["path"])
+    )
 
 
 def _make_host_error() -> Response:
@@ -119,14 +125,14 @@ def _make_origin_error() -> Response:
     return make_error(403, "origin_not_allowed", message)
 
 
-def _strip_port(host: str) -> str:
-    name = host.lower()
-    if name.startswith("["):
-        return name[: name.find("]") + 1]
-    return name.partition(":")[0]
+def _read_name(host: str) -> str | None:
+    """Return the name in a `Host`; None when it is no name with a port or without."""
+    found = _HOST.fullmatch(host.lower())
+    return found["name"] if found else None
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, *, answer: Response) -> None:
+async def refuse(scope: Scope, receive: Receive, send: Send, *, answer: Response) -> None:
+    """Send an answer instead of what was asked for; a WebSocket is never opened."""
     if scope["type"] == "websocket":
         await refuse_websocket(receive, send)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
@@ -21,13 +22,18 @@ def list_middleware(settings: Settings) -> list[Middleware]:
         Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
         Middleware(OriginGuard, origins=settings.cors_origins),
     ]
+    if settings.trusted_proxies:  # the others then see the client's address and scheme
+        middleware.insert(
+            0,
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
+        )
     if settings.cors_origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["content-type", "content-encoding"],
+                allow_headers=["authorization", "content-type", "content-encoding"],
             )
         )
     return [*middleware, Middleware(Compression)]

@@ -14,16 +14,16 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from agenttrace_server.http.errors import refuse_websocket
+from agenttrace_server.http.paths import is_door
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
 
-# Doors, those of later releases too: a program that asks for one must not get a page.
-_RESERVED_PATH: Final = re.compile(
-    r"/+(api|graphql|v1|healthz|readyz|metrics|docs)(/|$)", re.IGNORECASE
-)
+# Other spellings of a file or a page: slashes without a name between them, dots, what is no text.
+_ODD_PATH: Final = re.compile(r"//|/\.|\\|[\x00-\x1f\x7f]")
+_OF_PARTS: Final = (b"range", b"if-range")
 _HASHED: Final = "assets/"  # Vite puts a hash of the content into the names in here
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _MIN_COMPRESSED_BYTES: Final = 1024
@@ -58,10 +58,13 @@ class Dashboard:
         await self._compressed(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _RESERVED_PATH.match(scope["path"]):
+        if is_door(scope["path"]) or _ODD_PATH.search(scope["path"]):
             raise HTTPException(404, f"there is nothing at {scope['path'][:200]}")
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, "only GET", headers={"Allow": "GET, HEAD"})
+        # Nobody needs a part of a script; who asks for a thousand parts would cost more than one.
+        headers = [pair for pair in scope["headers"] if pair[0] not in _OF_PARTS]
+        scope = {**scope, "headers": headers}
         response = await self._find(Request(scope, receive))
         await response(scope, receive, send)
 
@@ -86,5 +89,6 @@ def _cache(response: Response, path: str) -> Response:
         response.headers["ETag"] = f"W/{response.headers['etag']}"
     if response.status_code == HTTPStatus.NOT_MODIFIED:  # to others the middleware adds it
         response.headers["Vary"] = "Accept-Encoding"
+    del response.headers["Accept-Ranges"]
     response.headers["Cache-Control"] = _FOREVER if path.startswith(_HASHED) else "no-cache"
     return response
