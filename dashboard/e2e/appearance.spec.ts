@@ -30,6 +30,11 @@ test("the theme stands before the first paint", async ({ page }) => {
   expect(await themeOf(page)).toBe("dark");
 });
 
+async function findBarriers(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${page.url()} ${id}: ${nodes[0]?.html}`);
+}
+
 for (const colorScheme of ["light", "dark"] as const) {
   test(`has no barrier that axe finds, ${colorScheme}`, async ({ page, server }) => {
     test.slow();
@@ -51,9 +56,16 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.goto(address);
       await expect(page.locator("main :is(h1, h2)").first()).toBeVisible();
       await expect(page.getByText("Loading…")).toHaveCount(0);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const found = violations.map(({ id, nodes }) => `${address} ${id}: ${nodes[0]?.html}`);
-      expect(found).toEqual([]);
+      expect(await findBarriers(page)).toEqual([]);
+    }
+    for (const address of [
+      "/?score=tone%3D0.1..&started=2026-11-20T14:00Z..",
+      `/runs/${run.runId}?status=completed&cost=0.001..`,
+    ]) {
+      await page.goto(address);
+      await page.getByRole("button", { name: "Filters", exact: true }).click();
+      await expect(page.getByRole("region", { name: "Filters" })).toBeVisible();
+      expect(await findBarriers(page)).toEqual([]);
     }
   });
 }
@@ -66,6 +78,8 @@ for (const width of [1440, 900, 600]) {
     for (const address of ["/", `/runs/${run.runId}?span=${run.ids.draft}`]) {
       await page.goto(address);
       await expect(page.getByText("research_agent").first()).toBeVisible();
+      await page.getByRole("button", { name: "Filters", exact: true }).click();
+      await expect(page.getByRole("region", { name: "Filters" })).toBeVisible();
       const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(excess).toBeLessThanOrEqual(0);
       await expect(page.getByRole("button", { name: /^Theme/ })).toBeInViewport();

@@ -1,5 +1,7 @@
+import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { Recorder } from "./records";
+import { Relay } from "./relay";
 import { TestServer } from "./server";
 
 test.describe("when the server goes and comes back", () => {
@@ -68,6 +70,82 @@ test.describe("when the server goes and comes back", () => {
     }
   });
 });
+
+test.describe("when what is followed breaks off and the server stays", () => {
+  const breaks = {
+    "a socket that is cut": (relay: Relay) => relay.cut(),
+    "an error of the server's own": async (relay: Relay) => relay.fail(),
+  };
+  for (const [what, happens] of Object.entries(breaks)) {
+    test(`the run goes on from its last cursor after ${what}`, async ({ page, server }) => {
+      const relay = await Relay.place(page);
+      const snapshots = countSnapshots(page);
+      const recorder = new Recorder("broken_off");
+      const steps = [1, 2, 3, 4].map((atMs) => recorder.span({ name: `step_${atMs}`, atMs }));
+      await server.ingest([recorder.start()]);
+      await page.goto(`/runs/${recorder.runId}`);
+      const mark = page.getByTestId("connection");
+      for (const [index, step] of steps.entries()) {
+        await expect(mark).toHaveText("Live");
+        await server.ingest([step.start, step.end]);
+        await expect(page.locator(`[data-span="${step.id}"]`)).toBeVisible();
+        const last = relay.toldCursors.at(-1);
+        await happens(relay);
+        await expect.poll(() => relay.askedAfter.length).toBe(index + 2);
+        expect(relay.askedAfter.at(-1)).toBe(last);
+      }
+      await expect(page.locator("[data-span]")).toHaveCount(steps.length);
+      expect(snapshots.count).toBe(1);
+    });
+  }
+
+  test("a server that fails every time is asked less and less, and the mark says what it said", async ({
+    page,
+    server,
+  }) => {
+    const relay = await Relay.place(page);
+    const recorder = new Recorder("failing_agent", { correlation_id: "workflow-failing" });
+    await page.goto("/?correlation=workflow-failing");
+    const mark = page.getByTestId("connection");
+    await expect(mark).toHaveText("Live");
+    relay.isFailing = true;
+    relay.fail();
+    await expect(mark).toContainText("Server error");
+    await expect(mark).toContainText(/in [2-4] s/);
+    await expect(mark.getByTitle("The server said: Internal error 7f3a")).toBeVisible();
+    await server.ingest([recorder.start()]);
+    relay.isFailing = false;
+    await mark.getByRole("button", { name: "Retry now" }).click();
+    await expect(page.locator(`[data-run="${recorder.runId}"]`)).toBeVisible();
+    await expect(mark).toHaveText("Live");
+  });
+
+  test("a cursor that the server does not take loads the run anew", async ({ page, server }) => {
+    const relay = await Relay.place(page);
+    const snapshots = countSnapshots(page);
+    const recorder = new Recorder("spoilt_cursor");
+    const step = recorder.span({ name: "step", atMs: 1 });
+    await server.ingest([recorder.start()]);
+    await page.goto(`/runs/${recorder.runId}`);
+    await expect(page.getByTestId("connection")).toHaveText("Live");
+    relay.spoilt = 2;
+    await relay.cut();
+    await server.ingest([step.start]);
+    await expect(page.locator(`[data-span="${step.id}"]`)).toBeVisible();
+    await expect(page.getByTestId("connection")).toHaveText("Live");
+    expect(relay.spoilt).toBe(0);
+    expect(snapshots.count).toBe(3);
+  });
+});
+
+/** Count how often the page loads a run from the beginning. */
+function countSnapshots(page: Page): { count: number } {
+  const snapshots = { count: 0 };
+  page.on("request", (request) => {
+    if (request.postData()?.includes("query RunSnapshot") === true) snapshots.count += 1;
+  });
+  return snapshots;
+}
 
 test("an answer that is refused is told with the server's words, and asked for again", async ({
   page,

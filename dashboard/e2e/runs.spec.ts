@@ -175,7 +175,7 @@ test("filters by models, figures, attributes and conditions on steps, in the add
   await expect(page).toHaveURL(/step=failed%2Ctool_call%2Cbelow%3Allm_call/);
   await expect(page.getByTestId("run-count")).toHaveText("1 run");
   await clear(/Clear the has filter/);
-  await panel.getByLabel("Started").selectOption("Last hour");
+  await panel.getByRole("combobox", { name: "Started" }).selectOption("Last hour");
   await expect(names).toHaveCount(2);
 });
 

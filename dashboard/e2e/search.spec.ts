@@ -45,7 +45,17 @@ test("finds a step by what was said in it, and leads there", async ({
   }).toPass();
   await expect(hits.first()).toContainText("geographer");
   await expect(hits.first().locator("mark")).toHaveText(["northern", "cape"]);
-  await hits.first().getByRole("link", { name: "answer" }).click();
+  // By keyboard: from the field to what was found.
+  await page.keyboard.press("/");
+  await expect(page.getByLabel("Search what was said")).toBeFocused();
+  await page.keyboard.press("Enter");
+  const link = hits.first().getByRole("link", { name: "answer" });
+  for (let stop = 0; stop < 5; stop += 1) {
+    if (await link.evaluate((one) => one === document.activeElement)) break;
+    await page.keyboard.press("Tab");
+  }
+  await expect(link).toBeFocused();
+  await page.keyboard.press("Enter");
   await expect(page).toHaveURL(new RegExp(`/runs/${recorder.runId}\\?span=${call.id}`));
   await page.goBack();
   await page.getByLabel("Search what was said").fill("zanzibarine nowhere");

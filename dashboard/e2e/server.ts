@@ -101,6 +101,22 @@ export class TestServer {
       throw new Error(`POST /api/ingest answered ${answer.status}: ${text.slice(0, 2000)}`);
     }
   }
+
+  /** Say something of a run, as a person or a program does; throws unless it was taken. */
+  async annotate(runId: string, annotation: Readonly<Record<string, unknown>>): Promise<void> {
+    const query =
+      "mutation ($runId: ID!, $annotation: AnnotationInput!) " +
+      "{ annotateRun(runId: $runId, annotation: $annotation) { errors { message } } }";
+    const answer = await fetch(`${this.url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ query, variables: { runId, annotation } }),
+    });
+    const text = await answer.text();
+    if (!answer.ok || !text.includes('"errors":[]')) {
+      throw new Error(`annotateRun answered ${answer.status}: ${text.slice(0, 2000)}`);
+    }
+  }
 }
 
 /** `agenttrace` beside the Python that is named, or that of the checkout. */

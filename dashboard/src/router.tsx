@@ -10,6 +10,7 @@ import { SearchPage } from "@/features/search/search-page";
 import { CrashPage, LostPage } from "@/features/shell/failure-page";
 import { Shell } from "@/features/shell/shell";
 import {
+  RUN_KEYS,
   RUNS_KEYS,
   type RunSearch,
   type RunsSearch,
@@ -30,8 +31,7 @@ const runRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/runs/$runId",
   component: RunPage,
-  validateSearch: (search: Record<string, unknown>): RunSearch =>
-    textValues(search, ["span", "view", "q", "type", "errors"]),
+  validateSearch: (search: Record<string, unknown>): RunSearch => textValues(search, RUN_KEYS),
 });
 
 const searchRoute = createRoute({

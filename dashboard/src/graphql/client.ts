@@ -57,7 +57,7 @@ function createSocket(origin: string, connection: Connection) {
       opened: (socket) => {
         current = socket as WebSocket;
       },
-      connected: connection.markLive,
+      connected: connection.markOpen,
       // A connection can die without a word (a laptop that slept): no pong closes it.
       ping: (received) => {
         if (received) return;
@@ -66,7 +66,10 @@ function createSocket(origin: string, connection: Connection) {
       pong: (received) => {
         if (received) clearTimeout(pongTimer);
       },
-      closed: () => clearTimeout(pongTimer),
+      closed: () => {
+        clearTimeout(pongTimer);
+        connection.markClosed();
+      },
     },
   });
 }

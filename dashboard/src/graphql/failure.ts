@@ -6,6 +6,9 @@ export interface Failure {
   readonly message: string;
 }
 
+/** The server's code for an argument that no store could answer: of a subscription, a cursor that is none. */
+const ARGUMENT_REFUSED = "INVALID_ARGUMENT";
+
 /** What went wrong, in the reader's terms. */
 export function failureOf(error: CombinedError): Failure {
   const first = error.graphQLErrors[0];
@@ -15,6 +18,16 @@ export function failureOf(error: CombinedError): Failure {
     return { kind: "refused", message: `The server answered with HTTP status ${status}.` };
   }
   return { kind: "unreachable", message: error.networkError?.message ?? error.message };
+}
+
+/** True when asking for the same once more cannot help: the server does not take what was asked for. */
+export function isArgumentRefused(error: CombinedError): boolean {
+  return error.graphQLErrors.some(({ extensions }) => extensions.code === ARGUMENT_REFUSED);
+}
+
+/** What the server said, in its own words; null when it said nothing. */
+export function reasonOf({ kind, message }: Failure): string | null {
+  return kind === "unreachable" ? null : message;
 }
 
 function statusOf(error: CombinedError): number | null {

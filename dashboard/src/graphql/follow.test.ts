@@ -1,63 +1,9 @@
-import { CombinedError } from "@urql/core";
 import fc from "fast-check";
 import { parse } from "graphql";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Transport } from "./client";
-import { backoffMs, Connection } from "./connection";
+import { backoffMs, STEADY_AFTER_MS } from "./connection";
 import { follow } from "./follow";
-
-interface Batch {
-  readonly cursor: string;
-  readonly news: readonly string[];
-}
-
-interface Result {
-  readonly data?: Batch;
-  readonly error?: CombinedError;
-  readonly hasNext: boolean;
-}
-
-/** A server that says what the test says, and remembers what it was asked. */
-class FakeServer {
-  readonly askedAfter: (string | null)[] = [];
-  open = 0;
-  #tell: ((result: Result) => void) | null = null;
-
-  readonly transport = {
-    connection: new Connection(),
-    client: {
-      subscription: (_document: unknown, variables: { readonly after: string | null }) => ({
-        subscribe: (tell: (result: Result) => void) => {
-          this.askedAfter.push(variables.after);
-          this.open += 1;
-          this.#tell = tell;
-          return {
-            unsubscribe: () => {
-              this.open -= 1;
-            },
-          };
-        },
-      }),
-    },
-  } as unknown as Transport;
-
-  send(cursor: string, ...news: string[]): void {
-    this.#tell?.({ data: { cursor, news }, hasNext: true });
-  }
-
-  /** End as urql does: the last batch once more. */
-  finish(cursor: string, ...news: string[]): void {
-    this.#tell?.({ data: { cursor, news }, hasNext: false });
-  }
-
-  drop(): void {
-    this.#tell?.({ error: new CombinedError({ networkError: new Error("gone") }), hasNext: false });
-  }
-
-  refuse(message: string): void {
-    this.#tell?.({ error: new CombinedError({ graphQLErrors: [message] }), hasNext: false });
-  }
-}
+import { type Batch, FakeServer } from "./testing";
 
 function start(server: FakeServer, isDone = false) {
   const heard: string[] = [];
@@ -68,7 +14,7 @@ function start(server: FakeServer, isDone = false) {
     variables: (after) => ({ after }),
     cursorOf: ({ cursor }) => cursor,
     onData: ({ news }) => heard.push(...news),
-    onRefused: (message) => refusals.push(message),
+    onRefused: ({ message }) => refusals.push(message),
     isDone: () => isDone,
     isNews: ({ news }) => news.length > 0,
   });
@@ -109,13 +55,102 @@ describe("follow", () => {
     expect(server.askedAfter).toHaveLength(6);
   });
 
-  it("leaves a refusal to its owner and does not repeat what was refused", () => {
+  it("resumes by cursor after an error of the server's own, and says what it was", () => {
+    const server = new FakeServer();
+    const { heard, refusals } = start(server);
+    server.send("c1", "a");
+    for (const code of ["INTERNAL", "TIMED_OUT"]) {
+      server.fail(code);
+      const reason = `It said ${code}`;
+      expect(server.transport.connection.state).toMatchObject({ phase: "waiting", reason });
+      vi.advanceTimersByTime(1_000);
+    }
+    server.send("c2", "b");
+    expect(server.askedAfter).toEqual(["c0", "c1", "c1"]);
+    expect(heard).toEqual(["a", "b"]);
+    expect(refusals).toEqual([]);
+    expect(server.transport.connection.state).toEqual({ phase: "live" });
+    expect(server.open).toBe(1);
+  });
+
+  it("takes nothing of a batch that came with an error", () => {
+    const server = new FakeServer();
+    const { heard } = start(server);
+    server.fail("INTERNAL", { data: { cursor: "c1", news: ["with holes"] } });
+    vi.advanceTimersByTime(1_000);
+    server.send("c1", "whole");
+    expect(server.askedAfter).toEqual(["c0", "c0"]);
+    expect(heard).toEqual(["whole"]);
+  });
+
+  it("pauses longer from try to try until the cursor moves", () => {
+    const server = new FakeServer();
+    start(server);
+    server.transport.connection.markOpen();
+    server.fail("INTERNAL");
+    const attempts = [server.retry()];
+    server.send("c0");
+    server.drop();
+    attempts.push(server.retry());
+    server.transport.connection.markClosed();
+    server.transport.connection.markOpen();
+    server.fail("INTERNAL");
+    attempts.push(server.retry());
+    server.send("c1");
+    server.fail("INTERNAL");
+    attempts.push(server.retry());
+    expect(attempts).toEqual([1, 2, 3, 1]);
+  });
+
+  it("takes a subscription that stands for a while for progress, though it tells nothing", () => {
+    const server = new FakeServer();
+    const { connection } = server.transport;
+    start(server);
+    server.fail("INTERNAL");
+    server.retry();
+    connection.markOpen();
+    expect(connection.state).toMatchObject({ phase: "waiting", attempt: 1 });
+    vi.advanceTimersByTime(STEADY_AFTER_MS - 1);
+    server.drop();
+    expect(server.retry()).toBe(2);
+    vi.advanceTimersByTime(STEADY_AFTER_MS);
+    expect(connection.state).toEqual({ phase: "live" });
+    server.drop();
+    expect(server.retry()).toBe(1);
+  });
+
+  it("is not live while the socket is closed, however long that takes", () => {
+    const server = new FakeServer();
+    const { connection } = server.transport;
+    start(server);
+    connection.markOpen();
+    connection.markClosed();
+    server.drop();
+    server.retry();
+    vi.advanceTimersByTime(60_000);
+    expect(connection.state).toMatchObject({ phase: "waiting", attempt: 1 });
+  });
+
+  it("leaves a cursor that is none to its owner and does not repeat it", () => {
     const server = new FakeServer();
     const { refusals } = start(server);
-    server.refuse("after is not a cursor");
+    server.fail("INVALID_ARGUMENT");
     vi.advanceTimersByTime(60_000);
-    expect(refusals).toEqual(["after is not a cursor"]);
+    expect(refusals).toEqual(["It said INVALID_ARGUMENT"]);
     expect(server.askedAfter).toEqual(["c0"]);
+  });
+
+  it("leaves a cursor that the server fails at every time to its owner", () => {
+    const server = new FakeServer();
+    const { refusals } = start(server);
+    server.send("c1", "a");
+    for (let failure = 1; failure <= 5; failure += 1) {
+      expect(refusals).toEqual([]);
+      server.fail("INTERNAL");
+      vi.advanceTimersByTime(20_000);
+    }
+    expect(refusals).toEqual(["It said INTERNAL"]);
+    expect(server.askedAfter).toEqual(["c0", "c1", "c1", "c1", "c1"]);
   });
 
   it("looks again for what comes late, and rests when nothing does", () => {

@@ -3,7 +3,7 @@ import type { Run } from "@/model/run";
 import { Timeline, type TimelineEvent } from "@/model/timeline";
 import type { Transport } from "./client";
 import { RunEventsDocument, RunSnapshotDocument } from "./documents";
-import { type Failure, failureOf } from "./failure";
+import { type Failure, failureOf, reasonOf } from "./failure";
 import { follow } from "./follow";
 import type { RunEventsSubscription } from "./generated/graphql";
 import { toRun, toSpan } from "./mapping";
@@ -98,7 +98,7 @@ export class RunFeed extends Store {
     this.failure = failure;
     // What is on screen stays there: it is still true, only no longer live.
     if (this.timeline.run === null) this.phase = "failed";
-    this.#transport.connection.scheduleRetry(this.#load);
+    this.#transport.connection.scheduleRetry(this.#load, reasonOf(failure));
     this.changed();
   }
 
@@ -109,7 +109,7 @@ export class RunFeed extends Store {
       variables: (cursor) => ({ runId: this.#runId, after: cursor }),
       cursorOf: ({ runEvents }) => runEvents.cursor,
       onData: ({ runEvents }) => this.#receive(runEvents),
-      onRefused: (message) => this.#fail({ kind: "graphql", message }),
+      onRefused: (failure) => this.#fail(failure),
       isNews: ({ runEvents }) =>
         runEvents.events.some(({ __typename }) => __typename !== "RunEnded"),
       isDone: () => this.timeline.run !== null && !isOpen(this.timeline.run),

@@ -1,17 +1,18 @@
+import { readInstant } from "@/model/instant";
+import { readEnd, readSignedEnd, type TextRange } from "@/model/range";
 import {
   type RunFilter as Choice,
-  readEnd,
+  type ScoreChoice,
   SINCE_MS,
   type StepChoice,
-  type TextRange,
 } from "@/model/run-filter";
-import type { RunFilter, SpanCondition } from "./generated/graphql";
+import type { RunFilter, ScoreFilter, SpanCondition } from "./generated/graphql";
 
 const MS_PER_SECOND = 1000;
 
 /** What the reader chose as the schema's filter; `nowMs` (epoch milliseconds) is where "the last hour" ends. */
 export function toFilter(choice: Choice, nowMs: number): RunFilter {
-  const { text, statuses, types, models, tags, attributes, correlationId, since, step } = choice;
+  const { text, statuses, types, models, tags, attributes, correlationId, step } = choice;
   return {
     ...(text.trim() === "" ? {} : { text: text.trim() }),
     ...(statuses.length === 0 ? {} : { status: [...statuses] }),
@@ -28,11 +29,35 @@ export function toFilter(choice: Choice, nowMs: number): RunFilter {
     ...(correlationId === null ? {} : { correlationId: [correlationId] }),
     ...(choice.hasErrors ? { hasError: true } : {}),
     ...toRange("durationMs", choice.duration, (end) => Number(end) * MS_PER_SECOND),
-    ...toRange("totalTokens", choice.tokens, (end) => Math.trunc(Number(end))),
+    // Counts are whole: from 1.5 on begins with 2, up to 1.5 ends with 1.
+    ...toRange("totalTokens", choice.tokens, (end, side) =>
+      (side === "min" ? Math.ceil : Math.floor)(Number(end)),
+    ),
     ...toRange("costUsd", choice.cost, (end) => end.replace(/\.$/, "")),
-    ...(since === null ? {} : { startedAfter: new Date(nowMs - SINCE_MS[since]).toISOString() }),
+    ...toStarted(choice, nowMs),
+    ...(choice.scores.length === 0 ? {} : { scores: choice.scores.map(toScore) }),
     ...(step === null ? {} : { spans: [toCondition(step)] }),
   };
+}
+
+/** Of two beginnings the later holds. */
+function toStarted(
+  { since, started }: Choice,
+  nowMs: number,
+): Pick<RunFilter, "startedAfter" | "startedBefore"> {
+  const fromMs = readInstant(started.min);
+  const sinceMs = since === null ? null : nowMs - SINCE_MS[since];
+  const beforeMs = readInstant(started.max);
+  const afterMs = Math.max(fromMs ?? Number.NEGATIVE_INFINITY, sinceMs ?? Number.NEGATIVE_INFINITY);
+  return {
+    ...(Number.isFinite(afterMs) ? { startedAfter: new Date(afterMs).toISOString() } : {}),
+    ...(beforeMs === null ? {} : { startedBefore: new Date(beforeMs).toISOString() }),
+  };
+}
+
+function toScore({ name, score, label }: ScoreChoice): ScoreFilter {
+  const ends = toRange("score", score, (end) => Number(end), readSignedEnd);
+  return { name, ...ends, ...(label === null ? {} : { label: [label] }) };
 }
 
 function toCondition({ type, isFailed, below }: StepChoice): SpanCondition {
@@ -46,11 +71,12 @@ function toCondition({ type, isFailed, below }: StepChoice): SpanCondition {
 function toRange<Key extends string, End>(
   key: Key,
   { min, max }: TextRange,
-  convert: (end: string) => End,
+  convert: (end: string, side: "min" | "max") => End,
+  read = readEnd,
 ): { [K in Key]?: { min?: End; max?: End } } {
   const ends = {
-    ...(readEnd(min) === null ? {} : { min: convert(min.trim()) }),
-    ...(readEnd(max) === null ? {} : { max: convert(max.trim()) }),
+    ...(read(min) === null ? {} : { min: convert(min.trim(), "min") }),
+    ...(read(max) === null ? {} : { max: convert(max.trim(), "max") }),
   };
   return (Object.keys(ends).length === 0 ? {} : { [key]: ends }) as {
     [K in Key]?: { min?: End; max?: End };

@@ -7,6 +7,24 @@ export function addDecimals(left: string, right: string): string {
   return print(sum, scale);
 }
 
+/** What compares decimal texts with one: below 0 when they are smaller, above 0 when larger, 0 when equal to the last digit. */
+export function compareTo(right: string): (left: string) => number {
+  const rightNumber = Number(right);
+  return (left) => {
+    // As numbers they are in the same order or, beyond sixteen digits, equal: only then the digits are counted.
+    const difference = Number(left) - rightNumber;
+    return difference === 0 ? compareDigits(left, right) : difference;
+  };
+}
+
+function compareDigits(left: string, right: string): number {
+  const a = parse(left);
+  const b = parse(right);
+  const scale = Math.max(a.scale, b.scale);
+  const exact = a.units * 10n ** BigInt(scale - a.scale) - b.units * 10n ** BigInt(scale - b.scale);
+  return exact < 0n ? -1 : exact > 0n ? 1 : 0;
+}
+
 interface Parsed {
   readonly units: bigint;
   readonly scale: number;

@@ -1,17 +1,24 @@
-import { formatCount, spanTypeLabel } from "./format";
+import { type Criterion, eachOf, rangeOf } from "./criterion";
+import { formatMoment, spanTypeLabel } from "./format";
+import { readInstant } from "./instant";
+import { describeCounts, describeRange, isOpenRange, OPEN_RANGE, type TextRange } from "./range";
 import type { RunStatus, SpanType } from "./span";
-
-/** From `min` to `max`, both included, as decimal text; an empty end is open. */
-export interface TextRange {
-  readonly min: string;
-  readonly max: string;
-}
 
 /** An attribute of a run; the value null means that it has any. */
 export interface AttributeChoice {
   readonly key: string;
   readonly value: string | null;
 }
+
+/** An annotation that a run must have, by name: with a score in the range, with the label, or any. */
+export interface ScoreChoice {
+  readonly name: string;
+  readonly score: TextRange;
+  readonly label: string | null;
+}
+
+/** So many attributes, and so many scores, the server takes in one filter. */
+export const MAX_CONDITIONS = 8;
 
 /** A step that a run must have: of a type, failed, somewhere below a step of another type. */
 export interface StepChoice {
@@ -52,10 +59,12 @@ export interface RunFilter {
   /** US dollars. */
   readonly cost: TextRange;
   readonly since: Since | null;
+  /** Instants in UTC, as `readInstant` reads them; a run that started at `max` is not in it. */
+  readonly started: TextRange;
+  readonly scores: readonly ScoreChoice[];
   readonly step: StepChoice | null;
 }
 
-export const OPEN_RANGE: TextRange = { min: "", max: "" };
 export const NO_RUN_FILTER: RunFilter = {
   text: "",
   statuses: [],
@@ -69,32 +78,30 @@ export const NO_RUN_FILTER: RunFilter = {
   tokens: OPEN_RANGE,
   cost: OPEN_RANGE,
   since: null,
+  started: OPEN_RANGE,
+  scores: [],
   step: null,
 };
 
-/** One criterion as a chip shows it, and what takes it away. */
-export interface Criterion {
-  readonly name: string;
-  readonly value: string;
-  readonly cleared: Partial<RunFilter>;
-}
-
 /** The criteria that have no place of their own in the toolbar, in its order. */
-export function listCriteria(filter: RunFilter): readonly Criterion[] {
-  const { types, models, tags, attributes, correlationId, hasErrors, since, step } = filter;
+export function listCriteria(filter: RunFilter): readonly Criterion<RunFilter>[] {
+  const { correlationId, hasErrors, since, step } = filter;
+  const of = eachOf<RunFilter, string>;
   return [
     ...(since === null ? [] : [one("started", SINCE_LABELS[since].toLowerCase(), { since: null })]),
+    ...rangeOf("started", filter.started, describeStarted, { started: OPEN_RANGE }),
     ...(hasErrors ? [one("with", "errors", { hasErrors: false })] : []),
-    ...types.map((type) => one("step", spanTypeLabel(type), { types: without(types, type) })),
-    ...models.map((model) => one("model", model, { models: without(models, model) })),
-    ...tags.map((tag) => one("tag", tag, { tags: without(tags, tag) })),
-    ...attributes.map((attribute) =>
-      one("attribute", attributeLabel(attribute), { attributes: without(attributes, attribute) }),
-    ),
+    ...eachOf("step", filter.types, spanTypeLabel, (types) => ({ types })),
+    ...of("model", filter.models, String, (models) => ({ models })),
+    ...of("tag", filter.tags, String, (tags) => ({ tags })),
+    ...eachOf("attribute", filter.attributes, attributeLabel, (attributes) => ({ attributes })),
+    ...eachOf("score", filter.scores, scoreLabel, (scores) => ({ scores })),
     ...(correlationId === null ? [] : [one("correlation", correlationId, { correlationId: null })]),
-    ...range("duration", filter.duration, "s", { duration: OPEN_RANGE }),
-    ...range("tokens", filter.tokens, "", { tokens: OPEN_RANGE }),
-    ...range("cost", filter.cost, "USD", { cost: OPEN_RANGE }),
+    ...rangeOf("duration", filter.duration, (range) => `${describeRange(range)} s`, {
+      duration: OPEN_RANGE,
+    }),
+    ...rangeOf("tokens", filter.tokens, describeCounts, { tokens: OPEN_RANGE }),
+    ...rangeOf("cost", filter.cost, (range) => `${describeRange(range)} USD`, { cost: OPEN_RANGE }),
     ...(step === null ? [] : [one("has", stepLabel(step), { step: null })]),
   ];
 }
@@ -104,22 +111,7 @@ export function isNarrowed(filter: RunFilter): boolean {
   return filter.text.trim() !== "" || filter.statuses.length > 0 || listCriteria(filter).length > 0;
 }
 
-/** The text of a range's end as a number from 0; null for none, or for what is no number. */
-export function readEnd(text: string): number | null {
-  if (!/^\d{1,15}(\.\d{0,12})?$/.test(text.trim())) return null;
-  return Number(text);
-}
-
-/** Add a value to a list that does not have it. */
-export function withValue<Value>(values: readonly Value[], value: Value): readonly Value[] {
-  return values.includes(value) ? values : [...values, value];
-}
-
-function without<Value>(values: readonly Value[], value: Value): readonly Value[] {
-  return values.filter((other) => other !== value);
-}
-
-function one(name: string, value: string, cleared: Partial<RunFilter>): Criterion {
+function one(name: string, value: string, cleared: Partial<RunFilter>): Criterion<RunFilter> {
   return { name, value, cleared };
 }
 
@@ -127,21 +119,23 @@ function attributeLabel({ key, value }: AttributeChoice): string {
   return value === null ? key : `${key} = ${value}`;
 }
 
+/** "tone", "tone ≥ 0.5", "tone = kind", "tone = kind, ≥ 0.5". */
+function scoreLabel({ name, score, label }: ScoreChoice): string {
+  const range = isOpenRange(score) ? "" : ` ${describeRange(score)}`;
+  if (label === null) return `${name}${range}`;
+  return `${name} = ${label}${range === "" ? "" : `,${range}`}`;
+}
+
+/** "from 2026-11-26 10:00", "before …", "… to …", as clocks here show it. */
+function describeStarted({ min, max }: TextRange): string {
+  const moment = (text: string) =>
+    formatMoment(readInstant(text) ?? Number.NaN).replace(/(:00)?\.000$/, "");
+  if (max === "") return `from ${moment(min)}`;
+  return min === "" ? `before ${moment(max)}` : `${moment(min)} to ${moment(max)}`;
+}
+
 function stepLabel({ type, isFailed, below }: StepChoice): string {
   const step = type === null ? "step" : spanTypeLabel(type);
   const place = below === null ? "" : ` below ${spanTypeLabel(below)}`;
   return `${isFailed ? "failed " : ""}${step}${place}`;
-}
-
-function range(
-  name: string,
-  { min, max }: TextRange,
-  unit: string,
-  cleared: Partial<RunFilter>,
-): readonly Criterion[] {
-  if (min === "" && max === "") return [];
-  const end = (text: string) => (unit === "" ? formatCount(Number(text)) : text);
-  const words =
-    max === "" ? `≥ ${end(min)}` : min === "" ? `≤ ${end(max)}` : `${end(min)} to ${end(max)}`;
-  return [one(name, unit === "" ? words : `${words} ${unit}`, cleared)];
 }

@@ -1,10 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Run } from "./run";
-import { NO_RUN_FILTER, SINCE_MS, type Since, type StepChoice } from "./run-filter";
-import { compareRuns, ORDER_FIELDS, RunList, type RunListQuery } from "./run-list";
-import { readRunsSearch, readSpanFilter, writeRunsSearch, writeSpanFilter } from "./search";
-import { RUN_STATUSES, SPAN_TYPES } from "./span";
+import { NO_RUN_FILTER } from "./run-filter";
+import { compareRuns, RunList, type RunListQuery } from "./run-list";
 import { aRun } from "./testing";
 
 const ALL: RunListQuery = {
@@ -87,61 +84,5 @@ describe("compareRuns", () => {
       [...runs].sort(compareRuns({ field: "DURATION", direction })).map(({ startMs }) => startMs);
     expect(sorted("DESC")).toEqual([3, 2, 1]);
     expect(sorted("ASC")).toEqual([1, 2, 3]);
-  });
-});
-
-describe("the address", () => {
-  it("brings back the list that was written into it", () => {
-    const word = fc.string({ minLength: 1, maxLength: 20 });
-    const end = fc.oneof(fc.constant(""), fc.nat().map(String), fc.constant("0.25"));
-    const range = fc.record({ min: end, max: end });
-    const type = fc.option(fc.constantFrom(...SPAN_TYPES), { nil: null });
-    const step: fc.Arbitrary<StepChoice> = fc
-      .record({ type, isFailed: fc.boolean(), below: type })
-      .filter((one) => one.type !== null || one.isFailed || one.below !== null);
-    const query: fc.Arbitrary<RunListQuery> = fc.record({
-      text: fc.string({ maxLength: 20 }),
-      statuses: fc.subarray([...RUN_STATUSES]),
-      types: fc.subarray([...SPAN_TYPES]),
-      models: fc.array(word, { maxLength: 3 }),
-      tags: fc.array(word, { maxLength: 3 }),
-      attributes: fc.array(
-        fc.record({ key: word, value: fc.option(fc.string({ maxLength: 9 }), { nil: null }) }),
-        { maxLength: 3 },
-      ),
-      correlationId: fc.option(word, { nil: null }),
-      hasErrors: fc.boolean(),
-      duration: range,
-      tokens: range,
-      cost: range,
-      since: fc.option(fc.constantFrom(...(Object.keys(SINCE_MS) as Since[])), { nil: null }),
-      step: fc.option(step, { nil: null }),
-      order: fc.record({
-        field: fc.constantFrom(...ORDER_FIELDS),
-        direction: fc.constantFrom("ASC" as const, "DESC" as const),
-      }),
-    });
-    fc.assert(
-      fc.property(query, (one) => {
-        expect(readRunsSearch(writeRunsSearch(one))).toEqual(one);
-      }),
-    );
-  });
-
-  it("brings back the filter of a run, and ignores what it does not know", () => {
-    const filter = fc.record({
-      text: fc.string({ maxLength: 20 }),
-      types: fc.subarray([...SPAN_TYPES]),
-      errorsOnly: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(filter, (one) => {
-        expect(readSpanFilter(writeSpanFilter(one))).toEqual(one);
-      }),
-    );
-    expect(readRunsSearch({ status: "odd,error", order: "-odd" })).toEqual({
-      ...ALL,
-      statuses: ["ERROR"],
-    });
   });
 });

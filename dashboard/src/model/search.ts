@@ -1,5 +1,7 @@
-import type { SpanFilter } from "./filter";
-import { readEnd, SINCE_MS, type Since, type StepChoice, type TextRange } from "./run-filter";
+import { SPAN_STATES, type SpanFilter } from "./filter";
+import { readInstant } from "./instant";
+import { readRange, readSignedEnd, writeRange } from "./range";
+import { type ScoreChoice, SINCE_MS, type Since, type StepChoice } from "./run-filter";
 import { ORDER_FIELDS, type OrderField, type RunListQuery } from "./run-list";
 import { RUN_STATUSES, SPAN_TYPES } from "./span";
 import { readPair, readWords, writePair, writeWords } from "./words";
@@ -23,18 +25,29 @@ export const RUNS_KEYS = [
   "tokens",
   "cost",
   "since",
+  "started",
+  "score",
   "step",
   "order",
 ] as const;
 
 /** The search part of a run's address. */
-export interface RunSearch {
-  span?: string | undefined;
-  view?: string | undefined;
-  q?: string | undefined;
-  type?: string | undefined;
-  errors?: string | undefined;
-}
+export type RunSearch = { [Key in (typeof RUN_KEYS)[number]]?: string | undefined };
+
+const SPAN_FILTER_KEYS = [
+  "q",
+  "type",
+  "status",
+  "errors",
+  "model",
+  "name",
+  "duration",
+  "tokens",
+  "cost",
+] as const;
+
+/** The keys of a run's address. */
+export const RUN_KEYS = ["span", "view", ...SPAN_FILTER_KEYS] as const;
 
 /** The search part of the address of what was searched for. */
 export interface SearchSearch {
@@ -86,6 +99,8 @@ export function readRunsSearch(search: RunsSearch): RunListQuery {
     tokens: readRange(search.tokens),
     cost: readRange(search.cost),
     since: search.since !== undefined && search.since in SINCE_MS ? (search.since as Since) : null,
+    started: readRange(search.started, readInstant),
+    scores: readWords(search.score).map(readScore),
     step: readStep(search.step),
     order:
       field === undefined
@@ -111,36 +126,59 @@ export function writeRunsSearch(query: RunListQuery): RunsSearch {
     tokens: writeRange(query.tokens),
     cost: writeRange(query.cost),
     since: query.since ?? undefined,
+    started: writeRange(query.started),
+    score: writeWords(query.scores.map(writeScore)),
     step: writeStep(query.step),
     order: order === DEFAULT_ORDER ? undefined : order,
   };
 }
 
+/** The filter of a run's steps that an address asks for; `errors=1` is of older links. */
 export function readSpanFilter(search: RunSearch): SpanFilter {
+  const failed = search.errors === "1" ? ",error" : "";
   return {
     text: search.q ?? "",
     types: pick(search.type, SPAN_TYPES),
-    errorsOnly: search.errors === "1",
+    statuses: pick(`${search.status ?? ""}${failed}`, SPAN_STATES),
+    models: readWords(search.model),
+    names: readWords(search.name),
+    duration: readRange(search.duration),
+    tokens: readRange(search.tokens),
+    cost: readRange(search.cost),
   };
 }
 
-export function writeSpanFilter(filter: SpanFilter): Pick<RunSearch, "q" | "type" | "errors"> {
+export function writeSpanFilter(
+  filter: SpanFilter,
+): Pick<RunSearch, (typeof SPAN_FILTER_KEYS)[number]> {
   return {
     q: filter.text === "" ? undefined : filter.text,
     type: join(filter.types),
-    errors: filter.errorsOnly ? "1" : undefined,
+    status: join(filter.statuses),
+    errors: undefined,
+    model: writeWords(filter.models),
+    name: writeWords(filter.names),
+    duration: writeRange(filter.duration),
+    tokens: writeRange(filter.tokens),
+    cost: writeRange(filter.cost),
   };
 }
 
-/** `1.5..10`, `1.5..` or `..10`; an end that is no number is open. */
-function readRange(text: string | undefined): TextRange {
-  const [min = "", max = ""] = (text ?? "").split("..");
-  const known = (end: string) => (readEnd(end) === null ? "" : end);
-  return { min: known(min), max: known(max) };
+/** `quality`, `quality=0.5..1`, `quality=:good` or `quality=0.5..1:good`. */
+function readScore(word: string): ScoreChoice {
+  const { name, value } = readPair(word);
+  const [range = "", ...label] = (value ?? "").split(":");
+  return {
+    name,
+    score: readRange(range, readSignedEnd),
+    label: label.length === 0 ? null : label.join(":"),
+  };
 }
 
-function writeRange({ min, max }: TextRange): string | undefined {
-  return min === "" && max === "" ? undefined : `${min}..${max}`;
+function writeScore({ name, score, label }: ScoreChoice): string {
+  const range = writeRange(score);
+  if (range === undefined && label === null) return writePair(name, null);
+  return writePair(name, `${range ?? ""}${label === null ? "" : `:${label}`}`);
 }
 
 /** `failed,tool_call,below:llm_call`, any of it. */

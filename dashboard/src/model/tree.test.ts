@@ -128,11 +128,11 @@ describe("rowsWithAncestors", () => {
     const tree = buildTree(spans);
     const byId = new Map(spans.map((span) => [span.spanId, span]));
     const shown = (filter: Partial<typeof NO_FILTER>) =>
-      [...rowsWithAncestors(tree, matchTree(tree, byId, { ...NO_FILTER, ...filter }))].map(
+      [...rowsWithAncestors(tree, matchTree(tree, byId, { ...NO_FILTER, ...filter }, null))].map(
         (index) => tree.ids[index],
       );
     expect(shown({ text: "PAGE" })).toEqual(["run", "find", "read"]);
-    expect(shown({ errorsOnly: true })).toEqual(["run", "find", "read"]);
+    expect(shown({ statuses: ["ERROR"] })).toEqual(["run", "find", "read"]);
     expect(shown({ text: "plan" })).toEqual(["run", "plan"]);
     expect(shown({ types: ["LLM_CALL"] })).toEqual([]);
   });

@@ -6,16 +6,17 @@ type Native = Omit<ButtonHTMLAttributes<HTMLButtonElement>, "type">;
 /** A small button; `pressed` makes it a switch. */
 export function Button({
   pressed,
+  type = "button",
   className = "",
   ...rest
-}: Native & { readonly pressed?: boolean }) {
+}: Native & { readonly pressed?: boolean; readonly type?: "button" | "submit" }) {
   const look =
     pressed === true
       ? "border-accent bg-accent-soft text-accent"
       : "border-line bg-surface text-ink hover:bg-hover";
   return (
     <button
-      type="button"
+      type={type}
       {...(pressed === undefined ? {} : { "aria-pressed": pressed })}
       className={`inline-flex h-7 items-center gap-1.5 whitespace-nowrap rounded-md border px-2.5 text-sm disabled:opacity-45 ${look} ${className}`}
       {...rest}

@@ -1,4 +1,5 @@
-import { type KeyboardEvent, useEffect, useId, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { plainMarks } from "./marks";
 
 export const LABEL = "w-28 shrink-0 text-dim text-sm";
 const FIELD =
@@ -8,10 +9,13 @@ const FIELD =
 export function AddField({
   label,
   placeholder,
+  isFull = false,
   onAdd,
 }: {
   readonly label: string;
   readonly placeholder: string;
+  /** No more can be added. */
+  readonly isFull?: boolean;
   readonly onAdd: (text: string) => void;
 }) {
   const [draft, setDraft] = useState("");
@@ -25,14 +29,15 @@ export function AddField({
       <span className={LABEL}>{label}</span>
       <input
         value={draft}
-        placeholder={placeholder}
+        placeholder={isFull ? "No more at once" : placeholder}
+        disabled={isFull}
         maxLength={256}
         spellCheck={false}
         autoComplete="off"
         onChange={(event) => setDraft(event.target.value)}
         onBlur={add}
-        onKeyDown={onKeys({ Enter: add, Escape: () => setDraft("") })}
-        className={`${FIELD} flex-1`}
+        onKeyDown={onKeys({ Enter: add, ...(draft === "" ? {} : { Escape: () => setDraft("") }) })}
+        className={`${FIELD} flex-1 disabled:opacity-45`}
       />
     </label>
   );
@@ -66,6 +71,41 @@ export function SelectField<Value extends string>({
         {choices.map(([choice, text]) => (
           <option key={choice} value={choice}>
             {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** Gives each of a few values that is picked, and stands on none again. */
+export function PickField({
+  label,
+  placeholder,
+  choices,
+  onPick,
+}: {
+  readonly label: string;
+  readonly placeholder: string;
+  readonly choices: readonly string[];
+  readonly onPick: (value: string) => void;
+}) {
+  return (
+    <label className="flex items-center gap-2">
+      <span className={LABEL}>{label}</span>
+      <select
+        value=""
+        disabled={choices.length === 0}
+        onChange={({ target }) => {
+          const picked = choices[Number(target.value)];
+          if (target.value !== "" && picked !== undefined) onPick(picked);
+        }}
+        className={`${FIELD} flex-1 disabled:opacity-45`}
+      >
+        <option value="">{placeholder}</option>
+        {choices.map((choice, index) => (
+          <option key={choice} value={index}>
+            {plainMarks(choice)}
           </option>
         ))}
       </select>
@@ -110,14 +150,118 @@ export function CheckedField({
         autoComplete="off"
         onChange={(event) => setDraft(event.target.value)}
         onBlur={tell}
-        onKeyDown={onKeys({ Enter: tell, Escape: () => setDraft(value) })}
+        onKeyDown={onKeys({
+          Enter: tell,
+          ...(draft === value ? {} : { Escape: () => setDraft(value) }),
+        })}
         className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
       />
-      {isWrong && (
-        <span id={hintId} className="block text-bad text-xs">
-          {hint}
-        </span>
-      )}
+      {isWrong && <Hint id={hintId}>{hint}</Hint>}
+    </span>
+  );
+}
+
+/** A field that tells each change; a hint says what is wrong with its text. */
+export function TextField({
+  label,
+  placeholder,
+  hint = null,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  readonly placeholder: string;
+  readonly hint?: string | null;
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+}) {
+  const hintId = useId();
+  const isWrong = hint !== null;
+  return (
+    <span className="min-w-0 flex-1">
+      <input
+        aria-label={label}
+        aria-invalid={isWrong}
+        aria-describedby={isWrong ? hintId : undefined}
+        placeholder={placeholder}
+        value={value}
+        maxLength={256}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(event) => onChange(event.target.value)}
+        className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
+      />
+      {isWrong && <Hint id={hintId}>{hint}</Hint>}
+    </span>
+  );
+}
+
+/** A date and time by the clock here, told on Enter, or when it is left, once it is whole or empty. */
+export function TimeField({
+  label,
+  hint,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  /** What is missing while it is in part. */
+  readonly hint: string;
+  /** As `<input type="datetime-local">` has it; "" for none. */
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}) {
+  const ref = useRef<HTMLInputElement>(null);
+  const hintId = useId();
+  const [isWrong, setWrong] = useState(false);
+  // Not a controlled field: while one part of it is being typed it has no value, and must not be emptied.
+  useEffect(() => {
+    if (ref.current !== null && ref.current.value !== value) ref.current.value = value;
+    setWrong(false);
+  }, [value]);
+  const tell = () => {
+    const field = ref.current;
+    if (field === null) return;
+    setWrong(!field.validity.valid);
+    if (field.validity.valid && field.value !== value) onChange(field.value);
+  };
+  const restore = () => {
+    if (ref.current !== null) ref.current.value = value;
+    setWrong(false);
+  };
+  return (
+    <label className="flex items-center gap-2">
+      <span className={LABEL}>{label}</span>
+      <span className="min-w-0 flex-1">
+        <input
+          ref={ref}
+          type="datetime-local"
+          defaultValue={value}
+          min="1970-01-02T00:00"
+          max="9999-12-30T23:59"
+          step="any"
+          aria-invalid={isWrong}
+          aria-describedby={isWrong ? hintId : undefined}
+          onBlur={tell}
+          onKeyDown={(event) =>
+            onKeys({
+              Enter: tell,
+              ...(ref.current?.value === value && !ref.current.validity.badInput
+                ? {}
+                : { Escape: restore }),
+            })(event)
+          }
+          className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
+        />
+        {isWrong && <Hint id={hintId}>{hint}</Hint>}
+      </span>
+    </label>
+  );
+}
+
+function Hint({ id, children }: { readonly id: string; readonly children: string }) {
+  return (
+    <span id={id} className="block text-bad text-xs">
+      {children}
     </span>
   );
 }

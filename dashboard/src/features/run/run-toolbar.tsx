@@ -1,28 +1,71 @@
-import type { Ref } from "react";
-import { isFiltering, type SpanFilter } from "@/model/filter";
+import { type Ref, useId, useRef, useState } from "react";
+import { toggled } from "@/model/criterion";
+import { isFiltering, NO_FILTER, type SpanFilter, stepCriteria } from "@/model/filter";
 import { formatCount, spanTypeLabel } from "@/model/format";
+import type { Run } from "@/model/run";
 import { SPAN_TYPES, type SpanType } from "@/model/span";
+import type { Timeline } from "@/model/timeline";
 import { Button, IconButton } from "@/ui/button";
 import { Icon } from "@/ui/icons";
 import { SearchField } from "@/ui/search-field";
+import { useShortcuts } from "@/ui/shortcuts";
+import { ClearFilters, FilterChips } from "../parts/filter-chips";
 import { SpanTypeIcon } from "../parts/span-type";
+import { statusLabel } from "../parts/status";
+import { StepsFilter } from "./steps-filter";
 import type { Rows } from "./use-rows";
 import type { Zoom } from "./use-time-window";
 
 interface Props {
+  readonly timeline: Timeline<Run>;
   readonly filter: SpanFilter;
   readonly rows: Rows;
   readonly zoom: Zoom;
   readonly isLive: boolean;
   readonly isFollowing: boolean;
-  readonly searchRef: Ref<HTMLInputElement>;
   readonly onFilter: (part: Partial<SpanFilter>) => void;
   readonly onFollow: (following: boolean) => void;
 }
 
 /** Search, filters, and how tree and axis are shown. */
 export function RunToolbar(props: Props) {
-  const { filter, rows, searchRef, onFilter } = props;
+  const { timeline, filter, onFilter } = props;
+  const [isPanelOpen, setPanelOpen] = useState(false);
+  const panelId = useId();
+  const togglePanel = () => setPanelOpen(!isPanelOpen);
+  const searchRef = useRef<HTMLInputElement>(null);
+  useShortcuts({ F: togglePanel, "/": () => searchRef.current?.focus() });
+  return (
+    <>
+      <Bar
+        {...props}
+        searchRef={searchRef}
+        panelId={panelId}
+        isPanelOpen={isPanelOpen}
+        onTogglePanel={togglePanel}
+      />
+      {isPanelOpen && (
+        <StepsFilter
+          id={panelId}
+          timeline={timeline}
+          filter={filter}
+          onFilter={onFilter}
+          onClose={togglePanel}
+        />
+      )}
+    </>
+  );
+}
+
+interface BarProps extends Props {
+  readonly searchRef: Ref<HTMLInputElement>;
+  readonly panelId: string;
+  readonly isPanelOpen: boolean;
+  readonly onTogglePanel: () => void;
+}
+
+function Bar(props: BarProps) {
+  const { filter, searchRef, panelId, isPanelOpen, onTogglePanel, onFilter } = props;
   return (
     <div
       role="toolbar"
@@ -39,19 +82,42 @@ export function RunToolbar(props: Props) {
       />
       <TypeChoice types={filter.types} onFilter={onFilter} />
       <Button
-        pressed={filter.errorsOnly}
-        onClick={() => onFilter({ errorsOnly: !filter.errorsOnly })}
+        pressed={filter.statuses.includes("ERROR")}
+        onClick={() => onFilter({ statuses: toggled(filter.statuses, "ERROR") })}
       >
         <Icon name="alert" size={12} className="text-bad" />
         Errors
       </Button>
-      {isFiltering(filter) && (
-        <span role="status" data-testid="match-count" className="text-faint text-sm">
-          {formatCount(rows.matchCount)} {rows.matchCount === 1 ? "match" : "matches"}
-        </span>
-      )}
+      <Button
+        pressed={isPanelOpen}
+        aria-expanded={isPanelOpen}
+        aria-controls={panelId}
+        title="Status, name, model and figures (F)"
+        onClick={onTogglePanel}
+      >
+        Filters
+      </Button>
+      <FilterChips
+        criteria={stepCriteria(filter, statusLabel)}
+        panelId={panelId}
+        onChange={onFilter}
+      />
+      <Found {...props} />
       <ViewControls {...props} />
     </div>
+  );
+}
+
+/** How many steps the filter finds, and the way out of it. */
+function Found({ filter, rows, panelId, onFilter }: BarProps) {
+  if (!isFiltering(filter)) return null;
+  return (
+    <>
+      <span role="status" data-testid="match-count" className="text-faint text-sm">
+        {formatCount(rows.matchCount)} {rows.matchCount === 1 ? "match" : "matches"}
+      </span>
+      <ClearFilters panelId={panelId} onClear={() => onFilter(NO_FILTER)} />
+    </>
   );
 }
 
@@ -62,10 +128,6 @@ function TypeChoice({
   readonly types: readonly SpanType[];
   readonly onFilter: Props["onFilter"];
 }) {
-  const toggle = (type: SpanType) =>
-    onFilter({
-      types: types.includes(type) ? types.filter((other) => other !== type) : [...types, type],
-    });
   return (
     <fieldset className="flex gap-0.5">
       <legend className="sr-only">Types of steps</legend>
@@ -76,7 +138,7 @@ function TypeChoice({
           aria-pressed={types.includes(type)}
           aria-label={spanTypeLabel(type)}
           title={`Only: ${spanTypeLabel(type)}`}
-          onClick={() => toggle(type)}
+          onClick={() => onFilter({ types: toggled(types, type) })}
           className={`inline-flex size-7 items-center justify-center rounded-md ${types.includes(type) ? "bg-accent-soft ring-1 ring-accent" : "hover:bg-hover"}`}
         >
           <SpanTypeIcon type={type} />

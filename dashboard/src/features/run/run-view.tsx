@@ -3,7 +3,7 @@ import { useCallback, useMemo, useRef, useState } from "react";
 import type { RunFeed } from "@/graphql/run-feed";
 import type { SpanFilter } from "@/model/filter";
 import { quietMs, type Run, runDurationMs } from "@/model/run";
-import { readSpanFilter, writeSpanFilter } from "@/model/search";
+import { type RunSearch, readSpanFilter, writeSpanFilter } from "@/model/search";
 import { totalsOf } from "@/model/totals";
 import { useNow } from "@/ui/clock";
 import { Resizer, useShare } from "@/ui/resizer";
@@ -38,7 +38,6 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   const [isFollowing, setFollowing] = useState(isLive && selected === null);
   const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const waterfall = useRef<WaterfallHandle>(null);
-  const searchRef = useRef<HTMLInputElement>(null);
   useRunKeys({
     rows,
     timeline,
@@ -48,7 +47,6 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
     isFollowing,
     setFollowing,
     waterfall,
-    searchRef,
   });
   return (
     <div className="flex h-full flex-col">
@@ -61,12 +59,12 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
       />
       <DroppedBanner dropped={run.dropped} />
       <RunToolbar
+        timeline={timeline}
         filter={filter}
         rows={rows}
         zoom={zoom}
         isLive={isLive}
         isFollowing={isFollowing}
-        searchRef={searchRef}
         onFilter={setFilter}
         onFollow={setFollowing}
       />
@@ -121,9 +119,11 @@ function useLiveRun(timeline: RunFeed["timeline"], run: Run): Run {
 }
 
 function useFilter(): readonly [SpanFilter, (part: Partial<SpanFilter>) => void] {
-  const { q, type, errors } = route.useSearch();
+  const search = route.useSearch();
   const navigate = route.useNavigate();
-  const filter = useMemo(() => readSpanFilter({ q, type, errors }), [q, type, errors]);
+  // Another step or tab is another address, and the same filter: 50,000 steps are not looked at for it.
+  const key = JSON.stringify(writeSpanFilter(readSpanFilter(search)));
+  const filter = useMemo(() => readSpanFilter(JSON.parse(key) as RunSearch), [key]);
   const change = useCallback(
     (part: Partial<SpanFilter>) =>
       void navigate({

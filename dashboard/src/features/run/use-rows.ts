@@ -23,7 +23,7 @@ export interface Rows {
 /** The rows that are on screen: the tree, less what is collapsed, or what the filter finds. */
 export function useRows(timeline: Timeline<Run>, filter: SpanFilter): Rows {
   const [collapsed, setCollapsed] = useState(NONE);
-  const { structure, version, spans } = timeline;
+  const { structure, version, spans, run } = timeline;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the timeline changes in place; its counters say when
   const tree = useMemo(() => buildTree(spans.values()), [timeline, structure]);
   const filtering = isFiltering(filter);
@@ -31,8 +31,8 @@ export function useRows(timeline: Timeline<Run>, filter: SpanFilter): Rows {
   const seen = filtering ? version : 0;
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above
   const matches = useMemo(
-    () => (filtering ? matchTree(tree, spans, filter) : null),
-    [tree, spans, filter, filtering, seen],
+    () => (filtering ? matchTree(tree, spans, filter, run) : null),
+    [tree, spans, filter, run, filtering, seen],
   );
   const rows = useMemo(
     () => (matches === null ? visibleRows(tree, collapsed) : rowsWithAncestors(tree, matches)),

@@ -16,14 +16,13 @@ interface Keys {
   readonly isFollowing: boolean;
   readonly setFollowing: (following: boolean) => void;
   readonly waterfall: RefObject<WaterfallHandle | null>;
-  readonly searchRef: RefObject<HTMLInputElement | null>;
 }
 
 const PAGE = 20;
 
 /** The keyboard of a run: see the help sheet. */
 export function useRunKeys(keys: Keys): void {
-  const { zoom, searchRef, setFollowing, isFollowing, select, waterfall } = keys;
+  const { zoom, setFollowing, isFollowing, select, waterfall } = keys;
   const move = (step: number) => moveBy(keys, step);
   useShortcuts({
     ArrowDown: () => move(1),
@@ -44,7 +43,6 @@ export function useRunKeys(keys: Keys): void {
         : select(null),
     e: () => nextError(keys),
     f: () => setFollowing(!isFollowing),
-    "/": () => searchRef.current?.focus(),
     "+": () => zoom.zoom(0.5),
     "=": () => zoom.zoom(0.5),
     "-": () => zoom.zoom(2),

@@ -10,8 +10,8 @@ import { Notice } from "@/ui/notice";
 import { useShortcuts } from "@/ui/shortcuts";
 import { FailurePage } from "../shell/failure-page";
 import { usePageTitle } from "../shell/page-title";
-import { FilterPanel } from "./filter-panel";
 import { FirstRun } from "./first-run";
+import { RunsFilter } from "./runs-filter";
 import { RunsTable } from "./runs-table";
 import { RunsToolbar } from "./runs-toolbar";
 
@@ -48,7 +48,9 @@ export function RunsPage() {
         onTogglePanel={togglePanel}
         onChange={change}
       />
-      {isPanelOpen && <FilterPanel id={panelId} query={query} onChange={change} />}
+      {isPanelOpen && (
+        <RunsFilter id={panelId} query={query} onChange={change} onClose={togglePanel} />
+      )}
       <RunsBody feed={feed} query={query} onChange={change} />
     </div>
   );

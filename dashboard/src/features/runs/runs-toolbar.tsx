@@ -1,11 +1,13 @@
 import type { Ref } from "react";
+import { toggled } from "@/model/criterion";
 import { formatCount } from "@/model/format";
+import { isNarrowed, listCriteria, NO_RUN_FILTER } from "@/model/run-filter";
 import type { RunListQuery } from "@/model/run-list";
 import { RUN_STATUSES, type RunStatus } from "@/model/span";
 import { Button } from "@/ui/button";
 import { SearchField } from "@/ui/search-field";
+import { ClearFilters, FilterChips } from "../parts/filter-chips";
 import { StatusMark, statusLabel } from "../parts/status";
-import { FilterChips } from "./filter-chips";
 
 interface Props {
   readonly query: RunListQuery;
@@ -40,7 +42,10 @@ export function RunsToolbar(props: Props) {
       >
         Filters
       </Button>
-      <FilterChips query={query} onChange={onChange} />
+      <FilterChips criteria={listCriteria(query)} panelId={panelId} onChange={onChange} />
+      {isNarrowed(query) && (
+        <ClearFilters panelId={panelId} onClear={() => onChange(NO_RUN_FILTER)} />
+      )}
       <span className="ml-auto text-faint text-sm" data-testid="run-count">
         {totalCount === null
           ? ""
@@ -57,12 +62,7 @@ function StatusChoice({
   readonly statuses: readonly RunStatus[];
   readonly onChange: Props["onChange"];
 }) {
-  const toggle = (status: RunStatus) =>
-    onChange({
-      statuses: statuses.includes(status)
-        ? statuses.filter((other) => other !== status)
-        : [...statuses, status],
-    });
+  const toggle = (status: RunStatus) => onChange({ statuses: toggled(statuses, status) });
   return (
     <fieldset className="flex flex-wrap gap-1">
       <legend className="sr-only">Status</legend>

@@ -1,8 +1,10 @@
+import type { ConnectionState } from "@/graphql/connection";
 import { useConnection } from "@/graphql/hooks";
 import { useNow } from "@/ui/clock";
+import { plainMarks } from "@/ui/marks";
 
-/** After this many tries in vain the server is called unreachable. */
-const UNREACHABLE_AFTER = 4;
+/** After this many tries in vain the server is called unreachable, or at fault. */
+const IN_VAIN_AFTER = 4;
 
 const LOOK = {
   live: { label: "Live", meaning: "Changes show as they happen.", color: "text-good" },
@@ -32,15 +34,31 @@ export function ConnectionMark() {
       </span>
     );
   }
-  const seconds = Math.max(0, Math.ceil((state.retryAtMs - nowMs) / 1000));
+  return <WaitingMark {...state} nowMs={nowMs} onRetry={retryNow} />;
+}
+
+function WaitingMark({
+  attempt,
+  retryAtMs,
+  reason,
+  nowMs,
+  onRetry,
+}: Extract<ConnectionState, { readonly phase: "waiting" }> & {
+  readonly nowMs: number;
+  readonly onRetry: () => void;
+}) {
+  const seconds = Math.max(0, Math.ceil((retryAtMs - nowMs) / 1000));
+  const inVain = reason === null ? "Server unreachable" : "Server error";
+  const said = reason === null ? null : plainMarks(reason);
   return (
     <span data-testid="connection" className="mr-1 flex items-center gap-1.5 text-sm text-warn">
       <span className="live-mark size-1.5 rounded-full bg-current" />
-      <span role="status">
-        {state.attempt >= UNREACHABLE_AFTER ? "Server unreachable" : "Reconnecting"}
+      <span role="status" title={said === null ? undefined : `The server said: ${said}`}>
+        {attempt >= IN_VAIN_AFTER ? inVain : "Reconnecting"}
+        {said !== null && <span className="sr-only">. The server said: {said}</span>}
       </span>
       <span className="hidden sm:inline">{seconds > 0 ? `in ${seconds} s` : "…"}</span>
-      <button type="button" onClick={retryNow} className="text-accent hover:underline">
+      <button type="button" onClick={onRetry} className="text-accent hover:underline">
         Retry now
       </button>
     </span>

@@ -17,7 +17,7 @@ const SHEETS = [
       ["j ↓", "Next run"],
       ["k ↑", "Previous run"],
       ["Enter", "Open the run"],
-      ["f", "Show or hide the filters"],
+      ["f", "Show or hide the filters (Esc in them)"],
     ],
   },
   {
@@ -28,6 +28,7 @@ const SHEETS = [
       ["Enter", "Go to the inspector"],
       ["e", "Next error"],
       ["f", "Follow the newest step"],
+      ["F", "Show or hide the filters"],
       ["+ −", "Zoom the time axis"],
       ["0", "Show the whole time"],
     ],

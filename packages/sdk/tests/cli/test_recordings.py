@@ -131,7 +131,10 @@ def test_runs_are_filtered(
         (["runs", "--status", "DONE"], "'DONE' is no status; expected one of STARTED, COMPLETED"),
         (["runs", "--since", "yesterday"], "'yesterday' is no time; expected one such as 2h"),
         (["export", "last", "--out", "traces.jsonl"], "traces.jsonl is what is read"),
-        (["export"], "Missing argument 'RUN...'"),
+        (["export"], "no run is named; name some, filter them as with --since 7d, or say --all"),
+        (["export", "last", "--all"], "name runs, or filter them, or say --all: one of these"),
+        (["export", "last", "--tag", "x"], "name runs, or filter them, or say --all: one of these"),
+        (["runs", "-f", "http://"], "'http://' is no http or https URL"),
     ],
 )
 def test_what_cannot_be_meant_is_usage(
@@ -248,6 +251,10 @@ def test_export_gives_back_the_lines(command: Run, folder: Path) -> None:
     assert (done.code, done.out) == (0, "")
     assert done.err == "agenttrace: 1 run, 1 record written to out.jsonl\n"
     assert (folder / "out.jsonl").read_text() == lines[5]
+    assert command("export", "--all", cwd=folder).out == "".join([lines[5], *lines[:5]])
+    assert command("export", "--tag", "demo", cwd=folder).out == "".join(lines[:5])
+    none = command("export", "--tag", "other", cwd=folder)
+    assert none == (0, "", "agenttrace: there is no run like that\n")
     array = read_json(command("export", RUN_ID, "--format", "json", cwd=folder).out)
     assert array == [json.loads(line) for line in lines[:5]]
 

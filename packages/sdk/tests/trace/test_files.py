@@ -8,7 +8,16 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from recordings import RUN_ID, START_NS, make_event, make_payload, make_run, make_span, write_file
+from recordings import (
+    RUN_ID,
+    START_NS,
+    make_event,
+    make_payload,
+    make_run,
+    make_span,
+    span_id,
+    write_file,
+)
 
 from agenttrace.trace import FileSource, RecordingError, RunNotFoundError, load_runs, resolve_run
 from agenttrace.trace.reading import MAX_LINE_BYTES
@@ -193,3 +202,32 @@ def test_short_ids_tell_runs_apart() -> None:
         OTHER_ID: OTHER_ID[:30],
     }
     assert shorten_ids([RUN_ID]) == {RUN_ID: RUN_ID[:8]}
+
+
+def test_what_was_added_to_a_run_is_shown_with_it(tmp_path: Path) -> None:
+    """Of each annotation what was said last; what is about a run that is not there is left out."""
+    said = {"v": 1, "type": "annotation", "run_id": RUN_ID, "source": "HUMAN", "name": "tone"}
+    said |= {"annotation_id": "a", "created_ns": 2, "updated_ns": 2, "label": "rude"}
+    tags = {"v": 1, "type": "tags", "run_id": RUN_ID, "tags": ["added", "demo"]}
+    lines = [
+        {**said, "updated_ns": 3, "label": "polite"},
+        said,
+        {**said, "annotation_id": "b", "created_ns": 1, "span_id": span_id(1), "score": 1.5},
+        tags,
+        {**tags, "run_id": OTHER_ID},
+        make_run(tags=["demo"]),
+        make_span(1),
+    ]
+    with FileSource(write_file(tmp_path / "t.jsonl", lines)) as source:
+        (summary,) = source.summarize_runs()
+        assert [head.run_id for head in source.list_heads()] == [RUN_ID]
+        run = source.load_run(RUN_ID)
+    assert source.problems == []
+    for each in (run, summary):
+        assert (list(each.tags), list(each.user_tags)) == (["demo", "added"], ["added", "demo"])
+    assert list(summary.annotations) == run.annotations_of(None)
+    assert [(each.label, each.updated_ns) for each in run.annotations_of(None)] == [("polite", 3)]
+    assert [each.score for each in run.annotations_of(span_id(1))] == [1.5]
+    assert "[tone 1.5 rude]" in str(run)
+    assert "tone polite  HUMAN" in str(run)
+    assert "tone polite  HUMAN" in run._repr_html_()

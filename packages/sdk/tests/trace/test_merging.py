@@ -43,6 +43,20 @@ RUNS = st.fixed_dictionaries(
 ).map(lambda fields: {**make_run(), **fields})
 EVENTS = st.builds(make_event, st.integers(0, 3), st.sampled_from(["log", "state"]), st.integers())
 
+ADDED = {"v": 1, "run_id": RUN_ID}
+ANNOTATIONS = st.fixed_dictionaries(
+    {
+        "annotation_id": st.sampled_from(["a", "b"]),
+        "score": st.integers(0, 3),
+        "created_ns": st.just(1),
+        "updated_ns": st.integers(1, 3),
+    },
+    optional={"span_id": st.sampled_from([f"{n:016x}" for n in range(3)])},
+).map(lambda fields: {**ADDED, "type": "annotation", "name": "n", "source": "CODE", **fields})
+TAGS = st.lists(st.sampled_from("tuvw"), min_size=1, max_size=3).map(
+    lambda tags: {**ADDED, "type": "tags", "tags": tags}
+)
+
 
 def describe(run: RecordedRun) -> Any:
     """Return everything that a run says, to compare by."""
@@ -57,7 +71,9 @@ def describe(run: RecordedRun) -> Any:
 
 @settings(max_examples=300)
 @given(
-    records=st.lists(SPANS | RUNS | EVENTS, min_size=1, max_size=10),
+    records=st.lists(SPANS | RUNS | EVENTS | ANNOTATIONS | TAGS, max_size=10).map(
+        lambda found: [make_run(), *found]
+    ),
     seed=st.integers(0, 2**32),
 )
 def test_the_order_and_the_number_of_lines_do_not_matter(

@@ -99,17 +99,37 @@ def test_any_wish_is_read(accepted: str) -> None:
 
 
 @ON_SQLITE
-def test_small_answers_and_streams_are_as_they_are(client: Client) -> None:
-    """A small one is one packet anyway; a text to download has its length, and an export a flow."""
+def test_small_answers_and_texts_are_as_they_are(client: Client) -> None:
+    """A small one is one packet anyway, and a text to download has its length."""
     client.send([make_run(), make_span(output=make_payload("x" * 100_000))])
     headers, body = _ask(client, "query($id: ID!) { run(id: $id) { name } }", "zstd, gzip")
     assert (headers.get("content-encoding"), headers.get("vary")) == (None, None)
     assert len(body) < 1_024
-    paths = (f"/api/runs/{RUN}/spans/{make_span_id(0)}/output", f"/api/export/runs/{RUN}")
-    for path in paths:
-        answer = client.http.get(path, headers={"accept-encoding": "zstd, gzip"})
-        assert "content-encoding" not in answer.headers
-        assert len(answer.content) > 100_000
+    path = f"/api/runs/{RUN}/spans/{make_span_id(0)}/output"
+    answer = client.http.get(path, headers={"accept-encoding": "zstd, gzip"})
+    assert "content-encoding" not in answer.headers
+    assert len(answer.content) > 100_000
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("zstd, gzip", "zstd"), ("gzip", "gzip"), ("identity", None), ("zstd;q=0, gzip;q=0", None)],
+)
+def test_an_export_is_compressed_as_it_flows(
+    client: Client, accepted: str, encoding: str | None
+) -> None:
+    """Of several steps, with large texts and small ones; unpacked it is what it is without."""
+    texts = [make_span(n, output=make_payload("x" * 1_000 * (n % 100))) for n in range(250)]
+    client.send([make_run(), *texts])
+    path = f"/api/export/runs/{RUN}"
+    plain = client.http.get(path, headers={"accept-encoding": "identity"})
+    with client.http.stream("GET", path, headers={"accept-encoding": accepted}) as answer:
+        body = b"".join(answer.iter_raw())
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert (len(body) < len(plain.content) / 10) is (encoding is not None)
+    assert _TEXTS[encoding](body) == plain.content
 
 
 @ON_SQLITE

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NamedTuple
 import typer
 
 from agenttrace.cli.output import EXIT_FAILED, warn
+from agenttrace.cli.progress import Progress
 from agenttrace.cli.shapes import print_json
 from agenttrace.pipeline.batch import RecordBatch
 from agenttrace.plugins.manager import PluginManager
@@ -39,7 +40,6 @@ _KEPT_ERRORS: Final = 1_000
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 5.0
 _FLUSH_TIMEOUT_S: Final = 60.0
-_PROGRESS_EVERY_S: Final = 0.1
 _DIGEST_BYTES: Final = 16
 _SENTENCE_END: Final = re.compile(r"\. (?=[A-Z])")
 
@@ -115,7 +115,7 @@ class _Importer:
         self._timeout_s = timeout_s
         self._batch: list[_Placed] = []
         self._batch_bytes = 0
-        self._progress = _Progress()
+        self._progress = Progress()
 
     def take_file(self, file: str) -> None:
         """Check every line of a file and send those that are records."""
@@ -124,7 +124,7 @@ class _Importer:
             with _open_input(file) as stream:
                 for line in iterate_lines(stream):
                     self._take(name, line)
-                    self._progress.show(name, self.accepted + self.skipped, self.refused)
+                    self._progress.show(lambda: self._describe_progress(name))
         except OSError as error:
             raise RecordingError(f"cannot read {name}: {error.strerror or error}") from error
 
@@ -210,36 +210,16 @@ class _Importer:
             sleep(wait_s)
             pause_s *= 2
 
+    def _describe_progress(self, name: str) -> str:
+        taken = show_count(self.accepted + self.skipped, "record")
+        return f"{name[:40]}: {taken}, {self.refused:,} refused"
+
     def _describe_failure(self, reason: str) -> str:
         self._progress.clear()
         # The exporter warns a program that goes on; of that, only what went wrong matters here.
         said = self._said[-1] if self._said else reason
         why = _SENTENCE_END.split(said, maxsplit=1)[0].rstrip(".")
         return f"{why}. {show_count(self.accepted, 'record')} imported before"
-
-
-class _Progress:
-    """A line on standard error that says how far it is, where somebody may look at it."""
-
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-        self._next_s = monotonic() + 5 * _PROGRESS_EVERY_S
-        self._is_dirty = False
-
-    def show(self, name: str, taken: int, refused: int) -> None:
-        if not self._is_shown or monotonic() < self._next_s:
-            return
-        self._next_s = monotonic() + _PROGRESS_EVERY_S
-        text = f"{name[:40]}: {show_count(taken, 'record')}, {refused:,} refused"
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
-        self._is_dirty = True
-
-    def clear(self) -> None:
-        if self._is_dirty:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._is_dirty = False
 
 
 def _check_line(line: Line) -> None:

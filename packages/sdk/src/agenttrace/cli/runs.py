@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
-from time import time_ns
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from agenttrace.cli.filters import (
+    CorrelationOption,
+    ErrorOption,
+    NameOption,
+    SinceOption,
+    StatusOption,
+    TagOption,
+    read_wanted,
+)
 from agenttrace.cli.output import Screen, warn
 from agenttrace.cli.shapes import print_json, shape_summary
 from agenttrace.cli.sources import FileOption, JsonOption, open_source, report_problems
-from agenttrace.trace.outline import mark_estimate
+from agenttrace.trace.files import FileSource
+from agenttrace.trace.outline import mark_estimate, write_annotations
 from agenttrace.trace.sources import shorten_ids
 from agenttrace.trace.visible import (
     fit_cells,
@@ -28,6 +35,8 @@ from agenttrace.wire import RunStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agenttrace.cli.filters import Wanted
+    from agenttrace.cli.server import ServerSource
     from agenttrace.trace.summary import RunSummary
 
 STATUS_STYLES: Final = {
@@ -36,79 +45,46 @@ STATUS_STYLES: Final = {
     RunStatus.INTERRUPTED: "yellow",
     RunStatus.STARTED: "cyan",
 }
-_NS_PER_S: Final = 1_000_000_000
-_AGE: Final = re.compile(r"(\d{1,9})([smhdw])\Z")
-_AGE_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RIGHT: Final = frozenset(
     {"DURATION", "SPANS", "LLM", "TOOLS", "ERRORS", "DROPPED", "TOKENS", "COST"}
 )
 # What a narrow terminal can do without, first to go first.
 _SPARE: Final = (
-    *("TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
+    *("ANNOTATIONS", "TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
     *("ERRORS", "COST", "DURATION"),
 )
 
 
+_SERVER_ID_CHARS: Final = 16
 _LONG_NAME: Final = 24
 """So much of a name is worth more than the other columns, in cells."""
 
 
-class _Wanted(NamedTuple):
-    statuses: frozenset[str]
-    names: tuple[str, ...]
-    tags: frozenset[str]
-    correlation_ids: frozenset[str]
-    since_ns: int | None
-    has_error: bool | None
+class _Listing(NamedTuple):
+    """What of the runs is shown; `rest` says that there are more, `ids` how each is called."""
 
-    def takes(self, run: RunSummary) -> bool:
-        return (
-            (not self.statuses or run.status.value in self.statuses)
-            and (not self.names or any(fnmatchcase(run.name, name) for name in self.names))
-            and (not self.tags or not self.tags.isdisjoint(run.tags))
-            and (not self.correlation_ids or run.correlation_id in self.correlation_ids)
-            and (self.since_ns is None or run.start_ns >= self.since_ns)
-            and (self.has_error is None or run.has_error is self.has_error)
-        )
+    shown: list[RunSummary]
+    rest: str
+    ids: dict[str, str]
+    is_empty: bool
+    """Whether there is no run at all, as far as is known."""
 
 
 def list_runs(  # noqa: PLR0913 -- an option each
     *,
     file: FileOption = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="COMPLETED, ERROR, INTERRUPTED or STARTED; may be repeated: any of them."
-        ),
-    ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(help="The run's name; * stands for anything. May be repeated: any of them."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="One of its tags. May be repeated: any of them.")
-    ] = None,
-    correlation_id: Annotated[
-        list[str] | None, typer.Option(help="Its correlation id. May be repeated: any of them.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Started then or later: 30m, 2h, 7d ago, or 2026-01-31[T12:00]."
-        ),
-    ] = None,
-    has_error: Annotated[
-        bool | None,
-        typer.Option(
-            "--has-error/--no-error", help="With or without the status ERROR in it or a span."
-        ),
-    ] = None,
+    status: StatusOption = None,
+    name: NameOption = None,
+    tag: TagOption = None,
+    correlation_id: CorrelationOption = None,
+    since: SinceOption = None,
+    has_error: ErrorOption = None,
     limit: Annotated[
         int, typer.Option(min=0, help="So many at most, the newest; 0 is all of them.")
     ] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs of a recording, newest first.
+    """List the runs of a recording or a server, newest first.
 
     For example:
 
@@ -116,52 +92,51 @@ def list_runs(  # noqa: PLR0913 -- an option each
 
       agenttrace runs -f old.jsonl --has-error --since 2h
 
+      agenttrace runs --from http://localhost:8000/api --status INTERRUPTED
+
       agenttrace runs --json | jq -r '.[].id'
     """
-    wanted = _Wanted(
-        statuses=_read_statuses(status or ()),
-        names=tuple(name or ()),
-        tags=frozenset(tag or ()),
-        correlation_ids=frozenset(correlation_id or ()),
-        since_ns=None if since is None else _read_since(since),
+    wanted = read_wanted(
+        status=status,
+        name=name,
+        tag=tag,
+        correlation_id=correlation_id,
+        since=since,
         has_error=has_error,
     )
     with open_source(file) as source:
-        every = source.summarize_runs()
-        found = [run for run in every if wanted.takes(run)]
-        shown = found[:limit] if limit else found
-        if as_json:
-            print_json([shape_summary(run, run.totals) for run in shown])
-        elif shown:
-            _print_table(shown, shorten_ids([run.run_id for run in every]))
+        if isinstance(source, FileSource):
+            listing = _list_file(source, wanted, limit)
         else:
-            warn(f"{source.name} holds no run" + (" like that" if every else ""))
+            listing = _list_server(source, wanted, limit)
+        if as_json:
+            print_json([shape_summary(run, run.totals) for run in listing.shown])
+        elif listing.shown:
+            _print_table(listing.shown, listing.ids)
+        else:
+            warn(f"{source.name} holds no run" + ("" if listing.is_empty else " like that"))
         report_problems(source)
-    if len(shown) < len(found):
-        warn(f"{len(found) - len(shown)} more; --limit 0 shows all")
+    if listing.rest:
+        warn(f"{listing.rest}; --limit 0 shows all")
 
 
-def _read_statuses(texts: Sequence[str]) -> frozenset[str]:
-    for text in texts:
-        if text.upper() not in RunStatus.__members__:
-            names = ", ".join(RunStatus.__members__)
-            raise typer.BadParameter(f"{text!r} is no status; expected one of {names}")
-    return frozenset(text.upper() for text in texts)
+def _list_file(source: FileSource, wanted: Wanted, limit: int) -> _Listing:
+    every = source.summarize_runs()
+    found = [run for run in every if wanted.takes(run)]
+    shown = found[:limit] if limit else found
+    rest = f"{len(found) - len(shown)} more" if len(shown) < len(found) else ""
+    return _Listing(shown, rest, shorten_ids([run.run_id for run in every]), not every)
 
 
-def _read_since(text: str) -> int:
-    age = _AGE.match(text.strip())
-    try:
-        if age is not None:
-            past = timedelta(**{_AGE_UNITS[age[2]]: int(age[1])})
-            return time_ns() - int(past.total_seconds()) * _NS_PER_S
-        moment = datetime.fromisoformat(text.strip())
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is no time; expected one such as 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z"
-        ) from None
-    moment = moment.astimezone() if moment.tzinfo is None else moment
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * _NS_PER_S)
+def _list_server(source: ServerSource, wanted: Wanted, limit: int) -> _Listing:
+    # One more than is shown, to know whether there is more: to count them all takes longer.
+    found = list(islice(source.iterate_summaries(wanted), limit + 1 if limit else None))
+    shown = found[:limit] if limit else found
+    # Runs of one moment that are not in the list have ids that begin like those that are.
+    ids = shorten_ids([run.run_id for run in shown], shortest=_SERVER_ID_CHARS)
+    return _Listing(
+        shown, "there are more" if len(shown) < len(found) else "", ids, wanted.is_empty
+    )
 
 
 def _print_table(runs: Sequence[RunSummary], ids: dict[str, str]) -> None:
@@ -202,6 +177,7 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
         "COST": mark_estimate(cost, totals) if cost else "",
         "CORRELATION": show_text(correlation or "", max_chars=40),
         "TAGS": show_text(", ".join(run.tags), max_chars=40),
+        "ANNOTATIONS": write_annotations(run.annotations),
     }
 
 
@@ -233,4 +209,10 @@ def _find_style(title: str, run: RunSummary) -> str:
         return "yellow"
     if title == "ERRORS":
         return "red" if run.totals.errors else "dim"
-    return {"ID": "yellow", "NAME": "bold", "STARTED": "dim", "TAGS": "dim"}.get(title, "")
+    return {
+        "ID": "yellow",
+        "NAME": "bold",
+        "STARTED": "dim",
+        "TAGS": "dim",
+        "ANNOTATIONS": "dim",
+    }.get(title, "")

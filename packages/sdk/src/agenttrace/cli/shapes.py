@@ -14,6 +14,7 @@ from agenttrace.trace.visible import escape_json, write_time
 
 if TYPE_CHECKING:
     from agenttrace.trace.records import (
+        RecordedAnnotation,
         RecordedError,
         RecordedEvent,
         RecordedPayload,
@@ -42,6 +43,7 @@ def shape_summary(run: RunSummary | RecordedRun, totals: Totals) -> dict[str, An
         "status": run.status.value,
         "correlationId": run.correlation_id,
         "tags": list(run.tags),
+        "userTags": list(run.user_tags),
         "startTime": write_time(run.start_ns),
         "endTime": None if run.end_ns is None else write_time(run.end_ns),
         "durationMs": _to_ms(run.duration_ns),
@@ -49,6 +51,9 @@ def shape_summary(run: RunSummary | RecordedRun, totals: Totals) -> dict[str, An
             {"reason": reason, "count": count} for reason, count in sorted(run.dropped.items())
         ],
         "totals": _shape_totals(totals),
+        "annotations": [
+            _shape_annotation(each) for each in run.annotations if each.span_id is None
+        ],
     }
 
 
@@ -96,6 +101,7 @@ def shape_span(run: RecordedRun, node: TreeNode, *, has_payloads: bool) -> dict[
         "costSource": None if span.cost is None else span.cost.source.upper(),
         "error": _shape_error(span.error),
         "flaw": node.flaw,
+        "annotations": [_shape_annotation(each) for each in run.annotations_of(span.span_id)],
     }
     if has_payloads:
         shape |= _shape_contents(run, span)
@@ -110,6 +116,20 @@ def _shape_contents(run: RecordedRun, span: RecordedSpan) -> dict[str, Any]:
         "replayKey": span.replay_key,
         "attributes": span.attributes or {},
         "events": [_shape_event(event, run.start_ns) for event in run.events_of(span.span_id)],
+    }
+
+
+def _shape_annotation(annotation: RecordedAnnotation) -> dict[str, Any]:
+    return {
+        "id": annotation.annotation_id,
+        "name": annotation.name,
+        "source": annotation.source,
+        "score": annotation.score,
+        "label": annotation.label,
+        "comment": annotation.comment,
+        "author": annotation.author,
+        "createdAt": write_time(annotation.created_ns),
+        "updatedAt": write_time(annotation.updated_ns),
     }
 
 

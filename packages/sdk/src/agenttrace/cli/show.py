@@ -15,6 +15,7 @@ from agenttrace.cli.sources import RUN_HELP, FileOption, JsonOption, RunFinder
 from agenttrace.cli.tree import TreePainter
 from agenttrace.trace.outline import (
     FLAWS,
+    describe_annotation,
     describe_error,
     make_outline,
     show_value,
@@ -139,6 +140,10 @@ def _print_span(run: RecordedRun, node: TreeNode) -> None:
             screen.write(["", screen.paint(f"{title}  ({payload.fidelity.value})", "bold")])
             screen.write([_write_pretty(payload)])
     screen.write(_describe_failure(screen, span))
+    annotations = run.annotations_of(span.span_id)
+    if annotations:
+        screen.write(["", screen.paint("annotations", "bold")])
+    screen.write(f"  {describe_annotation(each)}" for each in annotations)
     events = run.events_of(span.span_id)
     if events:
         screen.write(["", screen.paint("events", "bold")])

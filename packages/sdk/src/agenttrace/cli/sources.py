@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -19,17 +19,21 @@ from agenttrace.trace.sources import (
     resolve_run,
 )
 
+if TYPE_CHECKING:
+    from agenttrace.cli.server import ServerSource
+
 DEFAULT_FILE: Final = "./traces.jsonl"
 FILE_HELP: Final = (
-    "The JSONL file to read; - is standard input. "
-    "Without it, the one that AGENTTRACE_EXPORTER=jsonl:PATH names, else ./traces.jsonl."
+    "The JSONL file to read, or a server's API such as http://localhost:8000/api; - is standard "
+    "input. Without it, the one that AGENTTRACE_EXPORTER=jsonl:PATH names, else ./traces.jsonl."
 )
 RUN_HELP: Final = (
     "A run id, the beginning of one, 'last', a JSONL file that holds one run, or FILE:RUN."
 )
 
 FileOption: TypeAlias = Annotated[
-    str | None, typer.Option("--file", "-f", metavar="FILE", help=FILE_HELP, show_default=False)
+    str | None,
+    typer.Option("--file", "-f", "--from", metavar="FILE|URL", help=FILE_HELP, show_default=False),
 ]
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON with GraphQL's names, for programs to read.")
@@ -37,6 +41,7 @@ JsonOption: TypeAlias = Annotated[
 
 _SHOWN_PROBLEMS: Final = 5
 _RUN_ID: Final = re.compile(r"[0-9a-f]{4,32}\Z")
+_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _PATH: Final = re.compile(r"[/\\]|\.(jsonl|ndjson|json)\Z")
 
 
@@ -51,7 +56,7 @@ def find_file(file: str | None) -> str:
     return DEFAULT_FILE
 
 
-def open_source(file: str | None) -> FileSource:
+def open_source(file: str | None) -> FileSource | ServerSource:
     """Return the recordings that a command reads.
 
     Raises:
@@ -59,6 +64,10 @@ def open_source(file: str | None) -> FileSource:
 
     """
     path = find_file(file)
+    if is_url(path):
+        from agenttrace.cli.server import ServerSource  # noqa: PLC0415 -- files need no HTTP client
+
+        return ServerSource(path)
     if path != STDIN and not Path(path).expanduser().exists():
         hint = "" if file else "; name another with --file, or AGENTTRACE_EXPORTER=jsonl:PATH"
         raise RecordingError(f"there is no file {path}{hint}")
@@ -70,7 +79,7 @@ class RunFinder:
 
     def __init__(self, file: str | None) -> None:
         self._file = file
-        self._sources: dict[str | None, FileSource] = {}
+        self._sources: dict[str | None, FileSource | ServerSource] = {}
 
     def find(self, wanted: str) -> tuple[RunSource, str]:
         """Return the source of a run and its id.
@@ -88,10 +97,21 @@ class RunFinder:
             if path and run and _is_file(path):
                 source = self._open(path)
                 return source, resolve_run(source, run)
+            if is_url(wanted):
+                raise RecordingError(f"{wanted} is no run; a server is named with --from URL")
             if _PATH.search(wanted):
                 raise RecordingError(f"there is no file {wanted}")
         source = self._open(self._file)
         return source, resolve_run(source, wanted)
+
+    def open(self) -> FileSource | ServerSource:
+        """Return the source that is read when nothing else is said.
+
+        Raises:
+            RecordingError: when the source cannot be read.
+
+        """
+        return self._open(self._file)
 
     def close(self) -> None:
         """Close every file, and say which lines could not be read."""
@@ -99,7 +119,7 @@ class RunFinder:
             report_problems(source)
             source.close()
 
-    def _open(self, file: str | None) -> FileSource:
+    def _open(self, file: str | None) -> FileSource | ServerSource:
         if file not in self._sources:
             self._sources[file] = open_source(file)
         return self._sources[file]
@@ -113,6 +133,11 @@ def report_problems(source: RunSource) -> None:
     if len(problems) > _SHOWN_PROBLEMS:
         rest = len(problems) - _SHOWN_PROBLEMS
         warn(f"{source.name}: {rest} more lines are left out")
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a source is a server and no file."""
+    return _URL.match(text) is not None
 
 
 def _is_file(text: str) -> bool:

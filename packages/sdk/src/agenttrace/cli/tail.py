@@ -28,7 +28,13 @@ from agenttrace.trace.outline import (
     show_tokens,
 )
 from agenttrace.trace.reading import LineError, decode_line
-from agenttrace.trace.records import RecordedEvent, RecordedSpan
+from agenttrace.trace.records import (
+    RecordedAnnotation,
+    RecordedEvent,
+    RecordedSpan,
+    RecordedTags,
+    RunSnapshot,
+)
 from agenttrace.trace.sources import LAST, RecordingError
 from agenttrace.trace.visible import escape_json, fit_cells, measure_cells, show_duration, show_text
 from agenttrace.wire import SpanStatus, is_terminal
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agenttrace.trace.reading import Line
-    from agenttrace.trace.records import RecordedLine, RunSnapshot
 
 POLL_S: Final = 0.1
 
@@ -153,7 +158,9 @@ class _Narrator:
             except LineError as error:
                 warn(f"line {line.number} is left out: {error}")
                 continue
-            if record is None or self.has_ended or not self._takes(record.run_id):
+            if isinstance(record, RecordedAnnotation | RecordedTags):
+                continue
+            if self.has_ended or not self._takes(record.run_id):
                 continue
             told = self._tell(record)
             if self._as_json:
@@ -178,7 +185,7 @@ class _Narrator:
         self._wanted = run_id  # the first that fits
         return True
 
-    def _tell(self, record: RecordedLine) -> str | None:
+    def _tell(self, record: RunSnapshot | RecordedSpan | RecordedEvent) -> str | None:
         if isinstance(record, RecordedSpan):
             return self._tell_span(record)
         if isinstance(record, RecordedEvent):

@@ -72,7 +72,7 @@ class APIExporter(Exporter):
             ConfigurationError: when `endpoint` is no http or https URL.
 
         """
-        _check_endpoint(endpoint)
+        check_endpoint(endpoint)
         if api_key is None:
             api_key = read_settings().api_key
         self.endpoint = endpoint.rstrip("/")
@@ -217,7 +217,13 @@ _HINTS: Final = {
 }
 
 
-def _check_endpoint(endpoint: str) -> None:
+def check_endpoint(endpoint: str) -> None:
+    """Do nothing if this may be a server's address.
+
+    Raises:
+        ConfigurationError: it is no http or https URL.
+
+    """
     try:
         parts = urlsplit(endpoint)
         is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -11,6 +11,7 @@ from agenttrace.pipeline.batch import RecordBatch
 from agenttrace.pipeline.bell import Bell
 from agenttrace.pipeline.drops import tell_drops
 from agenttrace.pipeline.export import ExportResult
+from agenttrace.pipeline.flushes import Flushes, FlushRequest
 from agenttrace.pipeline.intake import SHUTDOWN
 from agenttrace.pipeline.life import OpenRuns
 from agenttrace.pipeline.share import Share
@@ -48,16 +49,6 @@ _CROWDED: Final = 0.5
 _SLOW_CALL_S: Final = 0.1
 
 
-class _FlushRequest:
-    __slots__ = ("deadline", "done", "is_flushed", "target")
-
-    def __init__(self, target: int, deadline: float) -> None:
-        self.target = target
-        self.deadline = deadline
-        self.done = threading.Event()
-        self.is_flushed = False
-
-
 class Pipeline:
     """Brings what its outlet holds to one exporter, in order. `offer` is called by one thread."""
 
@@ -87,7 +78,7 @@ class Pipeline:
         self._urgent = Bell()  # a flush or the end cuts a backoff short
         self._stopped = threading.Event()
         self._deadline: float | None = None  # of the shutdown, once it began
-        self._flushes: list[_FlushRequest] = []
+        self._flushes = Flushes()
         self._backoff_s = FIRST_BACKOFF_S
         self._deaths = 0
         self._stopped_until_s = 0.0
@@ -184,7 +175,7 @@ class Pipeline:
         self._deaths += 1
         if self._deaths >= MAX_DEATHS:
             self._drop_batch(WORKER_DIED)
-        self._give_up_flushes()
+        self._flushes.give_up()
         is_over = self._deadline is not None
         if is_over:  # whoever waits for the end need wait no longer
             self._stopped.set()
@@ -233,7 +224,7 @@ class Pipeline:
                 if not self.outlet.is_durable:
                     self._settle(batch, REJECTED)
                     return True
-                self._give_up_flushes()
+                self._flushes.give_up()
             if is_last:  # one last attempt was made; nothing that waits would fare better
                 self._is_abandoned = True
                 return False
@@ -297,19 +288,7 @@ class Pipeline:
         self._answer_flushes()
 
     def _answer_flushes(self) -> None:
-        for request in list(self._flushes):
-            left = request.deadline - monotonic()
-            if self.outlet.settled >= request.target and left > 0:
-                request.is_flushed = self._flush_exporter(left)
-            elif left > 0:
-                continue
-            self._flushes.remove(request)
-            request.done.set()
-
-    def _give_up_flushes(self) -> None:
-        for request in self._flushes:
-            request.done.set()
-        self._flushes.clear()
+        self._flushes.answer(self.outlet.settled, self._flush_exporter)
 
     def _flush_exporter(self, timeout_s: float) -> bool:
         self._call_began_s = monotonic()
@@ -337,23 +316,22 @@ class Pipeline:
         finally:
             self._stopped.set()
 
-    def begin_flush(self, deadline: float) -> _FlushRequest:
+    def begin_flush(self, deadline: float) -> FlushRequest:
         """Ask the thread to deliver what was offered so far; `end_flush` waits for it."""
-        request = _FlushRequest(self.outlet.count_target(), deadline)
+        request = FlushRequest(self.outlet.count_target(), deadline)
         if self._thread.is_current:
             return request  # an exporter that flushes its own tracer: waiting would be forever
         if not request.target:  # nothing was ever offered: no thread needs to start for it
-            request.is_flushed = True
-            request.done.set()
+            request.end(is_flushed=True)
             return request
-        self._flushes.append(request)
+        self._flushes.add(request)
         self._urgent.ring()
         if self._stopped.is_set() or not self._thread.start():  # no one would answer
             request.done.set()
         self._bell.ring()
         return request
 
-    def end_flush(self, request: _FlushRequest) -> bool:
+    def end_flush(self, request: FlushRequest) -> bool:
         """Wait for a flush; False when something is still under way at its deadline."""
         if self._stopped.is_set():
             return self.outlet.settled >= request.target

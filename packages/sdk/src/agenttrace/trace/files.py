@@ -91,8 +91,9 @@ class FileSource:
 
     # What a source answers
 
-    def list_heads(self) -> list[RunHead]:
-        """Return every run, newest first."""
+    def list_heads(self, beginning: str = "") -> list[RunHead]:
+        """Return every run, newest first, whatever its id begins with."""
+        del beginning
         heads = []
         for run_id, place in self._index().items():
             if place.snapshots:
@@ -111,14 +112,12 @@ class FileSource:
             except LineError as error:
                 self._report(line, error)
                 continue
-            if record is None:
-                continue
             run_id = record.run_id
             if run_id not in found:
                 found[run_id] = RunSummarizer(run_id)
             found[run_id].add(record)
         self._refuse_unreadable(has_runs=bool(found))
-        runs = [summarizer.summarize() for summarizer in found.values()]
+        runs = [each.summarize() for each in found.values() if each.is_recorded]
         return sorted(runs, key=lambda run: (run.start_ns, run.run_id), reverse=True)
 
     def load_run(self, run_id: str) -> RecordedRun:
@@ -130,8 +129,7 @@ class FileSource:
             except LineError as error:
                 self._report(line, error)
                 continue
-            if record is not None:
-                collector.add(record)
+            collector.add(record)
         runs = collector.make_runs()
         if not runs:
             raise RecordingError(f"{self.name}: no line of run {run_id} can be read")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.trace.outline import (
     TYPE_NAMES,
+    describe_annotation,
     describe_drops,
     describe_error,
     describe_totals,
@@ -126,6 +127,8 @@ def _write_head(run: RecordedRun) -> Iterator[str]:
         yield f'<div class="at-red">{_text(describe_error(run.error), max_chars=1_000)}</div>'
     if run.dropped:
         yield f"<div>{_text(describe_drops(run.dropped), max_chars=1_000)}</div>"
+    for each in run.annotations_of(None):
+        yield f'<div class="at-facts">{_text(describe_annotation(each), max_chars=1_000)}</div>'
     contents = [*_write_payload("input", run.input), *_write_payload("output", run.output)]
     if contents:
         yield '<details><summary class="at-dim">input and output</summary>'

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.trace.records import (
+    RecordedAnnotation,
+    RecordedEvent,
+    RecordedSpan,
+    RecordedTags,
+    RunSnapshot,
+)
 from agenttrace.wire import rank_snapshot
 
 if TYPE_CHECKING:
@@ -50,6 +56,25 @@ def merge_events(events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
         if known is None or _encode(event) > _encode(known):
             found[event.seq] = event
     return [found[seq] for seq in sorted(found)]
+
+
+def merge_annotations(annotations: Iterable[RecordedAnnotation]) -> list[RecordedAnnotation]:
+    """Return one annotation for each id, the one that was said last, oldest first."""
+    found: dict[str, RecordedAnnotation] = {}
+    for annotation in annotations:
+        known = found.get(annotation.annotation_id)
+        if known is None or _rank_annotation(annotation) > _rank_annotation(known):
+            found[annotation.annotation_id] = annotation
+    return sorted(found.values(), key=lambda each: (each.created_ns, each.annotation_id))
+
+
+def merge_tags(lines: Iterable[RecordedTags]) -> list[str]:
+    """Return the tags of all these lines, each once; in the order of a line that is alone."""
+    return list(dict.fromkeys(tag for tags in sorted(line.tags for line in lines) for tag in tags))
+
+
+def _rank_annotation(annotation: RecordedAnnotation) -> tuple[int, bytes]:
+    return annotation.updated_ns, _encode(annotation)
 
 
 def _rank(snapshot: RunSnapshot | RecordedSpan) -> tuple[bool, int]:

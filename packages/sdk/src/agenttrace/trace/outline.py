@@ -18,9 +18,15 @@ from agenttrace.trace.visible import show_count, show_duration, show_text, show_
 from agenttrace.wire import SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from agenttrace.trace.records import RecordedError, RecordedEvent, RecordedPayload, RecordedSpan
+    from agenttrace.trace.records import (
+        RecordedAnnotation,
+        RecordedError,
+        RecordedEvent,
+        RecordedPayload,
+        RecordedSpan,
+    )
     from agenttrace.trace.run import RecordedRun
     from agenttrace.trace.totals import Totals
 
@@ -40,6 +46,7 @@ FLAWS: Final = {
     "parent_cycle": "its parents form a circle",
 }
 _STATE_CHARS: Final = 60
+_MAX_ANNOTATIONS: Final = 3
 
 
 class Row(NamedTuple):
@@ -95,6 +102,32 @@ def describe_drops(dropped: Mapping[str, int]) -> str:
     verb = "was" if sum(dropped.values()) == 1 else "were"
     reasons = ", ".join(f"{show_text(why)} {number:,}" for why, number in sorted(dropped.items()))
     return f"dropped: {count} of this run {verb} lost by its recorder ({reasons})"
+
+
+def describe_annotation(annotation: RecordedAnnotation) -> str:
+    """Return what somebody said in one line: `helpful 0.5 polite  HUMAN ada  why`."""
+    said = write_annotation(annotation)
+    author = "" if annotation.author is None else f" {show_text(annotation.author)}"
+    comment = "" if annotation.comment is None else f"  {show_text(annotation.comment)}"
+    return f"{said}  {annotation.source}{author}{comment}"
+
+
+def write_annotation(annotation: RecordedAnnotation) -> str:
+    """Return what is judged and how: `helpful 0.5 polite`."""
+    parts = [show_text(annotation.name, max_chars=60)]
+    if annotation.score is not None:
+        parts.append(f"{annotation.score:g}")
+    if annotation.label is not None:
+        parts.append(show_text(annotation.label, max_chars=60))
+    return " ".join(parts)
+
+
+def write_annotations(annotations: Sequence[RecordedAnnotation]) -> str:
+    """Return several of them for a line, the first few each in brackets; nothing for none."""
+    shown = [f"[{write_annotation(each)}]" for each in annotations[:_MAX_ANNOTATIONS]]
+    if len(annotations) > _MAX_ANNOTATIONS:
+        shown.append(f"and {len(annotations) - _MAX_ANNOTATIONS} more")
+    return " ".join(shown)
 
 
 def mark_estimate(text: str, totals: Totals) -> str:
@@ -192,6 +225,9 @@ def _list_details(run: RecordedRun, node: TreeNode) -> Iterable[str]:
         yield show_count(chunks, "chunk")
     if node.flaw is not None:
         yield FLAWS[node.flaw]
+    annotations = run.annotations_of(span.span_id)
+    if annotations:
+        yield write_annotations(annotations)
 
 
 def list_details(span: RecordedSpan) -> Iterable[str]:

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from agenttrace.trace.records import RecordedEvent, RecordedLine, RecordedSpan, RunSnapshot
-from agenttrace.wire import ADDITION_TYPES
+from agenttrace.trace.records import (
+    RecordedAnnotation,
+    RecordedEvent,
+    RecordedLine,
+    RecordedSpan,
+    RecordedTags,
+    RunSnapshot,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,15 +23,8 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _decode: Final[Callable[[bytes], RecordedLine]] = msgspec.json.Decoder(
-    RunSnapshot | RecordedSpan | RecordedEvent
+    RunSnapshot | RecordedSpan | RecordedEvent | RecordedAnnotation | RecordedTags
 ).decode
-
-
-class _Type(msgspec.Struct, gc=False):
-    type: str
-
-
-_decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
 class Line(NamedTuple):
@@ -90,8 +89,8 @@ def split_lines(texts: Iterable[bytes]) -> Iterator[Line]:
         yield Line(number, 0, text)
 
 
-def decode_line(line: Line) -> RecordedLine | None:
-    """Return the record that a line holds; None for what a server's users added to a run.
+def decode_line(line: Line) -> RecordedLine:
+    """Return what a line holds: a record, or what was added to a run on a server.
 
     Raises:
         LineError: when it is too long, no JSON, of another version, or lacks what it needs.
@@ -102,16 +101,7 @@ def decode_line(line: Line) -> RecordedLine | None:
     try:
         return _decode(line.text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if _is_addition(line):
-            return None
         raise LineError(describe_error(error, line)) from error
-
-
-def _is_addition(line: Line) -> bool:
-    try:
-        return _decode_type(line.text).type in ADDITION_TYPES
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
 
 
 def describe_error(error: Exception, line: Line) -> str:

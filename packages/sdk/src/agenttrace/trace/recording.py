@@ -51,8 +51,7 @@ def _load_records(records: Iterable[bytes | str | Mapping[str, Any]]) -> Recordi
         except LineError as error:
             problems.append(Problem(line.number, str(error)))
             continue
-        if record is not None:
-            collector.add(record)
+        collector.add(record)
     return Recording(collector.make_runs(), problems)
 
 

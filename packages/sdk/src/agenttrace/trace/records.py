@@ -154,4 +154,27 @@ class RecordedEvent(_Line, tag="event"):
     body: RecordedPayload | None = None
 
 
-RecordedLine: TypeAlias = RunSnapshot | RecordedSpan | RecordedEvent
+class RecordedAnnotation(_Line, tag="annotation"):
+    """What somebody said of a run on a server, or of a span of it where there is a `span_id`."""
+
+    annotation_id: str
+    name: _Name
+    source: Literal["HUMAN", "MODEL", "CODE"]
+    created_ns: _Nanoseconds
+    updated_ns: _Nanoseconds
+    span_id: _SpanId | None = None
+    score: float | None = None
+    label: str | None = None
+    comment: str | None = None
+    author: str | None = None
+
+
+class RecordedTags(_Line, tag="tags"):
+    """Tags that were added to a run on a server, beside those that were recorded."""
+
+    tags: list[str]
+
+
+RecordedLine: TypeAlias = (
+    RunSnapshot | RecordedSpan | RecordedEvent | RecordedAnnotation | RecordedTags
+)

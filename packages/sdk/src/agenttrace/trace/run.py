@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.trace.merging import merge_events, merge_snapshots
-from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.trace.merging import merge_annotations, merge_events, merge_snapshots, merge_tags
+from agenttrace.trace.records import (
+    RecordedAnnotation,
+    RecordedEvent,
+    RecordedSpan,
+    RecordedTags,
+    RunSnapshot,
+)
 from agenttrace.trace.timeline import Moment, order_moments
 from agenttrace.trace.totals import ModelUsage, Totals, add_up, add_up_models
 from agenttrace.trace.tree import TreeNode, order_tree
@@ -24,11 +30,14 @@ class RecordedRun:
     """One recorded run. In a notebook it shows itself.
 
     `spans` are in the order of their start (`seq`), `events` in theirs; unknown fields are None.
-    A run whose status is STARTED is running, or its program died: a file cannot tell.
+    A run whose status is STARTED is running, or its program died: a file cannot tell. `tags` are
+    those recorded, then `user_tags`, which were added on a server, as the `annotations` were.
     """
 
     __slots__ = (
+        "_annotations_by_span",
         "_events_by_span",
+        "annotations",
         "attributes",
         "complete",
         "correlation_id",
@@ -49,14 +58,18 @@ class RecordedRun:
         "start_ns",
         "status",
         "tags",
+        "user_tags",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
         self,
         run_id: str,
         snapshot: RunSnapshot | None,
         spans: Iterable[RecordedSpan],
         events: Iterable[RecordedEvent],
+        *,
+        annotations: Iterable[RecordedAnnotation] = (),
+        user_tags: Iterable[str] = (),
     ) -> None:
         self.run_id = run_id
         self.spans = sorted(spans, key=lambda span: (span.seq, span.span_id))
@@ -75,7 +88,10 @@ class RecordedRun:
         self.input = said.input
         self.output = said.output
         self.error = said.error
-        self.tags: list[str] = said.tags or []
+        self.user_tags = list(user_tags)
+        self.tags = list(dict.fromkeys([*(said.tags or ()), *self.user_tags]))
+        self.annotations = list(annotations)
+        self._annotations_by_span: dict[str | None, list[RecordedAnnotation]] | None = None
         self.attributes: dict[str, Any] = said.attributes or {}
         self.resource: dict[str, Any] = said.resource or {}
         self.replayed_from = said.replayed_from
@@ -128,6 +144,14 @@ class RecordedRun:
                 self._events_by_span.setdefault(event.span_id, []).append(event)
         return self._events_by_span.get(span_id, [])
 
+    def annotations_of(self, span_id: str | None) -> list[RecordedAnnotation]:
+        """Return what was said of one span, oldest first; of the run itself with None."""
+        if self._annotations_by_span is None:
+            self._annotations_by_span = {}
+            for each in self.annotations:
+                self._annotations_by_span.setdefault(each.span_id, []).append(each)
+        return self._annotations_by_span.get(span_id, [])
+
     def __repr__(self) -> str:
         return f"<RecordedRun {self.run_id} {self.name!r} {self.status} {len(self.spans)} spans>"
 
@@ -152,6 +176,8 @@ class RunCollector:
         self._runs: dict[str, list[RunSnapshot]] = {}
         self._spans: dict[str, dict[str, list[RecordedSpan]]] = {}
         self._events: dict[str, list[RecordedEvent]] = {}
+        self._annotations: dict[str, list[RecordedAnnotation]] = {}
+        self._tags: dict[str, list[RecordedTags]] = {}
 
     def add(self, line: RecordedLine) -> None:
         """Take a line."""
@@ -161,11 +187,15 @@ class RunCollector:
             by_id.setdefault(line.span_id, []).append(line)
         elif isinstance(line, RecordedEvent):
             self._events.setdefault(run_id, []).append(line)
+        elif isinstance(line, RecordedAnnotation):
+            self._annotations.setdefault(run_id, []).append(line)
+        elif isinstance(line, RecordedTags):
+            self._tags.setdefault(run_id, []).append(line)
         else:
             self._runs.setdefault(run_id, []).append(line)
 
     def make_runs(self) -> list[RecordedRun]:
-        """Return the runs, oldest first."""
+        """Return the runs, oldest first; what was added to one that is not there is left out."""
         ids = self._runs.keys() | self._spans.keys() | self._events.keys()
         runs = [self._make_run(run_id) for run_id in ids]
         return sorted(runs, key=lambda run: (run.start_ns, run.run_id))
@@ -177,4 +207,6 @@ class RunCollector:
             merge_snapshots(snapshots) if snapshots else None,
             [merge_snapshots(each) for each in self._spans.get(run_id, {}).values()],
             merge_events(self._events.get(run_id, ())),
+            annotations=merge_annotations(self._annotations.get(run_id, ())),
+            user_tags=merge_tags(self._tags.get(run_id, ())),
         )

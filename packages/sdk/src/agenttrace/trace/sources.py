@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from agenttrace.trace.reading import Problem
     from agenttrace.trace.run import RecordedRun
-    from agenttrace.trace.summary import RunSummary
 
 LAST: Final = "last"
 """Stands for the run that started last."""
@@ -55,11 +54,8 @@ class RunSource(Protocol):
     name: str
     problems: list[Problem]
 
-    def list_heads(self) -> list[RunHead]:
-        """Return every run, newest first."""
-
-    def summarize_runs(self) -> list[RunSummary]:
-        """Return every run with its totals, newest first."""
+    def list_heads(self, beginning: str = "") -> list[RunHead]:
+        """Return runs, newest first: the newest, and at least all whose id begins so."""
 
     def load_run(self, run_id: str) -> RecordedRun:
         """Return one run, whole."""
@@ -75,12 +71,12 @@ def resolve_run(source: RunSource, wanted: str) -> str:
         RunNotFoundError: when there is none, or more than one.
 
     """
-    heads = source.list_heads()
+    text = wanted.lower()
+    heads = source.list_heads(text if _PREFIX.match(text) else "")
     if not heads:
         raise RunNotFoundError(f"{source.name} holds no run")
     if wanted == LAST:
         return heads[0].run_id
-    text = wanted.lower()
     if not _PREFIX.match(text):
         raise RunNotFoundError(
             f"{wanted!r} is no run: expected a run id, the beginning of one, 'last', or a file. "

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agenttrace.trace.merging import merge_snapshots
-from agenttrace.trace.records import RecordedEvent, RecordedSpan, RunSnapshot
+from agenttrace.trace.merging import merge_annotations, merge_snapshots, merge_tags
+from agenttrace.trace.records import (
+    RecordedAnnotation,
+    RecordedEvent,
+    RecordedSpan,
+    RecordedTags,
+    RunSnapshot,
+)
 from agenttrace.trace.run import UNNAMED_RUN
 from agenttrace.trace.totals import Totals, add_up
 from agenttrace.wire import RunStatus, rank_snapshot
@@ -27,9 +33,14 @@ class RunSummary(NamedTuple):
     duration_ns: int | None
     correlation_id: str | None
     tags: tuple[str, ...]
+    """Those recorded, then those that were added on a server."""
     totals: Totals
     dropped: Mapping[str, int]
     """How many of its records its recorder dropped, by reason, as far as it said so."""
+    user_tags: tuple[str, ...] = ()
+    """Those of the tags that were added on a server."""
+    annotations: tuple[RecordedAnnotation, ...] = ()
+    """What was said of the run itself on a server, oldest first."""
 
     @property
     def has_error(self) -> bool:
@@ -45,6 +56,13 @@ class RunSummarizer:
         self._snapshots: list[RunSnapshot] = []
         self._spans: dict[str, list[RecordedSpan]] = {}
         self._first_ns: int | None = None
+        self._annotations: list[RecordedAnnotation] = []
+        self._tags: list[RecordedTags] = []
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is there itself, and not only what was added to it."""
+        return bool(self._snapshots) or self._first_ns is not None
 
     def add(self, line: RecordedLine) -> None:
         """Take a line of this run."""
@@ -53,6 +71,11 @@ class RunSummarizer:
             self._add_span(line)
         elif isinstance(line, RecordedEvent):
             self._see(line.t_ns)
+        elif isinstance(line, RecordedAnnotation):
+            if line.span_id is None:
+                self._annotations.append(line)
+        elif isinstance(line, RecordedTags):
+            self._tags.append(line)
         else:
             line.input = line.output = line.error = line.attributes = line.resource = None
             self._snapshots.append(line)
@@ -75,11 +98,18 @@ class RunSummarizer:
     def summarize(self) -> RunSummary:
         """Return what is known of the run."""
         said = merge_snapshots(self._snapshots) if self._snapshots else None
+        user_tags = merge_tags(self._tags)
         totals = add_up(merge_snapshots(each) for each in self._spans.values())
         if said is None:
             start_ns = self._first_ns or 0
-            place = (self._run_id, UNNAMED_RUN, RunStatus.STARTED, start_ns, None, None, None, ())
-            return RunSummary(*place, totals, {})
+            said = RunSnapshot(
+                v=1,
+                run_id=self._run_id,
+                rev=0,
+                name=UNNAMED_RUN,
+                status=RunStatus.STARTED,
+                start_ns=start_ns,
+            )
         return RunSummary(
             run_id=self._run_id,
             name=said.name,
@@ -88,9 +118,11 @@ class RunSummarizer:
             end_ns=said.end_ns,
             duration_ns=said.duration_ns,
             correlation_id=said.correlation_id,
-            tags=tuple(said.tags or ()),
+            tags=tuple(dict.fromkeys([*(said.tags or ()), *user_tags])),
             totals=totals,
             dropped=said.dropped or {},
+            user_tags=tuple(user_tags),
+            annotations=tuple(merge_annotations(self._annotations)),
         )
 
 

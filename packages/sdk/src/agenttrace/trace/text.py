@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.trace.outline import (
     MAX_INDENT,
+    describe_annotation,
     describe_drops,
     describe_error,
     describe_totals,
@@ -63,6 +64,7 @@ def write_head(run: RecordedRun) -> list[str]:
         lines.append(f"error {describe_error(run.error)}")
     if run.dropped:
         lines.append(describe_drops(run.dropped))
+    lines += [f"said: {describe_annotation(each)}" for each in run.annotations_of(None)]
     return lines
 
 

@@ -2,7 +2,8 @@
 
 Starlette's own middleware knows gzip only, which takes five times as long for a third more bytes,
 and takes `gzip;q=0` for a wish. Large answers are compressed on a thread, without the interpreter's
-lock: others are answered meanwhile. What is streamed is passed on as it comes.
+lock: others are answered meanwhile. What is streamed is passed on as it comes, unless its door
+compresses it by `compress_stream`.
 
 An attacker who chooses a part of an answer may read the rest from its length (BREACH). Nothing here
 is to be had so: no cookie lets another page ask (see `http.headers`), and no answer has a token.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
 
@@ -23,7 +24,7 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,6 +35,12 @@ THREAD_BYTES: Final = 128 * 1024
 TYPES: Final = frozenset({"application/json", "application/graphql-response+json"})
 _LEVEL: Final = 1
 _GZIP_WINDOW: Final = 31  # zlib's sign for a gzip stream
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
 
 
 def _compress_zstd(body: bytes) -> bytes:
@@ -49,6 +56,28 @@ _ENCODINGS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "zstd": _compress_zstd,
     "gzip": _compress_gzip,
 }
+
+
+# What streams are compressed with; each has `compress` and `flush`.
+_STREAMS: Final[Mapping[str, Callable[[], _Compressor]]] = {
+    "zstd": lambda: zstd.ZstdCompressor(_LEVEL),
+    "gzip": lambda: zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW),
+}
+
+
+async def compress_stream(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    """Yield parts compressed, as the compressor gives them: some add to what comes later.
+
+    An error of `parts` goes on to the caller, and leaves a stream without its end.
+    """
+    compressor = _STREAMS[encoding]()
+    async for part in parts:
+        is_large = len(part) >= THREAD_BYTES
+        compress = compressor.compress
+        shorter = await asyncio.to_thread(compress, part) if is_large else compress(part)
+        if shorter:
+            yield shorter
+    yield compressor.flush()
 
 
 class Compression:

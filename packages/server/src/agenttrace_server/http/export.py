@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from agenttrace_server.http.compression import choose_encoding, compress_stream
 from agenttrace_server.http.errors import make_error
 from agenttrace_server.http.streams import CutResponse
 
@@ -31,11 +32,18 @@ class ExportRoute:
         return Route("/api/export/runs/{run_id}", self.answer)
 
     async def answer(self, request: Request) -> Response:
-        """Send a run; 404 when there is none. One that cannot be sent whole is cut."""
+        """Send a run, compressed for who takes that; 404 when there is none.
+
+        One that cannot be sent whole is cut.
+        """
         run_id = str(request.path_params["run_id"])
         lines = await self._service.export_run(run_id)
         if lines is None:
             return make_error(404, "not_found", "there is no such run")
         name = f'attachment; filename="{run_id}.jsonl"'
-        headers = {"content-disposition": name}
+        headers = {"content-disposition": name, "vary": "Accept-Encoding"}
+        encoding = choose_encoding(", ".join(request.headers.getlist("accept-encoding")))
+        if encoding is not None:
+            headers["content-encoding"] = encoding
+            lines = compress_stream(lines, encoding)
         return _Lines(lines, media_type="application/x-ndjson", headers=headers)

@@ -59,9 +59,10 @@ class RunService:
         """Return the runs that exist, by id."""
         return await self._database.read(runs.read_runs, run_ids)
 
-    async def list_runs(self, run_filter: RunFilter, part: RunSlice) -> Page[Run]:
-        """Return a page of the runs that match."""
-        return await self._database.read(runs.list_runs, run_filter, part)
+    async def list_runs(self, run_filter: RunFilter, part: RunSlice) -> tuple[Page[Run], str]:
+        """Return a page of the runs that match, and a cursor: what is later is not in it."""
+        page, end = await self._database.read(runs.read_page, run_filter, part)
+        return page, self.make_cursor(end)
 
     async def count_runs(self, run_filter: RunFilter) -> int:
         """Return how many runs match."""
@@ -70,10 +71,6 @@ class RunService:
     async def list_forks(self, run_ids: Sequence[str]) -> dict[str, tuple[Run, ...]]:
         """Return the runs that re-execute each run, oldest first; at most 200 of each."""
         return await self._database.read(runs.list_forks, run_ids, limit=MAX_PAGE)
-
-    async def get_cursor(self) -> str:
-        """Return the cursor of the change log's end: everything before it is in later reads."""
-        return self.make_cursor(await self._database.read(positions.read_end))
 
     def make_cursor(self, position: int) -> str:
         """Return the cursor of a position of this store."""

@@ -77,9 +77,8 @@ def read_slice(order: RunOrder | None, page: PageArguments) -> RunSlice:
 
 
 async def list_runs(service: RunService, run_filter: RunFilter, part: RunSlice) -> RunConnection:
-    """Return a page of runs. Its change cursor is read first, so that nothing falls between."""
-    cursor = await service.get_cursor()
-    page = await service.list_runs(run_filter, part)
+    """Return a page of runs."""
+    page, cursor = await service.list_runs(run_filter, part)
     edges = [_make_edge(run, part.sort) for run in page.items]
     info = make_page_info(
         [edge.cursor for edge in edges], has_next=page.has_next, has_previous=page.has_previous

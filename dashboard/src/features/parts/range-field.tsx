@@ -1,4 +1,4 @@
-import { readEnd, type TextRange } from "@/model/run-filter";
+import { readEnd, type TextRange } from "@/model/range";
 import { CheckedField, LABEL } from "@/ui/fields";
 
 /** From a number to a number, either of them open. */

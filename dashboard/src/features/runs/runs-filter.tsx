@@ -1,25 +1,30 @@
-import { type ReactNode, useId } from "react";
+import { toggled, withValue } from "@/model/criterion";
 import { spanTypeLabel } from "@/model/format";
+import { OPEN_RANGE } from "@/model/range";
 import {
-  type RunFilter,
+  MAX_CONDITIONS,
   SINCE_LABELS,
   SINCE_MS,
   type Since,
   type StepChoice,
-  withValue,
 } from "@/model/run-filter";
 import type { RunListQuery } from "@/model/run-list";
-import { SPAN_TYPES, type SpanType } from "@/model/span";
+import { SPAN_TYPES } from "@/model/span";
 import { readPair } from "@/model/words";
 import { Button } from "@/ui/button";
 import { AddField, SelectField } from "@/ui/fields";
+import { FigureFields } from "../parts/figure-fields";
+import { FilterGroup } from "../parts/filter-group";
+import { FilterPanel } from "../parts/filter-panel";
 import { SpanTypeIcon } from "../parts/span-type";
-import { RangeField } from "./range-field";
+import { ScoreField } from "./score-field";
+import { StartedField } from "./started-field";
 
 interface Props {
   readonly id: string;
   readonly query: RunListQuery;
   readonly onChange: (part: Partial<RunListQuery>) => void;
+  readonly onClose: () => void;
 }
 
 const NO_STEP: StepChoice = { type: null, isFailed: false, below: null };
@@ -29,76 +34,89 @@ const SINCE_CHOICES = (Object.keys(SINCE_MS) as Since[]).map(
 );
 
 /** Every criterion of the list. A value is taken on Enter, or when its field is left. */
-export function FilterPanel({ id, query, onChange }: Props) {
+export function RunsFilter({ id, query, onChange, onClose }: Props) {
   return (
-    <section
-      id={id}
-      aria-label="Filters"
-      className="grid shrink-0 gap-x-8 gap-y-4 border-line border-b bg-surface px-4 py-3 sm:grid-cols-2 xl:grid-cols-4"
-    >
-      <TimeAndErrors query={query} onChange={onChange} />
-      <Group title="What it used">
-        <AddField
-          label="Model"
-          placeholder="gpt-4o"
-          onAdd={(model) => onChange({ models: withValue(query.models, model) })}
+    <FilterPanel id={id} onClose={onClose}>
+      <div className="grid gap-x-8 gap-y-4 sm:grid-cols-2 lg:grid-cols-3">
+        <When query={query} onChange={onChange} />
+        <Used query={query} onChange={onChange} />
+        <FigureFields
+          duration={query.duration}
+          tokens={query.tokens}
+          cost={query.cost}
+          onChange={onChange}
         />
-        <AddField
-          label="Tag"
-          placeholder="nightly"
-          onAdd={(tag) => onChange({ tags: withValue(query.tags, tag) })}
-        />
-        <AddField
-          label="Attribute"
-          placeholder="key or key=value"
-          onAdd={(text) => {
-            const { name, value } = readPair(text);
-            onChange({ attributes: [...query.attributes, { key: name.trim(), value }] });
-          }}
-        />
-      </Group>
-      <Group title="Figures">
-        <RangeField
-          label="Duration, seconds"
-          range={query.duration}
-          onChange={(duration) => onChange({ duration })}
-        />
-        <RangeField
-          label="Tokens"
-          range={query.tokens}
-          onChange={(tokens) => onChange({ tokens })}
-        />
-        <RangeField label="Cost, USD" range={query.cost} onChange={(cost) => onChange({ cost })} />
-      </Group>
-      <Steps query={query} onChange={onChange} />
-    </section>
+        <FilterGroup title="Has an annotation">
+          <ScoreField
+            count={query.scores.length}
+            onAdd={(choice) => onChange({ scores: [...query.scores, choice] })}
+          />
+        </FilterGroup>
+        <Steps query={query} onChange={onChange} />
+        <Kinds query={query} onChange={onChange} />
+      </div>
+    </FilterPanel>
   );
 }
 
 type PartProps = Pick<Props, "query" | "onChange">;
 
-function TimeAndErrors({ query, onChange }: PartProps) {
-  const toggle = (type: SpanType): Partial<RunFilter> => ({
-    types: query.types.includes(type)
-      ? query.types.filter((other) => other !== type)
-      : [...query.types, type],
-  });
+function When({ query, onChange }: PartProps) {
   return (
-    <Group title="When, and with what steps">
+    <FilterGroup title="When">
       <SelectField
         label="Started"
         none="Any time"
         value={query.since}
         choices={SINCE_CHOICES}
-        onChange={(since) => onChange({ since })}
+        onChange={(since) => onChange({ since, started: OPEN_RANGE })}
       />
+      <StartedField
+        range={query.started}
+        onChange={(started) => onChange({ started, since: null })}
+      />
+    </FilterGroup>
+  );
+}
+
+function Used({ query, onChange }: PartProps) {
+  const { attributes } = query;
+  return (
+    <FilterGroup title="What it used">
+      <AddField
+        label="Model"
+        placeholder="gpt-4o"
+        onAdd={(model) => onChange({ models: withValue(query.models, model) })}
+      />
+      <AddField
+        label="Tag"
+        placeholder="nightly"
+        onAdd={(tag) => onChange({ tags: withValue(query.tags, tag) })}
+      />
+      <AddField
+        label="Attribute"
+        placeholder="key or key=value"
+        isFull={attributes.length >= MAX_CONDITIONS}
+        onAdd={(text) => {
+          const { name, value } = readPair(text);
+          onChange({ attributes: [...attributes, { key: name.trim(), value }] });
+        }}
+      />
+    </FilterGroup>
+  );
+}
+
+/** What the runs have steps of. */
+function Kinds({ query, onChange }: PartProps) {
+  return (
+    <FilterGroup title="With steps of these kinds">
       <fieldset className="flex flex-wrap gap-1">
         <legend className="sr-only">Kinds of steps</legend>
         {SPAN_TYPES.map((type) => (
           <Button
             key={type}
             pressed={query.types.includes(type)}
-            onClick={() => onChange(toggle(type))}
+            onClick={() => onChange({ types: toggled(query.types, type) })}
           >
             <span aria-hidden="true" className="contents">
               <SpanTypeIcon type={type} />
@@ -112,7 +130,7 @@ function TimeAndErrors({ query, onChange }: PartProps) {
           With errors
         </Button>
       </div>
-    </Group>
+    </FilterGroup>
   );
 }
 
@@ -125,7 +143,7 @@ function Steps({ query, onChange }: PartProps) {
     onChange({ step: isEmpty ? null : next });
   };
   return (
-    <Group title="Has a step">
+    <FilterGroup title="Has a step">
       <SelectField
         label="Of the kind"
         none="Any kind"
@@ -145,18 +163,6 @@ function Steps({ query, onChange }: PartProps) {
           That failed
         </Button>
       </div>
-    </Group>
-  );
-}
-
-function Group({ title, children }: { readonly title: string; readonly children: ReactNode }) {
-  const id = useId();
-  return (
-    <div role="group" aria-labelledby={id} className="flex min-w-0 flex-col gap-2">
-      <h2 id={id} className="text-faint text-xs">
-        {title}
-      </h2>
-      {children}
-    </div>
+    </FilterGroup>
   );
 }
