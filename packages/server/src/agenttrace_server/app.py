@@ -36,6 +36,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.retention import RetentionService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
 from agenttrace_server.services.texts import TextService
@@ -72,6 +73,7 @@ class _Engine:
     indexer: Indexer
     deletion: DeletionService
     leases: LeaseService
+    retention: RetentionService | None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -82,13 +84,18 @@ class _Engine:
             bus.ring(appended.run_ids)
             indexer.notice()
 
+        deletion = DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids))
+        days = settings.max_trace_retention_days
         return cls(
             database=database,
             bus=bus,
             writer=Writer(database, on_commit=on_commit),
             indexer=indexer,
-            deletion=DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids)),
+            deletion=deletion,
             leases=LeaseService(database, on_commit=bus.ring),
+            retention=RetentionService(database, deletion, days=days, on_end=lambda _: None)
+            if days
+            else None,
         )
 
     @asynccontextmanager
@@ -99,6 +106,8 @@ class _Engine:
             asyncio.create_task(self.deletion.run(), name="agenttrace-leftovers"),
             asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
         ]
+        if self.retention is not None:
+            tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
         self.indexer.start()
         yield
         await self.indexer.close()
@@ -167,4 +176,5 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         ingest=IngestService(engine.writer, AdditionService(database, on_commit=bus.ring)),
         budget=ByteBudget(settings.buffer_size),
         environment=settings.environment.value,
+        retention_days=settings.max_trace_retention_days,
     )

@@ -18,6 +18,7 @@ from agenttrace_server.errors import StartError
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_WORKERS: Final = 64
+MAX_RETENTION_DAYS: Final = 36_500
 # One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 
@@ -38,6 +39,7 @@ _EXPECTED: Final = {
     "database_type": "sqlite or postgresql",
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
+    "max_trace_retention_days": f"a whole number of days from 1 to {MAX_RETENTION_DAYS}",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -115,6 +117,13 @@ class Settings(BaseSettings):
         default=False,
         description="`1` lets clients read the GraphQL schema in production too, and suggests "
         "names for misspelt ones; in development both is so anyway.",
+    )
+    max_trace_retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_RETENTION_DAYS,
+        description="A run that was over, and last heard of, so many whole days of UTC ago is "
+        "deleted. Without it runs are kept for ever.",
     )
     buffer_size: int = Field(
         default=64 * MEBIBYTE,
