@@ -236,15 +236,15 @@ async def test_s9_of_several_workers_one_works(
 def test_the_limit_is_shown_and_kept_from_the_start(database_url: str, days: int | None) -> None:
     """GraphQL says it; without the setting nothing is ever deleted."""
     asyncio.run(_fill(database_url))
-    with ServerThread(database_url, max_trace_retention_days=days) as server:
-        with Client(server.url) as client:
-            assert client.ask("{ server { retentionDays } }") == {"server": {"retentionDays": days}}
-            if days:
-                with client.follow("subscription { runChanges { changes { kind } } }") as follower:
-                    while client.ask("{ runs { totalCount } }") != {"runs": {"totalCount": 0}}:
-                        follower.next()
-            else:
-                assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}
+    started = ServerThread(database_url, max_trace_retention_days=days)
+    with started as server, Client(server.url) as client:
+        assert client.ask("{ server { retentionDays } }") == {"server": {"retentionDays": days}}
+        if days is None:
+            assert client.ask(COUNT) == {"runs": {"totalCount": 1}}
+            return
+        with client.follow("subscription { runChanges { changes { kind } } }") as follower:
+            while client.ask(COUNT) != {"runs": {"totalCount": 0}}:
+                follower.next()
 
 
 async def _fill(database_url: str) -> None:

@@ -160,6 +160,13 @@ class Database:
         version = await self._writer.read_foreign_version()
         return await self.read(read_end) if version is None else version
 
+    async def fold_journal(self) -> bool:
+        """Leave nothing in SQLite's journal; tell whether that could be done.
+
+        Not while somebody reads an older state. PostgreSQL's log is the server's own affair.
+        """
+        return await self._writer.fold_journal()
+
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
         try:
