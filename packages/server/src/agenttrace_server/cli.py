@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 from pathlib import Path  # noqa: TC003 -- typer reads annotations
@@ -90,10 +89,11 @@ def main() -> None:
 
 def _run(**flags: str | None) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
+    from agenttrace_server.logs import configure_logs  # noqa: PLC0415 -- see above
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
 
     settings = read_settings(**flags)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     # Much is loaded and stays: looking for garbage in between costs a tenth of the start.
     gc.disable()
     from agenttrace_server.serving import bind_socket  # noqa: PLC0415 -- see above

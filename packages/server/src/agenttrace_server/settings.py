@@ -40,6 +40,8 @@ _EXPECTED: Final = {
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
     "max_trace_retention_days": f"a whole number of days from 1 to {MAX_RETENTION_DAYS}",
+    "log_level": "info, warning or error",
+    "log_format": "json or text",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -58,6 +60,21 @@ class DatabaseType(StrEnum):
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
+
+
+class LogLevel(StrEnum):
+    """How grave an event is that is logged."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """Who reads the log."""
+
+    JSON = "json"
+    TEXT = "text"
 
 
 class Settings(BaseSettings):
@@ -125,6 +142,16 @@ class Settings(BaseSettings):
         description="A run that was over, and last heard of, so many whole days of UTC ago is "
         "deleted. Without it runs are kept for ever.",
     )
+    log_level: LogLevel | None = Field(
+        default=None,
+        description="What is logged, on standard error: this and what is graver. Without it `info` "
+        "in production, which has a line for each request, and `warning` in development.",
+    )
+    log_format: LogFormat | None = Field(
+        default=None,
+        description="One JSON object a line, or text. Without it `json` in production and `text` "
+        "in development.",
+    )
     buffer_size: int = Field(
         default=64 * MEBIBYTE,
         ge=MIN_BUFFER_BYTES,
@@ -183,6 +210,18 @@ class Settings(BaseSettings):
                 "has one writer; take 1 worker, or PostgreSQL"
             )
         return self
+
+    @property
+    def chosen_log_level(self) -> LogLevel:
+        """Return the level from which on events are logged."""
+        is_production = self.environment is Environment.PRODUCTION
+        return self.log_level or (LogLevel.INFO if is_production else LogLevel.WARNING)
+
+    @property
+    def logs_json(self) -> bool:
+        """Tell whether the log is for programs."""
+        is_production = self.environment is Environment.PRODUCTION
+        return (self.log_format or ("json" if is_production else "text")) == LogFormat.JSON
 
     @property
     def is_strict(self) -> bool:

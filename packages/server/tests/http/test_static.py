@@ -95,7 +95,7 @@ def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
     "path",
     [
         *("/api", "/api/", "/api/nothing", "/API/x", "/v1/traces", "/graphql/", "//api/x"),
-        *("/graphql/x", "/metrics", "/docs", "/docs/", "/healthz/", "/readyz/x", "/api/ingest/"),
+        *("/graphql/x", "/metrics/x", "/docs", "/docs/", "/healthz/", "/readyz/x", "/api/ingest/"),
     ],
 )
 def test_names_of_doors_never_get_the_page(built: Client, path: str) -> None:

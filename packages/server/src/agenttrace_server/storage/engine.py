@@ -22,6 +22,7 @@ from agenttrace_server.storage.faults import (
     is_too_slow,
     is_unavailable,
 )
+from agenttrace_server.storage.figures import read_figures
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import PostgresBackend
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from agenttrace_server.records import StoreFigures
     from agenttrace_server.storage.side import Side
 
 P = ParamSpec("P")
@@ -176,6 +178,13 @@ class Database:
         except SQLAlchemyError as error:
             return f"the store cannot be read ({type(error).__name__})"
         return None
+
+    async def read_figures(self) -> StoreFigures | None:
+        """Return how large the store is and what it has to do; None when it cannot be read."""
+        try:
+            return await self.read(read_figures)
+        except (OverloadedError, TooSlowError, SQLAlchemyError, OSError):
+            return None
 
     def prepare(self, *, strict: bool) -> None:
         """Look at the server, make or migrate the schema; others that start meanwhile wait."""

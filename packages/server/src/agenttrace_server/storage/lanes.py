@@ -109,7 +109,10 @@ class SqliteSide:
         self._is_open = False
         self._failure: Exception | None = None
         self.engine = create_engine(
-            "sqlite://", creator=lambda: self._here.driver, poolclass=NullPool
+            "sqlite://",
+            creator=lambda: self._here.driver,
+            poolclass=NullPool,
+            hide_parameters=True,  # of what was recorded, errors tell nothing
         )
 
         @event.listens_for(self.engine, "begin")

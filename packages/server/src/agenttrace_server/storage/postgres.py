@@ -180,5 +180,6 @@ def _make_engine(url: URL, *, connections: int, settings: dict[str, str]) -> Asy
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # of what was recorded, errors tell nothing
         connect_args=arguments,
     )

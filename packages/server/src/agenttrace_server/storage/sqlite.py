@@ -150,7 +150,7 @@ def _set_up(driver: sqlite3.Connection) -> None:
     refuse_foreign_file(driver.cursor())  # before the file's mode is changed
     if driver.execute("PRAGMA page_count").fetchone() == (0,):  # a file that is made now
         driver.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        # Its free pages can be given back. To a file that is there, this would be written each time.
+        # Its free pages can be given back. In a file that is there, this is a write each time.
         driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
     driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA synchronous=FULL")
