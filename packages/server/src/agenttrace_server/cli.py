@@ -12,6 +12,7 @@ import typer
 
 from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
+from agenttrace_server.upkeep import backup, migrate, restore
 
 if TYPE_CHECKING:
     from agenttrace_server.settings import Settings
@@ -84,6 +85,9 @@ def main() -> None:
     )
     program.command()(serve)
     program.command()(schema)
+    program.command()(backup)
+    program.command()(restore)
+    program.command()(migrate)
     program()
 
 

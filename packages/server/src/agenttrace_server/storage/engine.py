@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from agenttrace_server.errors import OverloadedError, StartError, TooSlowError
 from agenttrace_server.storage.faults import (
@@ -27,7 +27,9 @@ from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import PostgresBackend
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
 from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, run_apart
-from agenttrace_server.storage.sqlite import SqliteBackend
+from agenttrace_server.storage.sqlite import SqliteBackend, parse_path
+from agenttrace_server.storage.upgrades import Upgrade, list_steps, plan_upgrade
+from agenttrace_server.storage.urls import POSTGRES_NAMES, parse_database_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,14 +241,29 @@ def open_database(database_url: str, *, strict: bool = False) -> Database:
     return database
 
 
-def _choose_backend(database_url: str) -> Backend:
+def read_plan(database_url: str) -> Upgrade:
+    """Return what opening the store would do to its schema, and do nothing of it.
+
+    Raises:
+        StartError: as `open_database` does.
+
+    """
+    url = parse_database_url(database_url)
+    if url.drivername.partition("+")[0] not in POSTGRES_NAMES and not parse_path(url).exists():
+        return list_steps(None, place=str(parse_path(url)))
+    backend = _choose_backend(database_url)
+    writer = backend.make_writer()
     try:
-        url = make_url(database_url)
-    except ArgumentError as error:
-        raise StartError(
-            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db or "
-            "postgresql+asyncpg://user:password@host/database"
-        ) from error
-    if url.drivername.partition("+")[0] in ("postgres", "postgresql"):
+        writer.open()
+        return run_apart(writer.submit(partial(plan_upgrade, place=backend.place)))
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        raise StartError(backend.describe(error)) from error
+    finally:
+        writer.close(tidy=False)
+
+
+def _choose_backend(database_url: str) -> Backend:
+    url = parse_database_url(database_url)
+    if url.drivername.partition("+")[0] in POSTGRES_NAMES:
         return PostgresBackend(url)
     return SqliteBackend(url)
