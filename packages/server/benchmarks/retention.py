@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sqlite3
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ from agenttrace_server.storage import deletion
 from agenttrace_server.storage.documents import DOCUMENT
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.rollups import MODEL_SUMS
+from agenttrace_server.storage.sqlite import PAGE_BYTES
 from agenttrace_server.storage.tables import (
     ANNOTATION,
     ATTRIBUTE,
@@ -67,6 +69,7 @@ DELETE: Final = """mutation($before: DateTime!) {
 DEADLINE_S: Final = 900
 SLOWDOWN: Final = 2
 LOCK_MS: Final = 50
+FREE_MIB: Final = deletion.KEPT_FREE_PAGES * PAGE_BYTES / 2**20
 ENDED: Final = ("COMPLETED", "ERROR")
 OF_RUNS: Final = (
     *(SPAN, PAYLOAD, CONTENT, EVENT, TAG, ATTRIBUTE, ANNOTATION, MODEL_USAGE, DOCUMENT),
@@ -176,6 +179,14 @@ def measure_bytes(database_url: str) -> int:
     return path.stat().st_size if database_url.startswith("sqlite") else 0
 
 
+def measure_free_bytes(database_url: str) -> int:
+    """Return how much of a SQLite file is free: deleted, and neither given back nor used again."""
+    driver = sqlite3.connect(database_url.removeprefix("sqlite:///"))
+    ((pages,),) = driver.execute("PRAGMA freelist_count").fetchall()
+    driver.close()
+    return int(pages) * PAGE_BYTES
+
+
 def judge_store(database: Database, before: dict[str, Known], course: Course) -> list[Bound]:
     """Return what became of the runs."""
 
@@ -249,7 +260,8 @@ def measure(url: str, folder: Path, options: argparse.Namespace) -> bool:
     database.close()
     if course.before_bytes:
         mib, after_mib = (each / 2**20 for each in (course.before_bytes, measure_bytes(url)))
-        bounds.append(Bound(f"MiB of the file, {mib:.1f} before", after_mib, mib))
+        what = f"MiB of the file that are free, of {after_mib:.1f} ({mib:.1f} before)"
+        bounds.append(Bound(what, measure_free_bytes(url) / 2**20, FREE_MIB))
     took_s = course.end_s - course.deleting_s
     title = (
         f"S9   {course.deleted:,} of {len(before):,} runs ({options.spans:,} spans) deleted in "

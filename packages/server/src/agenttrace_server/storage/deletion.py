@@ -202,12 +202,15 @@ def delete_details(
 ) -> list[str]:
     """Take out at most `limit` rows of deleted runs; return the runs that may have more.
 
-    It ends early, at the next statement, when it has taken `limit_s`. The others are off the list
-    of what is left.
+    It ends early, at the next statement, when it has taken `limit_s`; but not before it has taken
+    out a row or come to the end of some runs, however slow the database is: else it would begin
+    with the same statements for ever. The others are off the list of what is left.
     """
     end_s = mono_s() + limit_s
     for start in range(0, len(run_ids), MAX_GROUP_RUNS):
         group = run_ids[start : start + MAX_GROUP_RUNS]
+        if start and mono_s() >= end_s:
+            return [*run_ids[start:]]
         taken = _delete_some(connection, group, limit, lambda: mono_s() >= end_s)
         if taken is None:
             return [*run_ids[start:]]
@@ -279,14 +282,14 @@ def _delete_some(
         count = part = -1
         while count == part:
             part = min(limit - total, MAX_STATEMENT_ROWS)
-            if not part or is_late():
+            if not part or (is_late() and total):
                 return None
             count = connection.execute(statement, {"ids": run_ids, "count": part}).rowcount
             total += count
     indexed = connection.execute(_INDEXED, {"ids": run_ids}).scalars().all()
     for run_id in indexed:
         part = min(limit - total, MAX_STATEMENT_ROWS)
-        if not part or is_late():
+        if not part or (is_late() and total):
             return None
         count = delete_run_documents(connection, run_id, limit=part)
         if count == part:
