@@ -136,6 +136,11 @@ def _print_start(settings: Settings, port: int, database: Database) -> None:
             f"  Warning    the database has {' and '.join(database.unsafe)} off: what is "
             "acknowledged may be lost"
         )
+    if database.is_in_memory:
+        lines.append(
+            "  Warning    the database is on a file system in memory (tmpfs): a restart of this "
+            "machine deletes it"
+        )
     if not settings.is_local:
         lines.append("  Warning    whoever reaches this address can read and write everything")
     typer.echo("\n".join(lines))

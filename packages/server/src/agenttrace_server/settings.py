@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import os
 import re
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.production import check_production
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_WORKERS: Final = 64
@@ -25,6 +29,7 @@ MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 ENV_FILE: Final = ".env"
+_SECRETS: Final = ("SECRET_KEY",)
 FLAGS: Final = {
     "server_host": "--host",
     "server_port": "--port",
@@ -39,6 +44,7 @@ _EXPECTED: Final = {
     "database_type": "sqlite or postgresql",
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
+    "allow_debug": "1 or 0",
     "max_trace_retention_days": f"a whole number of days from 1 to {MAX_RETENTION_DAYS}",
     "log_level": "info, warning or error",
     "log_format": "json or text",
@@ -119,16 +125,22 @@ class Settings(BaseSettings):
     )
     allowed_hosts: NameList = Field(
         default=(),
-        description="Names, besides localhost, that the server answers to; separated by commas.",
+        description="Names, besides localhost, that the server answers to; separated by commas. "
+        "Production needs one.",
     )
     cors_origins: NameList = Field(
         default=(),
-        description="Origins of other web pages that may use the API; separated by commas.",
+        description="Origins of other web pages that may use the API; separated by commas. In "
+        "production they begin with https, but for those of this machine.",
     )
     environment: Environment = Field(
         default=Environment.DEVELOPMENT,
         description="`production` refuses to listen beyond this machine while there are no "
         "accounts.",
+    )
+    allow_debug: bool = Field(
+        default=False,
+        description="`1` starts in production with `PYTHONDEVMODE` or `PYTHONASYNCIODEBUG` set.",
     )
     allow_introspection: bool = Field(
         default=False,
@@ -261,9 +273,12 @@ def read_settings(**flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     _check_env_file(Path(ENV_FILE).absolute())
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise StartError(_describe(error, given)) from error
+    if settings.environment is Environment.PRODUCTION:
+        check_production(settings, {**dotenv_values(ENV_FILE), **os.environ})
+    return settings
 
 
 def _check_env_file(path: Path) -> None:
@@ -279,11 +294,20 @@ def _check_env_file(path: Path) -> None:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise StartError(f"{path}, line {line}: not UTF-8; expected NAME=value") from error
-    for binding in parse_stream(io.StringIO(text)):
+    bindings = [*parse_stream(io.StringIO(text))]
+    if any(each.key in _SECRETS and each.value for each in bindings) and _is_open(path):
+        raise StartError(
+            f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
+        )
+    for binding in bindings:
         if binding.error or (binding.key is not None and binding.value is None):
             skipped = binding.original.string
             line = binding.original.line + skipped[: -len(skipped.lstrip())].count("\n")
             raise StartError(f"{path}, line {line}: expected NAME=value or a comment with #")
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _describe(error: ValidationError, given: dict[str, Any]) -> str:

@@ -53,6 +53,8 @@ class Backend(Protocol):
 
     place: str
     """Where it is, as an operator may see it: without a password."""
+    is_in_memory: bool
+    """A restart of this machine deletes it."""
 
     def make_writer(self) -> Side:
         """Return the one connection that writes."""
@@ -81,6 +83,8 @@ class Database:
     def __init__(self, backend: Backend) -> None:
         self.place = backend.place
         """Where it is, as an operator may see it."""
+        self.is_in_memory = backend.is_in_memory
+        """A restart of this machine deletes it."""
         self.unsafe: list[str] = []
         """The server's settings by which an acknowledged record may be lost."""
         self.database_id = ""

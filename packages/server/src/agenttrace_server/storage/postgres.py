@@ -47,6 +47,9 @@ class PostgresBackend:
         self.place = self.url.set(query={}).render_as_string(hide_password=True)
         """What the operator is shown."""
 
+    is_in_memory = False
+    """What a restart of the server deletes, nobody here can know."""
+
     def make_writer(self) -> LoopSide:
         """Return the connection that writes."""
         settings = {

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.damage import find_damage
 from agenttrace_server.storage.lanes import SqliteSide
+from agenttrace_server.storage.mounts import is_in_memory
 from agenttrace_server.storage.schema import refuse_foreign_file
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class SqliteBackend:
         self.place = str(self.path)
         """What the operator is shown."""
         _make_folder(self.path)
+        self.is_in_memory = is_in_memory(self.path.parent)
+        """A restart of this machine deletes it."""
         with suppress(OSError):  # SQLite says what is wrong when it opens it
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OF_OWNER))
 
