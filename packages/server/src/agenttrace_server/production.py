@@ -20,7 +20,7 @@ PREFIX: Final = "AGENTTRACE_"
 _DEBUG: Final = ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG")
 
 
-def check_production(settings: Settings, environment: Mapping[str, str]) -> None:
+def check_production(settings: Settings, environment: Mapping[str, str | None]) -> None:
     """Refuse what is no way to serve others.
 
     Raises:
@@ -47,7 +47,7 @@ def _check_origins(settings: Settings) -> None:
             )
 
 
-def _check_debug(settings: Settings, environment: Mapping[str, str]) -> None:
+def _check_debug(settings: Settings, environment: Mapping[str, str | None]) -> None:
     for name in _DEBUG:
         if environment.get(name) and not settings.allow_debug:
             raise StartError(
@@ -56,7 +56,7 @@ def _check_debug(settings: Settings, environment: Mapping[str, str]) -> None:
             )
 
 
-def _check_names(environment: Mapping[str, str]) -> None:
+def _check_names(environment: Mapping[str, str | None]) -> None:
     known = [setting.name for setting in TABLE]
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:

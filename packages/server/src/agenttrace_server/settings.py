@@ -277,7 +277,8 @@ def read_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         raise StartError(_describe(error, given)) from error
     if settings.environment is Environment.PRODUCTION:
-        check_production(settings, {**dotenv_values(ENV_FILE), **os.environ})
+        environment: dict[str, str | None] = {**dotenv_values(ENV_FILE), **os.environ}
+        check_production(settings, environment)
     return settings
 
 
