@@ -9,10 +9,14 @@ import pytest
 
 from agenttrace_server.storage.engine import Database, open_database
 
+from .support import postgres as postgres_module
 from .support.client import Client
 from .support.postgres import PostgresServer
 from .support.process import ServerProcess
 from .support.thread import ServerThread
+
+# Read when it is imported; in production the server refuses names that it does not know.
+_OWN = (postgres_module.TEST_SERVER, postgres_module.TEST_BINARIES)
 
 
 @pytest.fixture
@@ -26,7 +30,9 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of the machine, and of the folder one stands in, out of the tests."""
     for name in ("DATABASE_URL", "SERVER_HOST", "SERVER_PORT", "ALLOWED_HOSTS", "CORS_ORIGINS"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "WORKERS"):
+    for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "WORKERS", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("LOG_FORMAT", "MAX_TRACE_RETENTION_DAYS", "ALLOW_DEBUG", *_OWN):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("ALLOW_INTROSPECTION", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -123,7 +123,7 @@ def test_production_does_not_listen_to_everyone_without_accounts(host: str) -> N
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_production_may_listen_to_this_machine(host: str) -> None:
     """Behind a proxy that has accounts it is fine."""
-    assert read_settings(server_host=host, environment="production").is_local
+    assert _read_production(server_host=host).is_local
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,31 @@ def test_the_type_of_the_database_must_be_that_of_its_url(kind: str, url: str) -
 def test_a_risk_is_taken_on_purpose() -> None:
     """In production an unsafe database is refused, unless the operator says otherwise."""
     assert not read_settings().is_strict
-    assert read_settings(environment="production").is_strict
-    assert not read_settings(environment="production", allow_unsafe_durability="1").is_strict
+    assert _read_production().is_strict
+    assert not _read_production(allow_unsafe_durability="1").is_strict
+
+
+def _read_production(**given: str) -> Settings:
+    names = {"allowed_hosts": "traces.example.org"}
+    return read_settings(environment="production", **{**names, **given})
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644])
+def test_c42_a_secret_that_everyone_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """In the file `.env`; without a secret in it, the file is nobody's business."""
+    path = tmp_path / ".env"
+    path.write_text(f"SECRET_KEY={'5f' * 32}\n")
+    path.chmod(mode)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert str(caught.value) == (
+        f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
+    )
+    path.chmod(0o640)
+    read_settings()
+    path.write_text("SERVER_PORT=1\nSECRET_KEY=\n")
+    path.chmod(mode)
+    assert read_settings().server_port == 1
 
 
 def test_settings_cannot_be_changed() -> None:

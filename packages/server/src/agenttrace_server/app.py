@@ -20,12 +20,14 @@ from agenttrace_server.http.errors import answer_http_error, answer_nobody, answ
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
+from agenttrace_server.http.metrics import MetricsRoute
 from agenttrace_server.http.middleware import list_middleware
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.http.texts import TextRoutes
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
+from agenttrace_server.metrics import Metrics
 from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
@@ -36,6 +38,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.retention import RetentionService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
 from agenttrace_server.services.texts import TextService
@@ -44,7 +47,7 @@ from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
@@ -68,27 +71,43 @@ class _Engine:
 
     database: Database
     bus: Bus
+    metrics: Metrics
     writer: Writer
     indexer: Indexer
     deletion: DeletionService
     leases: LeaseService
+    retention: RetentionService | None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
         database = open_database(settings.database_url, strict=settings.is_strict)
-        bus, indexer = Bus(), Indexer(database)
+        bus, indexer, metrics = Bus(), Indexer(database), Metrics()
 
         def on_commit(appended: Appended) -> None:
             bus.ring(appended.run_ids)
             indexer.notice()
 
+        def on_delete(gone: Appended) -> None:
+            bus.ring(gone.run_ids)
+            metrics.deleted_runs.inc(len(gone.run_ids))
+
+        def on_interrupt(run_ids: Collection[str]) -> None:
+            bus.ring(run_ids)
+            metrics.interrupted_runs.inc(len(run_ids))
+
+        deletion = DeletionService(database, on_commit=on_delete)
+        days = settings.max_trace_retention_days
         return cls(
             database=database,
             bus=bus,
-            writer=Writer(database, on_commit=on_commit),
+            metrics=metrics,
+            writer=Writer(database, on_commit=on_commit, on_end=metrics.note_commit),
             indexer=indexer,
-            deletion=DeletionService(database, on_commit=lambda gone: bus.ring(gone.run_ids)),
-            leases=LeaseService(database, on_commit=bus.ring),
+            deletion=deletion,
+            leases=LeaseService(database, on_commit=on_interrupt),
+            retention=RetentionService(database, deletion, days=days, on_end=metrics.note_retention)
+            if days
+            else None,
         )
 
     @asynccontextmanager
@@ -99,6 +118,8 @@ class _Engine:
             asyncio.create_task(self.deletion.run(), name="agenttrace-leftovers"),
             asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
         ]
+        if self.retention is not None:
+            tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
         self.indexer.start()
         yield
         await self.indexer.close()
@@ -128,6 +149,8 @@ def create_app(settings: Settings) -> Application:
     services = _make_services(settings, engine)
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
+    health = HealthService(engine.database, engine.writer)
+    days = settings.max_trace_retention_days
     schema = make_schema(is_strict=not settings.shows_schema)
     graphql = GraphQLView(schema, make_context=services.make_context, documents=documents)
     app = Starlette(
@@ -137,9 +160,10 @@ def create_app(settings: Settings) -> Application:
             *TextRoutes(TextService(engine.database)).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
-            *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),
+            *HealthRoutes(health).make_routes(),
+            MetricsRoute(engine.metrics, health, retention_days=days).make_route(),
         ],
-        middleware=list_middleware(settings),
+        middleware=list_middleware(settings, engine.metrics),
         exception_handlers={
             HTTPException: answer_http_error,
             ClientDisconnect: answer_nobody,
@@ -164,7 +188,14 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         annotations=AnnotationService(database, on_commit=bus.ring),
         deletion=engine.deletion,
         plugins=PluginService(),
-        ingest=IngestService(engine.writer, AdditionService(database, on_commit=bus.ring)),
+        ingest=IngestService(
+            engine.writer,
+            AdditionService(database, on_commit=bus.ring),
+            on_end=lambda result: engine.metrics.note_lines(
+                accepted=result.accepted, refused=result.rejected
+            ),
+        ),
         budget=ByteBudget(settings.buffer_size),
         environment=settings.environment.value,
+        retention_days=settings.max_trace_retention_days,
     )

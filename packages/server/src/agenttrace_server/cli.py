@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 from pathlib import Path  # noqa: TC003 -- typer reads annotations
@@ -13,6 +12,7 @@ import typer
 
 from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
+from agenttrace_server.upkeep import backup, migrate, restore
 
 if TYPE_CHECKING:
     from agenttrace_server.settings import Settings
@@ -93,15 +93,19 @@ def main() -> None:
     )
     program.command()(serve)
     program.command()(schema)
+    program.command()(backup)
+    program.command()(restore)
+    program.command()(migrate)
     program()
 
 
 def _run(flags: dict[str, str | None]) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
+    from agenttrace_server.logs import configure_logs  # noqa: PLC0415 -- see above
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
 
     settings = read_settings(**flags)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     # Much is loaded and stays: looking for garbage in between costs a tenth of the start.
     gc.disable()
     from agenttrace_server.serving import bind_socket  # noqa: PLC0415 -- see above
@@ -139,6 +143,11 @@ def _print_start(settings: Settings, port: int, database: Database) -> None:
         lines.append(
             f"  Warning    the database has {' and '.join(database.unsafe)} off: what is "
             "acknowledged may be lost"
+        )
+    if database.is_in_memory:
+        lines.append(
+            "  Warning    the database is on a file system in memory (tmpfs): a restart of this "
+            "machine deletes it"
         )
     if not settings.is_local:
         lines.append("  Warning    whoever reaches this address can read and write everything")

@@ -352,3 +352,17 @@ class Workflow:
     end_ns: int | None
     """None while one of them runs."""
     totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What is to be known of the store at the moment."""
+
+    size_bytes: int
+    """Of the SQLite file and its journal, or of the database."""
+    free_bytes: int | None
+    """Of the disk that the file is on; None: it is another server's."""
+    search_lag: int
+    """Changes that the index of words does not know yet."""
+    leftover_runs: int
+    """Deleted runs whose rows are still to be taken out."""

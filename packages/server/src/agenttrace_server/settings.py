@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import os
 import re
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.production import check_production
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_WORKERS: Final = 64
+MAX_RETENTION_DAYS: Final = 36_500
 # One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 ENV_FILE: Final = ".env"
+_SECRETS: Final = ("SECRET_KEY",)
 FLAGS: Final = {
     "server_host": "--host",
     "server_port": "--port",
@@ -38,6 +44,10 @@ _EXPECTED: Final = {
     "database_type": "sqlite or postgresql",
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
+    "allow_debug": "1 or 0",
+    "max_trace_retention_days": f"a whole number of days from 1 to {MAX_RETENTION_DAYS}",
+    "log_level": "info, warning or error",
+    "log_format": "json or text",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -56,6 +66,21 @@ class DatabaseType(StrEnum):
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
+
+
+class LogLevel(StrEnum):
+    """How grave an event is that is logged."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """Who reads the log."""
+
+    JSON = "json"
+    TEXT = "text"
 
 
 class Settings(BaseSettings):
@@ -100,11 +125,13 @@ class Settings(BaseSettings):
     )
     allowed_hosts: NameList = Field(
         default=(),
-        description="Names, besides localhost, that the server answers to; separated by commas.",
+        description="Names, besides localhost, that the server answers to; separated by commas. "
+        "Production needs one.",
     )
     cors_origins: NameList = Field(
         default=(),
-        description="Origins of other web pages that may use the API; separated by commas.",
+        description="Origins of other web pages that may use the API; separated by commas. In "
+        "production they begin with https, but for those of this machine.",
     )
     trusted_proxies: NameList = Field(
         default=(),
@@ -116,10 +143,31 @@ class Settings(BaseSettings):
         description="`production` refuses to listen beyond this machine while there are no "
         "accounts.",
     )
+    allow_debug: bool = Field(
+        default=False,
+        description="`1` starts in production with `PYTHONDEVMODE` or `PYTHONASYNCIODEBUG` set.",
+    )
     allow_introspection: bool = Field(
         default=False,
         description="`1` lets clients read the GraphQL schema in production too, and suggests "
         "names for misspelt ones; in development both is so anyway.",
+    )
+    max_trace_retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_RETENTION_DAYS,
+        description="A run that was over, and last heard of, so many whole days of UTC ago is "
+        "deleted. Without it runs are kept for ever.",
+    )
+    log_level: LogLevel | None = Field(
+        default=None,
+        description="What is logged, on standard error: this and what is graver. Without it `info` "
+        "in production, which has a line for each request, and `warning` in development.",
+    )
+    log_format: LogFormat | None = Field(
+        default=None,
+        description="One JSON object a line, or text. Without it `json` in production and `text` "
+        "in development.",
     )
     buffer_size: int = Field(
         default=64 * MEBIBYTE,
@@ -193,6 +241,18 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def chosen_log_level(self) -> LogLevel:
+        """Return the level from which on events are logged."""
+        is_production = self.environment is Environment.PRODUCTION
+        return self.log_level or (LogLevel.INFO if is_production else LogLevel.WARNING)
+
+    @property
+    def logs_json(self) -> bool:
+        """Tell whether the log is for programs."""
+        is_production = self.environment is Environment.PRODUCTION
+        return (self.log_format or ("json" if is_production else "text")) == LogFormat.JSON
+
+    @property
     def is_strict(self) -> bool:
         """Tell whether a store that may lose what it acknowledged is refused."""
         return self.environment is Environment.PRODUCTION and not self.allow_unsafe_durability
@@ -230,9 +290,13 @@ def read_settings(**flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     _check_env_file(Path(ENV_FILE).absolute())
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise StartError(_describe(error, given)) from error
+    if settings.environment is Environment.PRODUCTION:
+        environment: dict[str, str | None] = {**dotenv_values(ENV_FILE), **os.environ}
+        check_production(settings, environment)
+    return settings
 
 
 def name_as_given(message: str, flags: dict[str, Any]) -> str:
@@ -260,11 +324,20 @@ def _check_env_file(path: Path) -> None:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise StartError(f"{path}, line {line}: not UTF-8; expected NAME=value") from error
-    for binding in parse_stream(io.StringIO(text)):
+    bindings = [*parse_stream(io.StringIO(text))]
+    if any(each.key in _SECRETS and each.value for each in bindings) and _is_open(path):
+        raise StartError(
+            f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
+        )
+    for binding in bindings:
         if binding.error or (binding.key is not None and binding.value is None):
             skipped = binding.original.string
             line = binding.original.line + skipped[: -len(skipped.lstrip())].count("\n")
             raise StartError(f"{path}, line {line}: expected NAME=value or a comment with #")
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _describe(error: ValidationError, given: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.app import create_app
 from agenttrace_server.errors import StartError
+from agenttrace_server.logs import configure_logs
+from agenttrace_server.metrics import SHARED_FOLDER, forget_process
 from agenttrace_server.serving import STOP_TIMEOUT_S, GracefulServer
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ class Workers:
             StartError: the workers cannot start.
 
         """
-        with _hear_signals(self._stop) as woken:
+        with _share_figures(), _hear_signals(self._stop) as woken:
             try:
                 self._start(self._settings.workers)
                 if self._wait_for_all(woken):
@@ -173,6 +176,8 @@ class Workers:
 
     def _forget(self, process: SpawnProcess) -> None:
         self._running.pop(process).close()
+        if process.pid is not None:
+            forget_process(process.pid)
         process.close()
 
 
@@ -200,6 +205,17 @@ def _read_problem(status: Connection) -> str:
 
 
 @contextmanager
+def _share_figures() -> Iterator[None]:
+    """Give the workers that are started within a folder for the figures that they add up."""
+    with tempfile.TemporaryDirectory(prefix="agenttrace-metrics-") as folder:
+        os.environ[SHARED_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_FOLDER]
+
+
+@contextmanager
 def _hear_signals(stop: Callable[[], None]) -> Iterator[int]:
     """Call `stop` at each signal to end, and make the file that is given readable."""
     reader, writer = os.pipe()
@@ -223,7 +239,7 @@ def _work(
     settings: Settings, bound: socket.socket, status: Connection, lifeline: Connection
 ) -> None:
     """Be a worker."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     os.setpgrp()  # a terminal's Ctrl+C goes to the parent, which ends the workers in order
     try:
         server = _make_server(settings, lambda _: status.send(_STARTED))

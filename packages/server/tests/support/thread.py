@@ -18,6 +18,8 @@ class ServerThread:
     """A running application; `app` is what it is made of."""
 
     def __init__(self, database_url: str, **settings: Any) -> None:
+        if settings.get("environment") == "production":
+            settings.setdefault("allowed_hosts", "traces.example.org")
         chosen = read_settings(database_url=database_url, **settings)
         self.app: Application = create_app(chosen)
         self.listener = bind_socket("127.0.0.1", 0)

@@ -35,6 +35,8 @@ class Services:
     budget: ByteBudget
     """Of bytes of records that wait for the disk, over all doors."""
     environment: str
+    retention_days: int | None
+    """After which runs are deleted; None: never."""
 
     def make_context(self) -> Context:
         """Return a new context over these services."""

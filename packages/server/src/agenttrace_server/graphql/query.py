@@ -40,6 +40,10 @@ class ServerInfo:
     version: str = field(description="The release of agenttrace-server.")
     environment: str = field(description="`development` or `production`.")
     wire_version: int = field(description="The version of the wire format that it takes in.")
+    retention_days: int | None = field(
+        description="A run that was over, and last heard of, so many whole days of UTC ago is "
+        "deleted; null: runs are kept for ever."
+    )
 
     @resolver("How many changes have been stored that `search` does not know yet.")
     async def search_lag(self, info: Info) -> Count:
@@ -165,4 +169,5 @@ class Query:
             version=__version__,
             environment=info.context.environment,
             wire_version=WIRE_VERSION,
+            retention_days=info.context.retention_days,
         )

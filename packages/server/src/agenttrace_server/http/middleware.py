@@ -8,16 +8,19 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agenttrace_server.http.access import AccessNotes
 from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 
 if TYPE_CHECKING:
+    from agenttrace_server.metrics import Metrics
     from agenttrace_server.settings import Settings
 
 
-def list_middleware(settings: Settings) -> list[Middleware]:
+def list_middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """Return the middleware for these settings."""
     middleware = [
+        Middleware(AccessNotes, metrics=metrics),
         Middleware(SecurityHeaders),
         Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
         Middleware(OriginGuard, origins=settings.cors_origins),

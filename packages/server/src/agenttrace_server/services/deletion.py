@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from agenttrace_server.storage import deletion
+from agenttrace_server.storage import deletion, erasure
 from agenttrace_server.storage.orders import RunSort
 from agenttrace_server.storage.partitions import drop_empty_days
 from agenttrace_server.storage.runs import RunSlice, list_runs
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import date
 
-    from sqlalchemy import Connection
-
     from agenttrace_server.storage.append import Appended
     from agenttrace_server.storage.criteria import RunFilter
     from agenttrace_server.storage.engine import Database
+
+R = TypeVar("R")
 
 MAX_RUNS: Final = 1_000
 """That one request deletes: they go in one commit, which others wait for."""
@@ -38,6 +39,10 @@ PAUSE_S: Final = 0.02
 """Between two steps, at least: records that wait are stored. A step that took longer, or waited
 longer for its turn, is followed by a pause of that length: others need the store."""
 MAX_PAUSE_S: Final = 0.5
+ERASE_EVERY_S: Final = 3_600.0
+"""Words of deleted runs are taken out of the index files so often at most, and what that takes is
+a small part of the time however large the index is."""
+ERASE_SHARE: Final = 0.05
 MIN_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
 
@@ -70,6 +75,9 @@ class DeletionService:
         self._turn = asyncio.Lock()
         """Held for a step, and while whole days go: their rows need no steps."""
         self._deletions: set[asyncio.Task[int]] = set()
+        self._has_traces = True
+        """Of deleted runs in the files: nobody knows what an earlier start left."""
+        self._erase_at_s = -math.inf
 
     async def delete_run(self, run_id: str) -> bool:
         """Delete a run with all that hangs from it; tell whether there was one."""
@@ -142,20 +150,40 @@ class DeletionService:
     async def finish(self) -> None:
         """Return when nothing is left of deleted runs, whoever deleted them, nor their space."""
         while await self._database.read(deletion.has_leftovers):
+            self._has_traces = True
             await self._take_turn(deletion.take_step)
         while await self._database.read(deletion.has_free_space):
             await self._take_turn(deletion.give_space_back)
+        if self._has_traces and time.monotonic() >= self._erase_at_s:
+            await self.erase()
+
+    async def erase(self) -> None:
+        """Take what deleted runs said out of the files of a SQLite store.
+
+        While somebody reads what was there before, the journal keeps it: it is tried again.
+        """
+        begin_s = time.monotonic()
+        if await self._database.read(erasure.has_deleted_runs):
+            while await self._take_turn(erasure.merge_words):
+                pass
+            self._has_traces = not await self._database.fold_journal()
+        else:
+            self._has_traces = False
+        end_s = time.monotonic()
+        if not self._has_traces:
+            self._erase_at_s = end_s + max(ERASE_EVERY_S, (end_s - begin_s) / ERASE_SHARE)
 
     async def close(self) -> None:
         """Wait for the deletions that are under way. What is left goes after the next start."""
         if self._deletions:
             await asyncio.wait(self._deletions)
 
-    async def _take_turn(self, step: Callable[[Connection], object]) -> None:
+    async def _take_turn(self, step: Callable[[Any], R]) -> R:
         begin_s = time.monotonic()
         async with self._turn:
-            await self._database.write(step)
+            result = await self._database.write(step)
         await asyncio.sleep(min(MAX_PAUSE_S, max(PAUSE_S, time.monotonic() - begin_s)))
+        return result
 
     async def _drop_days(self, before: date) -> None:
         dropped = await self._database.write(drop_empty_days, before, limit=1)

@@ -13,6 +13,8 @@ from agenttrace_server.errors import TooLargeError
 from agenttrace_server.storage.sole_spans import prepare_records
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agenttrace_server.services.additions import AdditionService
     from agenttrace_server.storage.sole_spans import Incoming
     from agenttrace_server.storage.writer import Writer
@@ -47,11 +49,18 @@ class IngestResult:
 
 
 class IngestService:
-    """Checks lines and hands the good ones to the writer."""
+    """Checks lines and hands the good ones to the writer. `on_end` is told what became of them."""
 
-    def __init__(self, writer: Writer, additions: AdditionService) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        additions: AdditionService,
+        *,
+        on_end: Callable[[IngestResult], None] = lambda _result: None,
+    ) -> None:
         self._writer = writer
         self._additions = additions
+        self._on_end = on_end
 
     async def ingest(self, body: bytes) -> IngestResult:
         """Store the records of an NDJSON body; return once they are on disk.
@@ -79,7 +88,9 @@ class IngestService:
         if any(error.code == UNKNOWN_TYPE for error in errors):
             errors, count = await self._take_additions(body, errors)
             accepted += count
-        return IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
+        result = IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
+        self._on_end(result)
+        return result
 
     async def _take_additions(
         self, body: bytes, errors: list[LineError]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace_server.storage import leases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from agenttrace_server.storage.engine import Database
 
@@ -36,7 +36,7 @@ class LeaseService:
         self,
         database: Database,
         *,
-        on_commit: Callable[[Iterable[str]], None],
+        on_commit: Callable[[Collection[str]], None],
         wall_ns: Callable[[], int] = time.time_ns,
         mono_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:

@@ -13,6 +13,7 @@ import math
 import time
 from datetime import UTC, datetime
 from datetime import time as time_of_day
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     tuple_,
 )
@@ -69,6 +71,8 @@ MAX_STATEMENT_ROWS: Final = 100
 MAX_STEP_RUNS: Final = 200
 MAX_GROUP_RUNS: Final = 10
 """Whose rows one statement takes out: many runs are small."""
+MAX_LOOKED_SPANS: Final = 100_000
+"""Through which one question for old runs looks, or those of one run."""
 MAX_STEP_PAGES: Final = 64
 """Of a SQLite file that one step gives back: each is moved, and synced with its neighbours."""
 KEPT_FREE_PAGES: Final = 1_024
@@ -145,12 +149,23 @@ def delete_old_runs(
 def list_old_runs(
     connection: Connection, *, before_ns: int, after: tuple[int, str], limit: int
 ) -> OldRuns:
-    """Return the next runs, oldest first, of which everything is older than that."""
+    """Return the next runs, oldest first, of which everything is older than that.
+
+    At most `limit`, and of large runs only a few: their spans are looked through.
+    """
     key = tuple_(RUN.c.start_ns, RUN.c.run_id)
-    query = select(RUN.c.start_ns, RUN.c.run_id).where(key > after, is_old(before_ns))
+    query = select(RUN.c.start_ns, RUN.c.run_id, RUN.c.spans).where(key > after, is_old(before_ns))
     rows = connection.execute(query.order_by(RUN.c.start_ns, RUN.c.run_id).limit(limit)).all()
-    last = (rows[-1].start_ns, rows[-1].run_id) if len(rows) == limit else None
-    return OldRuns(tuple(row.run_id for row in rows), last)
+    totals = accumulate(row.spans for row in rows)
+    few = [
+        row
+        for place, (row, total) in enumerate(zip(rows, totals, strict=True))
+        if not place or total <= MAX_LOOKED_SPANS
+    ]
+    has_more = len(rows) == limit or len(few) < len(rows)
+    young = _list_young(connection, [row.run_id for row in few], before_ns)
+    run_ids = tuple(row.run_id for row in few if row.run_id not in young)
+    return OldRuns(run_ids, (few[-1].start_ns, few[-1].run_id) if has_more else None)
 
 
 def start_of_day(day: date) -> int:
@@ -166,6 +181,15 @@ def is_old(before_ns: int) -> ColumnElement[bool]:
         RUN.c.seen_ns < before_ns,
         RUN.c.status != RunStatus.STARTED.value,
     )
+
+
+def _list_young(connection: Connection, run_ids: Sequence[str], before_ns: int) -> set[str]:
+    """Return those of these runs that have a span which is not older than that."""
+    if not run_ids:
+        return set()
+    is_young = or_(SPAN.c.start_ns >= before_ns, SPAN.c.end_ns >= before_ns)
+    query = select(SPAN.c.run_id).where(SPAN.c.run_id.in_(run_ids), is_young).distinct()
+    return {*connection.execute(query).scalars()}
 
 
 def delete_details(

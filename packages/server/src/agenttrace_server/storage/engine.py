@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from agenttrace_server.errors import OverloadedError, StartError, TooSlowError
 from agenttrace_server.storage.faults import (
@@ -22,17 +22,21 @@ from agenttrace_server.storage.faults import (
     is_too_slow,
     is_unavailable,
 )
+from agenttrace_server.storage.figures import read_figures
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import PostgresBackend
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
 from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, run_apart
-from agenttrace_server.storage.sqlite import SqliteBackend
+from agenttrace_server.storage.sqlite import SqliteBackend, parse_path
+from agenttrace_server.storage.upgrades import Upgrade, list_steps, plan_upgrade
+from agenttrace_server.storage.urls import POSTGRES_NAMES, parse_database_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
 
+    from agenttrace_server.records import StoreFigures
     from agenttrace_server.storage.side import Side
 
 P = ParamSpec("P")
@@ -49,6 +53,8 @@ class Backend(Protocol):
 
     place: str
     """Where it is, as an operator may see it: without a password."""
+    is_in_memory: bool
+    """A restart of this machine deletes it."""
 
     def make_writer(self) -> Side:
         """Return the one connection that writes."""
@@ -77,6 +83,8 @@ class Database:
     def __init__(self, backend: Backend) -> None:
         self.place = backend.place
         """Where it is, as an operator may see it."""
+        self.is_in_memory = backend.is_in_memory
+        """A restart of this machine deletes it."""
         self.unsafe: list[str] = []
         self.is_new = False
         """Whether it was made when it was opened."""
@@ -162,6 +170,13 @@ class Database:
         version = await self._writer.read_foreign_version()
         return await self.read(read_end) if version is None else version
 
+    async def fold_journal(self) -> bool:
+        """Leave nothing in SQLite's journal; tell whether that could be done.
+
+        Not while somebody reads an older state. PostgreSQL's log is the server's own affair.
+        """
+        return await self._writer.fold_journal()
+
     async def find_problem(self) -> str | None:
         """Return why the store cannot be read; None when it can."""
         try:
@@ -171,6 +186,13 @@ class Database:
         except SQLAlchemyError as error:
             return f"the store cannot be read ({type(error).__name__})"
         return None
+
+    async def read_figures(self) -> StoreFigures | None:
+        """Return how large the store is and what it has to do; None when it cannot be read."""
+        try:
+            return await self.read(read_figures)
+        except (OverloadedError, TooSlowError, SQLAlchemyError, OSError):
+            return None
 
     def prepare(self, *, strict: bool) -> None:
         """Look at the server, make or migrate the schema; others that start meanwhile wait."""
@@ -225,14 +247,29 @@ def open_database(database_url: str, *, strict: bool = False) -> Database:
     return database
 
 
-def _choose_backend(database_url: str) -> Backend:
+def read_plan(database_url: str) -> Upgrade:
+    """Return what opening the store would do to its schema, and do nothing of it.
+
+    Raises:
+        StartError: as `open_database` does.
+
+    """
+    url = parse_database_url(database_url)
+    if url.drivername.partition("+")[0] not in POSTGRES_NAMES and not parse_path(url).exists():
+        return list_steps(None, place=str(parse_path(url)))
+    backend = _choose_backend(database_url)
+    writer = backend.make_writer()
     try:
-        url = make_url(database_url)
-    except ArgumentError as error:
-        raise StartError(
-            "DATABASE_URL is not a database URL; expected sqlite+aiosqlite:///path/to/file.db or "
-            "postgresql+asyncpg://user:password@host/database"
-        ) from error
-    if url.drivername.partition("+")[0] in ("postgres", "postgresql"):
+        writer.open()
+        return run_apart(writer.submit(partial(plan_upgrade, place=backend.place)))
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        raise StartError(backend.describe(error)) from error
+    finally:
+        writer.close(tidy=False)
+
+
+def _choose_backend(database_url: str) -> Backend:
+    url = parse_database_url(database_url)
+    if url.drivername.partition("+")[0] in POSTGRES_NAMES:
         return PostgresBackend(url)
     return SqliteBackend(url)

@@ -109,7 +109,10 @@ class SqliteSide:
         self._is_open = False
         self._failure: Exception | None = None
         self.engine = create_engine(
-            "sqlite://", creator=lambda: self._here.driver, poolclass=NullPool
+            "sqlite://",
+            creator=lambda: self._here.driver,
+            poolclass=NullPool,
+            hide_parameters=True,  # of what was recorded, errors tell nothing
         )
 
         @event.listens_for(self.engine, "begin")
@@ -159,6 +162,30 @@ class SqliteSide:
         # SQLite counts for each connection what the others commit.
         ((version,),) = await self._lanes[0].raw.execute_fetchall("PRAGMA data_version")
         return int(version)
+
+    async def fold_journal(self) -> bool:
+        """Empty the journal; False, at once, where somebody still reads what is in it."""
+        folded: Future[bool] = Future()
+
+        def fold() -> None:
+            try:
+                driver = self._here.driver
+                ((timeout_ms,),) = driver.execute("PRAGMA busy_timeout").fetchall()
+                driver.execute("PRAGMA busy_timeout=0")
+                try:
+                    ((is_busy, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    driver.execute(f"PRAGMA busy_timeout={timeout_ms}")
+            except BaseException as error:  # noqa: BLE001 -- whoever waits for it hears of it
+                folded.set_exception(error)
+            else:
+                folded.set_result(not is_busy)
+
+        with self._lock:
+            if not self._is_open:
+                raise OverloadedError("the store is closed")
+            self._lanes[0].call_soon(fold)
+        return await asyncio.shield(asyncio.wrap_future(folded))
 
     def close(self, *, tidy: bool) -> None:
         """Wait for what is under way, fold the journal into the file if `tidy`, end."""

@@ -47,6 +47,9 @@ class PostgresBackend:
         self.place = self.url.set(query={}).render_as_string(hide_password=True)
         """What the operator is shown."""
 
+    is_in_memory = False
+    """What a restart of the server deletes, nobody here can know."""
+
     def make_writer(self) -> LoopSide:
         """Return the connection that writes."""
         settings = {
@@ -180,5 +183,6 @@ def _make_engine(url: URL, *, connections: int, settings: dict[str, str]) -> Asy
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # of what was recorded, errors tell nothing
         connect_args=arguments,
     )

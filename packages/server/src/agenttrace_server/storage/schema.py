@@ -18,9 +18,10 @@ _TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(:key)")
 # A migration of a large store takes longer than any statement may.
 _NO_TIMEOUT: Final = text("SET LOCAL statement_timeout = 0")
 
-_KNOWN_REVISIONS: Final = frozenset(
+KNOWN_REVISIONS: Final = frozenset(
     {"0001", "0002", "0003", "0004", "0005", "0006", "0007", HEAD_REVISION}
 )
+"""All that this release can bring up to date."""
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
@@ -61,6 +62,24 @@ def read_revision(connection: Connection) -> str | None:
     return connection.execute(select(_ALEMBIC_VERSION.c.version_num)).scalar_one_or_none()
 
 
+def check_revision(connection: Connection) -> str | None:
+    """Return the migration that the database is at; None for an empty database.
+
+    Raises:
+        StartError: the database is another program's, or was written by a newer release.
+
+    """
+    if connection.dialect.name == "postgresql":
+        _refuse_foreign(connection)
+    revision = read_revision(connection)
+    if revision is not None and revision not in KNOWN_REVISIONS:
+        raise StartError(
+            f"DATABASE_URL: the database is at schema {revision!r}, which a newer release wrote; "
+            f"this one knows up to {HEAD_REVISION!r}: upgrade agenttrace-server"
+        )
+    return revision
+
+
 def prepare_schema(connection: Connection) -> bool:
     """Bring the database to this release's schema, in the transaction of this connection.
 
@@ -76,15 +95,9 @@ def prepare_schema(connection: Connection) -> bool:
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURN, {"key": _LOCK_KEY})
         connection.execute(_NO_TIMEOUT)
-        _refuse_foreign(connection)
-    revision = read_revision(connection)
+    revision = check_revision(connection)
     if revision == HEAD_REVISION:
         return False
-    if revision is not None and revision not in _KNOWN_REVISIONS:
-        raise StartError(
-            f"the database is at schema {revision!r}, which a newer release wrote; "
-            f"this one knows up to {HEAD_REVISION!r}: upgrade agenttrace-server"
-        )
     _migrate(connection)
     if connection.execute(select(STORE.c.id)).first() is None:
         connection.execute(

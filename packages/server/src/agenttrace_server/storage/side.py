@@ -59,6 +59,10 @@ class Side(Protocol):
         """Return a number that changes only with commits of other processes; None: ask the log."""
         ...
 
+    async def fold_journal(self) -> bool:
+        """Empty the journal, where the store has one of its own; tell whether it is empty."""
+        ...
+
     def close(self, *, tidy: bool) -> None:
         """Wait for what is under way, leave one file where there were several if `tidy`, end."""
         ...
@@ -98,6 +102,10 @@ class LoopSide:
 
     async def read_foreign_version(self) -> None:
         """Return None: PostgreSQL tells by itself (`storage.notices`)."""
+
+    async def fold_journal(self) -> bool:
+        """Do nothing: the server sees to its log."""
+        return True
 
     def close(self, *, tidy: bool) -> None:  # noqa: ARG002 -- a server's files are its own
         """Wait for what is under way, and end."""

@@ -7,7 +7,11 @@ clients. Reads see the last commit (WAL) and never wait for the writer.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +19,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.storage.damage import find_damage
 from agenttrace_server.storage.lanes import SqliteSide
+from agenttrace_server.storage.mounts import is_in_memory
 from agenttrace_server.storage.schema import refuse_foreign_file
 
 if TYPE_CHECKING:
@@ -30,6 +36,12 @@ CACHE_KIB: Final = 16 * 1024
 READER_CACHE_KIB: Final = 2 * 1024
 """Of each that reads: the system keeps the file's pages anyway, once for all of them."""
 
+_OF_OWNER: Final = stat.S_IRUSR | stat.S_IWUSR
+_OF_OWNER_FOLDER: Final = stat.S_IRWXU
+_OF_OTHERS: Final = stat.S_IRWXO
+
+_log = logging.getLogger(__name__)
+
 
 class SqliteBackend:
     """A file, and how to use it."""
@@ -39,6 +51,10 @@ class SqliteBackend:
         self.place = str(self.path)
         """What the operator is shown."""
         _make_folder(self.path)
+        self.is_in_memory = is_in_memory(self.path.parent)
+        """A restart of this machine deletes it."""
+        with suppress(OSError):  # SQLite says what is wrong when it opens it
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OF_OWNER))
 
     def make_writer(self) -> SqliteSide:
         """Return the one connection that writes."""
@@ -52,7 +68,15 @@ class SqliteBackend:
         """Do nothing: its transaction was begun as the only one that writes."""
 
     def check(self, connection: Connection, *, strict: bool) -> list[str]:  # noqa: ARG002 -- the other's
-        """Return what makes a commit unsafe here: nothing, each connection sees to it."""
+        """Return what makes a commit unsafe here: nothing, each connection sees to it.
+
+        Raises:
+            StartError: the file is damaged.
+
+        """
+        _keep_private(self.path)
+        if problem := find_damage(connection):
+            raise StartError(self._describe_damage(problem))
         return []
 
     def describe(self, error: Exception) -> str:
@@ -61,13 +85,17 @@ class SqliteBackend:
         cause = error.orig if isinstance(error, DBAPIError) else error
         kind = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return (
-                f"DATABASE_URL: {self.path} is damaged or no SQLite database ({cause}). It is "
-                "left as it is: move it away, or put a backup in its place"
-            )
+            return self._describe_damage(str(cause))
         return (
             f"DATABASE_URL: cannot use {self.path} as the database: {cause}. "
             "Choose a path that you may write, with --database-url or DATABASE_URL."
+        )
+
+    def _describe_damage(self, problem: str) -> str:
+        return (
+            f"DATABASE_URL: {self.path} is damaged or no SQLite database ({problem}). It is "
+            "left as it is: move it away, and put a backup in its place with "
+            "`agenttrace-server restore`"
         )
 
 
@@ -97,8 +125,10 @@ def parse_path(url: URL) -> Path:
 
 
 def _make_folder(path: Path) -> None:
+    missing = [folder for folder in path.parents if not folder.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(missing):
+            folder.mkdir(mode=_OF_OWNER_FOLDER, exist_ok=True)
     except OSError as error:
         raise StartError(
             f"DATABASE_URL: cannot make the folder {path.parent}: {error.strerror}. "
@@ -106,16 +136,35 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
+def _keep_private(path: Path) -> None:
+    """See that nobody but its owner, and perhaps a group, can read a file of an earlier release.
+
+    A journal that SQLite makes gets the mode of its file.
+    """
+    for end in ("", "-wal", "-shm"):
+        each = path.with_name(path.name + end)
+        with suppress(OSError):  # another user's, who may have reasons; or there is no journal
+            mode = stat.S_IMODE(each.stat().st_mode)
+            if mode & _OF_OTHERS:
+                each.chmod(mode & ~_OF_OTHERS)
+                if each == path:
+                    _log.warning("everyone could use %s; now its owner and group can", each)
+
+
 def _set_up(driver: sqlite3.Connection) -> None:
     driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     refuse_foreign_file(driver.cursor())  # before the file's mode is changed
-    driver.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now
-    driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # the same: its free pages can be given back
+    if driver.execute("PRAGMA page_count").fetchone() == (0,):  # a file that is made now
+        driver.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        # Its free pages can be given back. In a file that is there, this is a write each time.
+        driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
     driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
     driver.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     driver.execute("PRAGMA temp_store=MEMORY")
+    # What is deleted is overwritten, not only let go of.
+    driver.execute("PRAGMA secure_delete=ON")
 
 
 def _set_up_reader(driver: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -54,11 +55,21 @@ class _Job:
 
 
 class Writer:
-    """The one queue to the store. `on_commit` is called on the event loop after each commit."""
+    """The one queue to the store. `on_commit` is called on the event loop after each commit.
 
-    def __init__(self, database: Database, *, on_commit: Callable[[Appended], None]) -> None:
+    `on_end` is told what a try to commit took, in seconds, and whether it came to that.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_commit: Callable[[Appended], None],
+        on_end: Callable[[float, bool], None] = lambda _took_s, _is_done: None,
+    ) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._on_end = on_end
         self._waiting: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
@@ -123,6 +134,15 @@ class Writer:
                 _fail(job, error)
 
     async def _commit(self, group: list[_Job]) -> None:
+        begin_s = time.monotonic()
+        is_done = False
+        try:
+            await self._store(group)
+            is_done = True
+        finally:
+            self._on_end(time.monotonic() - begin_s, is_done)
+
+    async def _store(self, group: list[_Job]) -> None:
         records = [record for job in group for record in job.records]
         refused: dict[int, Exception] = {}
         try:

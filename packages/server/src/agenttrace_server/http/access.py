@@ -1,0 +1,135 @@
+"""What is noted of each request: an id, a line of the log, and figures. Pure ASGI, outermost.
+
+The line has the path and not what follows `?`: whatever a client puts there, a token too, stays
+out of the log. Headers and bodies are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+
+from agenttrace_server.logs import ACCESS, REQUEST_ID
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from agenttrace_server.metrics import Metrics
+
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+MAX_PATH_CHARS: Final = 200
+_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_DOORS: Final = (
+    "/graphql",
+    "/api/ingest",
+    "/api/export",
+    "/api/runs",
+    "/api/auth",
+    "/api",
+    "/v1",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/docs",
+)
+_PAGE: Final = "/"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+_INTERNAL_ERROR: Final = 500
+_SWITCHING: Final = 101
+_REFUSED: Final = 403
+
+
+class AccessNotes:
+    """Gives each request an id, and notes how it was answered."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; note its answer."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        request_id = _choose_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)  # of this request's own context
+        if scope["type"] == "http":
+            await self._note_request(scope, receive, send, request_id)
+        else:
+            await self._note_socket(scope, receive, send)
+
+    async def _note_request(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str
+    ) -> None:
+        begin_s = time.perf_counter()
+        status = _INTERNAL_ERROR  # unless something is answered
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            took_s = time.perf_counter() - begin_s
+            door = name_door(scope["path"])
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(door, method, status).inc()
+            self._metrics.request_seconds.labels(door).observe(took_s)
+            _log_access(scope, scope["method"], status, took_s)
+
+    async def _note_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begin_s = time.perf_counter()
+        status = _REFUSED  # unless it is accepted
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = _SWITCHING
+                self._metrics.sockets.inc()
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            if status == _SWITCHING:
+                self._metrics.sockets.dec()
+            self._metrics.requests.labels(name_door(scope["path"]), "websocket", status).inc()
+            _log_access(scope, "WEBSOCKET", status, time.perf_counter() - begin_s)
+
+
+def name_door(path: str) -> str:
+    """Return the door that a path belongs to: there are a dozen, however many paths are asked."""
+    for door in _DOORS:
+        if path == door or path.startswith(f"{door}/"):
+            return door
+    return _PAGE
+
+
+def _choose_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _log_access(scope: Scope, method: str, status: int, took_s: float) -> None:
+    client = scope.get("client")
+    path = scope["path"][:MAX_PATH_CHARS]
+    took_ms = round(1_000 * took_s, 1)
+    access = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "duration_ms": took_ms,
+        "client": client[0] if client else None,
+    }
+    ACCESS.info("%s %s %s %s ms", method, path, status, took_ms, extra={"access": access})
