@@ -58,7 +58,7 @@ class Dashboard:
         await self._compressed(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _RESERVED_PATH.match(scope["path"]):
+        if is_reserved(scope["path"]):
             raise HTTPException(404, f"there is nothing at {scope['path'][:200]}")
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, "only GET", headers={"Allow": "GET, HEAD"})
@@ -78,6 +78,11 @@ class Dashboard:
             ):
                 raise
         return _cache(await self._files.get_response("index.html", request.scope), "index.html")
+
+
+def is_reserved(path: str) -> bool:
+    """Tell whether a path belongs to doors, and never to the dashboard."""
+    return _RESERVED_PATH.match(path) is not None
 
 
 def _cache(response: Response, path: str) -> Response:
