@@ -10,6 +10,7 @@ import pytest
 from agenttrace_server.storage.engine import Database, open_database
 
 from .support import postgres as postgres_module
+from .support.accounts import AccountsServer, open_accounts
 from .support.client import Client
 from .support.postgres import PostgresServer
 from .support.process import ServerProcess
@@ -34,7 +35,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("LOG_FORMAT", "MAX_TRACE_RETENTION_DAYS", "ALLOW_DEBUG", *_OWN):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("ALLOW_INTROSPECTION", raising=False)
+    for name in ("ALLOW_INTROSPECTION", "SECRET_KEY", "REGISTRATION"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -105,4 +107,11 @@ def shared_client(shared_server: ServerThread) -> Iterator[Client]:
 def server_process(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server as users start it: a process of its own."""
     with ServerProcess(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def accounts(database_url: str) -> Iterator[AccountsServer]:
+    """A server with accounts over an empty store."""
+    with open_accounts(database_url) as running:
         yield running

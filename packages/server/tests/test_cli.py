@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from agenttrace_server import __version__
 from agenttrace_server.graphql.schema import print_sdl
 
+from .support.accounts import SECRET
 from .support.client import Client
 from .support.lines import make_run, make_run_id
 from .support.process import ServerProcess
@@ -106,7 +108,10 @@ def test_a_port_that_is_taken_is_named() -> None:
             {},
             "--host is 'nowhere.invalid', which is no address",
         ),
-        ([], {"ENVIRONMENT": "production", "SERVER_HOST": "0.0.0.0"}, "has no accounts"),
+        ([], {"ENVIRONMENT": "production", "SERVER_HOST": "0.0.0.0"}, "SECRET_KEY is missing"),
+        ([], {"ENVIRONMENT": "production"}, "SECRET_KEY is missing with ENVIRONMENT=production"),
+        ([], {"SECRET_KEY": "short"}, "SECRET_KEY has 5 bytes; it needs 32"),
+        ([], {"REGISTRATION": "yes"}, "REGISTRATION is 'yes'; expected closed or open"),
     ],
 )
 def test_a_start_that_cannot_be_is_one_line(
@@ -126,6 +131,25 @@ def test_listening_to_everyone_is_warned_of(tmp_path: Path) -> None:
         server.stop()
     assert "Dashboard  http://127.0.0.1:" in server.text
     assert "Warning    whoever reaches this address can read and write everything" in server.text
+
+
+def test_c12_the_start_prints_the_setup_token_until_there_is_an_account(tmp_path: Path) -> None:
+    """Who starts the server registers first, and nobody who only reaches it."""
+    env = {"SECRET_KEY": SECRET}
+    with ServerProcess(tmp_path, env=env) as server:
+        body = {"email": "me@example.org", "password": "seven green boats at dawn"}
+        address = f"{server.url}/api/auth/register"
+        assert httpx.post(address, json=body).status_code == 403
+        server.stop()
+    (line,) = [line for line in server.text.splitlines() if line.startswith("  Setup ")]
+    with ServerProcess(tmp_path, env=env) as server:
+        body["setup_token"] = line.split()[-1]
+        address = f"{server.url}/api/auth/register"
+        assert httpx.post(address, json=body).status_code == 201
+        server.stop()
+    with ServerProcess(tmp_path, env=env) as server:
+        server.stop()
+    assert "Setup" not in server.text
 
 
 def test_schema_prints_the_schema() -> None:

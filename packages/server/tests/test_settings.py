@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from agenttrace_server.errors import StartError
-from agenttrace_server.settings import Environment, Settings, read_settings
+from agenttrace_server.settings import Environment, Registration, Settings, read_settings
+
+from .support.accounts import SECRET
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -112,18 +115,53 @@ def test_what_the_file_may_hold_is_read(tmp_path: Path) -> None:
     assert read_settings().server_port == 1
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "trace.example.org"])
-def test_production_does_not_listen_to_everyone_without_accounts(host: str) -> None:
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "trace.example.org", "127.0.0.1"])
+def test_p1_p2_production_needs_accounts(host: str) -> None:
     """What anyone could read and write is not put on a network by mistake."""
-    assert read_settings(server_host=host).is_local is False
-    with pytest.raises(StartError, match="this release has no accounts"):
+    with pytest.raises(StartError, match="SECRET_KEY is missing") as caught:
         read_settings(server_host=host, environment="production")
+    assert "\n" not in str(caught.value)
+    settings = read_settings(server_host=host, environment="production", secret_key=SECRET)
+    assert settings.has_accounts
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_production_may_listen_to_this_machine(host: str) -> None:
-    """Behind a proxy that has accounts it is fine."""
-    assert _read_production(server_host=host).is_local
+def test_what_only_this_machine_reaches_is_local(host: str) -> None:
+    """Those need no accounts in development, and no warning."""
+    assert read_settings(server_host=host).is_local
+    assert not read_settings(server_host="192.0.2.1").is_local
+
+
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [
+        ("short", "SECRET_KEY has 5 bytes; it needs 32"),
+        ("x" * 31, "SECRET_KEY has 31 bytes"),
+        ("changeme" * 4, "SECRET_KEY is an example that everybody knows"),
+        ("your-secret-key-here-" * 2, "SECRET_KEY is an example"),
+        ("CHANGE_ME_TO_A_SECURE_RANDOM_STRING", "SECRET_KEY is an example"),
+        ("a" * 64, "SECRET_KEY is an example"),
+        ("the password of the database, long", "SECRET_KEY is also the password in DATABASE_URL"),
+    ],
+)
+def test_c04_p2_a_secret_that_can_be_guessed_is_refused(secret: str, problem: str) -> None:
+    """In one line that does not have it; in development, too."""
+    url = "postgresql+asyncpg://u:the%20password%20of%20the%20database%2C%20long@h/d"
+    for environment in ("development", "production"):
+        with pytest.raises(StartError, match=problem) as caught:
+            read_settings(secret_key=secret, environment=environment, database_url=url)
+        assert "\n" not in str(caught.value)
+        assert secret not in str(caught.value)
+
+
+def test_a_secret_is_not_printed() -> None:
+    """Whoever logs the settings does not log it."""
+    assert SECRET not in repr(read_settings(secret_key=SECRET))
+
+
+def test_p9_registration_is_closed_unless_it_is_opened() -> None:
+    """Nobody opens it by leaving something out."""
+    assert read_settings(secret_key=SECRET).registration is Registration.CLOSED
 
 
 @pytest.mark.parametrize(
@@ -153,7 +191,7 @@ def test_a_risk_is_taken_on_purpose() -> None:
 
 
 def _read_production(**given: str) -> Settings:
-    names = {"allowed_hosts": "traces.example.org"}
+    names = {"allowed_hosts": "traces.example.org", "secret_key": SECRET}
     return read_settings(environment="production", **{**names, **given})
 
 
@@ -190,7 +228,7 @@ def test_every_setting_is_documented_as_it_is() -> None:
     documented = {row[0].strip("`"): (row[3], row[4]) for row in rows}
     expected = {}
     for name, info in Settings.model_fields.items():
-        default = info.default.value if isinstance(info.default, Environment) else info.default
+        default = info.default.value if isinstance(info.default, StrEnum) else info.default
         default = int(default) if isinstance(default, bool) else default
         shown = "(none)" if default in ((), None) else f"`{default}`"
         expected[name.upper()] = (shown, info.description)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
+from agenttrace_server.http.accounts import AccountRoutes
 from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
@@ -24,6 +26,7 @@ from agenttrace_server.http.metrics import MetricsRoute
 from agenttrace_server.http.middleware import list_middleware
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.http.texts import TextRoutes
+from agenttrace_server.identities import Identities
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
@@ -77,6 +80,7 @@ class _Engine:
     deletion: DeletionService
     leases: LeaseService
     retention: RetentionService | None
+    identities: Identities
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -108,15 +112,17 @@ class _Engine:
             retention=RetentionService(database, deletion, days=days, on_end=metrics.note_retention)
             if days
             else None,
+            identities=Identities.open(settings, database),
         )
 
     @asynccontextmanager
-    async def run(self, _app: Starlette) -> AsyncIterator[None]:
+    async def run(self, graphql: GraphQLView, _app: Starlette) -> AsyncIterator[None]:
         self.writer.start()
         tasks = [
             asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
             asyncio.create_task(self.deletion.run(), name="agenttrace-leftovers"),
             asyncio.create_task(self.leases.run(), name="agenttrace-leases"),
+            asyncio.create_task(graphql.followers.watch(), name="agenttrace-principals"),
         ]
         if self.retention is not None:
             tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
@@ -127,6 +133,7 @@ class _Engine:
             task.cancel()
         await asyncio.wait(tasks)
         await self.deletion.close()
+        await self.identities.close()
         await self.writer.close()
         self.database.close()
 
@@ -146,30 +153,36 @@ def create_app(settings: Settings) -> Application:
 
     """
     engine = _Engine.open(settings)
-    services = _make_services(settings, engine)
+    services, identities = _make_services(settings, engine), engine.identities
     documents = StoredDocuments()
     documents.add_manifest(STATIC_FOLDER / DOCUMENTS_FILE)
     health = HealthService(engine.database, engine.writer)
     days = settings.max_trace_retention_days
     schema = make_schema(is_strict=not settings.shows_schema)
-    graphql = GraphQLView(schema, make_context=services.make_context, documents=documents)
+    graphql = GraphQLView(
+        schema,
+        make_context=services.make_context,
+        documents=documents,
+        authenticator=identities.authenticator,
+    )
     app = Starlette(
         routes=[
             IngestRoute(services.ingest, services.budget).make_route(),
-            ExportRoute(ExportService(engine.database)).make_route(),
+            ExportRoute(ExportService(engine.database), identities.audit).make_route(),
             *TextRoutes(TextService(engine.database)).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
+            *AccountRoutes(identities.accounts, identities.sessions).make_routes(),
             *HealthRoutes(health).make_routes(),
             MetricsRoute(engine.metrics, health, retention_days=days).make_route(),
         ],
-        middleware=list_middleware(settings, engine.metrics),
+        middleware=list_middleware(settings, engine.metrics, identities.authenticator),
         exception_handlers={
             HTTPException: answer_http_error,
             ClientDisconnect: answer_nobody,
             Exception: answer_unexpected,
         },
-        lifespan=engine.run,
+        lifespan=partial(engine.run, graphql),
     )
     # As the default it comes after a door that exists but not for this method (405), and no
     # spelling with another slash is redirected.
@@ -179,8 +192,11 @@ def create_app(settings: Settings) -> Application:
 
 
 def _make_services(settings: Settings, engine: _Engine) -> Services:
-    database, bus = engine.database, engine.bus
+    database, bus, identities = engine.database, engine.bus, engine.identities
     return Services(
+        accounts=identities.accounts,
+        keys=identities.keys,
+        audit=identities.audit,
         runs=RunService(database),
         live=LiveService(database, bus),
         search=SearchService(database),

@@ -149,10 +149,21 @@ def _print_start(settings: Settings, port: int, database: Database) -> None:
             "  Warning    the database is on a file system in memory (tmpfs): a restart of this "
             "machine deletes it"
         )
-    if not settings.is_local:
+    if not (settings.is_local or settings.has_accounts):
         lines.append("  Warning    whoever reaches this address can read and write everything")
+    if settings.has_accounts and (token := _find_setup_token(settings, database)):
+        lines.append(f"  Setup      there is no account yet; register the first with {token}")
     typer.echo("\n".join(lines))
     sys.stdout.flush()
+
+
+def _find_setup_token(settings: Settings, database: Database) -> str | None:
+    """Return what the first account registers with; None when there is one."""
+    from agenttrace_server.services.tokens import make_setup_token  # noqa: PLC0415 -- loaded with the app
+
+    if settings.secret_key is None or database.had_accounts:
+        return None
+    return make_setup_token(settings.secret_key.get_secret_value(), database.database_id)
 
 
 def _paint(text: str, *, bold: bool = False, colour: str | None = None) -> str:

@@ -3,6 +3,9 @@
 ServerError
 ├── StartError          the operator: a setting, the port, the data folder; one line, exit 2
 ├── RefusedError        the caller: what a mutation was asked to do; has a field and a code
+├── AuthenticationError  the caller: nobody is known by this credential
+├── ForbiddenError      the caller: known, but may not do this
+├── AttemptsError       the caller, later: too many tries; again after `retry_after_s`
 ├── InvalidArgumentError the caller: an argument that no store could answer; shown as it is
 ├── TooSlowError        the caller: a question that takes longer than an answer may
 ├── GoneError           the caller: what was being read has been deleted meanwhile
@@ -66,6 +69,28 @@ class RefusedError(ServerError):
         """The argument that is wrong, as the API calls it."""
         self.code = code
         """For programs: `not_found`, `too_long`, …"""
+
+
+class AuthenticationError(ServerError):
+    """Nobody is known by what was given. The text says no more than that."""
+
+    extensions: ClassVar[dict[str, object]] = {"code": "UNAUTHENTICATED"}
+
+
+class ForbiddenError(ServerError):
+    """Who asks is known, and may not do this. The text says why."""
+
+    extensions: ClassVar[dict[str, object]] = {"code": "FORBIDDEN"}
+
+
+class AttemptsError(ServerError):
+    """Too many tries; the next is looked at after `retry_after_s` seconds."""
+
+    extensions: ClassVar[dict[str, object]] = {"code": "TOO_MANY_ATTEMPTS"}
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class CrowdedError(OverloadedError):

@@ -10,11 +10,11 @@ import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agenttrace_server.errors import StartError
@@ -25,6 +25,40 @@ MAX_WORKERS: Final = 64
 MAX_RETENTION_DAYS: Final = 36_500
 # One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
+
+MIN_SECRET_BYTES: Final = 32
+_MIN_SECRET_DIFFERENT: Final = 8
+_MAKE_SECRET: Final = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 -- how, not what
+_EXAMPLE_SECRETS: Final = (
+    "changeme",
+    "changethis",
+    "changethissecret",
+    "changethissecretkey",
+    "changemetoasecurerandomstring",
+    "secret",
+    "secretkey",
+    "secretkeyhere",
+    "supersecret",
+    "supersecretkey",
+    "mysecret",
+    "mysecretkey",
+    "mysupersecretkey",
+    "yoursecretkey",
+    "yoursecretkeyhere",
+    "insertsecretkeyhere",
+    "replaceme",
+    "replacethis",
+    "password",
+    "example",
+    "examplesecretkey",
+    "test",
+    "testsecretkey",
+    "development",
+    "insecure",
+    "default",
+    "agenttrace",
+)
+"""Without what is no letter, once or repeated: what documentation and templates are full of."""
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
@@ -42,6 +76,7 @@ _EXPECTED: Final = {
     "server_port": "a port number from 0 to 65535",
     "environment": "development or production",
     "database_type": "sqlite or postgresql",
+    "registration": "closed or open",
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
     "allow_debug": "1 or 0",
@@ -83,6 +118,13 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
+class Registration(StrEnum):
+    """Who may make an account by themselves."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
 class Settings(BaseSettings):
     """Everything that can be set. A field's name in capitals is its variable."""
 
@@ -118,7 +160,8 @@ class Settings(BaseSettings):
         "committed (`fsync`, `full_page_writes` or `synchronous_commit` off).",
     )
     server_host: str = Field(
-        default="127.0.0.1", description="The address to listen on. There are no accounts yet."
+        default="127.0.0.1",
+        description="The address to listen on. Beyond this machine set `SECRET_KEY`, too.",
     )
     server_port: int = Field(
         default=8000, ge=0, le=65535, description="The TCP port; 0 takes a free one."
@@ -140,8 +183,19 @@ class Settings(BaseSettings):
     )
     environment: Environment = Field(
         default=Environment.DEVELOPMENT,
-        description="`production` refuses to listen beyond this machine while there are no "
-        "accounts.",
+        description="`production` needs `SECRET_KEY`.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Turns accounts on: everybody logs in or has a key. At least 32 bytes, random, "
+        "and only for this: `python -c 'import secrets; print(secrets.token_hex(32))'` makes one. "
+        "Another one ends all logins.",
+    )
+    registration: Registration = Field(
+        default=Registration.CLOSED,
+        description="`open` lets everybody who reaches the server make an account, which is in no "
+        "project until an admin adds it. Else operators make accounts; the first is made with the "
+        "setup token that the start prints.",
     )
     allow_debug: bool = Field(
         default=False,
@@ -215,13 +269,33 @@ class Settings(BaseSettings):
         return proxies
 
     @model_validator(mode="after")
-    def _check_exposure(self) -> Self:
-        if self.environment is Environment.PRODUCTION and not self.is_local:
+    def _check_secret(self) -> Self:
+        if self.secret_key is not None:
+            self._refuse_weak_secret(self.secret_key.get_secret_value())
+        elif self.environment is Environment.PRODUCTION:
+            where = "" if self.is_local else f" (and SERVER_HOST is {self.server_host!r})"
             raise ValueError(
-                f"SERVER_HOST is {self.server_host!r} with ENVIRONMENT=production, and this "
-                "release has no accounts: listen on 127.0.0.1 behind a proxy that has"
+                f"SECRET_KEY is missing with ENVIRONMENT=production{where}, so that there would be "
+                f"no accounts; {_MAKE_SECRET}"
             )
         return self
+
+    def _refuse_weak_secret(self, secret: str) -> None:
+        # No message has the value: it is logged, and perhaps it is only too short by a letter.
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            size = len(secret.encode())
+            raise ValueError(
+                f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {_MAKE_SECRET}"
+            )
+        plain = re.sub(r"[^a-z]", "", secret.lower())
+        is_text = len(plain) * 2 >= len(secret)
+        is_example = is_text and any(
+            plain == word * (len(plain) // len(word)) for word in _EXAMPLE_SECRETS
+        )
+        if is_example or len(set(secret)) < _MIN_SECRET_DIFFERENT:
+            raise ValueError(f"SECRET_KEY is an example that everybody knows; {_MAKE_SECRET}")
+        if secret == unquote(urlsplit(self.database_url).password or ""):
+            raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {_MAKE_SECRET}")
 
     @model_validator(mode="after")
     def _check_database_type(self) -> Self:
@@ -251,6 +325,11 @@ class Settings(BaseSettings):
         """Tell whether the log is for programs."""
         is_production = self.environment is Environment.PRODUCTION
         return (self.log_format or ("json" if is_production else "text")) == LogFormat.JSON
+
+    @property
+    def has_accounts(self) -> bool:
+        """Tell whether everybody must say who they are."""
+        return self.secret_key is not None
 
     @property
     def is_strict(self) -> bool:

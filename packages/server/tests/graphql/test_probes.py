@@ -11,25 +11,25 @@ import pytest
 
 from agenttrace_server.services.runs import RunService
 
+from ..support.accounts import AccountsServer, open_accounts
 from ..support.client import Client
-from ..support.thread import ServerThread
 
 QUERY = {"query": "{ __typename }"}
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsServer]:
     """A server in production."""
     url = f"sqlite:///{tmp_path_factory.mktemp('production') / 'agenttrace.db'}"
-    with ServerThread(url, environment="production") as running:
+    with open_accounts(url, environment="production") as running:
         yield running
 
 
 @pytest.fixture
-def hardened(production: ServerThread) -> Iterator[Client]:
-    """A client of it."""
-    with Client(production.url) as made:
+def hardened(production: AccountsServer) -> Iterator[Client]:
+    """A client of it, who may do everything."""
+    with Client(production.url, production.operator.credential) as made:
         yield made
 
 
@@ -80,8 +80,8 @@ def test_introspection_can_be_allowed(tmp_path: Any) -> None:
     """`ALLOW_INTROSPECTION=1` opens it in production."""
     url = f"sqlite:///{tmp_path / 'agenttrace.db'}"
     settings: dict[str, Any] = {"environment": "production", "allow_introspection": True}
-    with ServerThread(url, **settings) as running, Client(running.url) as client:
-        assert client.ask("{ __schema { queryType { name } } }")
+    with open_accounts(url, **settings) as running:
+        assert running.operator.ask("{ __schema { queryType { name } } }")
 
 
 @pytest.mark.parametrize(

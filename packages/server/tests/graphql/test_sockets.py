@@ -146,7 +146,7 @@ def test_a_client_that_is_gone_without_a_word_is_cut(
         assert gone.recv(4096).startswith(b"HTTP/1.1 101")
         gone.sendall(_make_frame({"type": "connection_init", "payload": {"x": "x" * 126}}))
         gone.sendall(_make_frame({"id": "1", "type": "subscribe", "payload": payload}))
-        sockets = server.app.graphql._sockets
+        sockets = server.app.graphql.followers._contexts
         assert _wait_until(lambda: server.app.bus.count_listeners() == 1)
         with client.follow(FOLLOW, id=make_run_id(1)) as healthy:
             assert healthy.next() == {"events": []}

@@ -30,6 +30,7 @@ from agenttrace_server.storage.spans import read_tree
 from agenttrace_server.storage.tables import CHANGE, RUN, SPAN
 from agenttrace_server.storage.words import parse_query
 
+from ..support.accounts import drop_accounts
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import (
     Record,
@@ -273,6 +274,7 @@ def _take_back_to_0005(connection: Connection) -> None:
     connection.execute(text("DROP TABLE before"))
     connection.execute(text("ALTER TABLE run DROP COLUMN dropped_json"))
     connection.execute(text("DROP TABLE leftover"))
+    drop_accounts(connection)
     connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
 

@@ -23,6 +23,7 @@ from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.schema import HEAD_REVISION
 from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR, metadata
 
+from ..support.accounts import drop_accounts
 from ..support.lines import START_NS, check_records, make_call, make_span
 
 
@@ -194,4 +195,5 @@ def _take_back_to_0003(connection: Connection) -> None:
     for name in ("words", "document", "progress"):
         connection.execute(text(f"DROP TABLE search_{name}"))
     connection.execute(text("DROP TABLE leftover"))
+    drop_accounts(connection)
     connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))

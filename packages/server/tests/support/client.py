@@ -22,9 +22,10 @@ TIMEOUT_S = 20
 class Client:
     """Talks to a server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, credential: str | None = None) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+        headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+        self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, headers=headers)
 
     def __enter__(self) -> Self:
         return self

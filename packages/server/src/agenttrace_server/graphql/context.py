@@ -8,11 +8,15 @@ from typing import TypeAlias
 import strawberry
 
 from agenttrace_server.graphql.loaders import Loaders
+from agenttrace_server.identity import Actor
 from agenttrace_server.live.place import Place
+from agenttrace_server.services.accounts import AccountService
 from agenttrace_server.services.annotations import AnnotationService
+from agenttrace_server.services.audit import AuditService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.ingest import IngestService
+from agenttrace_server.services.keys import KeyService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
@@ -34,22 +38,29 @@ class Services:
     ingest: IngestService
     budget: ByteBudget
     """Of bytes of records that wait for the disk, over all doors."""
+    accounts: AccountService
+    keys: KeyService
+    audit: AuditService
     environment: str
     retention_days: int | None
     """After which runs are deleted; None: never."""
 
-    def make_context(self) -> Context:
-        """Return a new context over these services."""
+    def make_context(self, actor: Actor) -> Context:
+        """Return a new context over these services, for who asks."""
         shared = {part.name: getattr(self, part.name) for part in fields(Services)}
         loaders = Loaders(self.runs, self.annotations, self.search, self.usage)
-        return Context(**shared, loaders=loaders)
+        return Context(**shared, actor=actor, loaders=loaders)
 
 
 @dataclass(slots=True, kw_only=True)
 class Context(Services):
     """One for each HTTP request, and for each follower of a subscription."""
 
+    actor: Actor
+    """Who asks. Over a WebSocket nobody, until its first message."""
     loaders: Loaders
+    connection_params: dict[str, object] | None = None
+    """What the first message of a WebSocket said."""
     place: Place = field(default_factory=Place)
     """Of the follower that a subscription is."""
 

@@ -39,7 +39,15 @@ from graphql import (
 MAX_COST: Final = 10_000
 _SPAN_TYPES: Final = ("Span", *TYPE_NAMES.values())
 LIST_SIZES: Final[Mapping[str, int]] = {
+    "AccountResult.errors": 1,
+    "ApiKeyResult.errors": 1,
     "DeleteResult.errors": 1,
+    "MemberResult.errors": 1,
+    "ProjectResult.errors": 1,
+    "Query.accounts": 200,
+    "Query.apiKeys": DEFAULT_PAGE,
+    "Query.members": DEFAULT_PAGE,
+    "Query.projects": DEFAULT_PAGE,
     "AnnotationResult.errors": 1,
     "TagResult.errors": 1,
     "IngestResult.errors": 100,

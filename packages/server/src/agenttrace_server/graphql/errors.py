@@ -18,6 +18,9 @@ LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 INTERNAL = "INTERNAL"
 """The code of an error that is the server's fault."""
 
+FORBIDDEN = "FORBIDDEN"
+"""The code of an error about an operation that who asks may not run."""
+
 DOCUMENT_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
 TIMED_OUT = "TIMED_OUT"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import strawberry
 from strawberry import field
 from strawberry.scalars import JSON
 
 from agenttrace_server.errors import RefusedError
+from agenttrace_server.graphql.account_mutation import AccountMutation
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import mutation
 from agenttrace_server.graphql.types.annotation import Annotation
@@ -16,25 +15,10 @@ from agenttrace_server.graphql.types.enums import AnnotationSource
 from agenttrace_server.graphql.types.filters import RunFilterInput, read_filter
 from agenttrace_server.graphql.types.ingest import IngestResult, store_records
 from agenttrace_server.graphql.types.run import Run
+from agenttrace_server.graphql.types.user_error import UserError
 from agenttrace_server.services.annotations import AnnotationGiven
 from agenttrace_server.services.deletion import MAX_RUNS
 from agenttrace_server.services.runs import parse_run_id, parse_span_key
-
-
-@strawberry.type(description="What is wrong with what a mutation was asked to do.")
-class UserError:
-    """See the description, which is public."""
-
-    field: str = strawberry.field(description="The argument that is wrong.")
-    code: str = strawberry.field(
-        description="For programs: `not_found`, `too_long`, `too_many`, `empty`, `invalid`, …"
-    )
-    message: str = strawberry.field(description="For people: what is wrong, and what can be done.")
-
-    @classmethod
-    def from_error(cls, error: RefusedError) -> Self:
-        """Return the GraphQL object of a refusal."""
-        return cls(field=error.field, code=error.code, message=str(error))
 
 
 @strawberry.type(description="What became of an annotation. With errors, nothing was changed.")
@@ -101,7 +85,7 @@ class AnnotationInput:
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation:
+class Mutation(AccountMutation):
     """See the description, which is public."""
 
     @mutation(
@@ -159,6 +143,7 @@ class Mutation:
         known = parse_run_id(run_id)
         if known is None or not await info.context.deletion.delete_run(known):
             return DeleteResult(errors=[_refuse("runId", "not_found", "there is no such run")])
+        await _note_deletion(info, known)
         return DeleteResult(count=1)
 
     @mutation(
@@ -181,13 +166,20 @@ class Mutation:
                 text = f"at most {MAX_RUNS} runs at once"
                 return DeleteResult(errors=[_refuse("runIds", "too_many", text)])
             known = [run_id for text in run_ids if (run_id := parse_run_id(text))]
-            return DeleteResult(count=await info.context.deletion.delete_runs(known))
+            count = await info.context.deletion.delete_runs(known)
+            await _note_deletion(info, f"{count} by id: {' '.join(known)}")
+            return DeleteResult(count=count)
         run_filter = read_filter(filter)
         if not run_filter.leaves_out():
             text = "the filter has no criterion that says anything: it would delete every run"
             return DeleteResult(errors=[_refuse("filter", "empty", text)])
         gone = await info.context.deletion.delete_matching(run_filter)
+        await _note_deletion(info, f"{gone.count} by filter")
         return DeleteResult(count=gone.count, has_more=gone.has_more)
+
+
+async def _note_deletion(info: Info, target: str) -> None:
+    await info.context.audit.note(info.context.actor, "runs_deleted", target)
 
 
 def _refuse(name: str, code: str, message: str) -> UserError:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from strawberry.http import GraphQLHTTPResponse
 
-from agenttrace_server.graphql.errors import INTERNAL
+from agenttrace_server.graphql.errors import FORBIDDEN, INTERNAL
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
@@ -21,7 +21,7 @@ PARTIAL_SUCCESS: Final = 294
 UNPROCESSABLE: Final = 422
 """The request is no GraphQL request, or one that cannot be executed."""
 
-_STATUSES: Final[dict[str | None, int]] = {PARSE_FAILED: 400, INTERNAL: 500}
+_STATUSES: Final[dict[str | None, int]] = {PARSE_FAILED: 400, FORBIDDEN: 403, INTERNAL: 500}
 # The first is taken where a client leaves the choice: the one that every server must have.
 _OFFERED: Final = (GRAPHQL_RESPONSE, JSON)
 _FIRST_REDIRECT: Final = 300

@@ -7,6 +7,7 @@ from strawberry import field
 
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server import __version__
+from agenttrace_server.graphql.account_query import AccountQuery
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.enums import Interval, UsageGroup
@@ -63,7 +64,7 @@ async def _find_span(info: Info, span_id: str) -> Span | None:
 
 
 @strawberry.type(description="What can be read.")
-class Query:
+class Query(AccountQuery):
     """See the description, which is public."""
 
     @resolver("A run or span by its id; null when there is none.")

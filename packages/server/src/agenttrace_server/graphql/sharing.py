@@ -1,8 +1,7 @@
 """Subscriptions that ask for the same are executed once.
 
-The same is: the same document, operation and variables, but for the variable that says where to
-begin. Who may see what is not part of it, since all may see everything; once that changes, it must
-be.
+The same is: the same project, document, operation and variables, but for the variable that says
+where to begin. Whoever may follow in a project sees the same of it.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from agenttrace_server.graphql.context import Context
+from agenttrace_server.identity import Permission
 from agenttrace_server.live.place import Place
 from agenttrace_server.live.sharing import Channels
 from graphql import (
@@ -77,7 +77,11 @@ class SharedSubscriptions:
         def stream(place: Place) -> AsyncGenerator[bytes]:
             return self._run(asked, replace(context, place=place))
 
-        return self._channels.follow(make_key(asked), stream, push)
+        # Whether somebody may, is looked at when an execution begins: whoever may not, has one of
+        # their own, which is refused.
+        principal = context.actor.principal
+        key = (principal.project_id, principal.may(Permission.READ), *make_key(asked))
+        return self._channels.follow(key, stream, push)
 
     async def settle(self, end: int, *, timeout_s: float) -> None:
         """Wait until all who read were told everything up to a position, but not for longer."""

@@ -20,6 +20,7 @@ from agenttrace_server.graphql.costs import check_cost
 from agenttrace_server.graphql.documents import LimitError
 from agenttrace_server.graphql.errors import LIMIT_EXCEEDED
 from agenttrace_server.graphql.limits import check_figures, measure_document
+from agenttrace_server.graphql.permissions import find_forbidden
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -132,6 +133,8 @@ class CheckedDocuments(SchemaExtension):
                     check_cost(schema, document, operation, context.variables or {})
                 except LimitError as error:
                     return [_make_limit_error(error)]
+                forbidden = find_forbidden(document, operation, context.context.actor.principal)
+                return [] if forbidden is None else [forbidden]
         return []
 
 

@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import MissingQueryError
+from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -25,8 +25,9 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UnsetType
 
-from agenttrace_server.errors import ServerError
+from agenttrace_server.errors import AuthenticationError, ForbiddenError, ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import (
@@ -36,6 +37,7 @@ from agenttrace_server.graphql.errors import (
     describe_timeout,
     hide_unexpected,
 )
+from agenttrace_server.graphql.followers import Followers
 from agenttrace_server.graphql.negotiation import (
     GRAPHQL_RESPONSE,
     JSON,
@@ -49,6 +51,8 @@ from agenttrace_server.graphql.negotiation import (
 from agenttrace_server.graphql.sharing import SharedSubscriptions
 from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
 from agenttrace_server.graphql.stored import StoredDocuments
+from agenttrace_server.identity import NOBODY, Actor
+from agenttrace_server.services.authentication import Authenticator
 from graphql import GraphQLSyntaxError
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -56,7 +60,6 @@ BODY_TIMEOUT_S: Final = 60.0
 MAX_SUBSCRIPTIONS: Final = 20
 INIT_TIMEOUT: Final = timedelta(seconds=5)
 EXECUTION_TIMEOUT_S: Final = 10.0
-GOING_AWAY: Final = 1001
 MAX_SOCKETS: Final = 2_000
 """Of one process; more are refused with 503."""
 SETTLE_TIMEOUT_S: Final = 1.0
@@ -89,8 +92,9 @@ class GraphQLView(GraphQL[Context, None]):
         self,
         schema: BaseSchema,
         *,
-        make_context: Callable[[], Context],
+        make_context: Callable[[Actor], Context],
         documents: StoredDocuments,
+        authenticator: Authenticator,
     ) -> None:
         super().__init__(
             schema,
@@ -107,24 +111,25 @@ class GraphQLView(GraphQL[Context, None]):
         self.subscriptions = SharedSubscriptions(schema)
         self._make_context = make_context
         self._documents = documents
-        self._sockets: set[WebSocket] = set()
+        self._authenticator = authenticator
+        self.followers = Followers(authenticator)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or a WebSocket."""
         if scope["type"] == "http":
             await self._answer(Request(scope, receive), send)
             return
-        if len(self._sockets) >= MAX_SOCKETS:
+        if len(self.followers) >= MAX_SOCKETS:
             await refuse_socket(receive, send)
             return
         socket = WebSocket(scope, receive, send)
-        self._sockets.add(socket)
+        self.followers.add(socket)
         try:
             await self.run(socket)
         except WebSocketDisconnect:
             pass  # the client vanished in the middle of the handshake or of a goodbye
         finally:
-            self._sockets.discard(socket)
+            self.followers.remove(socket)
 
     async def close_sockets(self) -> None:
         """Tell every WebSocket that the server goes away (1001).
@@ -132,22 +137,46 @@ class GraphQLView(GraphQL[Context, None]):
         Before, those who read are told what is committed by now. Waits for clients that do not
         read, until they do or their connections are cut.
         """
-        if self._sockets:
+        if len(self.followers):
             try:
-                end = await self._make_context().live.get_end()
+                end = await self._make_context(Actor(NOBODY)).live.get_end()
             except ServerError as error:
                 _log.warning("subscribers are not told what was stored last: %s", error)
             else:
                 await self.subscriptions.settle(end, timeout_s=SETTLE_TIMEOUT_S)
-        await asyncio.gather(*map(_close, self._sockets))
+        await self.followers.close_all()
 
     async def get_context(
         self,
-        request: Request | WebSocket,  # noqa: ARG002 -- Strawberry's signature
+        request: Request | WebSocket,
         response: Response | WebSocket,  # noqa: ARG002 -- Strawberry's signature
     ) -> Context:
-        """Return a new context."""
-        return self._make_context()
+        """Return a new context, for who the door found out that asks."""
+        context = self._make_context(request.scope["state"]["actor"])
+        if isinstance(request, WebSocket):
+            self.followers.bind(request, context)
+        return context
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find out who has opened a WebSocket, if its handshake did not say.
+
+        Raises:
+            ConnectionRejectionError: nobody that is known: it is closed with 4403.
+
+        """
+        actor = context.actor
+        if actor.principal is NOBODY:
+            params = context.connection_params or {}
+            given = [params.get(name) for name in ("authorization", "project")]
+            if not all(isinstance(value, str | None) for value in given):
+                raise ConnectionRejectionError
+            authorization, project = cast("list[str | None]", given)
+            try:
+                principal = await self._authenticator.authenticate(authorization, project)
+            except (AuthenticationError, ForbiddenError) as error:
+                raise ConnectionRejectionError from error
+            context.actor = replace(actor, principal=principal)
+        return await super().on_ws_connect(context)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """Return the answer's frame, with the content type that the client likes best."""
@@ -292,12 +321,6 @@ def _check_form(body: object) -> dict[str, Any]:
     if body.get("query") is None and body.get("documentId") is None:
         raise HTTPException(UNPROCESSABLE, "the body has no `query`, the text of a document")
     return body
-
-
-async def _close(socket: WebSocket) -> None:
-    # It was closing already, or the client is gone: either way there is nobody to tell.
-    with suppress(RuntimeError, WebSocketDisconnect):
-        await socket.close(GOING_AWAY)
 
 
 async def _read_whole(request: Request) -> Request:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from agenttrace_server.http.authentication import read_actor
 from agenttrace_server.http.compression import choose_encoding, compress_stream
 from agenttrace_server.http.errors import make_error
 from agenttrace_server.http.streams import CutResponse
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from agenttrace_server.services.audit import AuditService
     from agenttrace_server.services.export import ExportService
 
 
@@ -24,8 +26,9 @@ class _Lines(CutResponse):
 class ExportRoute:
     """The door to take runs away by."""
 
-    def __init__(self, service: ExportService) -> None:
+    def __init__(self, service: ExportService, audit: AuditService) -> None:
         self._service = service
+        self._audit = audit
 
     def make_route(self) -> Route:
         """Return the route."""
@@ -40,6 +43,7 @@ class ExportRoute:
         lines = await self._service.export_run(run_id)
         if lines is None:
             return make_error(404, "not_found", "there is no such run")
+        await self._audit.note(read_actor(request), "run_exported", run_id)
         name = f'attachment; filename="{run_id}.jsonl"'
         headers = {"content-disposition": name, "vary": "Accept-Encoding"}
         encoding = choose_encoding(", ".join(request.headers.getlist("accept-encoding")))

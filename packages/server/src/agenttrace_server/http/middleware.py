@@ -9,15 +9,19 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agenttrace_server.http.access import AccessNotes
+from agenttrace_server.http.authentication import PROJECT_HEADER, Authentication
 from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 
 if TYPE_CHECKING:
     from agenttrace_server.metrics import Metrics
+    from agenttrace_server.services.authentication import Authenticator
     from agenttrace_server.settings import Settings
 
 
-def list_middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+def list_middleware(
+    settings: Settings, metrics: Metrics, authenticator: Authenticator
+) -> list[Middleware]:
     """Return the middleware for these settings."""
     middleware = [
         Middleware(AccessNotes, metrics=metrics),
@@ -36,7 +40,9 @@ def list_middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type", "content-encoding"],
+                allow_headers=["content-type", "content-encoding", "authorization", PROJECT_HEADER],
             )
         )
-    return [*middleware, Middleware(Compression)]
+    # Within CORS, so that a page of a listed origin can read that it has to log in.
+    guard = Middleware(Authentication, authenticator=authenticator)
+    return [*middleware, guard, Middleware(Compression)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeV
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from agenttrace_server.errors import OverloadedError, StartError, TooSlowError
+from agenttrace_server.storage.accounts import has_accounts
 from agenttrace_server.storage.faults import (
     describe_fault,
     is_conflict,
@@ -90,6 +91,8 @@ class Database:
         """Whether it was made when it was opened."""
         """The server's settings by which an acknowledged record may be lost."""
         self.database_id = ""
+        self.had_accounts = False
+        """Whether anybody had registered when the store was opened."""
         self._backend = backend
         self._writer = backend.make_writer()
         self._reader = backend.make_reader()
@@ -205,6 +208,7 @@ class Database:
         run_apart(self._writer.submit(run))
         self._reader.open()
         self.database_id = run_apart(self._reader.submit(read_database_id))
+        self.had_accounts = run_apart(self._reader.submit(has_accounts))
 
     def close(self) -> None:
         """Wait for running work, leave the files tidy, close every connection."""

@@ -361,24 +361,25 @@ class LeftoverRow(SQLModel, table=True):
     run_id: str = Field(primary_key=True)
 
 
-def _table_of(model: type[SQLModel]) -> Table:
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table that a model declares."""
     table = model.metadata.tables[str(model.__tablename__)]
     assert isinstance(table, Table)
     return table
 
 
-STORE: Final = _table_of(StoreRow)
-RUN: Final = _table_of(RunRow)
-MODEL_USAGE: Final = _table_of(ModelUsageRow)
-USAGE_HOUR: Final = _table_of(UsageHourRow)
-SPAN: Final = _table_of(SpanRow)
-PAYLOAD: Final = _table_of(PayloadRow)
-CONTENT: Final = _table_of(ContentRow)
-EVENT: Final = _table_of(EventRow)
-CHANGE: Final = _table_of(ChangeRow)
-TAG: Final = _table_of(TagRow)
-ATTRIBUTE: Final = _table_of(AttributeRow)
-ANNOTATION: Final = _table_of(AnnotationRow)
-DELETED_RUN: Final = _table_of(DeletedRunRow)
-LEFTOVER: Final = _table_of(LeftoverRow)
+STORE: Final = table_of(StoreRow)
+RUN: Final = table_of(RunRow)
+MODEL_USAGE: Final = table_of(ModelUsageRow)
+USAGE_HOUR: Final = table_of(UsageHourRow)
+SPAN: Final = table_of(SpanRow)
+PAYLOAD: Final = table_of(PayloadRow)
+CONTENT: Final = table_of(ContentRow)
+EVENT: Final = table_of(EventRow)
+CHANGE: Final = table_of(ChangeRow)
+TAG: Final = table_of(TagRow)
+ATTRIBUTE: Final = table_of(AttributeRow)
+ANNOTATION: Final = table_of(AnnotationRow)
+DELETED_RUN: Final = table_of(DeletedRunRow)
+LEFTOVER: Final = table_of(LeftoverRow)
 metadata: Final = SQLModel.metadata

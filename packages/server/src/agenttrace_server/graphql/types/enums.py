@@ -7,6 +7,8 @@ from enum import Enum
 import strawberry
 from strawberry import enum_value
 
+from agenttrace_server import identity
+
 
 @strawberry.enum(description="Where a run is in its life; all but STARTED are final.")
 class RunStatus(Enum):
@@ -164,3 +166,38 @@ class RunChangeKind(Enum):
     UPDATED = enum_value("run_updated", description="It, or a span of it, changed.")
     ENDED = enum_value("run_ended", description="It ended, and was there before.")
     DELETED = enum_value("run_deleted", description="It was deleted, with all that is in it.")
+
+
+@strawberry.enum(description="What an account may do in a project.")
+class ProjectRole(Enum):
+    """See the description, which is public."""
+
+    VIEWER = enum_value(identity.Role.VIEWER, description="Reads everything.")
+    MEMBER = enum_value(
+        identity.Role.MEMBER, description="Records, annotates, tags and deletes runs, too."
+    )
+    ADMIN = enum_value(
+        identity.Role.ADMIN, description="Makes keys, says who is in it, and reads the audit log."
+    )
+
+
+@strawberry.enum(description="What an API key may do in its project.")
+class KeyScope(Enum):
+    """See the description, which is public."""
+
+    INGEST = enum_value(identity.Scope.INGEST, description="Records runs, and reads nothing.")
+    READ = enum_value(identity.Scope.READ, description="Reads everything, and changes nothing.")
+    WRITE = enum_value(
+        identity.Scope.WRITE, description="Reads and records, annotates, tags and deletes runs."
+    )
+
+
+@strawberry.enum(description="What somebody is who asks.")
+class ActorKind(Enum):
+    """See the description, which is public."""
+
+    USER = enum_value(identity.ActorKind.USER, description="An account: a person.")
+    KEY = enum_value(identity.ActorKind.KEY, description="An API key: a program.")
+    LOCAL = enum_value(
+        identity.ActorKind.LOCAL, description="The one user of a server without accounts."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from agenttrace_server.storage.tables import metadata
+from agenttrace_server.storage.account_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

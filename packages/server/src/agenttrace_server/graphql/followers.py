@@ -1,0 +1,87 @@
+"""The open WebSockets, and whose they are: each is closed when its owner may no longer follow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from agenttrace_server.errors import ServerError
+from agenttrace_server.graphql.context import Context
+from agenttrace_server.identity import NOBODY, Principal
+from agenttrace_server.services.authentication import Authenticator
+
+GOING_AWAY: Final = 1001
+FORBIDDEN_CODE: Final = 4403
+CREDENTIAL_ENDED: Final = "Forbidden: the credential has ended"
+CHECK_EVERY_S: Final = 2.0
+"""Whoever lost the right to follow is told within 5 s: the look itself may take some time."""
+CLOSE_TIMEOUT_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Followers:
+    """The WebSockets of this process."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self._contexts: dict[WebSocket, Context | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._contexts)
+
+    def add(self, socket: WebSocket) -> None:
+        """Take note of a WebSocket, of which nobody knows yet whose it is."""
+        self._contexts[socket] = None
+
+    def bind(self, socket: WebSocket, context: Context) -> None:
+        """Say whose it is: who the context says, now or later."""
+        self._contexts[socket] = context
+
+    def remove(self, socket: WebSocket) -> None:
+        """Forget a WebSocket that has ended."""
+        del self._contexts[socket]
+
+    async def close_all(self) -> None:
+        """Tell everybody that the server goes away."""
+        await asyncio.gather(*(_close(socket, GOING_AWAY) for socket in self._contexts))
+
+    async def watch(self) -> None:
+        """Close the WebSockets of those who may no longer follow (4403), until it is cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            owners = {context.actor.principal for context in self._contexts.values() if context}
+            ended = {owner for owner in owners if not await self._may_stay(owner)}
+            await self._close_of(ended)
+
+    async def _may_stay(self, owner: Principal) -> bool:
+        try:
+            return owner is NOBODY or await self._authenticator.is_valid(owner)
+        except ServerError as error:
+            _log.warning("whether %s may stay is looked at later: %s", owner.actor_id, error)
+            return True
+        except Exception:  # noqa: BLE001 -- whatever it was: nobody stays whom nobody knows
+            _log.exception("whether %s may stay cannot be found out", owner.actor_id)
+            return False
+
+    async def _close_of(self, owners: set[Principal]) -> None:
+        """Close the WebSockets of these; wait only so long for clients that do not read."""
+        closing = [
+            asyncio.create_task(_close(socket, FORBIDDEN_CODE, CREDENTIAL_ENDED))
+            for socket, context in self._contexts.items()
+            if context is not None and context.actor.principal in owners
+        ]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+
+
+async def _close(socket: WebSocket, code: int, reason: str | None = None) -> None:
+    # It was closing already, or the client is gone: either way there is nobody to tell.
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason)

@@ -1,0 +1,266 @@
+"""Accounts, and who is in which project, as use cases."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from agenttrace_server.errors import ForbiddenError, RefusedError
+from agenttrace_server.identity import NOBODY, ActorKind
+from agenttrace_server.records import Account, Member, Project
+from agenttrace_server.services.audit import make_deed
+from agenttrace_server.services.keys import is_person, refuse_without_accounts
+from agenttrace_server.services.passwords import Passwords, check_password
+from agenttrace_server.services.sessions import (
+    MAX_EMAIL_CHARS,
+    SessionService,
+    count_attempt,
+    fold_email,
+)
+from agenttrace_server.storage import accounts as storage
+from agenttrace_server.storage.audit import remember
+from agenttrace_server.storage.sessions import Allowance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agenttrace_server.identity import Actor, Role
+    from agenttrace_server.storage.engine import Database
+
+REGISTRATIONS: Final = (3, 60 * 60)
+"""Of one address, in so many seconds."""
+MAX_PROJECT_NAME_CHARS: Final = 128
+_EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
+_SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+_REGISTERED: Final = "registered"
+
+
+class AccountService:
+    """Registers people and says who is in which project.
+
+    `setup_token` is what the first account registers with; None on a server without accounts.
+    """
+
+    def __init__(  # noqa: PLR0913 -- all by name
+        self,
+        database: Database,
+        passwords: Passwords,
+        sessions: SessionService | None,
+        *,
+        setup_token: str | None,
+        is_open: bool,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._sessions = sessions
+        self._setup_token = setup_token
+        self._is_open = is_open
+        self._clock_ns = clock_ns
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether the server has accounts."""
+        return self._setup_token is not None
+
+    async def find_setup_token(self) -> str | None:
+        """Return what the first account registers with; None once there is one."""
+        if self._setup_token is None or await self._database.read(storage.has_accounts):
+            return None
+        return self._setup_token
+
+    async def register(
+        self, actor: Actor, email: str, password: str, *, setup_token: str | None = None
+    ) -> None:
+        """Make an account. With the setup token it is the first, and operates the server.
+
+        An address that is taken gets the same answer as a new one: whose it is, logs in as ever.
+
+        Raises:
+            ForbiddenError: registration is closed, or the setup token is wrong or used.
+            RefusedError: no such address or password can be taken.
+            AttemptsError: too many accounts from this address in the last hour.
+
+        """
+        check_password(password, check_email(email))  # a mistake in these is no try
+        address = [Allowance("register", actor.address, *REGISTRATIONS)]
+        await count_attempt(self._database, address, self._clock_ns())
+        is_first = setup_token is not None
+        if setup_token is not None:
+            await self._check_setup_token(setup_token)
+        elif not self._is_open:
+            text = "registration is closed; ask an operator of this server for an account"
+            raise ForbiddenError(text)
+        made = await self._create(actor, email, password, only_first=is_first)
+        if is_first and not made:
+            raise ForbiddenError("the setup token was used")
+
+    async def create_account(self, actor: Actor, email: str, password: str) -> Account:
+        """Make an account without a project, as an operator.
+
+        Raises:
+            RefusedError: no such address or password can be taken, or the address is.
+
+        """
+        self._refuse_local()
+        if not await self._create(actor, email, password, only_first=False):
+            raise RefusedError("email", "taken", "there is an account of this address")
+        return await self._database.read(storage.find_account, fold_email(email))
+
+    async def change_password(self, actor: Actor, current: str, new: str) -> None:
+        """Change the actor's own password: every login of theirs ends.
+
+        Raises:
+            RefusedError: the current one is wrong, or the new one cannot be taken.
+            AttemptsError: too many tries.
+
+        """
+        self._refuse_local()
+        principal = actor.principal
+        if self._sessions is None or not is_person(actor):
+            raise RefusedError("", "invalid", "only an account has a password")
+        check_password(new, principal.name)
+        await self._sessions.take_attempt(actor, principal.name)
+        found = await self._database.read(storage.read_credentials, principal.actor_id)
+        if not await self._passwords.verify(found.password_hash if found else None, current):
+            raise RefusedError("currentPassword", "wrong", "the current password is wrong")
+        now_ns = self._clock_ns()
+        deed = make_deed(actor, "password_changed", principal.name, now_ns=now_ns)
+        hashed = await self._passwords.hash(new)
+        await self._database.write(
+            remember(deed, storage.set_password, principal.actor_id, hashed, now_ns=now_ns)
+        )
+
+    async def set_disabled(self, actor: Actor, email: str, *, is_disabled: bool) -> Account:
+        """Close or open an account, as an operator: every login of it ends.
+
+        Raises:
+            RefusedError: there is none, or it is the last operator's.
+
+        """
+        self._refuse_local()
+        now_ns, email = self._clock_ns(), fold_email(email)
+        action = "account_disabled" if is_disabled else "account_enabled"
+        deed = make_deed(actor, action, email, now_ns=now_ns)
+        return await self._database.write(
+            remember(deed, storage.set_disabled, email, is_disabled=is_disabled, now_ns=now_ns)
+        )
+
+    async def put_member(self, actor: Actor, email: str, role: Role) -> Member:
+        """Give an account a role in the actor's project: its tokens of now end.
+
+        Raises:
+            RefusedError: there is no such account, or the project would have no admin any more.
+
+        """
+        self._refuse_local()
+        now_ns, email = self._clock_ns(), fold_email(email)
+        project_id = actor.principal.project_id
+        deed = make_deed(
+            actor, "role_changed", f"{email} {role}", now_ns=now_ns, project_id=project_id
+        )
+        return await self._database.write(
+            remember(deed, storage.put_member, project_id, email, role, now_ns=now_ns)
+        )
+
+    async def remove_member(self, actor: Actor, email: str) -> None:
+        """Take an account out of the actor's project: its tokens of now end.
+
+        Raises:
+            RefusedError: it is not in it, or the project would have no admin any more.
+
+        """
+        self._refuse_local()
+        now_ns, email = self._clock_ns(), fold_email(email)
+        project_id = actor.principal.project_id
+        deed = make_deed(actor, "member_removed", email, now_ns=now_ns, project_id=project_id)
+        await self._database.write(
+            remember(deed, storage.remove_member, project_id, email, now_ns=now_ns)
+        )
+
+    async def create_project(self, actor: Actor, slug: str, name: str) -> Project:
+        """Make a project, as an operator, who is its first admin.
+
+        Raises:
+            RefusedError: slug or name cannot be taken, or the slug is.
+
+        """
+        self._refuse_local()
+        if not _SLUG.fullmatch(slug):
+            text = "a slug has 1 to 64 of a-z, 0-9 and -, and neither begins nor ends with -"
+            raise RefusedError("slug", "invalid", text)
+        if not name.strip() or len(name) > MAX_PROJECT_NAME_CHARS or "\0" in name:
+            text = f"a name has 1 to {MAX_PROJECT_NAME_CHARS} characters"
+            raise RefusedError("name", "invalid", text)
+        now_ns = self._clock_ns()
+        project = Project(secrets.token_hex(8), slug, name, now_ns)
+        deed = make_deed(
+            actor, "project_created", slug, now_ns=now_ns, project_id=project.project_id
+        )
+        made = await self._database.write(
+            remember(deed, storage.create_project, project, owner_id=actor.principal.actor_id)
+        )
+        if not made:
+            raise RefusedError("slug", "taken", "there is a project of this slug")
+        return project
+
+    async def read_project(self, actor: Actor) -> Project | None:
+        """Return the actor's project; None for an account that is in none."""
+        return await self._database.read(storage.read_project, actor.principal.project_id)
+
+    async def list_projects(self, actor: Actor) -> list[Project]:
+        """Return the projects that the actor may enter, the oldest first."""
+        principal = actor.principal
+        if principal.kind is ActorKind.USER:
+            return await self._database.read(storage.list_projects, account_id=principal.actor_id)
+        own = await self.read_project(actor)
+        return [] if own is None else [own]
+
+    async def list_members(self, actor: Actor) -> list[Member]:
+        """Return who is in the actor's project, by address."""
+        return await self._database.read(storage.list_members, actor.principal.project_id)
+
+    async def list_accounts(self) -> list[Account]:
+        """Return the accounts of the server, by address."""
+        return await self._database.read(storage.list_accounts)
+
+    async def _create(self, actor: Actor, email: str, password: str, *, only_first: bool) -> bool:
+        email = check_email(email)
+        check_password(password, email)
+        now_ns = self._clock_ns()
+        hashed = await self._passwords.hash(password)
+        new = storage.NewAccount(secrets.token_hex(16), email, hashed, now_ns)
+        if not actor.principal.actor_id:  # who registers does it themselves
+            user = replace(NOBODY, kind=ActorKind.USER, actor_id=new.account_id, name=email)
+            actor = replace(actor, principal=user)
+        action = _REGISTERED if actor.principal.actor_id == new.account_id else "account_created"
+        deed = make_deed(actor, action, email, now_ns=now_ns)
+        return await self._database.write(
+            remember(deed, storage.create_account, new, only_first=only_first)
+        )
+
+    async def _check_setup_token(self, given: str) -> None:
+        expected = await self.find_setup_token()
+        if expected is None or not hmac.compare_digest(expected.encode(), given.encode()):
+            raise ForbiddenError("the setup token is wrong, or was used")
+
+    def _refuse_local(self) -> None:
+        refuse_without_accounts(is_on=self.is_on)
+
+
+def check_email(email: str) -> str:
+    """Return an address as it is stored.
+
+    Raises:
+        RefusedError: it is none.
+
+    """
+    folded = fold_email(email)
+    if len(email.strip()) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(folded):
+        text = f"an e-mail address such as me@example.org, at most {MAX_EMAIL_CHARS} characters"
+        raise RefusedError("email", "invalid", text)
+    return folded

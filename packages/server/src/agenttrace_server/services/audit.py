@@ -1,0 +1,73 @@
+"""The audit log: who did what, when and from where; never what was recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from agenttrace_server.services.runs import check_count
+from agenttrace_server.storage import audit as storage
+from agenttrace_server.storage.audit import Deed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agenttrace_server.identity import Actor
+    from agenttrace_server.records import AuditEntry, Page
+    from agenttrace_server.storage.engine import Database
+
+MAX_TARGET_CHARS: Final = 256
+MAX_NAME_CHARS: Final = 320
+
+
+def make_deed(
+    actor: Actor, action: str, target: str, *, now_ns: int, project_id: str | None = None
+) -> Deed:
+    """Return what is to be remembered; without a project, it was done to the whole server."""
+    principal = actor.principal
+    return Deed(
+        at_ns=now_ns,
+        project_id=project_id,
+        actor_kind=principal.kind.value,
+        actor_id=principal.actor_id,
+        actor_name=principal.name[:MAX_NAME_CHARS],
+        action=action,
+        target=target[:MAX_TARGET_CHARS],
+        address=actor.address,
+        request_id=actor.request_id,
+    )
+
+
+class AuditService:
+    """Remembers what was done in a project, and shows it. Off on a server without accounts."""
+
+    def __init__(
+        self, database: Database, *, is_on: bool, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._database = database
+        self._is_on = is_on
+        self._clock_ns = clock_ns
+
+    async def note(self, actor: Actor, action: str, target: str) -> None:
+        """Remember what an actor does in their project.
+
+        Raises:
+            OverloadedError: it cannot be written now: then it must not be done.
+
+        """
+        if self._is_on:
+            project_id = actor.principal.project_id
+            deed = make_deed(actor, action, target, now_ns=self._clock_ns(), project_id=project_id)
+            await self._database.write(storage.append_deed, deed)
+
+    async def list_deeds(
+        self, actor: Actor, *, first: int | None, before: int | None
+    ) -> Page[AuditEntry]:
+        """Return what was done in the actor's project; for an operator, to the server as well."""
+        return await self._database.read(
+            storage.list_deeds,
+            project_id=actor.principal.project_id,
+            with_server=actor.principal.is_operator,
+            before=before,
+            count=check_count(first),
+        )

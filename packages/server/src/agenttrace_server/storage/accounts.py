@@ -1,0 +1,287 @@
+"""Accounts, and which projects they are in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import delete, func, insert, select, update
+
+from agenttrace_server.errors import RefusedError
+from agenttrace_server.identity import Role
+from agenttrace_server.records import Account, Member, Project
+from agenttrace_server.storage.account_tables import (
+    ACCOUNT,
+    MEMBERSHIP,
+    PROJECT,
+    REFRESH_TOKEN,
+    REVOKED_TOKEN,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+MAX_LISTED = 1_000
+"""Of accounts, members and projects in a list."""
+
+
+class NewAccount(NamedTuple):
+    """An account to be made."""
+
+    account_id: str
+    email: str
+    password_hash: str
+    created_ns: int
+
+
+class Credentials(NamedTuple):
+    """What an account logs in with."""
+
+    account_id: str
+    password_hash: str
+    is_disabled: bool
+    token_version: int
+
+
+class Standing(NamedTuple):
+    """What an account may do now, and the projects it is in, the oldest first."""
+
+    account_id: str
+    email: str
+    is_operator: bool
+    token_version: int
+    projects: tuple[tuple[str, str, str], ...]
+    """Id, slug and role of each."""
+
+
+def has_accounts(connection: Connection) -> bool:
+    """Tell whether anybody has registered."""
+    return connection.execute(select(ACCOUNT.c.account_id).limit(1)).first() is not None
+
+
+def find_credentials(connection: Connection, email: str) -> Credentials | None:
+    """Return what an address logs in with; None when no account has it."""
+    return _read_credentials(connection, ACCOUNT.c.email == email)
+
+
+def read_credentials(connection: Connection, account_id: str) -> Credentials | None:
+    """Return what an account logs in with; None when there is none."""
+    return _read_credentials(connection, ACCOUNT.c.account_id == account_id)
+
+
+def _read_credentials(connection: Connection, which: ColumnElement[bool]) -> Credentials | None:
+    query = select(*(ACCOUNT.c[name] for name in Credentials._fields)).where(which)
+    row = connection.execute(query).first()
+    return None if row is None else Credentials._make(row)
+
+
+def read_standing(
+    connection: Connection, account_id: str, token_ids: Sequence[str]
+) -> Standing | None:
+    """Return what an account may do; None if it is unknown or disabled, or a token revoked."""
+    is_revoked = select(REVOKED_TOKEN.c.jti).where(REVOKED_TOKEN.c.jti.in_(token_ids)).exists()
+    query = (
+        select(
+            ACCOUNT.c.email,
+            ACCOUNT.c.is_operator,
+            ACCOUNT.c.token_version,
+            PROJECT.c.project_id,
+            PROJECT.c.slug,
+            MEMBERSHIP.c.role,
+        )
+        .select_from(
+            ACCOUNT.outerjoin(
+                MEMBERSHIP, MEMBERSHIP.c.account_id == ACCOUNT.c.account_id
+            ).outerjoin(PROJECT, PROJECT.c.project_id == MEMBERSHIP.c.project_id)
+        )
+        .where(ACCOUNT.c.account_id == account_id, ~ACCOUNT.c.is_disabled, ~is_revoked)
+        .order_by(PROJECT.c.created_ns, PROJECT.c.project_id)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return None
+    projects = tuple((row[3], row[4], row[5]) for row in rows if row[3] is not None)
+    first = rows[0]
+    return Standing(account_id, first.email, first.is_operator, first.token_version, projects)
+
+
+def create_account(connection: Connection, new: NewAccount, *, only_first: bool = False) -> bool:
+    """Make an account without a project; tell whether it was: not, if its address is taken.
+
+    With `only_first` it is the server's operator and the admin of its first project, and is made
+    only if it is the first.
+    """
+    if only_first and has_accounts(connection):
+        return False
+    if find_credentials(connection, new.email) is not None:
+        return False
+    rest = {"is_operator": only_first, "is_disabled": False, "token_version": 1}
+    connection.execute(insert(ACCOUNT), {**new._asdict(), **rest, "last_login_ns": None})
+    if only_first:
+        first = select(PROJECT.c.project_id).order_by(PROJECT.c.created_ns, PROJECT.c.project_id)
+        project_id = connection.execute(first.limit(1)).scalar_one()
+        set_role(connection, new.account_id, project_id, Role.ADMIN)
+    return True
+
+
+def set_password(
+    connection: Connection, account_id: str, password_hash: str, *, now_ns: int
+) -> None:
+    """Store a new password: all tokens end."""
+    change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
+    connection.execute(change.values(password_hash=password_hash))
+    end_tokens(connection, account_id, now_ns=now_ns, refresh=True)
+
+
+def end_tokens(
+    connection: Connection, account_id: str, *, now_ns: int, refresh: bool = False
+) -> None:
+    """Let no access token of an account be taken any more; with `refresh`, no other either."""
+    change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
+    connection.execute(change.values(token_version=ACCOUNT.c.token_version + 1))
+    if refresh:
+        own = update(REFRESH_TOKEN).where(REFRESH_TOKEN.c.account_id == account_id)
+        connection.execute(
+            own.where(REFRESH_TOKEN.c.revoked_ns.is_(None)).values(revoked_ns=now_ns)
+        )
+
+
+def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_ns: int) -> Account:
+    """Close or open an account.
+
+    Raises:
+        RefusedError: there is none, or nobody could operate the server any more.
+
+    """
+    account = find_account(connection, email)
+    if is_disabled and account.is_operator and _count_operators(connection) == 1:
+        raise RefusedError("email", "last_operator", "the server's last operator stays")
+    which = ACCOUNT.c.account_id == account.account_id
+    connection.execute(update(ACCOUNT).where(which).values(is_disabled=is_disabled))
+    end_tokens(connection, account.account_id, now_ns=now_ns, refresh=True)
+    return account._replace(is_disabled=is_disabled)
+
+
+def find_account(connection: Connection, email: str) -> Account:
+    """Return the account of an address.
+
+    Raises:
+        RefusedError: there is none.
+
+    """
+    query = select(*(ACCOUNT.c[name] for name in Account._fields)).where(ACCOUNT.c.email == email)
+    row = connection.execute(query).first()
+    if row is None:
+        raise RefusedError("email", "not_found", "no account has this address")
+    return Account._make(row)
+
+
+def list_accounts(connection: Connection) -> list[Account]:
+    """Return the accounts of the server by address, the first 1,000."""
+    query = select(*(ACCOUNT.c[name] for name in Account._fields)).order_by(ACCOUNT.c.email)
+    return [Account._make(row) for row in connection.execute(query.limit(MAX_LISTED))]
+
+
+def list_members(connection: Connection, project_id: str) -> list[Member]:
+    """Return who is in a project by address, the first 1,000."""
+    query = (
+        select(ACCOUNT.c.account_id, ACCOUNT.c.email, MEMBERSHIP.c.role, ACCOUNT.c.is_disabled)
+        .select_from(MEMBERSHIP.join(ACCOUNT, ACCOUNT.c.account_id == MEMBERSHIP.c.account_id))
+        .where(MEMBERSHIP.c.project_id == project_id)
+        .order_by(ACCOUNT.c.email)
+        .limit(MAX_LISTED)
+    )
+    return [Member._make(row) for row in connection.execute(query)]
+
+
+def put_member(
+    connection: Connection, project_id: str, email: str, role: Role, *, now_ns: int
+) -> Member:
+    """Give an account a role in a project.
+
+    Raises:
+        RefusedError: there is no such account, or the project would have no admin any more.
+
+    """
+    account = find_account(connection, email)
+    if role is not Role.ADMIN:
+        _keep_an_admin(connection, account.account_id, project_id)
+    if set_role(connection, account.account_id, project_id, role):
+        end_tokens(connection, account.account_id, now_ns=now_ns)
+    return Member(account.account_id, account.email, role.value, account.is_disabled)
+
+
+def remove_member(connection: Connection, project_id: str, email: str, *, now_ns: int) -> None:
+    """Take an account out of a project.
+
+    Raises:
+        RefusedError: it is not in it, or the project would have no admin any more.
+
+    """
+    account = find_account(connection, email)
+    _keep_an_admin(connection, account.account_id, project_id)
+    which = _membership(account.account_id, project_id)
+    if not connection.execute(delete(MEMBERSHIP).where(*which)).rowcount:
+        raise RefusedError("email", "not_found", "the account is no member of this project")
+    end_tokens(connection, account.account_id, now_ns=now_ns)
+
+
+def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> bool:
+    """Give an account a role in a project; tell whether it had another one, or none."""
+    which = _membership(account_id, project_id)
+    before = connection.execute(select(MEMBERSHIP.c.role).where(*which)).scalar_one_or_none()
+    if before is None:
+        row = {"account_id": account_id, "project_id": project_id, "role": role.value}
+        connection.execute(insert(MEMBERSHIP), row)
+    elif before != role.value:
+        connection.execute(update(MEMBERSHIP).where(*which).values(role=role.value))
+    return before != role.value
+
+
+def create_project(connection: Connection, project: Project, *, owner_id: str) -> bool:
+    """Make a project with an admin; tell whether it was: not, if its slug is taken."""
+    taken = select(PROJECT.c.project_id).where(PROJECT.c.slug == project.slug)
+    if connection.execute(taken).first() is not None:
+        return False
+    connection.execute(insert(PROJECT), project._asdict())
+    set_role(connection, owner_id, project.project_id, Role.ADMIN)
+    return True
+
+
+def read_project(connection: Connection, project_id: str) -> Project | None:
+    """Return a project; None when there is none."""
+    query = select(*(PROJECT.c[name] for name in Project._fields))
+    row = connection.execute(query.where(PROJECT.c.project_id == project_id)).first()
+    return None if row is None else Project._make(row)
+
+
+def list_projects(connection: Connection, *, account_id: str | None) -> list[Project]:
+    """Return the projects that an account is in, or all; the oldest first, the first 1,000."""
+    query = select(*(PROJECT.c[name] for name in Project._fields))
+    if account_id is not None:
+        own = select(MEMBERSHIP.c.project_id).where(MEMBERSHIP.c.account_id == account_id)
+        query = query.where(PROJECT.c.project_id.in_(own))
+    query = query.order_by(PROJECT.c.created_ns, PROJECT.c.project_id).limit(MAX_LISTED)
+    return [Project._make(row) for row in connection.execute(query)]
+
+
+def _count_operators(connection: Connection) -> int:
+    query = select(func.count()).select_from(ACCOUNT)
+    return connection.execute(
+        query.where(ACCOUNT.c.is_operator, ~ACCOUNT.c.is_disabled)
+    ).scalar_one()
+
+
+def _keep_an_admin(connection: Connection, account_id: str, project_id: str) -> None:
+    admins = select(MEMBERSHIP.c.account_id).where(
+        MEMBERSHIP.c.project_id == project_id, MEMBERSHIP.c.role == Role.ADMIN.value
+    )
+    if connection.execute(admins).scalars().all() == [account_id]:
+        raise RefusedError("email", "last_admin", "the project's last admin stays its admin")
+
+
+def _membership(
+    account_id: str, project_id: str
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return MEMBERSHIP.c.account_id == account_id, MEMBERSHIP.c.project_id == project_id

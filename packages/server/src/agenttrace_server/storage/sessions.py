@@ -1,0 +1,173 @@
+"""Logins: tries that are counted, tokens that are exchanged once, tokens that are taken back."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import delete, insert, select, update
+
+from agenttrace_server.storage.account_tables import (
+    ACCOUNT,
+    LOGIN_ATTEMPT,
+    REFRESH_TOKEN,
+    REVOKED_TOKEN,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+SECOND_NS = 1_000_000_000
+KEPT_NS = 3_600 * SECOND_NS
+"""Tries older than this are counted for nothing."""
+
+
+class Allowance(NamedTuple):
+    """How many tries something has in a stretch of time."""
+
+    kind: str
+    name: str
+    tries: int
+    window_s: int
+
+
+class RefreshToken(NamedTuple):
+    """A refresh token, by its hash."""
+
+    token_sha256: str
+    family_id: str
+    account_id: str
+    expires_ns: int
+
+
+def take_attempt(
+    connection: Connection, allowances: Sequence[Allowance], *, now_ns: int
+) -> int | None:
+    """Count a try for each of these; return how many seconds to wait if one has no more.
+
+    Then none is counted: who waits is let in.
+    """
+    connection.execute(delete(LOGIN_ATTEMPT).where(LOGIN_ATTEMPT.c.at_ns < now_ns - KEPT_NS))
+    waits = [_find_wait(connection, allowance, now_ns) for allowance in allowances]
+    longest = max(waits)
+    if longest > 0:
+        return longest
+    rows = [
+        {"attempt_id": secrets.token_hex(16), "kind": one.kind, "name": one.name, "at_ns": now_ns}
+        for one in allowances
+    ]
+    connection.execute(insert(LOGIN_ATTEMPT), rows)
+    return None
+
+
+def _find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:
+    """Return how many seconds to wait; 0 for not at all."""
+    start_ns = now_ns - allowance.window_s * SECOND_NS
+    query = (
+        select(LOGIN_ATTEMPT.c.at_ns)
+        .where(
+            LOGIN_ATTEMPT.c.kind == allowance.kind,
+            LOGIN_ATTEMPT.c.name == allowance.name,
+            LOGIN_ATTEMPT.c.at_ns > start_ns,
+        )
+        .order_by(LOGIN_ATTEMPT.c.at_ns.desc())
+        .limit(allowance.tries)
+    )
+    times_ns = connection.execute(query).scalars().all()
+    if len(times_ns) < allowance.tries:
+        return 0
+    oldest_ns = int(times_ns[-1])
+    return max(1, -((start_ns - oldest_ns) // SECOND_NS))
+
+
+def forget_attempts(connection: Connection, kind: str, name: str) -> None:
+    """Count no earlier try of this any more."""
+    which = (LOGIN_ATTEMPT.c.kind == kind, LOGIN_ATTEMPT.c.name == name)
+    connection.execute(delete(LOGIN_ATTEMPT).where(*which))
+
+
+def begin_session(  # noqa: PLR0913 -- all by name
+    connection: Connection,
+    token: RefreshToken,
+    *,
+    email: str,
+    now_ns: int,
+    version: int,
+    new_hash: str | None,
+) -> bool:
+    """Store the first token of a login; tell whether it was. Earlier tries count no more.
+
+    It was not, when the account was disabled or its tokens ended since its password was looked at.
+    `new_hash` is the same password in a newer form.
+    """
+    which = (ACCOUNT.c.account_id == token.account_id, ACCOUNT.c.token_version == version)
+    change = update(ACCOUNT).where(*which, ~ACCOUNT.c.is_disabled).values(last_login_ns=now_ns)
+    if new_hash is not None:
+        change = change.values(password_hash=new_hash)
+    if not connection.execute(change).rowcount:
+        return False
+    forget_attempts(connection, "account", email)
+    _add_refresh_token(connection, token, now_ns)
+    return True
+
+
+def _add_refresh_token(connection: Connection, token: RefreshToken, now_ns: int) -> None:
+    """Store a token; forget those that ended."""
+    for table in (REFRESH_TOKEN, REVOKED_TOKEN):
+        connection.execute(delete(table).where(table.c.expires_ns < now_ns))
+    connection.execute(
+        insert(REFRESH_TOKEN), {**token._asdict(), "used_ns": None, "revoked_ns": None}
+    )
+
+
+def exchange_refresh_token(  # noqa: PLR0913 -- all by name
+    connection: Connection, given: str, new: str, *, now_ns: int, expires_ns: int, access_s: int
+) -> tuple[RefreshToken, int] | None:
+    """Put a new token in the place of one, both as hashes; None if it is none that may be used.
+
+    Returns the new one, and the version of its account's tokens. One that was used before was
+    stolen, from its owner or by the one who gives it now: then the whole login ends, with the
+    access tokens of it, which last `access_s` seconds at most.
+    """
+    old = _use_refresh_token(connection, given, now_ns=now_ns, access_s=access_s)
+    if old is None:
+        return None
+    query = select(ACCOUNT.c.token_version).where(
+        ACCOUNT.c.account_id == old.account_id, ~ACCOUNT.c.is_disabled
+    )
+    version = connection.execute(query).scalar_one_or_none()
+    if version is None:
+        return None
+    token = RefreshToken(new, old.family_id, old.account_id, expires_ns)
+    _add_refresh_token(connection, token, now_ns)
+    return token, version
+
+
+def _use_refresh_token(
+    connection: Connection, token_sha256: str, *, now_ns: int, access_s: int
+) -> RefreshToken | None:
+    query = select(REFRESH_TOKEN).where(REFRESH_TOKEN.c.token_sha256 == token_sha256)
+    row = connection.execute(query).first()
+    if row is None or row.revoked_ns is not None or row.expires_ns <= now_ns:
+        return None
+    if row.used_ns is not None:
+        revoke_family(connection, row.family_id, now_ns=now_ns, access_s=access_s)
+        return None
+    which = REFRESH_TOKEN.c.token_sha256 == token_sha256
+    connection.execute(update(REFRESH_TOKEN).where(which).values(used_ns=now_ns))
+    return RefreshToken(row.token_sha256, row.family_id, row.account_id, row.expires_ns)
+
+
+def revoke_family(
+    connection: Connection, family_id: str, *, now_ns: int, access_s: int, jti: str | None = None
+) -> None:
+    """End a login: no token of it is taken any more. `jti` is that of an access token of it."""
+    own = update(REFRESH_TOKEN).where(REFRESH_TOKEN.c.family_id == family_id)
+    connection.execute(own.where(REFRESH_TOKEN.c.revoked_ns.is_(None)).values(revoked_ns=now_ns))
+    expires_ns = now_ns + access_s * SECOND_NS
+    for name in {family_id, jti or family_id}:
+        known = select(REVOKED_TOKEN.c.jti).where(REVOKED_TOKEN.c.jti == name)
+        if connection.execute(known).first() is None:
+            connection.execute(insert(REVOKED_TOKEN), {"jti": name, "expires_ns": expires_ns})
