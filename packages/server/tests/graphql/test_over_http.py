@@ -5,6 +5,7 @@ Each docstring begins with the section that it is about.
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -145,6 +146,20 @@ def test_any_other_type_is_refused(shared_client: Client, content_type: str | No
     headers = {} if content_type is None else {"content-type": content_type}
     body = json.dumps({"query": FINE}).encode()
     _check_refusal(shared_client.http.post("/graphql", content=body, headers=headers), 415)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "GZip", "gzip, gzip"])
+def test_a_packed_body_is_refused_as_such(shared_client: Client, encoding: str) -> None:
+    """RFC 9110, 15.5.16: an unsupported `Content-Encoding` is 415, not a body that is no JSON."""
+    body = gzip.compress(json.dumps({"query": FINE}).encode())
+    headers = {"content-type": PLAIN, "content-encoding": encoding}
+    answer = shared_client.http.post("/graphql", content=body, headers=headers)
+    _check_refusal(answer, 415)
+    (error,) = answer.json()["errors"]
+    assert error["extensions"] == {"code": "UNSUPPORTED_ENCODING"}
+    plain = {**headers, "content-encoding": "identity"}
+    body = json.dumps({"query": FINE}).encode()
+    assert shared_client.http.post("/graphql", content=body, headers=plain).status_code == 200
 
 
 @pytest.mark.parametrize(

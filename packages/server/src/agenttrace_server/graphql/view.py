@@ -33,6 +33,7 @@ from agenttrace_server.graphql.errors import (
     DOCUMENT_NOT_FOUND,
     LIMIT_EXCEEDED,
     TIMED_OUT,
+    UNSUPPORTED_ENCODING,
     describe_timeout,
     hide_unexpected,
 )
@@ -324,6 +325,10 @@ def _refuse(request: Request) -> Response | None:
         return _make_error(405, "GraphQL takes POST only", headers={"Allow": "POST"})
     if not is_json(request.headers.get("content-type", "")):
         return _make_error(415, f"Content-Type must be {JSON}, in UTF-8")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        text = f"Content-Encoding {encoding!r} is not read here; send the operation as it is"
+        return _make_error(415, text, code=UNSUPPORTED_ENCODING)
     if choose_type(request.headers.get("accept")) is None:
         text = f"Accept must allow {GRAPHQL_RESPONSE} or {JSON}, in UTF-8"
         return _make_error(406, text)
