@@ -66,10 +66,13 @@ class RunDrops:
                 self.note(run_id, reason, is_gap=_STARTED not in head)
 
     def add_all(self, others: RunDrops) -> None:
-        """Count what was counted elsewhere as well."""
-        for run_id, loss in others.list().items():
-            for reason, count in loss.counts.items():
-                self.note(run_id, reason, is_gap=loss.is_gap, count=count)
+        """Count what was counted elsewhere as well; no run that is counted here goes for it."""
+        with self._lock:
+            for run_id, loss in others.list().items():
+                if run_id not in self._runs and len(self._runs) >= MAX_RUNS:
+                    continue
+                for reason, count in loss.counts.items():
+                    self.note(run_id, reason, is_gap=loss.is_gap, count=count)
 
     def list(self) -> dict[str, Loss]:
         """Return what each run lost so far."""

@@ -80,8 +80,10 @@ def check_revision(connection: Connection) -> str | None:
     return revision
 
 
-def prepare_schema(connection: Connection) -> None:
+def prepare_schema(connection: Connection) -> bool:
     """Bring the database to this release's schema, in the transaction of this connection.
+
+    Tell whether there was none, so that the store is new.
 
     Two servers that start at once take turns: on SQLite the transaction was begun as an immediate
     one, on PostgreSQL it takes a lock first. The second finds the work done.
@@ -93,13 +95,15 @@ def prepare_schema(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURN, {"key": _LOCK_KEY})
         connection.execute(_NO_TIMEOUT)
-    if check_revision(connection) == HEAD_REVISION:
-        return
+    revision = check_revision(connection)
+    if revision == HEAD_REVISION:
+        return False
     _migrate(connection)
     if connection.execute(select(STORE.c.id)).first() is None:
         connection.execute(
             insert(STORE), {"id": 1, "database_id": secrets.token_hex(4), "position": 0}
         )
+    return revision is None
 
 
 def read_database_id(connection: Connection) -> str:

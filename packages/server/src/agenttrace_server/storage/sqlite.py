@@ -33,6 +33,8 @@ JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 8192
 """A span with its texts is 1 to 3 KB: larger pages make fewer splits, smaller ones less to sync."""
 CACHE_KIB: Final = 16 * 1024
+READER_CACHE_KIB: Final = 2 * 1024
+"""Of each that reads: the system keeps the file's pages anyway, once for all of them."""
 
 _OF_OWNER: Final = stat.S_IRUSR | stat.S_IWUSR
 _OF_OWNER_FOLDER: Final = stat.S_IRWXU
@@ -116,7 +118,8 @@ def parse_path(url: URL) -> Path:
         raise StartError(
             f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
             "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
-            "(a file: what is acknowledged is on disk)"
+            "(a file: what is acknowledged is on disk), or "
+            "postgresql+asyncpg://user:password@host/database"
         )
     return Path(path).absolute()
 
@@ -166,4 +169,5 @@ def _set_up(driver: sqlite3.Connection) -> None:
 
 def _set_up_reader(driver: sqlite3.Connection) -> None:
     _set_up(driver)
+    driver.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")
     driver.execute("PRAGMA query_only=ON")
