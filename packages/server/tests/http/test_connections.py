@@ -5,8 +5,11 @@ Nothing of it is stored but what was whole, and none of it makes the server hold
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -248,3 +251,54 @@ def test_s6_nobody_is_waited_for_for_ever(
     answer, _ = _talk(server.url, sent)  # which ends when the connection does
     assert answer.startswith(start)
     assert answer.count(b"HTTP/1.1 ") == bool(start)
+
+
+DRIBBLED = {
+    "a head": (HEAD + b"X: ", b"x"),
+    "a body": (HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+    "a question": (
+        TARGET.replace(b"/api/ingest", b"/graphql")
+        + b"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
+        b" ",
+    ),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("name", DRIBBLED)
+def test_s6_a_byte_now_and_then_wins_no_time(
+    server: ServerThread, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is on the whole of it, not on each byte; others are answered meanwhile."""
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(view, "BODY_TIMEOUT_S", 0.5)
+    begun, byte = DRIBBLED[name]
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname or "", address.port or 0)) as slow:
+        slow.sendall(begun)
+        deadline_s = time.monotonic() + DEADLINE_S
+        sent = 0
+        while not select.select([slow], [], [], 0.02)[0]:  # until it says something
+            assert time.monotonic() < deadline_s
+            slow.sendall(byte)
+            sent += 1
+            with Client(server.url) as client:
+                assert client.http.get("/healthz").status_code == 200
+        slow.settimeout(DEADLINE_S)
+        assert slow.recv(PIECE_BYTES).startswith(b"HTTP/1.1 408 ")
+    assert sent > 2
+
+
+@ON_SQLITE
+def test_s6_many_slow_clients_hold_up_nobody(server: ServerThread) -> None:
+    """Two hundred that never end their heads or bodies: the next one is served."""
+    address = urlsplit(server.url)
+    with ExitStack() as stack:
+        for number in range(200):
+            slow = socket.create_connection((address.hostname or "", address.port or 0))
+            stack.enter_context(closing(slow))
+            slow.sendall(HEAD if number % 2 else HEAD + b"Content-Length: 1000\r\n\r\n{")
+        with Client(server.url) as client:
+            assert client.send([make_run()])["accepted"] == 1
+            assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}

@@ -6,12 +6,13 @@ out of the log. Headers and bodies are not looked at.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
 from agenttrace_server.logs import ACCESS, REQUEST_ID
 
@@ -73,7 +74,8 @@ class AccessNotes:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                name = REQUEST_ID_HEADER.lower().encode()
+                message["headers"] = [*message["headers"], (name, request_id.encode())]
             await send(message)
 
         try:
@@ -82,8 +84,7 @@ class AccessNotes:
             took_s = time.perf_counter() - begin_s
             door = name_door(scope["path"])
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(door, method, status).inc()
-            self._metrics.request_seconds.labels(door).observe(took_s)
+            self._metrics.note_answer(door, method, status, took_s)
             _log_access(scope, scope["method"], status, took_s)
 
     async def _note_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +105,7 @@ class AccessNotes:
         finally:
             if status == _SWITCHING:
                 self._metrics.sockets.dec()
-            self._metrics.requests.labels(name_door(scope["path"]), "websocket", status).inc()
+            self._metrics.note_answer(name_door(scope["path"]), "websocket", status, None)
             _log_access(scope, "WEBSOCKET", status, time.perf_counter() - begin_s)
 
 
@@ -122,6 +123,8 @@ def _choose_id(scope: Scope) -> str:
 
 
 def _log_access(scope: Scope, method: str, status: int, took_s: float) -> None:
+    if not ACCESS.isEnabledFor(logging.INFO):
+        return
     client = scope.get("client")
     path = scope["path"][:MAX_PATH_CHARS]
     took_ms = round(1_000 * took_s, 1)
