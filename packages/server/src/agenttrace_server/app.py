@@ -149,7 +149,7 @@ def create_app(settings: Settings) -> Application:
     )
     # As the default it comes after a door that exists but not for this method (405), and no
     # spelling with another slash is redirected.
-    app.router.default = Dashboard()
+    app.router.default = Dashboard(shows_explorer=settings.shows_schema)
     app.router.redirect_slashes = False
     return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
 
