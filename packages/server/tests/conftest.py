@@ -28,7 +28,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("ENVIRONMENT", "BUFFER_SIZE", "DATABASE_TYPE", "WORKERS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("ALLOW_INTROSPECTION", raising=False)
+    for name in ("ALLOW_INTROSPECTION", "LOCAL_TOKEN", "TRUSTED_PROXIES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 

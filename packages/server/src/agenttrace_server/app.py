@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
 
+from agenttrace_server.errors import StartError
 from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
@@ -46,6 +47,7 @@ from agenttrace_server.storage.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from agenttrace_server.local_token import LocalToken
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
 
@@ -117,13 +119,15 @@ class _Engine:
             await watch_others(self.bus, self.database.read_foreign_version)
 
 
-def create_app(settings: Settings) -> Application:
+def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> Application:
     """Open the store and put the application together.
 
     Raises:
-        StartError: the store cannot be opened.
+        StartError: the store cannot be opened, or there is no token and should be one.
 
     """
+    if settings.local_token and local_token is None:
+        raise StartError("LOCAL_TOKEN is set, and there is no token; start with agenttrace serve")
     engine = _Engine.open(settings)
     services = _make_services(settings, engine)
     documents = StoredDocuments()
@@ -139,7 +143,7 @@ def create_app(settings: Settings) -> Application:
             WebSocketRoute("/graphql", graphql),
             *HealthRoutes(HealthService(engine.database, engine.writer)).make_routes(),
         ],
-        middleware=list_middleware(settings),
+        middleware=list_middleware(settings, local_token),
         exception_handlers={
             HTTPException: answer_http_error,
             ClientDisconnect: answer_nobody,

@@ -29,6 +29,7 @@ FLAGS: Final = {
     "server_port": "--port",
     "database_url": "--database-url",
     "workers": "--workers",
+    "local_token": "--local-token",
 }
 """The settings that `agenttrace serve` has a flag for."""
 
@@ -38,6 +39,7 @@ _EXPECTED: Final = {
     "database_type": "sqlite or postgresql",
     "workers": f"a whole number from 1 to {MAX_WORKERS}",
     "allow_unsafe_durability": "1 or 0",
+    "local_token": "1 or 0",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -106,6 +108,12 @@ class Settings(BaseSettings):
         default=(),
         description="Origins of other web pages that may use the API; separated by commas.",
     )
+    local_token: bool = Field(
+        default=False,
+        description="`1` lets in only who has a token that is made at each start: by a link that "
+        "works once in a browser, by a file that only this user can read for agenttrace. For where "
+        "the system does not say whose a connection is: not on Linux, or behind a proxy.",
+    )
     trusted_proxies: NameList = Field(
         default=(),
         description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and "
@@ -118,8 +126,9 @@ class Settings(BaseSettings):
     )
     allow_introspection: bool = Field(
         default=False,
-        description="`1` lets clients read the GraphQL schema in production too, and suggests "
-        "names for misspelt ones; in development both is so anyway.",
+        description="`1` lets clients read the GraphQL schema in production too, serves its "
+        "explorer at `/docs`, and suggests names for misspelt ones; in development it is so "
+        "anyway.",
     )
     buffer_size: int = Field(
         default=64 * MEBIBYTE,
@@ -191,6 +200,11 @@ class Settings(BaseSettings):
                 "has one writer; take 1 worker, or PostgreSQL"
             )
         return self
+
+    @property
+    def is_single_user(self) -> bool:
+        """Tell whether the server is for the one who started it, and has no accounts."""
+        return self.environment is Environment.DEVELOPMENT
 
     @property
     def is_strict(self) -> bool:

@@ -10,13 +10,16 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+from agenttrace_server.http.local import TokenGuard
+from agenttrace_server.http.peers import Guard, PeerGuard, choose_guard
 
 if TYPE_CHECKING:
+    from agenttrace_server.local_token import LocalToken
     from agenttrace_server.settings import Settings
 
 
-def list_middleware(settings: Settings) -> list[Middleware]:
-    """Return the middleware for these settings."""
+def list_middleware(settings: Settings, local_token: LocalToken | None = None) -> list[Middleware]:
+    """Return the middleware for these settings; with `LOCAL_TOKEN` there must be a token."""
     middleware = [
         Middleware(SecurityHeaders),
         Middleware(HostGuard, hosts=(*LOCAL_HOSTS, settings.shown_host, *settings.allowed_hosts)),
@@ -36,4 +39,11 @@ def list_middleware(settings: Settings) -> list[Middleware]:
                 allow_headers=["authorization", "content-type", "content-encoding"],
             )
         )
+    # Within CORS, whose preflights carry no token.
+    match choose_guard(settings):
+        case Guard.OWNER:
+            middleware.append(Middleware(PeerGuard))
+        case Guard.TOKEN:
+            assert local_token is not None, "create_app sees to that"
+            middleware.append(Middleware(TokenGuard, token=local_token))
     return [*middleware, Middleware(Compression)]
