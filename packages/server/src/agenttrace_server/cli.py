@@ -49,16 +49,19 @@ def serve(
     Every setting is in docs/settings.md. A flag counts more than the environment, which counts
     more than a file `.env` in the current folder.
     """
+    flags: dict[str, str | bool | None] = {
+        "server_host": host,
+        "server_port": port,
+        "database_url": database_url,
+        "workers": workers,
+        "local_token": local_token,
+    }
     try:
-        _run(
-            server_host=host,
-            server_port=port,
-            database_url=database_url,
-            workers=workers,
-            local_token=local_token,
-        )
+        _run(flags)
     except StartError as error:
-        typer.echo(f"agenttrace serve: {error}", err=True)
+        from agenttrace_server.settings import name_as_given  # noqa: PLC0415 -- see _run
+
+        typer.echo(f"agenttrace serve: {name_as_given(str(error), flags)}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
 
 
@@ -101,7 +104,7 @@ def main() -> None:
     program()
 
 
-def _run(**flags: str | bool | None) -> None:
+def _run(flags: dict[str, str | bool | None]) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
 
@@ -155,7 +158,7 @@ def _print_start(settings: Settings, port: int, database: Database, code: str | 
     lines = [
         _paint(f"AgentTrace {__version__}", bold=True),
         f"  Dashboard  {_paint(_make_link(address, code), colour='cyan')}",
-        f"  Database   {database.place}",
+        f"  Database   {database.place}{' (new)' if database.is_new else ''}",
         *([f"  Workers    {settings.workers}"] if settings.workers > 1 else []),
         *_describe_guard(settings),
         "  Stop       Ctrl+C",

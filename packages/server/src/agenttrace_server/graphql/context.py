@@ -39,7 +39,8 @@ class Services:
     def make_context(self) -> Context:
         """Return a new context over these services."""
         shared = {part.name: getattr(self, part.name) for part in fields(Services)}
-        return Context(**shared, loaders=Loaders(self.runs, self.annotations, self.search))
+        loaders = Loaders(self.runs, self.annotations, self.search, self.usage)
+        return Context(**shared, loaders=loaders)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Span
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
+from agenttrace_server.services.usage import UsageService
 
 MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 """Of recorded texts in an answer: one may have 16 MiB, and a page has up to 200 spans."""
@@ -35,7 +36,11 @@ class Loaders:
     """The loaders of one context."""
 
     def __init__(
-        self, runs: RunService, annotations: AnnotationService, search: SearchService
+        self,
+        runs: RunService,
+        annotations: AnnotationService,
+        search: SearchService,
+        usage: UsageService,
     ) -> None:
         self._runs = runs
         self._annotations = annotations
@@ -50,6 +55,8 @@ class Loaders:
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
         self.forks_by_run = _make_loader(runs.list_forks)
+        self.workflow_by_correlation = _make_loader(usage.get_workflows)
+        self.model_usage_by_correlation = _make_loader(usage.list_workflow_usage)
         self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(

@@ -122,7 +122,7 @@ class Query:
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:
         """See the description, which is public."""
         wanted = check_text(correlation_id, "correlationId")
-        found = await info.context.usage.get_workflow(wanted)
+        found = (await info.context.usage.get_workflows([wanted])).get(wanted)
         return Workflow.from_record(found) if found else None
 
     @resolver(

@@ -34,10 +34,17 @@ class UsageService:
         """
         return await self._database.read(usage.list_usage, run_filter, interval, groups)
 
-    async def get_workflow(self, correlation_id: str) -> Workflow | None:
-        """Return what the runs of a correlation id add up to; None when there is none."""
-        return await self._database.read(usage.read_workflow, correlation_id)
+    async def get_workflows(self, correlation_ids: Sequence[str]) -> dict[str, Workflow]:
+        """Return what the runs of each correlation id add up to; nothing of one without runs.
 
-    async def list_workflow_usage(self, correlation_id: str) -> tuple[ModelUsage, ...]:
+        Raises:
+            InvalidArgumentError: together they have too many runs.
+
+        """
+        return await self._database.read(usage.read_workflows, correlation_ids)
+
+    async def list_workflow_usage(
+        self, correlation_ids: Sequence[str]
+    ) -> dict[str, tuple[ModelUsage, ...]]:
         """Return the same by model, dearest first."""
-        return await self._database.read(usage.list_workflow_usage, correlation_id)
+        return await self._database.read(usage.list_workflow_usage, correlation_ids)
