@@ -6,7 +6,14 @@ const FOLDER = resolve(import.meta.dirname, "../../packages/server/src/agenttrac
 const NAMESPACES =
   /^http:\/\/www\.w3\.org\/(?:1998\/Math\/MathML|1999\/xlink|1999\/xhtml|2000\/svg|XML\/)/;
 /** Addresses that a library has in a text for people, which nothing ever loads. */
-const TEXTS = ["https://react.dev/errors/", "https://tailwindcss.com", "http://localhost"];
+const TEXTS = [
+  "https://react.dev/errors/",
+  "https://tailwindcss.com",
+  "http://localhost",
+  "https://yarnpkg.com/en/docs/",
+  "https://en.wikipedia.org/wiki/",
+  "https://commonmark.org/",
+];
 const TEXT_FILES = [".js", ".css", ".html", ".svg", ".json"];
 
 function findAddresses(): { readonly file: string; readonly address: string }[] {

@@ -19,28 +19,32 @@ export class TestServer {
   readonly #folder: string;
   #process: ChildProcess | null = null;
   #log = "";
+  readonly #flags: readonly string[];
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, flags: readonly string[]) {
     this.#port = port;
     this.#folder = folder;
+    this.#flags = flags;
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<TestServer> {
+  /** Start one; `flags` are those of `agenttrace serve`. */
+  static async start(...flags: readonly string[]): Promise<TestServer> {
     const folder = await mkdtemp(join(tmpdir(), "agenttrace-e2e-"));
-    const server = new TestServer(await findFreePort(), folder);
+    const server = new TestServer(await findFreePort(), folder, flags);
     await server.run();
     return server;
   }
 
   /** Start the process; after `halt`, on the same port and database. */
   async run(): Promise<void> {
-    const child = spawn(findProgram(), ["serve"], {
+    const child = spawn(findProgram(), ["serve", ...this.#flags], {
       cwd: this.#folder,
       env: {
         ...process.env,
         DATABASE_URL: `sqlite+aiosqlite:///${join(this.#folder, "agenttrace.db")}`,
         SERVER_HOST: "127.0.0.1",
+        XDG_STATE_HOME: this.#folder,
         SERVER_PORT: String(this.#port),
       },
       stdio: ["ignore", "pipe", "pipe"],
@@ -65,10 +69,18 @@ export class TestServer {
       const answer = await fetch(`${this.url}/readyz`, {
         signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       }).catch(() => null);
-      if (answer?.ok === true) return;
+      // One that asks who is there is ready, too.
+      if (answer?.ok === true || answer?.status === 401) return;
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
     throw new Error(`agenttrace serve did not become ready:\n${this.#log}`);
+  }
+
+  /** What the server said to open in a browser. */
+  get link(): string {
+    const found = /Dashboard\s+(\S+)/.exec(this.#log)?.[1];
+    if (found === undefined) throw new Error(`The server printed no address:\n${this.#log}`);
+    return found;
   }
 
   /** Stop the process; the database stays. */

@@ -37,6 +37,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("ALLOW_INTROSPECTION", "SECRET_KEY", "REGISTRATION"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("LOCAL_TOKEN", "TRUSTED_PROXIES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -44,7 +44,8 @@ def test_serve_says_where_it_is_and_how_to_stop_it(server_process: ServerProcess
     assert lines[0] == f"AgentTrace {__version__}"
     assert re.fullmatch(r"  Dashboard  http://127\.0\.0\.1:\d+", lines[1])
     assert lines[2] == f"  Database   {server_process.database} (new)"
-    assert lines[3] == "  Stop       Ctrl+C"
+    assert lines[3] == "  Access     you and root; other users of this machine are refused"
+    assert lines[4] == "  Stop       Ctrl+C"
     assert "\x1b" not in server_process.text
     assert (code, errors) == (0, "")
 

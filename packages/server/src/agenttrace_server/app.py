@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
 
+from agenttrace_server.errors import StartError
 from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
@@ -52,6 +53,7 @@ from agenttrace_server.storage.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
+    from agenttrace_server.local_token import LocalToken
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.append import Appended
 
@@ -145,13 +147,15 @@ class _Engine:
             await watch_others(self.bus, self.database.read_foreign_version)
 
 
-def create_app(settings: Settings) -> Application:
+def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> Application:
     """Open the store and put the application together.
 
     Raises:
-        StartError: the store cannot be opened.
+        StartError: the store cannot be opened, or there is no token and should be one.
 
     """
+    if settings.local_token and local_token is None:
+        raise StartError("LOCAL_TOKEN is set, and there is no token; start with agenttrace serve")
     engine = _Engine.open(settings)
     services, identities = _make_services(settings, engine), engine.identities
     documents = StoredDocuments()
@@ -176,7 +180,9 @@ def create_app(settings: Settings) -> Application:
             *HealthRoutes(health).make_routes(),
             MetricsRoute(engine.metrics, health, retention_days=days).make_route(),
         ],
-        middleware=list_middleware(settings, engine.metrics, identities.authenticator),
+        middleware=list_middleware(
+            settings, engine.metrics, identities.authenticator, local_token=local_token
+        ),
         exception_handlers={
             HTTPException: answer_http_error,
             ClientDisconnect: answer_nobody,
@@ -186,7 +192,7 @@ def create_app(settings: Settings) -> Application:
     )
     # As the default it comes after a door that exists but not for this method (405), and no
     # spelling with another slash is redirected.
-    app.router.default = Dashboard()
+    app.router.default = Dashboard(shows_explorer=settings.shows_schema)
     app.router.redirect_slashes = False
     return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
 

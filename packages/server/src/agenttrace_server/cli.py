@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 -- typer reads annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +16,8 @@ from agenttrace_server.errors import StartError
 from agenttrace_server.upkeep import backup, migrate, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agenttrace_server.settings import Settings
     from agenttrace_server.storage.engine import Database
 
@@ -36,17 +39,22 @@ def serve(
         str | None,
         typer.Option(help="Processes that serve, on PostgreSQL only [WORKERS].", metavar="INTEGER"),
     ] = None,
+    local_token: Annotated[
+        bool | None,
+        typer.Option("--local-token", help="Let in only who has the link or token [LOCAL_TOKEN]."),
+    ] = None,
 ) -> None:
     """Start the server with the dashboard; by default on SQLite and on this machine only.
 
     Every setting is in docs/settings.md. A flag counts more than the environment, which counts
     more than a file `.env` in the current folder.
     """
-    flags = {
+    flags: dict[str, str | bool | None] = {
         "server_host": host,
         "server_port": port,
         "database_url": database_url,
         "workers": workers,
+        "local_token": local_token,
     }
     try:
         _run(flags)
@@ -99,7 +107,7 @@ def main() -> None:
     program()
 
 
-def _run(flags: dict[str, str | None]) -> None:
+def _run(flags: dict[str, str | bool | None]) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
     from agenttrace_server.logs import configure_logs  # noqa: PLC0415 -- see above
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
@@ -112,29 +120,51 @@ def _run(flags: dict[str, str | None]) -> None:
     from agenttrace_server.storage.engine import open_database  # noqa: PLC0415 -- see above
     from agenttrace_server.workers import Workers, run_server  # noqa: PLC0415 -- see above
 
-    with bind_socket(settings.server_host, settings.server_port) as bound:
-        port = int(bound.getsockname()[1])
+    with (
+        bind_socket(settings.server_host, settings.server_port) as bound,
+        _hold_token(settings, port := int(bound.getsockname()[1])) as code,
+    ):
         if settings.workers == 1:
             run_server(
-                settings, bound, on_start=lambda app: _print_start(settings, port, app.database)
+                settings,
+                bound,
+                on_start=lambda app: _print_start(settings, port, app.database, code),
             )
             return
         # Opened once before them all: it is migrated once, and what is wrong is said once.
         database = open_database(settings.database_url, strict=settings.is_strict)
         database.close()
         gc.enable()
-        Workers(settings, bound, on_start=lambda: _print_start(settings, port, database)).run()
+        Workers(
+            settings, bound, on_start=lambda: _print_start(settings, port, database, code)
+        ).run()
 
 
-def _print_start(settings: Settings, port: int, database: Database) -> None:
+@contextmanager
+def _hold_token(settings: Settings, port: int) -> Iterator[str | None]:
+    """Have a local token while the server runs, if there should be one: the code of its link."""
+    if not settings.local_token:
+        yield None
+        return
+    from agenttrace_server.local_token import LocalToken  # noqa: PLC0415 -- seldom needed
+
+    token, code = LocalToken.create(port)
+    try:
+        yield code
+    finally:
+        token.remove()
+
+
+def _print_start(settings: Settings, port: int, database: Database, code: str | None) -> None:
     from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
 
     address = f"http://{settings.shown_host}:{port}"
     lines = [
         _paint(f"AgentTrace {__version__}", bold=True),
-        f"  Dashboard  {_paint(address, colour='cyan')}",
+        f"  Dashboard  {_paint(_make_link(address, code), colour='cyan')}",
         f"  Database   {database.place}{' (new)' if database.is_new else ''}",
         *([f"  Workers    {settings.workers}"] if settings.workers > 1 else []),
+        *_describe_guard(settings),
         "  Stop       Ctrl+C",
     ]
     if not (STATIC_FOLDER / "index.html").is_file():
@@ -164,6 +194,29 @@ def _find_setup_token(settings: Settings, database: Database) -> str | None:
     if settings.secret_key is None or database.had_accounts:
         return None
     return make_setup_token(settings.secret_key.get_secret_value(), database.database_id)
+
+
+def _make_link(address: str, code: str | None) -> str:
+    """Return what to open in a browser."""
+    from agenttrace_server.http.local import LINK_PATH  # noqa: PLC0415 -- loaded with the app
+
+    return address if code is None else f"{address}{LINK_PATH}?code={code}"
+
+
+def _describe_guard(settings: Settings) -> list[str]:
+    """Return the line that says what keeps other users of this machine out."""
+    from agenttrace_server.http.peers import Guard, choose_guard  # noqa: PLC0415 -- loaded with the app
+
+    match choose_guard(settings):
+        case Guard.OWNER:
+            return ["  Access     you and root; other users of this machine are refused"]
+        case Guard.TOKEN:
+            return [
+                "  Access     by this link, which works once; agenttrace finds its token by itself"
+            ]
+    if not settings.is_single_user:
+        return []
+    return ["  Access     every user of this machine; --local-token makes it yours alone"]
 
 
 def _paint(text: str, *, bold: bool = False, colour: str | None = None) -> str:

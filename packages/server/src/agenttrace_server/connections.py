@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from agenttrace_server.http.peers import PEER, Peer
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -52,6 +54,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        # A WebSocket that this connection becomes has it, too.
+        self.app_state = {**self.app_state, PEER: Peer(self.client, self.server)}
         self._start_timer(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:

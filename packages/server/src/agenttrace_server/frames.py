@@ -6,7 +6,7 @@ of them costs twice what writing it to the socket does, so it may be handed over
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -28,6 +28,13 @@ class FrameSocket(WebSocketsSansIOProtocol):
             WRITE_FRAME: {"write": self.write_frame},
         }
         await super().run_asgi()
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says."""
+        await super().send(message)
+        is_refusal = message["type"] == "websocket.http.response.body"
+        if is_refusal and not message.get("more_body", False):
+            self.handshake_complete = True  # else uvicorn logs each refusal as an error
 
     def keepalive_timeout(self) -> None:
         """Cut a connection whose client does not answer, whatever it has not read."""

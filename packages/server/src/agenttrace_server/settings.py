@@ -69,6 +69,7 @@ FLAGS: Final = {
     "server_port": "--port",
     "database_url": "--database-url",
     "workers": "--workers",
+    "local_token": "--local-token",
 }
 """The settings that `agenttrace serve` has a flag for."""
 
@@ -83,6 +84,7 @@ _EXPECTED: Final = {
     "max_trace_retention_days": f"a whole number of days from 1 to {MAX_RETENTION_DAYS}",
     "log_level": "info, warning or error",
     "log_format": "json or text",
+    "local_token": "1 or 0",
     "buffer_size": f"a whole number of bytes, at least {MIN_BUFFER_BYTES}",
 }
 
@@ -176,6 +178,12 @@ class Settings(BaseSettings):
         description="Origins of other web pages that may use the API; separated by commas. In "
         "production they begin with https, but for those of this machine.",
     )
+    local_token: bool = Field(
+        default=False,
+        description="`1` lets in only who has a token that is made at each start: by a link that "
+        "works once in a browser, by a file that only this user can read for agenttrace. For where "
+        "the system does not say whose a connection is: not on Linux, or behind a proxy.",
+    )
     trusted_proxies: NameList = Field(
         default=(),
         description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and "
@@ -203,8 +211,9 @@ class Settings(BaseSettings):
     )
     allow_introspection: bool = Field(
         default=False,
-        description="`1` lets clients read the GraphQL schema in production too, and suggests "
-        "names for misspelt ones; in development both is so anyway.",
+        description="`1` lets clients read the GraphQL schema in production too, serves its "
+        "explorer at `/docs`, and suggests names for misspelt ones; in development it is so "
+        "anyway.",
     )
     max_trace_retention_days: int | None = Field(
         default=None,
@@ -330,6 +339,11 @@ class Settings(BaseSettings):
     def has_accounts(self) -> bool:
         """Tell whether everybody must say who they are."""
         return self.secret_key is not None
+
+    @property
+    def is_single_user(self) -> bool:
+        """Tell whether the server is for the one who started it, and has no accounts."""
+        return self.environment is Environment.DEVELOPMENT and not self.has_accounts
 
     @property
     def is_strict(self) -> bool:

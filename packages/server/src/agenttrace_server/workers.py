@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.app import create_app
 from agenttrace_server.errors import StartError
+from agenttrace_server.local_token import LocalToken
 from agenttrace_server.logs import configure_logs
 from agenttrace_server.metrics import SHARED_FOLDER, forget_process
 from agenttrace_server.serving import STOP_TIMEOUT_S, GracefulServer
@@ -58,14 +59,18 @@ def run_server(
         StartError: the store cannot be opened.
 
     """
-    _make_server(settings, on_start).run(sockets=[bound])
+    _make_server(settings, bound, on_start).run(sockets=[bound])
 
 
-def _make_server(settings: Settings, on_start: Callable[[Application], None]) -> GracefulServer:
+def _make_server(
+    settings: Settings, bound: socket.socket, on_start: Callable[[Application], None]
+) -> GracefulServer:
     # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
     # looking through it again for ever costs pauses later.
     gc.disable()
-    application = create_app(settings)
+    # Whoever bound the socket has made the token.
+    token = LocalToken.load(int(bound.getsockname()[1])) if settings.local_token else None
+    application = create_app(settings, local_token=token)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
@@ -242,7 +247,7 @@ def _work(
     configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     os.setpgrp()  # a terminal's Ctrl+C goes to the parent, which ends the workers in order
     try:
-        server = _make_server(settings, lambda _: status.send(_STARTED))
+        server = _make_server(settings, bound, lambda _: status.send(_STARTED))
     except StartError as error:
         status.send(str(error))
         return

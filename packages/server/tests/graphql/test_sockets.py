@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -54,7 +55,42 @@ def _wait_until(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def test_a_flood_of_messages_closes_the_socket(shared_server: ServerThread) -> None:
+def test_c24_a_socket_that_says_nothing_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens one has five seconds to begin; then it is closed with 4408."""
+    assert view.INIT_TIMEOUT.total_seconds() == 5
+    monkeypatch.setattr(view, "INIT_TIMEOUT", timedelta(seconds=0.2))
+    with (
+        ServerThread(f"sqlite:///{tmp_path / 'agenttrace.db'}") as server,
+        connect(server.websocket_url, subprotocols=[PROTOCOL]) as silent,
+    ):
+        silent.send('{"type": "ping"}')  # which is no beginning
+        assert json.loads(silent.recv(TIMEOUT_S)) == {"type": "pong"}
+        with pytest.raises(ConnectionClosed):
+            silent.recv(TIMEOUT_S)
+        assert silent.close_code == 4408
+
+
+def test_c24_a_second_init_closes_the_socket(shared_server: ServerThread) -> None:
+    """With 4429: who somebody is, is said once."""
+    with _open(shared_server) as opened:
+        opened.send(INIT)
+        with pytest.raises(ConnectionClosed):
+            opened.recv(TIMEOUT_S)
+        assert opened.close_code == 4429
+
+
+def test_c24_an_id_is_for_one_operation(shared_server: ServerThread) -> None:
+    """The same one again, while the first goes on, closes the socket with 4409."""
+    with _open(shared_server) as opened:
+        assert _subscribe(opened, 1)["type"] == "next"
+        with pytest.raises(ConnectionClosed):
+            _subscribe(opened, 1)
+        assert opened.close_code == 4409
+
+
+def test_c26_a_flood_of_messages_closes_the_socket(shared_server: ServerThread) -> None:
     """With the 101st message in ten seconds it is closed with 4429; other sockets go on."""
     with _open(shared_server) as other, _open(shared_server) as flooding:
         for _ in range(MAX_MESSAGES - 1):  # the init was the first
@@ -69,7 +105,7 @@ def test_a_flood_of_messages_closes_the_socket(shared_server: ServerThread) -> N
         assert json.loads(other.recv(TIMEOUT_S)) == {"type": "pong"}
 
 
-def test_a_socket_has_twenty_operations(shared_server: ServerThread) -> None:
+def test_c26_a_socket_has_twenty_operations(shared_server: ServerThread) -> None:
     """The next one is refused by itself; when one has ended there is room again."""
     with _open(shared_server) as opened:
         for number in range(view.MAX_SUBSCRIPTIONS):
@@ -83,7 +119,7 @@ def test_a_socket_has_twenty_operations(shared_server: ServerThread) -> None:
 
 
 @pytest.mark.parametrize("query", ["{ __typename }", "mutation { __typename }"])
-def test_a_socket_is_only_for_following(shared_server: ServerThread, query: str) -> None:
+def test_c26_a_socket_is_only_for_following(shared_server: ServerThread, query: str) -> None:
     """Queries and mutations go over HTTP, where their limits are."""
     with _open(shared_server) as opened:
         answer = _subscribe(opened, 1, query)
@@ -112,7 +148,7 @@ def test_a_refusal_over_a_socket_has_a_code(
         assert {error["extensions"]["code"] for error in answer["payload"]} == {code}
 
 
-def test_too_many_sockets_are_refused(
+def test_c26_too_many_sockets_are_refused(
     shared_server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the cap: 503 before anything is accepted; when one leaves there is room again."""

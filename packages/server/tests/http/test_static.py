@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -17,6 +20,7 @@ from ..support.client import TIMEOUT_S, Client
 from ..support.thread import ServerThread
 
 PAGE = "<!doctype html><title>built</title>"
+EXPLORER = "<!doctype html><title>explorer</title>"
 
 SCRIPT = "const steps = [];\n" * 20_000
 
@@ -30,7 +34,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     (folder / "assets" / "app-1a2b.js").write_text(SCRIPT)
     (tmp_path / "secret.txt").write_text("classified")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
-    monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(folder))
+    (folder / "docs.html").write_text(EXPLORER)
+    monkeypatch.setattr(app_module, "Dashboard", partial(Dashboard, folder))
     with ServerThread(f"sqlite:///{tmp_path}/x.db") as server, Client(server.url) as client:
         yield client
 
@@ -64,6 +69,33 @@ def test_files_are_compressed_for_who_takes_it(built: Client) -> None:
     assert "content-encoding" not in plain.headers
     assert plain.num_bytes_downloaded == len(SCRIPT)
     assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
+def test_the_explorer_is_a_page_in_development(built: Client) -> None:
+    """At one address, also for who follows a link to it."""
+    link = {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    for headers in ({}, link):
+        answer = built.http.get("/docs", headers=headers)
+        assert (answer.status_code, answer.text) == (200, EXPLORER)
+        assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(("allowed", "status"), [(False, 404), (True, 200)])
+def test_c36_production_has_no_explorer_unless_asked_for(
+    built: Client, tmp_path: Path, *, allowed: bool, status: int
+) -> None:
+    """It is off with the schema; the answer says how both are turned on."""
+    del built  # whose folder is served
+    settings: dict[str, Any] = {"environment": "production", "allow_introspection": allowed}
+    with ServerThread(f"sqlite:///{tmp_path}/y.db", **settings) as server:
+        answer = httpx.get(f"{server.url}/docs")
+    assert answer.status_code == status
+    if not allowed:
+        assert "ALLOW_INTROSPECTION=1" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
@@ -104,7 +136,9 @@ def test_a_file_that_is_gone_is_not_a_page(built: Client) -> None:
             "/local",
             "/graphql/x",
             "/metrics/x",
-            "/docs",
+            "/DOCS",
+            "/docs.html",
+            "/docs/x",
             "/docs/",
             "/healthz/",
             "/readyz/x",
@@ -158,7 +192,7 @@ def test_without_a_build_the_page_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A checkout that was not built is no riddle."""
-    monkeypatch.setattr(app_module, "Dashboard", lambda: Dashboard(tmp_path / "nothing"))
+    monkeypatch.setattr(app_module, "Dashboard", partial(Dashboard, tmp_path / "nothing"))
     with ServerThread(f"sqlite:///{tmp_path}/x.db") as server, Client(server.url) as client:
         answer = client.http.get("/")
     assert answer.status_code == 503

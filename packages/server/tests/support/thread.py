@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agenttrace_server.app import Application, create_app
+from agenttrace_server.local_token import LocalToken
 from agenttrace_server.serving import GracefulServer, bind_socket
 from agenttrace_server.settings import read_settings
 
@@ -21,12 +22,13 @@ class ServerThread:
         if settings.get("environment") == "production":
             settings.setdefault("allowed_hosts", "traces.example.org")
         chosen = read_settings(database_url=database_url, **settings)
-        self.app: Application = create_app(chosen)
         self.listener = bind_socket("127.0.0.1", 0)
+        self.port = int(self.listener.getsockname()[1])
+        token, self.code = LocalToken.create(self.port) if chosen.local_token else (None, "")
+        self.app: Application = create_app(chosen, local_token=token)
         self._started = threading.Event()
         self._server = GracefulServer(self.app, on_start=self._start)
         self._thread = threading.Thread(target=self._server.run, args=([self.listener],))
-        self.port = int(self.listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.websocket_url = f"ws://127.0.0.1:{self.port}/graphql"
 

@@ -14,6 +14,7 @@ import httpx
 from agenttrace.cli.download import Download, DownloadError
 from agenttrace.exporters.exchange import is_loopback
 from agenttrace.exporters.http import check_endpoint
+from agenttrace.local_token import read_local_token
 from agenttrace.settings import read_settings
 from agenttrace.trace.reading import LineError, Problem, decode_line
 from agenttrace.trace.records import RecordedAnnotation
@@ -63,7 +64,8 @@ _HINTS: Final = {
 class ServerSource:
     """The runs of one server, by its API's address or its own. Use it as `with`.
 
-    Nothing is kept: each method asks anew. AGENTTRACE_API_KEY goes along where it is set. Every
+    Nothing is kept: each method asks anew. AGENTTRACE_API_KEY goes along where it is set, else
+    the local token of a server on this machine that has one. Every
     method raises `RecordingError` when the server cannot be reached or does not answer as one.
     """
 
@@ -72,8 +74,8 @@ class ServerSource:
         self.name = url
         self.problems: list[Problem] = []
         self._base = url.rstrip("/").removesuffix("/api")
-        api_key = read_settings().api_key
         self._is_near = is_loopback(url)
+        api_key = read_settings().api_key or (read_local_token(url) if self._is_near else None)
         self._client = httpx.Client(
             timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             # What is meant for this machine must not leave it through a proxy.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from agenttrace.errors import ConfigurationError
 from agenttrace.exporters.exchange import Answer, Exchange, ExchangeError, is_loopback
 from agenttrace.guard import log_warning
+from agenttrace.local_token import read_local_token
 from agenttrace.pipeline.batch import encode_records
 from agenttrace.pipeline.export import Exporter, ExportResult
 from agenttrace.settings import read_settings
@@ -32,6 +33,7 @@ REFUSES_ALL: Final = frozenset({401, 403, 404, 405, 407, *range(300, 400)})
 """Nothing is wrong with the records: with another key, path or server they would be taken."""
 REFUSES_SOME: Final = frozenset({400, 413, 422})
 SERVER_ERROR: Final = 500
+UNAUTHORIZED: Final = 401
 CONTENT_TOO_LARGE: Final = 413
 SUCCESS: Final = range(200, 300)
 
@@ -46,6 +48,9 @@ class APIExporter(Exporter):
     Guarantee: at least once. Records are on disk a few milliseconds after they were recorded, and
     stay there until the server has them: this process sends them, or the next one that records to
     the same endpoint with the same key. Without the spool: while the program runs.
+
+    A server on this machine that was started with `--local-token` leaves its token in a file of
+    its user's; without a key, that is found by itself.
 
     While a run is open, its start is sent again every 20 s: the server shows a run of which it
     hears nothing for a minute as interrupted.
@@ -84,6 +89,8 @@ class APIExporter(Exporter):
             # Not the key itself: whoever looks at this exporter must not find it here.
             digest = sha256((api_key or "").encode("utf-8", "replace")).hexdigest()
             self.spool_target = f"{self.endpoint} {digest}"
+        self._asks_for_token = not api_key and is_loopback(self._url)
+        self._local_token: str | None = None
         self._compresses = not is_loopback(self._url) if compress is None else compress
         self._exchange = Exchange(self._url, headers=headers)
         self._has_warned = False
@@ -103,6 +110,8 @@ class APIExporter(Exporter):
         self._requests += 1
         body = b"\n".join(lines) + b"\n"
         headers = {}
+        if self._local_token is not None:
+            headers["authorization"] = f"Bearer {self._local_token}"
         if self._compresses and len(body) >= MIN_GZIP_BYTES:
             body = gzip.compress(body, compresslevel=1)
             headers["content-encoding"] = "gzip"
@@ -111,7 +120,16 @@ class APIExporter(Exporter):
         except ExchangeError as error:
             self._warn(f"cannot reach {self._url}: {error}")
             return ExportResult.RETRY()
+        if answer.status == UNAUTHORIZED and self._find_local_token():
+            return self._send(lines)
         return self._judge(answer, lines)
+
+    def _find_local_token(self) -> bool:
+        """Tell whether there is a token that was not tried; a server makes one at each start."""
+        token = read_local_token(self._url) if self._asks_for_token else None
+        is_new = token is not None and token != self._local_token
+        self._local_token = token
+        return is_new
 
     def _judge(self, answer: Answer, lines: list[bytes]) -> ExportResult:
         status = answer.status
@@ -210,7 +228,8 @@ class APIExporter(Exporter):
 _NO_API: Final = "no AgentTrace server's API answers so; check the endpoint"
 _UNNAMED: Final = "not named in the server's answer"
 _HINTS: Final = {
-    401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key",
+    401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key. A server without "
+    "accounts takes records of its own user only",
     403: "the API key may not ingest",
     404: "there is no such path; the endpoint should end in /api",
     413: "one record is larger than the server takes",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
-from agenttrace_server.http.paths import is_door
+from agenttrace_server.http.paths import is_page
 from agenttrace_server.identity import Permission
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ PUBLIC: Final = None
 DOORS: Final[dict[str, Permission | None]] = {
     "/healthz": PUBLIC,
     "/readyz": Permission.KNOWN,
+    "/metrics": Permission.KNOWN,
     "/api/auth/register": PUBLIC,
     "/api/auth/token": PUBLIC,
     "/api/auth/refresh": PUBLIC,
@@ -44,5 +45,5 @@ def find_door(scope: Scope, routes: Iterable[BaseRoute]) -> tuple[bool, str | No
             assert isinstance(route, Route | WebSocketRoute)
             is_public = DOORS.get(route.path, Permission.OPERATE) is PUBLIC
             return is_public, route.path
-    is_page = scope["type"] == "http" and scope["method"] in _SAFE
-    return is_page and not is_door(scope["path"]), None
+    is_read = scope["type"] == "http" and scope["method"] in _SAFE
+    return is_read and is_page(scope["path"]), None

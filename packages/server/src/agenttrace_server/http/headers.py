@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from agenttrace_server.http.errors import make_error, refuse_websocket
+from agenttrace_server.http.errors import make_error
 from agenttrace_server.http.paths import is_page
 from agenttrace_server.http.policy import set_security_headers
 
@@ -132,8 +132,7 @@ def _read_name(host: str) -> str | None:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, *, answer: Response) -> None:
-    """Send an answer instead of what was asked for; a WebSocket is never opened."""
+    """Send an answer instead of what was asked for; a WebSocket is told, and not opened."""
     if scope["type"] == "websocket":
-        await refuse_websocket(receive, send)
-    else:
-        await answer(scope, receive, send)
+        await receive()
+    await answer(scope, receive, send)

@@ -12,17 +12,24 @@ from agenttrace_server.http.access import AccessNotes
 from agenttrace_server.http.authentication import PROJECT_HEADER, Authentication
 from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
+from agenttrace_server.http.local import TokenGuard
+from agenttrace_server.http.peers import Guard, PeerGuard, choose_guard
 
 if TYPE_CHECKING:
+    from agenttrace_server.local_token import LocalToken
     from agenttrace_server.metrics import Metrics
     from agenttrace_server.services.authentication import Authenticator
     from agenttrace_server.settings import Settings
 
 
 def list_middleware(
-    settings: Settings, metrics: Metrics, authenticator: Authenticator
+    settings: Settings,
+    metrics: Metrics,
+    authenticator: Authenticator,
+    *,
+    local_token: LocalToken | None = None,
 ) -> list[Middleware]:
-    """Return the middleware for these settings."""
+    """Return the middleware for these settings; with `LOCAL_TOKEN` there must be a token."""
     middleware = [
         Middleware(AccessNotes, metrics=metrics),
         Middleware(SecurityHeaders),
@@ -43,6 +50,13 @@ def list_middleware(
                 allow_headers=["content-type", "content-encoding", "authorization", PROJECT_HEADER],
             )
         )
-    # Within CORS, so that a page of a listed origin can read that it has to log in.
+    # Within CORS: its preflights carry no token, and a page of a listed origin can read that it has
+    # to log in.
+    match choose_guard(settings):
+        case Guard.OWNER:
+            middleware.append(Middleware(PeerGuard))
+        case Guard.TOKEN:
+            assert local_token is not None, "create_app sees to that"
+            middleware.append(Middleware(TokenGuard, token=local_token))
     guard = Middleware(Authentication, authenticator=authenticator)
     return [*middleware, guard, Middleware(Compression)]

@@ -9,7 +9,8 @@ from typing import Final
 _DOOR: Final = re.compile(
     r"/+(api|graphql|v1|healthz|readyz|metrics|docs|local)([/;]|$)", re.IGNORECASE
 )
-_EXPLORER: Final = "/docs"
+EXPLORER_PATH: Final = "/docs"
+"""The page of the schema."""
 
 
 def is_door(path: str) -> bool:
@@ -19,4 +20,4 @@ def is_door(path: str) -> bool:
 
 def is_page(path: str) -> bool:
     """Tell whether a link on a page of somebody else may lead a person here."""
-    return path == _EXPLORER or not is_door(path)
+    return path == EXPLORER_PATH or not is_door(path)

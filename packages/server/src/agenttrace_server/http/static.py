@@ -1,4 +1,7 @@
-"""The built dashboard. Paths that are no file get its page: the address is the app's own."""
+"""The built dashboard. Paths that are no file get its page: the address is the app's own.
+
+The schema explorer is a page of its own in the same build, at `/docs`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from agenttrace_server.http.errors import refuse_websocket
-from agenttrace_server.http.paths import is_door
+from agenttrace_server.http.paths import EXPLORER_PATH, is_door
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -23,6 +26,11 @@ STATIC_FOLDER: Final = Path(__file__).parent.parent / "static"
 
 # Other spellings of a file or a page: slashes without a name between them, dots, what is no text.
 _ODD_PATH: Final = re.compile(r"//|/\.|\\|[\x00-\x1f\x7f]")
+_EXPLORER_FILE: Final = "docs.html"
+_EXPLORER_OFF: Final = (
+    "the schema explorer is off in production; ALLOW_INTROSPECTION=1 turns it on, and "
+    "`agenttrace-server schema` prints the schema"
+)
 _OF_PARTS: Final = (b"range", b"if-range")
 _HASHED: Final = "assets/"  # Vite puts a hash of the content into the names in here
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -43,8 +51,9 @@ What it holds can be read at <code>/graphql</code>.</p>
 class Dashboard:
     """Serves the files of the dashboard, compressed for who takes gzip."""
 
-    def __init__(self, folder: Path = STATIC_FOLDER) -> None:
+    def __init__(self, folder: Path = STATIC_FOLDER, *, shows_explorer: bool = False) -> None:
         self._folder = folder
+        self._shows_explorer = shows_explorer
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._compressed = GZipMiddleware(
             self._answer, minimum_size=_MIN_COMPRESSED_BYTES, compresslevel=_COMPRESSION
@@ -58,13 +67,19 @@ class Dashboard:
         await self._compressed(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_door(scope["path"]) or _ODD_PATH.search(scope["path"]):
+        is_explorer = scope["path"] == EXPLORER_PATH
+        if is_explorer and not self._shows_explorer:
+            raise HTTPException(404, _EXPLORER_OFF)
+        is_other = is_door(scope["path"]) and not is_explorer
+        if is_other or scope["path"] == f"/{_EXPLORER_FILE}" or _ODD_PATH.search(scope["path"]):
             raise HTTPException(404, f"there is nothing at {scope['path'][:200]}")
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, "only GET", headers={"Allow": "GET, HEAD"})
         # Nobody needs a part of a script; who asks for a thousand parts would cost more than one.
         headers = [pair for pair in scope["headers"] if pair[0] not in _OF_PARTS]
         scope = {**scope, "headers": headers}
+        if is_explorer:
+            scope["path"] = f"/{_EXPLORER_FILE}"
         response = await self._find(Request(scope, receive))
         await response(scope, receive, send)
 
