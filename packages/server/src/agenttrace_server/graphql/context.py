@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TypeAlias
 
 import strawberry
@@ -10,6 +11,7 @@ import strawberry
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.identity import Actor
 from agenttrace_server.live.place import Place
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.accounts import AccountService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.audit import AuditService
@@ -41,14 +43,19 @@ class Services:
     accounts: AccountService
     keys: KeyService
     audit: AuditService
+    access: AccessService
     environment: str
 
     def make_context(self, actor: Actor) -> Context:
         """Return a new context over these services, for who asks."""
         shared = {part.name: getattr(self, part.name) for part in fields(Services)}
-        return Context(
-            **shared, actor=actor, loaders=Loaders(self.runs, self.annotations, self.search)
-        )
+        return Context(**shared, actor=actor, loaders=self.make_loaders(actor))
+
+    def make_loaders(self, actor: Actor) -> Loaders:
+        """Return the loaders of who asks: they find what is of their project."""
+        own = partial(self.access.keep_own, actor.principal.project_id)
+        forks = partial(self.runs.list_forks, actor.principal.project_id)
+        return Loaders(self.runs, self.annotations, self.search, keep_own=own, list_forks=forks)
 
 
 @dataclass(slots=True, kw_only=True)

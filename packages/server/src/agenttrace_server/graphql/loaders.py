@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 from strawberry.dataloader import DataLoader
 
 from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Span
+from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Run, Span
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
@@ -35,12 +35,19 @@ class Loaders:
     """The loaders of one context."""
 
     def __init__(
-        self, runs: RunService, annotations: AnnotationService, search: SearchService
+        self,
+        runs: RunService,
+        annotations: AnnotationService,
+        search: SearchService,
+        *,
+        keep_own: Callable[[list[str]], Awaitable[set[str]]],
+        list_forks: Callable[[list[str]], Awaitable[dict[str, tuple[Run, ...]]]],
     ) -> None:
         self._runs = runs
+        self._keep_own = keep_own
         self._annotations = annotations
-        self.run_by_id = _make_loader(runs.get_runs)
-        self.span_by_key = _make_loader(runs.get_spans)
+        self.run_by_id = _make_loader(self._get_runs)
+        self.span_by_key = _make_loader(self._get_spans)
         self.head_by_key = _make_loader(runs.get_heads)
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
@@ -49,7 +56,7 @@ class Loaders:
             self._load_beginnings, cache=False
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
-        self.forks_by_run = _make_loader(runs.list_forks)
+        self.forks_by_run = _make_loader(list_forks)
         self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(
@@ -105,6 +112,16 @@ class Loaders:
                 "of their values"
             )
         self.texts_left_bytes -= size_bytes
+
+    async def _get_runs(self, run_ids: list[str]) -> dict[str, Run]:
+        """Return those of these runs that there are, in the project."""
+        own = await self._keep_own(run_ids)
+        return await self._runs.get_runs([i for i in run_ids if i in own]) if own else {}
+
+    async def _get_spans(self, keys: list[SpanKey]) -> dict[SpanKey, Span]:
+        """Return those of these spans that there are, in the project."""
+        own = await self._keep_own([run_id for run_id, _ in keys])
+        return await self._runs.get_spans([key for key in keys if key[0] in own]) if own else {}
 
     async def _get_annotations(
         self, owners: list[SpanKey]

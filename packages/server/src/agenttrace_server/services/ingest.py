@@ -13,6 +13,7 @@ from agenttrace_server.errors import TooLargeError
 from agenttrace_server.storage.sole_spans import prepare_records
 
 if TYPE_CHECKING:
+    from agenttrace_server.identity import Principal
     from agenttrace_server.services.additions import AdditionService
     from agenttrace_server.storage.sole_spans import Incoming
     from agenttrace_server.storage.writer import Writer
@@ -53,10 +54,10 @@ class IngestService:
         self._writer = writer
         self._additions = additions
 
-    async def ingest(self, body: bytes) -> IngestResult:
-        """Store the records of an NDJSON body; return once they are on disk.
+    async def ingest(self, body: bytes, principal: Principal) -> IngestResult:
+        """Store the records of an NDJSON body in the project of who sends it.
 
-        A bad line is reported and the others are stored.
+        Returns once they are on disk. A bad line is reported and the others are stored.
 
         Raises:
             TooLargeError: the body has more than 10,000 records.
@@ -67,7 +68,7 @@ class IngestService:
             records, errors = prepare_body(body)
         else:
             records, errors = await asyncio.to_thread(prepare_body, body)
-        refusals = await self._writer.append(records) if records else ()
+        refusals = await self._writer.append(records, principal.project_id) if records else ()
         if refusals:
             numbers = _list_numbers(body, errors)
             errors += [
@@ -77,17 +78,17 @@ class IngestService:
             errors.sort(key=lambda error: error.line)
         accepted = len(records) - len(refusals)
         if any(error.code == UNKNOWN_TYPE for error in errors):
-            errors, count = await self._take_additions(body, errors)
+            errors, count = await self._take_additions(body, errors, principal)
             accepted += count
         return IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
 
     async def _take_additions(
-        self, body: bytes, errors: list[LineError]
+        self, body: bytes, errors: list[LineError], principal: Principal
     ) -> tuple[list[LineError], int]:
         """Take the lines that are no records as additions, once the records are there."""
         sought = {error.line for error in errors if error.code == UNKNOWN_TYPE}
         lines = [(n, text) for n, text in enumerate(body.split(b"\n"), start=1) if n in sought]
-        refused = await self._additions.take_lines(lines)
+        refused = await self._additions.take_lines(lines, principal)
         left = [error for error in errors if error.line not in sought]
         left += [LineError(line, code, _shorten(message)) for line, code, message in refused]
         return sorted(left, key=lambda error: error.line), len(lines) - len(refused)

@@ -34,10 +34,12 @@ class UsageService:
         """
         return await self._database.read(usage.list_usage, run_filter, interval, groups)
 
-    async def get_workflow(self, correlation_id: str) -> Workflow | None:
-        """Return what the runs of a correlation id add up to; None when there is none."""
-        return await self._database.read(usage.read_workflow, correlation_id)
+    async def get_workflow(self, project_id: str, correlation_id: str) -> Workflow | None:
+        """Return what a project's runs of a correlation id add up to; None when there is none."""
+        return await self._database.read(usage.read_workflow, project_id, correlation_id)
 
-    async def list_workflow_usage(self, correlation_id: str) -> tuple[ModelUsage, ...]:
+    async def list_workflow_usage(
+        self, project_id: str, correlation_id: str
+    ) -> tuple[ModelUsage, ...]:
         """Return the same by model, dearest first."""
-        return await self._database.read(usage.list_workflow_usage, correlation_id)
+        return await self._database.read(usage.list_workflow_usage, project_id, correlation_id)

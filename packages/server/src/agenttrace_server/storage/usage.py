@@ -17,7 +17,8 @@ from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import ModelUsage, Totals, UsageBucket, UsageSums, Workflow
 from agenttrace_server.storage.conditions import (
-    list_fixed_conditions,
+    is_of_project,
+    list_lasting_criteria,
     list_state_conditions,
 )
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
@@ -103,15 +104,18 @@ def list_usage(
         InvalidArgumentError: too many buckets or rows would be made.
 
     """
-    conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
+    criteria = [*_list_run_criteria(run_filter), *list_state_conditions(run_filter)]
     # Of single runs nothing is asked: what is kept for all of them tells it.
-    counts_runs = bool(conditions) or not set(groups) <= {UsageGroup.MODEL}
+    counts_runs = bool(criteria) or not set(groups) <= {UsageGroup.MODEL}
     if counts_runs:
-        query = _select_usage(run_filter, groups).where(*conditions)
+        query = _select_usage(run_filter, groups).where(
+            is_of_project(run_filter.project_id), *criteria
+        )
         rows: Sequence[Sequence[Any]] = [*connection.execute(query.limit(MAX_ROWS + 1))]
     else:
         rows = read_hour_sums(
             connection,
+            run_filter.project_id,
             *_find_hours(run_filter),
             by_day=interval is not Interval.HOUR,
             by_model=bool(groups),
@@ -192,8 +196,8 @@ def _select_columns(groups: Sequence[UsageGroup]) -> Select[Any]:
     return select(table.c.hour_ns, *chosen, table.c.run_id, *sums)
 
 
-def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
-    return list_fixed_conditions(replace(run_filter, started_from_ns=None, started_before_ns=None))
+def _list_run_criteria(run_filter: RunFilter) -> list[Any]:
+    return list_lasting_criteria(replace(run_filter, started_from_ns=None, started_before_ns=None))
 
 
 def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
@@ -205,10 +209,10 @@ def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
     )
 
 
-def read_workflow(connection: Connection, correlation_id: str) -> Workflow | None:
-    """Return what the runs of a correlation id add up to; None when there is none."""
-    query = select(RUN).where(RUN.c.correlation_id == correlation_id).limit(MAX_ROWS)
-    rows = connection.execute(query).all()
+def read_workflow(connection: Connection, project_id: str, correlation_id: str) -> Workflow | None:
+    """Return what a project's runs of a correlation id add up to; None when there is none."""
+    query = select(RUN).where(RUN.c.correlation_id == correlation_id, is_of_project(project_id))
+    rows = connection.execute(query.limit(MAX_ROWS)).all()
     if not rows:
         return None
     figures = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
@@ -241,10 +245,13 @@ def read_workflow(connection: Connection, correlation_id: str) -> Workflow | Non
     return Workflow(correlation_id, min(row.start_ns for row in rows), end_ns, totals)
 
 
-def list_workflow_usage(connection: Connection, correlation_id: str) -> tuple[ModelUsage, ...]:
+def list_workflow_usage(
+    connection: Connection, project_id: str, correlation_id: str
+) -> tuple[ModelUsage, ...]:
     """Return what the runs of a correlation id add up to by model, dearest first."""
     source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
-    query = select(MODEL_USAGE).select_from(source).where(RUN.c.correlation_id == correlation_id)
+    query = select(MODEL_USAGE).select_from(source)
+    query = query.where(RUN.c.correlation_id == correlation_id, is_of_project(project_id))
     of_model: dict[str, _Sum] = {}
     for row in connection.execute(query.where(MODEL_USAGE.c.model != "").limit(MAX_ROWS)):
         of_model.setdefault(row.model, _Sum(dict.fromkeys(MODEL_SUMS, 0), set())).add(row)

@@ -35,14 +35,18 @@ class Workflow:
         self, info: Info, first: int | None = None, after: str | None = None
     ) -> RunConnection:
         """See the description, which is public."""
-        run_filter = RunFilter(correlation_ids=(self.correlation_id,))
+        run_filter = RunFilter(
+            info.context.actor.principal.project_id, correlation_ids=(self.correlation_id,)
+        )
         part = read_slice(None, PageArguments(first, after, None, None))
         return await list_runs(info.context.runs, run_filter, part)
 
     @resolver("What their calls add up to by model, dearest first.")
     async def usage_by_model(self, info: Info) -> list[ModelUsage]:
         """See the description, which is public."""
-        usages = await info.context.usage.list_workflow_usage(self.correlation_id)
+        usages = await info.context.usage.list_workflow_usage(
+            info.context.actor.principal.project_id, self.correlation_id
+        )
         return [ModelUsage.from_record(usage) for usage in usages]
 
     @classmethod
