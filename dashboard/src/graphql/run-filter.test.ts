@@ -29,6 +29,19 @@ describe("toFilter", () => {
     expect(startOf("2026-11-26T10:30Z")).toBe("2026-11-26T11:00:00.000Z");
   });
 
+  it("asks for durations as they are written", () => {
+    const durationOf = (min: string) => filterOf({ duration: { min, max: "" } }).durationMs;
+    expect(durationOf("0.0041")).toEqual({ min: 4.1 });
+    expect(durationOf("1.005")).toEqual({ min: 1005 });
+    expect(durationOf("2.")).toEqual({ min: 2000 });
+  });
+
+  it("asks for whole numbers of tokens within the ends", () => {
+    expect(filterOf({ tokens: { min: "1.5", max: "9.5" } })).toEqual({
+      totalTokens: { min: 2, max: 9 },
+    });
+  });
+
   it("asks for scores by name, with the ends and the label that are given", () => {
     const scores = [
       { name: "tone", score: { min: "-0.5", max: "" }, label: null },

@@ -8,8 +8,6 @@ import {
 } from "@/model/run-filter";
 import type { RunFilter, ScoreFilter, SpanCondition } from "./generated/graphql";
 
-const MS_PER_SECOND = 1000;
-
 /** What the reader chose as the schema's filter; `nowMs` (epoch milliseconds) is where "the last hour" ends. */
 export function toFilter(choice: Choice, nowMs: number): RunFilter {
   const { text, statuses, types, models, tags, attributes, correlationId, step } = choice;
@@ -28,8 +26,11 @@ export function toFilter(choice: Choice, nowMs: number): RunFilter {
         }),
     ...(correlationId === null ? {} : { correlationId: [correlationId] }),
     ...(choice.hasErrors ? { hasError: true } : {}),
-    ...toRange("durationMs", choice.duration, (end) => Number(end) * MS_PER_SECOND),
-    ...toRange("totalTokens", choice.tokens, (end) => Math.trunc(Number(end))),
+    ...toRange("durationMs", choice.duration, toMs),
+    // Counts are whole: from 1.5 on begins with 2, up to 1.5 ends with 1.
+    ...toRange("totalTokens", choice.tokens, (end, side) =>
+      (side === "min" ? Math.ceil : Math.floor)(Number(end)),
+    ),
     ...toRange("costUsd", choice.cost, (end) => end.replace(/\.$/, "")),
     ...toStarted(choice, nowMs),
     ...(choice.scores.length === 0 ? {} : { scores: choice.scores.map(toScore) }),
@@ -53,7 +54,7 @@ function toStarted(
 }
 
 function toScore({ name, score, label }: ScoreChoice): ScoreFilter {
-  const ends = toRange("score", score, Number, readSignedEnd);
+  const ends = toRange("score", score, (end) => Number(end), readSignedEnd);
   return { name, ...ends, ...(label === null ? {} : { label: [label] }) };
 }
 
@@ -68,14 +69,19 @@ function toCondition({ type, isFailed, below }: StepChoice): SpanCondition {
 function toRange<Key extends string, End>(
   key: Key,
   { min, max }: TextRange,
-  convert: (end: string) => End,
+  convert: (end: string, side: "min" | "max") => End,
   read = readEnd,
 ): { [K in Key]?: { min?: End; max?: End } } {
   const ends = {
-    ...(read(min) === null ? {} : { min: convert(min.trim()) }),
-    ...(read(max) === null ? {} : { max: convert(max.trim()) }),
+    ...(read(min) === null ? {} : { min: convert(min.trim(), "min") }),
+    ...(read(max) === null ? {} : { max: convert(max.trim(), "max") }),
   };
   return (Object.keys(ends).length === 0 ? {} : { [key]: ends }) as {
     [K in Key]?: { min?: End; max?: End };
   };
+}
+
+/** Seconds in milliseconds, exactly as they are written: 0.0041 times 1000 would be 4.1000000000000005. */
+function toMs(seconds: string): number {
+  return Number(`${seconds}e3`);
 }

@@ -80,4 +80,19 @@ describe("RunListFeed", () => {
     await server.answer(aPage("c1", ["a"]));
     expect(feed.list.rows.map(({ id }) => id)).toEqual(["b", "a"]);
   });
+
+  it("says why the next page did not come, and asks again only when it is told to", async () => {
+    const server = new FakeServer();
+    const feed = open(server);
+    await server.answer(aPage("c0", ["b"], true));
+    feed.loadMore();
+    await server.refuse();
+    expect(feed.pageFailure).not.toBeNull();
+    feed.loadMore();
+    expect(server.queries).toBe(0);
+    feed.retryPage();
+    await server.answer(aPage("c0", ["a"]));
+    expect(feed.pageFailure).toBeNull();
+    expect(feed.list.rows.map(({ id }) => id)).toEqual(["b", "a"]);
+  });
 });

@@ -18,6 +18,8 @@ export class RunListFeed extends Store {
   phase: "loading" | "ready" | "failed" = "loading";
   failure: Failure | null = null;
   isLoadingMore = false;
+  /** Why the next page did not come; it is not asked for again until somebody says so. */
+  pageFailure: Failure | null = null;
   totalCount = 0;
   readonly query: RunListQuery;
   /** Made once: pages and changes must be of the same list, also one that begins an hour ago. */
@@ -58,17 +60,23 @@ export class RunListFeed extends Store {
     this.list.append(page);
   }
 
-  /** Load the next page, unless one is on its way or there is none. */
+  /** Load the next page, unless one is on its way, did not come, or there is none. */
   readonly loadMore = (): void => {
+    if (this.pageFailure === null) this.retryPage();
+  };
+
+  /** Load the next page, also when it did not come before. */
+  readonly retryPage = (): void => {
     if (this.isLoadingMore || !this.list.hasNextPage || this.phase !== "ready") return;
     this.isLoadingMore = true;
+    this.pageFailure = null;
     this.changed();
     const generation = this.#generation;
     void this.#fetchPage(this.list.endCursor).then(({ data, error }) => {
       if (generation !== this.#generation) return;
       this.isLoadingMore = false;
-      if (data !== undefined) this.#append(toPage(data.runs));
-      this.failure = error === undefined ? null : failureOf(error);
+      this.pageFailure = error === undefined ? null : failureOf(error);
+      if (error === undefined && data !== undefined) this.#append(toPage(data.runs));
       this.changed();
     });
   };
@@ -89,6 +97,7 @@ export class RunListFeed extends Store {
     this.#generation += 1;
     // The answer to a page that is on its way will not be heard.
     this.isLoadingMore = false;
+    this.pageFailure = null;
     const generation = this.#generation;
     void this.#fetchPage(null).then(({ data, error }) => {
       if (generation !== this.#generation) return;

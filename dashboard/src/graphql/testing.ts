@@ -17,7 +17,8 @@ interface Result {
 }
 
 interface Answer {
-  readonly data: unknown;
+  readonly data?: unknown;
+  readonly error?: CombinedError;
 }
 
 /** A server that says what the test says, and remembers what it was asked. */
@@ -54,8 +55,17 @@ export class FakeServer {
   }
 
   /** Answer the query that waits longest; resolves once that was heard. */
-  async answer(data: unknown): Promise<void> {
-    this.#answers.shift()?.({ data });
+  answer(data: unknown): Promise<void> {
+    return this.#answer({ data });
+  }
+
+  /** Leave the query that waits longest without its answer. */
+  refuse(): Promise<void> {
+    return this.#answer({ error: new CombinedError({ networkError: new Error("gone") }) });
+  }
+
+  async #answer(answer: Answer): Promise<void> {
+    this.#answers.shift()?.(answer);
     await Promise.resolve();
     await Promise.resolve();
   }

@@ -9,12 +9,14 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+PROGRAM: Final = ("-c", "from agenttrace_server.cli import main; main()")
 
 
 class Server(NamedTuple):
@@ -32,10 +34,10 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def run_server(database_url: str) -> Iterator[Server]:
-    """Start a server; yield it once it answers; stop it."""
+def run_server(database_url: str, *, program: Sequence[str] = PROGRAM) -> Iterator[Server]:
+    """Start a server, or a program that is one and more; yield it once it answers; stop it."""
     begin = time.perf_counter()
-    command = [sys.executable, "-c", "from agenttrace_server.cli import main; main()", "serve"]
+    command = [sys.executable, *program, "serve"]
     process = subprocess.Popen(  # noqa: S603 -- this interpreter, our program
         [*command, "--port", "0", "--database-url", database_url],
         stdout=subprocess.PIPE,

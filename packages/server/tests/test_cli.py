@@ -43,7 +43,7 @@ def test_serve_says_where_it_is_and_how_to_stop_it(server_process: ServerProcess
     lines = server_process.text.splitlines()
     assert lines[0] == f"AgentTrace {__version__}"
     assert re.fullmatch(r"  Dashboard  http://127\.0\.0\.1:\d+", lines[1])
-    assert lines[2] == f"  Database   {server_process.database}"
+    assert lines[2] == f"  Database   {server_process.database} (new)"
     assert lines[3] == "  Stop       Ctrl+C"
     assert "\x1b" not in server_process.text
     assert (code, errors) == (0, "")
@@ -63,10 +63,13 @@ def test_a_stop_is_graceful(server_process: ServerProcess, number: signal.Signal
     assert (code, errors) == (0, "")
     folder = server_process.database.parent
     assert sorted(path.name for path in folder.iterdir()) == ["agenttrace.db"]
-    with ServerProcess(folder) as again, Client(again.url) as client:
-        assert client.ask("{ runs { edges { node { id } } } }") == {
-            "runs": {"edges": [{"node": {"id": make_run_id(0)}}]}
-        }
+    with ServerProcess(folder) as again:
+        with Client(again.url) as client:
+            assert client.ask("{ runs { edges { node { id } } } }") == {
+                "runs": {"edges": [{"node": {"id": make_run_id(0)}}]}
+            }
+        again.stop()
+    assert f"  Database   {server_process.database}\n" in again.text
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -78,7 +81,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         done = _run("serve", "--port", str(port))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"agenttrace serve: SERVER_PORT: port {port} of 127.0.0.1 is taken; stop the program that "
+        f"agenttrace serve: --port: port {port} of 127.0.0.1 is taken; stop the program that "
         "has it or choose another with --port or SERVER_PORT\n"
     )
 
@@ -86,18 +89,24 @@ def test_a_port_that_is_taken_is_named() -> None:
 @pytest.mark.parametrize(
     ("flags", "environment", "message"),
     [
-        (["--database-url", "sqlite:////proc/no/x.db"], {}, "DATABASE_URL: cannot make the folder"),
+        (
+            ["--database-url", "sqlite:////proc/no/x.db"],
+            {},
+            "--database-url: cannot make the folder",
+        ),
+        ([], {"DATABASE_URL": "sqlite:////proc/no/x.db"}, "DATABASE_URL: cannot make the folder"),
+        (["--database-url", "mysql://x"], {}, "--database-url is 'mysql://x'; expected sqlite"),
         ([], {"DATABASE_URL": "postgresql://u:x@127.0.0.1:1/d"}, "Connect call failed"),
         ([], {"SERVER_PORT": "ten"}, "SERVER_PORT is 'ten'; expected a port number"),
-        (["--workers", "2"], {}, "WORKERS is 2, and DATABASE_URL names no PostgreSQL"),
+        (["--workers", "2"], {}, "--workers is 2, and DATABASE_URL names no PostgreSQL"),
         (["--workers", "0"], {}, "--workers is '0'; expected a whole number from 1 to 64"),
         ([], {"WORKERS": "many"}, "WORKERS is 'many'; expected a whole number from 1 to 64"),
         (["--port", "abc"], {}, "--port is 'abc'; expected a port number from 0 to 65535"),
-        (["--host", "192.0.2.1"], {}, "SERVER_HOST: cannot listen on 192.0.2.1"),
+        (["--host", "192.0.2.1"], {}, "--host: cannot listen on 192.0.2.1"),
         (
             ["--host", "nowhere.invalid"],
             {},
-            "SERVER_HOST is 'nowhere.invalid', which is no address",
+            "--host is 'nowhere.invalid', which is no address",
         ),
         ([], {"ENVIRONMENT": "production", "SERVER_HOST": "0.0.0.0"}, "SECRET_KEY is missing"),
         ([], {"ENVIRONMENT": "production"}, "SECRET_KEY is missing with ENVIRONMENT=production"),

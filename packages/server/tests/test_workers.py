@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from multiprocessing import popen_spawn_posix
@@ -124,6 +125,27 @@ def test_a_stop_answers_what_was_taken(workers: ServerProcess) -> None:
         ]
         answers = [client.http.send(request) for request in requests]
     assert [answer.status_code for answer in answers] == [200] * 4
+    assert workers.stop()[0] == 0
+
+
+@ON_POSTGRESQL
+def test_who_comes_after_a_stop_is_refused_at_once(workers: ServerProcess) -> None:
+    """Also while the workers wait for a request that is not whole: nobody waits in vain."""
+    address = ("127.0.0.1", int(workers.url.rpartition(":")[2]))
+
+    def is_refused() -> bool:
+        try:
+            socket.create_connection(address, timeout=DEADLINE_S).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    with socket.create_connection(address, timeout=DEADLINE_S) as slow:
+        head = "POST /api/ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+        slow.sendall(f"{head}Content-Type: application/x-ndjson\r\n\r\n".encode())
+        workers.process.send_signal(signal.SIGTERM)
+        _wait_until(is_refused)
+        assert workers.process.poll() is None
     assert workers.stop()[0] == 0
 
 

@@ -6,6 +6,7 @@ import { quietMs, type Run } from "@/model/run";
 import type { RunListQuery } from "@/model/run-list";
 import { useNow } from "@/ui/clock";
 import { useShortcuts } from "@/ui/shortcuts";
+import { InlineFailure } from "../parts/inline-failure";
 import { RunRow } from "./run-row";
 import { RunsHeader } from "./runs-header";
 import { useSteadyScroll } from "./steady-scroll";
@@ -79,6 +80,11 @@ export function RunsTable({ feed, query, onChange }: Props) {
           })}
         </div>
         {feed.isLoadingMore && <p className="px-4 py-2 text-faint text-sm">Loading more…</p>}
+        {feed.pageFailure !== null && (
+          <div className="px-4 py-2 text-sm">
+            <InlineFailure failure={feed.pageFailure} onRetry={feed.retryPage} />
+          </div>
+        )}
       </div>
     </div>
   );

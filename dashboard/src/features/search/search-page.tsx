@@ -7,7 +7,7 @@ import { Button } from "@/ui/button";
 import { Notice } from "@/ui/notice";
 import { SearchField } from "@/ui/search-field";
 import { useShortcuts } from "@/ui/shortcuts";
-import { InlineFailure } from "../run/inspector/inline-failure";
+import { InlineFailure } from "../parts/inline-failure";
 import { usePageTitle } from "../shell/page-title";
 import { HitRow } from "./hit-row";
 

@@ -81,6 +81,17 @@ def test_so_many_runs_are_counted_as_lost_a_record_last() -> None:
     assert drops.read(f"{1:032x}") is None
 
 
+def test_no_run_counted_here_goes_for_one_counted_elsewhere() -> None:
+    """Notes of other processes may name more runs than are kept; the live ones are told of."""
+    drops, others = RunDrops(), RunDrops()
+    drops.note("own", "queue_full", is_gap=True)
+    for number in range(MAX_RUNS):
+        others.note(f"{number:032x}", "spool_full", is_gap=True)
+    drops.add_all(others)
+    assert drops.read("own") == ({"queue_full": 1}, True)
+    assert len(drops.list()) == MAX_RUNS
+
+
 def test_a_run_s_record_tells_what_both_lost_and_is_a_new_revision() -> None:
     """What the line says already is a part of what the recorder counted, and not added again."""
     recorder, exporter = RunDrops(), RunDrops()

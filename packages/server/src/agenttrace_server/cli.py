@@ -42,10 +42,18 @@ def serve(
     Every setting is in docs/settings.md. A flag counts more than the environment, which counts
     more than a file `.env` in the current folder.
     """
+    flags = {
+        "server_host": host,
+        "server_port": port,
+        "database_url": database_url,
+        "workers": workers,
+    }
     try:
-        _run(server_host=host, server_port=port, database_url=database_url, workers=workers)
+        _run(flags)
     except StartError as error:
-        typer.echo(f"agenttrace serve: {error}", err=True)
+        from agenttrace_server.settings import name_as_given  # noqa: PLC0415 -- see _run
+
+        typer.echo(f"agenttrace serve: {name_as_given(str(error), flags)}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
 
 
@@ -88,7 +96,7 @@ def main() -> None:
     program()
 
 
-def _run(**flags: str | None) -> None:
+def _run(flags: dict[str, str | None]) -> None:
     # Imported here: a command line with a mistake in it is answered at once.
     from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- see above
 
@@ -121,7 +129,7 @@ def _print_start(settings: Settings, port: int, database: Database) -> None:
     lines = [
         _paint(f"AgentTrace {__version__}", bold=True),
         f"  Dashboard  {_paint(address, colour='cyan')}",
-        f"  Database   {database.place}",
+        f"  Database   {database.place}{' (new)' if database.is_new else ''}",
         *([f"  Workers    {settings.workers}"] if settings.workers > 1 else []),
         "  Stop       Ctrl+C",
     ]

@@ -297,6 +297,18 @@ def read_settings(**flags: Any) -> Settings:
         raise StartError(_describe(error, given)) from error
 
 
+def name_as_given(message: str, flags: dict[str, Any]) -> str:
+    """Return the message with the flag in place of the variable that it begins with.
+
+    `flags` are those of the command line; None: it was not given.
+    """
+    for field, flag in FLAGS.items():
+        name = field.upper()
+        if flags.get(field) is not None and re.match(rf"{name}\b", message):
+            return flag + message[len(name) :]
+    return message
+
+
 def _check_env_file(path: Path) -> None:
     # The reader of the file skips what it does not understand, which then counts for nothing.
     try:

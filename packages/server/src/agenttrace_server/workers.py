@@ -157,6 +157,9 @@ class Workers:
         """End the workers; kill those that take longer than they may."""
         if not self._stopping.is_set():
             self._stop()
+        # The last copy: once the workers have closed theirs, who connects anew is refused at once,
+        # and does not wait for a server that will not come.
+        self._bound.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S + _GRACE_S
         for process in list(self._running):
             process.join(max(0.0, deadline - time.monotonic()))

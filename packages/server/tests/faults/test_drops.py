@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from agenttrace import Tracer
 from agenttrace.exporters.http import APIExporter
@@ -61,3 +62,58 @@ def test_the_server_shows_exactly_what_a_recorder_dropped(client: Client) -> Non
     assert {reason: int(count) for reason, count in told.items()} == lost
     assert (edge["node"]["status"], edge["node"]["complete"]) == ("COMPLETED", False)
     assert edge["node"]["totals"]["spans"] < 501
+
+
+class _Away(Exporter):
+    """A server that is away until it is told to be there, with records that wait on disk."""
+
+    spool_target = "away"
+
+    def __init__(self, url: str, *, is_there: bool) -> None:
+        self._is_there = is_there
+        self._sender = APIExporter(f"{url}/api")
+
+    def export(self, records: Sequence[Record]) -> ExportResult:
+        """Send, or ask to come again."""
+        return self._sender.export(records) if self._is_there else ExportResult.RETRY(60)
+
+    def shutdown(self, *, timeout_s: float) -> None:
+        """Close the connection."""
+        self._sender.shutdown(timeout_s=timeout_s)
+
+
+def test_what_a_full_spool_dropped_is_told_by_the_next_process(
+    client: Client, tmp_path: Path
+) -> None:
+    """The recorder has ended, its spool overflowed; whoever sends the rest tells of it."""
+    settings = Settings(spool_folder=str(tmp_path / "spool"), spool_max_bytes=1_000_000)
+    first = Tracer(settings=settings)
+    first.add_exporter(_Away(client.url, is_there=False))
+    with first.run("agent"):
+        for number in range(300):
+            with first.span(f"step {number}") as span:
+                span.set_output("x" * 10_000)
+    first.shutdown(timeout_s=DEADLINE_S)
+    (stats,) = first.stats().exporters
+    lost = {reason: count for reason, count in stats.dropped.items() if count}
+    assert list(lost) == ["spool_full"]
+    second = Tracer(settings=settings)
+    second.add_exporter(_Away(client.url, is_there=True))
+    with second.run("next"):
+        pass
+    assert _wait_for_end(client) == {"spool_full": lost["spool_full"]}
+    second.shutdown(timeout_s=DEADLINE_S)
+
+
+def _wait_for_end(client: Client) -> dict[str, int]:
+    """Wait until the run `agent` has ended on the server; return what it says of drops."""
+    query = """subscription { runChanges(filter: {name: ["agent"]}) {
+        changes { run { status complete dropped { reason count } } } } }"""
+    with client.follow(query) as changes:
+        while True:
+            batch = changes.next()
+            assert batch is not None
+            for run in (change["run"] for change in batch["changes"]):
+                if run["status"] == "COMPLETED":
+                    assert run["complete"] is False
+                    return {each["reason"]: int(each["count"]) for each in run["dropped"]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from ..support.client import Client
+from ..support.client import NDJSON, Client
 from ..support.lines import make_run, make_run_id, make_span
 from ..support.thread import ServerThread
 
@@ -35,8 +36,22 @@ def test_both_doors_are_one(client: Client) -> None:
     assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}
 
 
-@pytest.mark.parametrize("records", [{}, 5, "text", [5], [[]], [None]])
-def test_what_is_no_list_of_objects_is_refused(shared_client: Client, records: Any) -> None:
+@pytest.mark.parametrize("wrong", [1, [], None, "", "a\nb", True, {}])
+def test_what_is_no_record_is_reported_as_by_the_other_door(client: Client, wrong: Any) -> None:
+    """The good ones beside it are stored; its error has its place."""
+    records = [make_run(), wrong, make_span(0)]
+    answer = client.ask(INGEST, records=records)["ingest"]
+    body = b"\n".join(json.dumps(record).encode() for record in records)
+    other = client.http.post("/api/ingest", content=body, headers=NDJSON).json()
+    (error,) = other["errors"]
+    assert error.pop("line") == 2
+    assert answer == {**other, "errors": [{"record": 2, **error}]}
+    assert (answer["accepted"], answer["rejected"]) == (2, 1)
+    assert client.ask("{ runs { totalCount } }") == {"runs": {"totalCount": 1}}
+
+
+@pytest.mark.parametrize("records", [{}, 5, "text", True])
+def test_what_is_no_list_is_refused(shared_client: Client, records: Any) -> None:
     """The error says what is expected."""
     (error,) = shared_client.ask_raw(INGEST, records=records)["errors"]
     assert error["message"] == "records must be a list of objects, one a record"

@@ -26,6 +26,7 @@ HEAVY = """query($id: ID!) { run(id: $id) { spanTree { name attributes input { j
 FULL = """{ runs(first: 50) { totalCount edges { node { name tags links { runId }
     replayedFrom { id } forks { id } annotations { name } attributes resource input { json }
     output { json } error { type } usageByModel { model }
+    workflow { totals { spans } usageByModel { model } }
     events { edges { node { seq } } } } } } }"""
 SEARCH = """{ search(text: "step", first: 200, filter: { name: ["agent"] }) {
     edges { snippet node { name input { json } run { name } } } } }"""
@@ -47,7 +48,9 @@ def _count_statements(engine: Engine) -> Iterator[list[str]]:
 def _fill(client: Client, *, runs: int, spans: int) -> None:
     text = make_payload("x")
     for run in range(runs):
-        client.send([make_run(run, input=text, tags=["t"], attributes={"a": run})])
+        client.send(
+            [make_run(run, input=text, tags=["t"], attributes={"a": run}, correlation_id=f"w{run}")]
+        )
     calls = [
         make_call(n, output=text, attributes={"n": n}, parent_span_id=make_span_id(n // 3 - 1))
         for n in range(spans)
@@ -61,7 +64,7 @@ async def _index_nothing(_: Indexer) -> bool:
 
 @pytest.mark.parametrize(
     "case",
-    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 9)],
+    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 11)],
     ids=["list", "run", "heavy", "search", "full"],
 )
 @pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])

@@ -123,6 +123,7 @@ def test_followers_of_lists_hear_of_what_was_added(client: Client) -> None:
     [
         {},
         {"text": ""},
+        {"text": "  "},
         {"durationMs": {}},
         {"durationMs": {"min": 0}},
         {"costUsd": {}},

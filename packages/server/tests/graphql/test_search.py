@@ -37,6 +37,43 @@ def test_spans_are_found_with_a_snippet_and_in_pages(client: Client) -> None:
     assert [edge["node"]["name"] for edge in found["edges"]] == ["step 1"]
 
 
+def test_an_error_is_found_by_what_it_says(client: Client) -> None:
+    """Type, message, notes, traceback and causes; not by the names that the store has for them."""
+    plain = {"type": "x.E", "message": "boom"}
+    cause = {"type": "os.Deep", "message": 'say "caf\u00e9"\n', "notes": ["remark"]}
+    full = {
+        "type": "y.F",
+        "message": "bang",
+        "traceback": "in frame",
+        "notes": ["hint"],
+        "cause": cause,
+        "cause_is_context": True,
+        "module": "modu",
+        "qualname": "qual",
+        "mro": ["parent"],
+        "args": make_payload(["given"]),
+        "attributes": make_payload({"slot": "held"}),
+    }
+    sent = client.send([make_run(), make_span(0, error=plain), make_span(1, error=full)])
+    assert sent["accepted"] == 3
+    wait_for_index(client)
+
+    def find(text: str) -> list[tuple[str, str]]:
+        edges = client.ask(SEARCH, text=text)["search"]["edges"]
+        return [(edge["node"]["name"], edge["snippet"]) for edge in edges]
+
+    assert find("boom") == [("step 0", "boom")]
+    assert find('"x E"') == [("step 0", "x.E")]
+    said = {"bang": "bang", "frame": "in frame", "hint": "hint", "deep": "os.Deep"}
+    said |= {"caf\u00e9": 'say "caf\u00e9"', "remark": "remark"}
+    assert {word: find(word) for word in said} == {
+        word: [("step 1", snippet)] for word, snippet in said.items()
+    }
+    names = ["notes", "false", "true", "cause_is_context", "message", "type", "traceback", "bases"]
+    unsaid = ["modu", "qual", "parent", "given", "slot", "held", "args_json", '"E boom"']
+    assert [word for word in [*names, *unsaid] if find(word)] == []
+
+
 @pytest.mark.parametrize(
     "text", ["%", '"', "NEAR(", "*", "İ", "needle*)", "' OR 1=1--", "a:b", "^x", "{a}", "", "\0"]
 )

@@ -113,3 +113,30 @@ def test_a_workflow_adds_up_its_runs(client: Client) -> None:
     ids = [edge["node"]["id"] for edge in (*runs["edges"], *two["edges"])]
     assert ids == [make_run_id(run) for run in (2, 1, 0)]
     assert client.ask('{ workflow(correlationId: "none") { startTime } }') == {"workflow": None}
+
+
+def test_a_run_has_its_workflow(client: Client) -> None:
+    """What its correlation id joins, itself included; null without one."""
+    _send(client)
+    client.send([make_run(7, correlation_id="other"), make_run(8)])
+    query = """{ runs { edges { node { id workflow { correlationId totals { spans }
+        usageByModel { model calls } runs { totalCount } } } } } }"""
+    found = {
+        edge["node"]["id"]: edge["node"]["workflow"] for edge in client.ask(query)["runs"]["edges"]
+    }
+    shared = {
+        "correlationId": "w",
+        "totals": {"spans": 6},
+        "usageByModel": [{"model": "m0", "calls": 2}, {"model": "m1", "calls": 1}],
+        "runs": {"totalCount": 3},
+    }
+    assert found == {
+        **{make_run_id(run): shared for run in (0, 1, 2)},
+        make_run_id(7): {
+            "correlationId": "other",
+            "totals": {"spans": 0},
+            "usageByModel": [],
+            "runs": {"totalCount": 1},
+        },
+        make_run_id(8): None,
+    }

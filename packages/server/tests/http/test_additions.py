@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from agenttrace_server.errors import GoneError
 from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.storage.additions import take_in
-from agenttrace_server.storage.annotations import list_annotations
+from agenttrace_server.storage.annotations import Said, annotate, list_annotations
 from agenttrace_server.storage.deletion import delete_runs
 from agenttrace_server.storage.engine import Database
 
@@ -33,6 +34,7 @@ from ..support.own import append_records
 from ..support.thread import ServerThread
 
 RUN, SPAN = make_run_id(0), make_span_id(0)
+HOUR_NS = 3_600 * 10**9
 SAID = "id name source score label comment author createdAt updatedAt"
 ALL = f"""query($id: ID!) {{ run(id: $id) {{ tags annotations {{ {SAID} }}
     spans(first: 9) {{ edges {{ node {{ annotations {{ {SAID} }} }} }} }} }} }}"""
@@ -133,6 +135,9 @@ def test_what_cannot_be_added_is_refused_by_its_line(client: Client) -> None:
         {"v": 1, "type": "ratings", "run_id": RUN},
         _make_annotation(1, source="GOD"),
         _make_annotation(1, score=None),
+        _make_annotation(1, created_ns=2, updated_ns=1),
+        _make_annotation(1, updated_ns=time.time_ns() + 25 * HOUR_NS),
+        _make_annotation(1, updated_ns=2**63 - 1),
     ]
     result = _send(client, *wrong[:5], make_span(0), _make_tags("t64"), *wrong[5:])
     assert result["accepted"] == 2  # the span and 64 tags; one tag more is too many
@@ -145,8 +150,10 @@ def test_what_cannot_be_added_is_refused_by_its_line(client: Client) -> None:
         (7, "too_many"),
         (8, "unknown_type"),
         (9, "invalid_field"),
-        (10, "invalid_field"),
+        *((line, "invalid_field") for line in range(10, 14)),
     ]
+    assert result["errors"][-3]["message"] == "updated_ns: is before created_ns"
+    assert "ahead of this server's clock; at most a day" in result["errors"][-2]["message"]
     assert "there is no such run here: send its records first" in result["errors"][0]["message"]
     said = client.ask(ALL, id=RUN)["run"]["annotations"]
     assert [(each["name"], each["score"]) for each in said] == [("correctness", 0.5)]
@@ -158,6 +165,32 @@ def test_no_more_annotations_than_can_be_listed_are_taken(client: Client) -> Non
     result = _send(client, *(_make_annotation(n) for n in range(1_001)))
     assert (result["accepted"], result["errors"][0]["code"]) == (1_000, "too_many")
     assert _send(client, _make_annotation(5, score=1, updated_ns=2))["accepted"] == 1
+
+
+def test_an_edit_holds_against_what_it_replaced(client: Client) -> None:
+    """Also where that is of a clock ahead of this one: the edit is later, and the line is old."""
+    old = _make_annotation(0, score=1, updated_ns=time.time_ns() + 23 * HOUR_NS)
+    client.send([make_run()])
+    assert _send(client, old)["accepted"] == 1
+    before = client.ask(ALL, id=RUN)["run"]["annotations"][0]
+    said = {"name": "n", "source": "HUMAN", "score": 5.0, "annotationId": old["annotation_id"]}
+    assert client.ask(ANNOTATE, id=RUN, said=said)["annotateRun"]["errors"] == []
+    assert _send(client, old)["accepted"] == 1
+    (after,) = client.ask(ALL, id=RUN)["run"]["annotations"]
+    assert (after["score"], after["createdAt"]) == (5.0, before["createdAt"])
+    assert after["updatedAt"] >= before["updatedAt"]
+
+
+async def test_an_edit_of_the_last_possible_time_stays_within_it(database: Database) -> None:
+    """Older servers took any time: the greatest that is stored can be edited."""
+    await database.write(append_records, check_records([make_run()]))
+    line = json.dumps(_make_annotation(0, updated_ns=2**63 - 1)).encode()
+    await database.write(take_in, [parse_addition(line)], DEFAULT_PROJECT)
+    said = Said("n", "HUMAN", 5.0, None, None, None)
+    made = await database.write(
+        annotate, (RUN, ""), said, replaces=f"{0:032x}", new_id="x", now_ns=7
+    )
+    assert (made.score, made.updated_ns) == (5.0, 2**63 - 1)
 
 
 async def test_the_annotation_that_was_said_last_holds(database: Database) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,19 @@ from agenttrace_server.storage.words import (
     list_words,
     make_snippet,
     parse_query,
+    read_error_texts,
     read_json_text,
 )
+
+_SAID = st.text('ab "\\:{},\n', max_size=5)
+
+
+def _make_error(kind: str, message: str, note: str, traceback: str) -> dict[str, Any]:
+    return {"type": kind, "message": message, "traceback": traceback, "notes": [note, "n"]}
+
+
+def _list_said(error: dict[str, Any]) -> list[str]:
+    return [error["type"], error["message"], error["traceback"], *error["notes"]]
 
 
 @pytest.mark.parametrize(
@@ -138,3 +151,17 @@ def test_a_snippet_of_ascii_is_where_that_of_any_text_is(
     if short and long:
         assert short.strip("…")[:1] == long.strip("…")[:1]
         assert short.startswith("…") == long.startswith("…")
+
+
+@given(st.builds(_make_error, *[_SAID] * 4) | st.none(), st.builds(_make_error, *[_SAID] * 4))
+def test_an_error_that_was_cut_off_says_a_part_of_it(
+    cause: dict[str, Any] | None, error: dict[str, Any]
+) -> None:
+    """Wherever it is cut: the same texts, of which the last may be a beginning, and no other."""
+    whole = orjson.dumps({**error, "cause": cause, "bases": ["b"]}).decode()
+    texts = read_error_texts(whole)
+    assert texts == [*_list_said(error), *(_list_said(cause) if cause else [])]
+    for end in range(len(whole)):
+        cut = read_error_texts(whole[:end])
+        assert cut[:-1] == texts[: len(cut)][:-1]
+        assert not cut or texts[len(cut) - 1].startswith(cut[-1])

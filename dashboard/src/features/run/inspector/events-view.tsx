@@ -4,7 +4,7 @@ import { formatBytes, formatDuration } from "@/model/format";
 import { parseJson, stringOf } from "@/model/json";
 import { Button } from "@/ui/button";
 import { Text, TextBlock } from "@/ui/text";
-import { InlineFailure } from "./inline-failure";
+import { InlineFailure } from "../../parts/inline-failure";
 import { JsonView } from "./json-view";
 
 /** A stream says a word every few milliseconds; it is read a few times a second. */

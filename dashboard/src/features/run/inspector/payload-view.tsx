@@ -5,7 +5,7 @@ import { parseJson } from "@/model/json";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
 import { TextBlock } from "@/ui/text";
-import { InlineFailure } from "./inline-failure";
+import { InlineFailure } from "../../parts/inline-failure";
 import { JsonView } from "./json-view";
 import type { PayloadSlot } from "./use-payloads";
 

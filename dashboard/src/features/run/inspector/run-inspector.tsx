@@ -5,10 +5,10 @@ import { formatCount, formatMoment } from "@/model/format";
 import type { Run } from "@/model/run";
 import { Text } from "@/ui/text";
 import { Cost, Tokens } from "../../parts/figures";
+import { InlineFailure } from "../../parts/inline-failure";
 import { AttributesView } from "./attributes-view";
 import { ErrorView } from "./error-view";
 import { Fact, Facts, Part } from "./facts";
-import { InlineFailure } from "./inline-failure";
 import { PayloadView } from "./payload-view";
 import { useRunPayloadState } from "./use-payloads";
 

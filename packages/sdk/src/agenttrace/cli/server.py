@@ -6,6 +6,7 @@ import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
@@ -37,6 +38,8 @@ CONNECT_TIMEOUT_S: Final = 5.0
 SILENCE_TIMEOUT_S: Final = 60.0
 """How long a server may say nothing: its database may have to wait for a writer."""
 
+MAX_BEGINNINGS: Final = 6
+"""Runs whose id begins so that are looked for: one more than a message shows."""
 _NEWEST: Final = 5
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_US: Final = 1_000
@@ -96,15 +99,16 @@ class ServerSource:
     # What a source answers
 
     def list_heads(self, beginning: str = "") -> list[RunHead]:
-        """Return the newest few, and all whose id begins so, newest first."""
+        """Return the newest few, and the first few whose id begins so, newest first."""
         if _WHOLE_ID.match(beginning):
             return [RunHead(beginning, "", 0)]  # who asks for it hears whether it is there
         newest = self._read_page(_HEAD, {}, first=_NEWEST, after=None)["edges"]
         heads = {head.run_id: head for head in (_make_head(edge["node"]) for edge in newest)}
         if len(beginning) >= MIN_PREFIX:
-            for node in self._iterate_nodes(_HEAD, {"text": beginning}, first=PAGE):
-                if str(node["id"]).startswith(beginning):
-                    heads.setdefault(str(node["id"]), _make_head(node))
+            nodes = self._iterate_nodes(_HEAD, {"text": beginning}, first=PAGE)
+            meant = (node for node in nodes if str(node["id"]).startswith(beginning))
+            for node in islice(meant, MAX_BEGINNINGS):
+                heads.setdefault(str(node["id"]), _make_head(node))
         return sorted(heads.values(), key=lambda head: (head.start_ns, head.run_id), reverse=True)
 
     def iterate_heads(self, wanted: Wanted) -> Iterator[RunHead]:

@@ -44,13 +44,13 @@ class RunDrops:
     def __bool__(self) -> bool:
         return bool(self._runs)
 
-    def note(self, run_id: str, reason: str, *, is_gap: bool) -> None:
-        """Count one record; `is_gap` unless the end of its span says all that it said."""
+    def note(self, run_id: str, reason: str, *, is_gap: bool, count: int = 1) -> None:
+        """Count records; `is_gap` unless the ends of their spans say all that they said."""
         with self._lock:
             # Put at the end again: of too many runs the first one goes.
             known = self._runs.pop(run_id, None)
             counts = {} if known is None else known.counts
-            counts[reason] = counts.get(reason, 0) + 1
+            counts[reason] = counts.get(reason, 0) + count
             self._runs[run_id] = Loss(counts, is_gap or (known is not None and known.is_gap))
             if len(self._runs) > MAX_RUNS:
                 del self._runs[next(iter(self._runs))]
@@ -64,6 +64,22 @@ class RunDrops:
                 start = at + len(_RUN_ID)
                 run_id = head[start : start + _ID_CHARS].decode("utf-8", "replace")
                 self.note(run_id, reason, is_gap=_STARTED not in head)
+
+    def add_all(self, others: RunDrops) -> None:
+        """Count what was counted elsewhere as well; no run that is counted here goes for it."""
+        with self._lock:
+            for run_id, loss in others.list().items():
+                if run_id not in self._runs and len(self._runs) >= MAX_RUNS:
+                    continue
+                for reason, count in loss.counts.items():
+                    self.note(run_id, reason, is_gap=loss.is_gap, count=count)
+
+    def list(self) -> dict[str, Loss]:
+        """Return what each run lost so far."""
+        with self._lock:
+            return {
+                run_id: Loss(dict(loss.counts), loss.is_gap) for run_id, loss in self._runs.items()
+            }
 
     def read(self, run_id: str) -> Loss | None:
         """Return what the run lost so far; None when nothing is known."""

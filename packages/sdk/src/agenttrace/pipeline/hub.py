@@ -114,6 +114,7 @@ class Hub:
                 max_age_s=settings.spool_max_age_s,
                 segment_bytes=min(SpoolLimits().segment_bytes, max_bytes // 8),
             ),
+            drops=queue.drops,
         )
         return SpoolOutlet(spool, memory=queue, on_fault=_Warn(self._guard, name))
 

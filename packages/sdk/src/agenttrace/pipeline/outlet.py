@@ -34,7 +34,7 @@ class Outlet(ABC):
     is_durable = False
     """Whether what it holds outlives the process."""
     drops: RunDrops
-    """What it dropped of each run, but for what was on disk."""
+    """What it dropped of each run, but for what damage to a disk took."""
 
     @abstractmethod
     def offer(self, lines: Sequence[bytes], *, number: int) -> None:

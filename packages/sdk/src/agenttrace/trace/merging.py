@@ -2,13 +2,14 @@
 
 Snapshots are ranked by `wire.rank_snapshot`; the best one's fields hold, and what it lacks comes
 from the next. Two different snapshots of one rank, which a recorder never writes, are ranked by
-their own text, so that the result does not hang on the order of the lines even then.
+their own text, so that the result does not hang on the order of the lines even then. What two
+exporters say of records that each of them lost is joined: the greatest count of each reason.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _Snapshot = TypeVar("_Snapshot", RunSnapshot, RecordedSpan)
+_MAX_REASONS: Final = 32  # the wire format's limit
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,6 +35,7 @@ def merge_snapshots(snapshots: Iterable[_Snapshot]) -> _Snapshot:
     best, *others = sorted(snapshots, key=_rank, reverse=True)
     if others and _has_ties((best, *others)):
         best, *others = sorted((best, *others), key=_rank_with_text, reverse=True)
+        _join_losses((best, *others))
     if not others:
         return best
     lacking = [name for name in best.__struct_fields__ if getattr(best, name) is None]
@@ -46,6 +49,26 @@ def merge_snapshots(snapshots: Iterable[_Snapshot]) -> _Snapshot:
     for name, value in given.items():
         setattr(best, name, value)
     return best
+
+
+def _join_losses(snapshots: Iterable[RunSnapshot | RecordedSpan]) -> None:
+    """Give the best, which is the first, what all that say something of lost records say."""
+    ranked = [each for each in snapshots if isinstance(each, RunSnapshot)]
+    if not ranked:
+        return
+    best = ranked[0]
+    dropped = _find_equals([each for each in ranked if each.dropped is not None])
+    counts: dict[str, int] = {}
+    for each in dropped:
+        for reason, count in (each.dropped or {}).items():
+            counts[reason] = max(count, counts.get(reason, 0))
+    best.dropped = dict(sorted(counts.items())[:_MAX_REASONS]) if dropped else None
+    complete = _find_equals([each for each in ranked if each.complete is not None])
+    best.complete = all(each.complete for each in complete) if complete else None
+
+
+def _find_equals(ranked: list[RunSnapshot]) -> list[RunSnapshot]:
+    return [each for each in ranked if _rank(each) == _rank(ranked[0])]
 
 
 def merge_events(events: Iterable[RecordedEvent]) -> list[RecordedEvent]:

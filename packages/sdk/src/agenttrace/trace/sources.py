@@ -55,7 +55,7 @@ class RunSource(Protocol):
     problems: list[Problem]
 
     def list_heads(self, beginning: str = "") -> list[RunHead]:
-        """Return runs, newest first: the newest, and at least all whose id begins so."""
+        """Return runs, newest first: the newest, and at least a few whose id begins so."""
 
     def load_run(self, run_id: str) -> RecordedRun:
         """Return one run, whole."""
@@ -91,7 +91,7 @@ def resolve_run(source: RunSource, wanted: str) -> str:
         raise RunNotFoundError(f"no run {wanted!r} in {source.name}. {_list_some(source, heads)}")
     if len(found) > 1:
         raise RunNotFoundError(
-            f"{wanted!r} is the beginning of {len(found)} run ids; give more of it: "
+            f"{wanted!r} is the beginning of {_count(found)} run ids; give more of it: "
             f"{_list_heads(found)}"
         )
     return found[0].run_id
@@ -132,5 +132,9 @@ def _list_some(source: RunSource, heads: Sequence[RunHead]) -> str:
 def _list_heads(heads: Sequence[RunHead]) -> str:
     short = shorten_ids([head.run_id for head in heads])
     shown = [f"{short[head.run_id]} ({head.name[:40]})" for head in heads[:_SHOWN]]
-    more = len(heads) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(shown) + (" and more" if len(heads) > len(shown) else "")
+
+
+def _count(heads: Sequence[RunHead]) -> str:
+    """Return how many there are; of many a source gives the first few alone."""
+    return str(len(heads)) if len(heads) <= _SHOWN else f"more than {_SHOWN}"

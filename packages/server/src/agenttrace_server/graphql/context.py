@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import TypeAlias
 
 import strawberry
@@ -53,9 +52,10 @@ class Services:
 
     def make_loaders(self, actor: Actor) -> Loaders:
         """Return the loaders of who asks: they find what is of their project."""
-        own = partial(self.access.keep_own, actor.principal.project_id)
-        forks = partial(self.runs.list_forks, actor.principal.project_id)
-        return Loaders(self.runs, self.annotations, self.search, keep_own=own, list_forks=forks)
+        project_id = actor.principal.project_id
+        return Loaders(
+            self.runs, self.annotations, self.search, self.usage, self.access, project_id
+        )
 
 
 @dataclass(slots=True, kw_only=True)

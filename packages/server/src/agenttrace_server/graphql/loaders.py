@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Run, Span
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
+from agenttrace_server.services.usage import UsageService
 
 MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 """Of recorded texts in an answer: one may have 16 MiB, and a page has up to 200 spans."""
@@ -34,17 +37,17 @@ V = TypeVar("V")
 class Loaders:
     """The loaders of one context."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- a service for each kind of thing, and whose
         self,
         runs: RunService,
         annotations: AnnotationService,
         search: SearchService,
-        *,
-        keep_own: Callable[[list[str]], Awaitable[set[str]]],
-        list_forks: Callable[[list[str]], Awaitable[dict[str, tuple[Run, ...]]]],
+        usage: UsageService,
+        access: AccessService,
+        project_id: str,
     ) -> None:
         self._runs = runs
-        self._keep_own = keep_own
+        self._keep_own = partial(access.keep_own, project_id)
         self._annotations = annotations
         self.run_by_id = _make_loader(self._get_runs)
         self.span_by_key = _make_loader(self._get_spans)
@@ -56,7 +59,11 @@ class Loaders:
             self._load_beginnings, cache=False
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
-        self.forks_by_run = _make_loader(list_forks)
+        self.forks_by_run = _make_loader(partial(runs.list_forks, project_id))
+        self.workflow_by_correlation = _make_loader(partial(usage.get_workflows, project_id))
+        self.model_usage_by_correlation = _make_loader(
+            partial(usage.list_workflow_usage, project_id)
+        )
         self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(

@@ -124,7 +124,7 @@ class Query(AccountQuery):
         """See the description, which is public."""
         wanted = check_text(correlation_id, "correlationId")
         project_id = info.context.actor.principal.project_id
-        found = await info.context.usage.get_workflow(project_id, wanted)
+        found = (await info.context.usage.get_workflows(project_id, [wanted])).get(wanted)
         return Workflow.from_record(found) if found else None
 
     @resolver(

@@ -22,16 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import date
 
+    from sqlalchemy import Connection
+
     from agenttrace_server.storage.append import Appended
     from agenttrace_server.storage.criteria import RunFilter
     from agenttrace_server.storage.engine import Database
 
 MAX_RUNS: Final = 1_000
 """That one request deletes: they go in one commit, which others wait for."""
+MAX_OLD_RUNS: Final = 100
+"""That one commit of `delete_before` takes: nobody waits for all of them to go together."""
 LOOK_EVERY_S: Final = 10.0
 """For what another server left."""
 PAUSE_S: Final = 0.02
-"""Between two steps: records that wait are stored."""
+"""Between two steps, at least: records that wait are stored. A step that took longer, or waited
+longer for its turn, is followed by a pause of that length: others need the store."""
+MAX_PAUSE_S: Final = 0.5
 MIN_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
 
@@ -98,7 +104,7 @@ class DeletionService:
         async with self._turn:
             while after is not None:
                 old = await self._database.read(
-                    deletion.list_old_runs, before_ns=before_ns, after=after, limit=MAX_RUNS
+                    deletion.list_old_runs, before_ns=before_ns, after=after, limit=MAX_OLD_RUNS
                 )
                 after = old.after
                 if old.run_ids:
@@ -137,16 +143,22 @@ class DeletionService:
                 continue
 
     async def finish(self) -> None:
-        """Return when nothing is left of deleted runs, whoever deleted them."""
+        """Return when nothing is left of deleted runs, whoever deleted them, nor their space."""
         while await self._database.read(deletion.has_leftovers):
-            async with self._turn:
-                await self._database.write(deletion.take_step)
-            await asyncio.sleep(PAUSE_S)
+            await self._take_turn(deletion.take_step)
+        while await self._database.read(deletion.has_free_space):
+            await self._take_turn(deletion.give_space_back)
 
     async def close(self) -> None:
         """Wait for the deletions that are under way. What is left goes after the next start."""
         if self._deletions:
             await asyncio.wait(self._deletions)
+
+    async def _take_turn(self, step: Callable[[Connection], object]) -> None:
+        begin_s = time.monotonic()
+        async with self._turn:
+            await self._database.write(step)
+        await asyncio.sleep(min(MAX_PAUSE_S, max(PAUSE_S, time.monotonic() - begin_s)))
 
     async def _drop_days(self, before: date) -> None:
         dropped = await self._database.write(drop_empty_days, before, limit=1)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from agenttrace_server.services.access import AccessService
     from agenttrace_server.storage.engine import Database
 
-MAX_BATCH_CHANGES: Final = 1_000
+MAX_BATCH_CHANGES: Final = 250
+"""Of a run: a batch is made at one go while others wait, and its spans are in memory at once."""
+MAX_LIST_CHANGES: Final = 1_000
+"""Of a list of runs, whose batches are of runs only: what a busy store commits in one interval."""
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 """Of the texts of a batch's spans and events, whether they are asked for or not."""
 LIST_INTERVAL_S: Final = 0.05
@@ -140,7 +143,7 @@ class LiveService:
                     run_filter,
                     after=position,
                     until=place.until,
-                    limit=MAX_BATCH_CHANGES,
+                    limit=MAX_LIST_CHANGES,
                 )
                 position = found.end
                 if found.changes or is_first:

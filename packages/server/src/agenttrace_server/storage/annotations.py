@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.records import Annotation, ChangeKind
 from agenttrace_server.storage.keys import join_keys
@@ -118,7 +119,11 @@ def annotate(  # noqa: PLR0913 -- what is of the server comes by name
         raise refuse_unknown("annotationId", "annotation of it")
     if before is None and _count(connection, owner) >= MAX_LISTED:
         raise RefusedError("id", "too_many", f"it has {MAX_LISTED} annotations already")
-    created_ns = now_ns if before is None else before.created_ns
+    created_ns, updated_ns = now_ns, now_ns
+    if before is not None:
+        # Later than what it replaces, whatever the clocks say: the later one holds where both meet.
+        created_ns = before.created_ns
+        updated_ns = min(max(now_ns, before.updated_ns + 1), MAX_INT64)
     made = Annotation(
         replaces or new_id,
         *owner,
@@ -129,7 +134,7 @@ def annotate(  # noqa: PLR0913 -- what is of the server comes by name
         said.comment,
         said.author,
         created_ns,
-        now_ns,
+        updated_ns,
     )
     if before is not None:
         same = ANNOTATION.c.annotation_id == before.annotation_id

@@ -64,13 +64,18 @@ if TYPE_CHECKING:
 
 MAX_STEP_ROWS: Final = 1_000
 """Of one step: it holds up the records that wait."""
-MAX_STEP_S: Final = 0.015
+MAX_STEP_S: Final = 0.01
 """After so long a step ends, at the next statement: with that and its commit it has 50 ms."""
-MAX_STATEMENT_ROWS: Final = 250
+MAX_STATEMENT_ROWS: Final = 100
 MAX_STEP_RUNS: Final = 200
 MAX_GROUP_RUNS: Final = 10
 """Whose rows one statement takes out: many runs are small."""
+MAX_STEP_PAGES: Final = 64
+"""Of a SQLite file that one step gives back: each is moved, and synced with its neighbours."""
+KEPT_FREE_PAGES: Final = 1_024
+"""Of a SQLite file, 8 MiB: what is stored next goes there. What is free beyond is given back."""
 
+_INCREMENTAL: Final = 2  # SQLite's name for a file whose free pages can be given back
 # With the run itself: few rows each.
 _OF_RUN: Final = (RUN, MODEL_USAGE, TAG, ATTRIBUTE, ANNOTATION)
 # In steps: the table, and what tells its rows of one run apart. The log's last entry stays.
@@ -182,12 +187,15 @@ def delete_details(
 ) -> list[str]:
     """Take out at most `limit` rows of deleted runs; return the runs that may have more.
 
-    It ends early, at the next statement, when it has taken `limit_s`. The others are off the list
-    of what is left.
+    It ends early, at the next statement, when it has taken `limit_s`; but not before it has taken
+    out a row or come to the end of some runs, however slow the database is: else it would begin
+    with the same statements for ever. The others are off the list of what is left.
     """
     end_s = mono_s() + limit_s
     for start in range(0, len(run_ids), MAX_GROUP_RUNS):
         group = run_ids[start : start + MAX_GROUP_RUNS]
+        if start and mono_s() >= end_s:
+            return [*run_ids[start:]]
         taken = _delete_some(connection, group, limit, lambda: mono_s() >= end_s)
         if taken is None:
             return [*run_ids[start:]]
@@ -217,6 +225,39 @@ def has_leftovers(connection: Connection) -> bool:
     return connection.execute(select(exists().select_from(LEFTOVER))).scalar_one()
 
 
+def has_free_space(connection: Connection) -> bool:
+    """Tell whether a SQLite file has more free pages than are kept, and can give them back.
+
+    A file that an earlier release made cannot. PostgreSQL sees to its space by itself.
+    """
+    if connection.dialect.name != "sqlite":
+        return False
+    mode = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one()
+    return mode == _INCREMENTAL and _count_free_pages(connection) > KEPT_FREE_PAGES
+
+
+def give_space_back(
+    connection: Connection,
+    *,
+    limit_s: float = MAX_STEP_S,
+    mono_s: Callable[[], float] = time.monotonic,
+) -> None:
+    """Make a SQLite file smaller by its free pages, but for those that are kept, for a while.
+
+    The file shrinks with the next checkpoint of its journal.
+    """
+    end_s = mono_s() + limit_s
+    left = min(_count_free_pages(connection) - KEPT_FREE_PAGES, MAX_STEP_PAGES)
+    while left > 0 and mono_s() < end_s:
+        # One at a time: the driver takes one step of the statement, which is one page.
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+        left -= 1
+
+
+def _count_free_pages(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+
+
 def _delete_some(
     connection: Connection, run_ids: Sequence[str], limit: int, is_late: Callable[[], bool]
 ) -> int | None:
@@ -226,14 +267,14 @@ def _delete_some(
         count = part = -1
         while count == part:
             part = min(limit - total, MAX_STATEMENT_ROWS)
-            if not part or is_late():
+            if not part or (is_late() and total):
                 return None
             count = connection.execute(statement, {"ids": run_ids, "count": part}).rowcount
             total += count
     indexed = connection.execute(_INDEXED, {"ids": run_ids}).scalars().all()
     for run_id in indexed:
         part = min(limit - total, MAX_STATEMENT_ROWS)
-        if not part or is_late():
+        if not part or (is_late() and total):
             return None
         count = delete_run_documents(connection, run_id, limit=part)
         if count == part:

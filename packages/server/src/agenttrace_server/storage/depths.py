@@ -5,11 +5,13 @@ A tree knows the depths anyway (`storage.trees`); this is for pages, single span
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sqlalchemy import Connection, and_, func, literal, select
+from sqlalchemy import Connection, and_, func, literal_column, select
 
-from agenttrace_server.storage.keys import join_keys
+from agenttrace_server.storage.keys import join_later, write_keys
+from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import SPAN
 from agenttrace_server.storage.trees import Node, order_tree, place_node
 
@@ -40,27 +42,37 @@ def read_places(
 
 
 def _climb(connection: Connection, keys: Sequence[SpanKey]) -> dict[SpanKey, tuple[int, Placement]]:
-    start = select(
-        SPAN.c.run_id,
-        SPAN.c.span_id,
-        SPAN.c.parent_span_id.label("parent"),
-        SPAN.c.parent_span_id.label("ancestor"),
-        literal(0).label("steps"),
-    ).select_from(join_keys(SPAN, keys, "run_id", "span_id"))
-    up = start.cte("up", recursive=True)
-    step = select(
-        up.c.run_id, up.c.span_id, up.c.parent, SPAN.c.parent_span_id, up.c.steps + 1
-    ).select_from(
-        up.join(SPAN, and_(SPAN.c.run_id == up.c.run_id, SPAN.c.span_id == up.c.ancestor))
-    )
-    up = up.union_all(step.where(up.c.steps < MAX_STEPS))
-    query = select(up.c.run_id, up.c.span_id, func.max(up.c.steps), func.max(up.c.parent))
-    rows = connection.execute(query.group_by(up.c.run_id, up.c.span_id))
+    rows = _prepare_climb().read(connection, keys=write_keys(keys))
     # Who climbs no step has no parent, or one that is not there; in a circle one climbs for ever.
     return {
         (run_id, span_id): (depth, place_node(depth, parent, has_parent=False))
         for run_id, span_id, depth, parent in rows
     }
+
+
+@lru_cache
+def _prepare_climb() -> Statement:
+    """Return the statement, which takes longer to build than to run."""
+    start = select(
+        SPAN.c.run_id,
+        SPAN.c.span_id,
+        SPAN.c.parent_span_id.label("parent"),
+        SPAN.c.parent_span_id.label("ancestor"),
+        literal_column("0").label("steps"),
+    ).select_from(join_later(SPAN, "run_id", "span_id"))
+    up = start.cte("up", recursive=True)
+    step = select(
+        up.c.run_id,
+        up.c.span_id,
+        up.c.parent,
+        SPAN.c.parent_span_id,
+        up.c.steps + literal_column("1"),
+    ).select_from(
+        up.join(SPAN, and_(SPAN.c.run_id == up.c.run_id, SPAN.c.span_id == up.c.ancestor))
+    )
+    up = up.union_all(step.where(up.c.steps < literal_column(str(MAX_STEPS))))
+    query = select(up.c.run_id, up.c.span_id, func.max(up.c.steps), func.max(up.c.parent))
+    return Statement(query.group_by(up.c.run_id, up.c.span_id))
 
 
 def _read_structures(

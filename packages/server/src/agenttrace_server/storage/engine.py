@@ -79,6 +79,8 @@ class Database:
         self.place = backend.place
         """Where it is, as an operator may see it."""
         self.unsafe: list[str] = []
+        self.is_new = False
+        """Whether it was made when it was opened."""
         """The server's settings by which an acknowledged record may be lost."""
         self.database_id = ""
         self.had_accounts = False
@@ -178,7 +180,7 @@ class Database:
 
         def run(connection: Connection) -> None:
             self.unsafe = self._backend.check(connection, strict=strict)
-            prepare_schema(connection)
+            self.is_new = prepare_schema(connection)
 
         self._writer.open()
         run_apart(self._writer.submit(run))

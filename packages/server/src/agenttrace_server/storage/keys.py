@@ -116,6 +116,11 @@ def _join(table: Table, keys: ColumnElement[str], *columns: str) -> FromClause:
     return wanted.join(table, and_(*same))
 
 
+def join_later(table: Table, *columns: str) -> FromClause:
+    """Return the same for a prepared statement; the keys are its value `keys`: see `write_keys`."""
+    return _join(table, bindparam("keys", type_=Text()), *columns)
+
+
 @lru_cache
 def prepare_by_ids(table: Table, column: str, *columns: str) -> Statement:
     """Return `select_by_ids` for any ids, which are its value `keys`: see `write_keys`."""
@@ -129,12 +134,12 @@ def prepare_by_ids(table: Table, column: str, *columns: str) -> Statement:
 def prepare_by_keys(table: Table, first: str, second: str, *columns: str) -> Statement:
     """Return `select_by_keys` for any pairs, which are its value `keys`: see `write_keys`."""
     chosen = [table.c[name] for name in columns] if columns else [*table.c]
-    source = _join(table, bindparam("keys", type_=Text()), first, second)
+    source = join_later(table, first, second)
     return Statement(select(*map(_as_stored, chosen)).select_from(source))
 
 
-def write_keys(keys: Sequence[str | tuple[Any, Any]]) -> str:
-    """Return ids, or pairs, as the value `keys` of a prepared statement.
+def write_keys(keys: Sequence[str | tuple[Any, ...]]) -> str:
+    """Return ids, or keys of several columns, as the value `keys` of a prepared statement.
 
     Those with U+0000 are left out: no text that is stored has it, and PostgreSQL takes none.
     """

@@ -3,6 +3,10 @@
 Each field holds the value from the best-ranked snapshot that has it (`wire.rank_snapshot`). For
 that to hold whatever the order, a state must know of which rank a field is: most are of the
 state's own rank, and the few that an older snapshot gave are listed in `older`.
+
+No recorder writes two different snapshots of one rank, but for what each of its exporters says of
+records that were lost on its own way: two that lost equally many for different reasons. Of these
+fields both are kept, by a law of their own (`_TIES`).
 """
 
 from __future__ import annotations
@@ -13,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from agenttrace.wire import rank_snapshot
+from agenttrace.wire.models import MAX_DROP_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NEVER_SEEN: Final = -1
 """The rank of a state that no snapshot has reached yet."""
@@ -44,15 +49,31 @@ class State:
 
     def apply(self, rank: int, fields: Mapping[str, Any]) -> bool:
         """Merge a snapshot; tell whether anything changed. Applying one twice changes nothing."""
-        if rank == self.rank:
-            return False
         if rank > self.rank:
             self._overrule(rank, fields)
             return True
-        taken = {name: value for name, value in fields.items() if self._rank_of(name) < rank}
+        taken = self._settle_ties(rank, fields)
+        if rank < self.rank:
+            taken |= {name: value for name, value in fields.items() if self._rank_of(name) < rank}
+            self.older.update(dict.fromkeys(taken, rank))
         self.fields.update(taken)
-        self.older.update(dict.fromkeys(taken, rank))
         return bool(taken)
+
+    def _settle_ties(self, rank: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a field becomes that another snapshot of this rank says otherwise."""
+        taken = {}
+        for name, join in _TIES.items():
+            if name not in fields:
+                continue
+            known_rank, value = self._rank_of(name), fields[name]
+            if known_rank == rank:
+                value = join(self.fields[name], value)
+                if value != self.fields[name]:
+                    taken[name] = value
+            elif known_rank < rank == self.rank:
+                self.older.pop(name, None)
+                taken[name] = value
+        return taken
 
     def _overrule(self, rank: int, fields: Mapping[str, Any]) -> None:
         kept = self.fields.keys() - fields.keys()
@@ -64,6 +85,21 @@ class State:
         if name not in self.fields:
             return NEVER_SEEN
         return self.older.get(name, self.rank)
+
+
+def _join_counts(known: str, said: str) -> str:
+    """Return the greatest count of each reason, of the first 32 reasons."""
+    counts: dict[str, int] = orjson.loads(known)
+    for reason, count in orjson.loads(said).items():
+        counts[reason] = max(count, counts.get(reason, 0))
+    return orjson.dumps(dict(sorted(counts.items())[:MAX_DROP_REASONS])).decode()
+
+
+_TIES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "dropped_json": _join_counts,
+    "complete": lambda known, said: known and said,
+}
+"""In any order and number, two values at a time: the same result."""
 
 
 def dump_older(older: Mapping[str, int]) -> str | None:

@@ -61,8 +61,10 @@ def read_revision(connection: Connection) -> str | None:
     return connection.execute(select(_ALEMBIC_VERSION.c.version_num)).scalar_one_or_none()
 
 
-def prepare_schema(connection: Connection) -> None:
+def prepare_schema(connection: Connection) -> bool:
     """Bring the database to this release's schema, in the transaction of this connection.
+
+    Tell whether there was none, so that the store is new.
 
     Two servers that start at once take turns: on SQLite the transaction was begun as an immediate
     one, on PostgreSQL it takes a lock first. The second finds the work done.
@@ -77,7 +79,7 @@ def prepare_schema(connection: Connection) -> None:
         _refuse_foreign(connection)
     revision = read_revision(connection)
     if revision == HEAD_REVISION:
-        return
+        return False
     if revision is not None and revision not in _KNOWN_REVISIONS:
         raise StartError(
             f"the database is at schema {revision!r}, which a newer release wrote; "
@@ -88,6 +90,7 @@ def prepare_schema(connection: Connection) -> None:
         connection.execute(
             insert(STORE), {"id": 1, "database_id": secrets.token_hex(4), "position": 0}
         )
+    return revision is None
 
 
 def read_database_id(connection: Connection) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import literal_column, select, text, update
 
-from agenttrace_server.records import Page
+from agenttrace_server.records import Page, PayloadKind
 from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
 from agenttrace_server.storage.documents import (
     DOCUMENT,
@@ -30,7 +30,12 @@ from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.sources import TEXT_BYTES, read_logged, read_sources
 from agenttrace_server.storage.spans import read_spans
 from agenttrace_server.storage.tables import RUN
-from agenttrace_server.storage.words import list_json_words, list_words, read_json_text
+from agenttrace_server.storage.words import (
+    list_json_words,
+    list_words,
+    read_error_texts,
+    read_json_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -227,7 +232,9 @@ def _select_documents(
 def list_texts(source: Source) -> tuple[str, ...]:
     """Return what search knows of a span: its name, model and the beginnings of its texts."""
     texts = [source.name, source.model or ""]
-    texts += [read_json_text(source.texts[kind]) for kind in TEXT_BYTES if kind in source.texts]
+    for kind, value_json in _list_kinds(source):
+        is_error = kind == PayloadKind.ERROR
+        texts += read_error_texts(value_json) if is_error else [read_json_text(value_json)]
     return tuple(part for part in texts if part)
 
 
@@ -249,7 +256,15 @@ def list_source_words(source: Source) -> Iterator[list[str]]:
     yield list_words(source.name)
     if source.model:
         yield list_words(source.model)
-    yield from (list_json_words(source.texts[kind]) for kind in TEXT_BYTES if kind in source.texts)
+    for kind, value_json in _list_kinds(source):
+        if kind == PayloadKind.ERROR:
+            yield from map(list_words, read_error_texts(value_json))
+        else:
+            yield list_json_words(value_json)
+
+
+def _list_kinds(source: Source) -> list[tuple[str, str]]:
+    return [(kind, source.texts[kind]) for kind in TEXT_BYTES if kind in source.texts]
 
 
 def _read_progress(connection: Connection) -> int:

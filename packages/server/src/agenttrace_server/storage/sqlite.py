@@ -27,6 +27,8 @@ JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 8192
 """A span with its texts is 1 to 3 KB: larger pages make fewer splits, smaller ones less to sync."""
 CACHE_KIB: Final = 16 * 1024
+READER_CACHE_KIB: Final = 2 * 1024
+"""Of each that reads: the system keeps the file's pages anyway, once for all of them."""
 
 
 class SqliteBackend:
@@ -88,7 +90,8 @@ def parse_path(url: URL) -> Path:
         raise StartError(
             f"DATABASE_URL is {shown!r}{' with options' if url.query else ''}; "
             "expected sqlite+aiosqlite:///path/to/file.db without options, host or other driver "
-            "(a file: what is acknowledged is on disk)"
+            "(a file: what is acknowledged is on disk), or "
+            "postgresql+asyncpg://user:password@host/database"
         )
     return Path(path).absolute()
 
@@ -107,6 +110,7 @@ def _set_up(driver: sqlite3.Connection) -> None:
     driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     refuse_foreign_file(driver.cursor())  # before the file's mode is changed
     driver.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now
+    driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # the same: its free pages can be given back
     driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
@@ -116,4 +120,5 @@ def _set_up(driver: sqlite3.Connection) -> None:
 
 def _set_up_reader(driver: sqlite3.Connection) -> None:
     _set_up(driver)
+    driver.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")
     driver.execute("PRAGMA query_only=ON")

@@ -22,6 +22,7 @@ from agenttrace_server.storage.conditions import (
     list_state_conditions,
 )
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
+from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG
 
@@ -209,12 +210,52 @@ def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
     )
 
 
-def read_workflow(connection: Connection, project_id: str, correlation_id: str) -> Workflow | None:
-    """Return what a project's runs of a correlation id add up to; None when there is none."""
-    query = select(RUN).where(RUN.c.correlation_id == correlation_id, is_of_project(project_id))
-    rows = connection.execute(query.limit(MAX_ROWS)).all()
-    if not rows:
-        return None
+def read_workflows(
+    connection: Connection, project_id: str, correlation_ids: Sequence[str]
+) -> dict[str, Workflow]:
+    """Return what a project's runs of each correlation id add up to; nothing of one without runs.
+
+    Raises:
+        InvalidArgumentError: together they have too many runs.
+
+    """
+    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
+    of_id: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in _read_some(connection, query):
+        of_id[row.correlation_id].append(row)
+    return {found: _make_workflow(found, rows) for found, rows in of_id.items()}
+
+
+def list_workflow_usage(
+    connection: Connection, project_id: str, correlation_ids: Sequence[str]
+) -> dict[str, tuple[ModelUsage, ...]]:
+    """Return what the runs of each correlation id add up to by model, dearest first.
+
+    Raises:
+        InvalidArgumentError: together they call too many models.
+
+    """
+    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
+    query = query.join(MODEL_USAGE, MODEL_USAGE.c.run_id == RUN.c.run_id)
+    query = query.with_only_columns(RUN.c.correlation_id, *MODEL_USAGE.c)
+    of_id: dict[str, dict[str, _Sum]] = {found: {} for found in correlation_ids}
+    for row in _read_some(connection, query.where(MODEL_USAGE.c.model != "")):
+        of_model = of_id[row.correlation_id]
+        of_model.setdefault(row.model, _Sum(dict.fromkeys(MODEL_SUMS, 0), set())).add(row)
+    return {found: _list_usages(of_model) for found, of_model in of_id.items()}
+
+
+def _read_some(connection: Connection, query: Select[Any]) -> Sequence[Row[Any]]:
+    rows = connection.execute(query.limit(MAX_ROWS + 1)).all()
+    if len(rows) > MAX_ROWS:
+        raise InvalidArgumentError(
+            f"the workflows would be summed from over {MAX_ROWS} rows; ask for fewer at once, or "
+            "for `usage`, which has the sums by the hour"
+        )
+    return rows
+
+
+def _make_workflow(correlation_id: str, rows: Sequence[Row[Any]]) -> Workflow:
     figures = _Sum(dict.fromkeys(MODEL_SUMS, 0), set())
     counts = dict.fromkeys(_RUN_COUNTS, 0)
     for row in rows:
@@ -225,13 +266,7 @@ def read_workflow(connection: Connection, project_id: str, correlation_id: str) 
             figures.counts[name] += fields[name] or 0
     done = figures.finish()
     totals = Totals(
-        spans=counts["spans"],
-        llm_calls=counts["llm_calls"],
-        tool_calls=counts["tool_calls"],
-        decisions=counts["decisions"],
-        retrievals=counts["retrievals"],
-        agents=counts["agents"],
-        errors=counts["errors"],
+        **counts,
         prompt_tokens=done.prompt_tokens,
         completion_tokens=done.completion_tokens,
         cached_tokens=done.cached_tokens,
@@ -245,16 +280,7 @@ def read_workflow(connection: Connection, project_id: str, correlation_id: str) 
     return Workflow(correlation_id, min(row.start_ns for row in rows), end_ns, totals)
 
 
-def list_workflow_usage(
-    connection: Connection, project_id: str, correlation_id: str
-) -> tuple[ModelUsage, ...]:
-    """Return what the runs of a correlation id add up to by model, dearest first."""
-    source = MODEL_USAGE.join(RUN, RUN.c.run_id == MODEL_USAGE.c.run_id)
-    query = select(MODEL_USAGE).select_from(source)
-    query = query.where(RUN.c.correlation_id == correlation_id, is_of_project(project_id))
-    of_model: dict[str, _Sum] = {}
-    for row in connection.execute(query.where(MODEL_USAGE.c.model != "").limit(MAX_ROWS)):
-        of_model.setdefault(row.model, _Sum(dict.fromkeys(MODEL_SUMS, 0), set())).add(row)
+def _list_usages(of_model: dict[str, _Sum]) -> tuple[ModelUsage, ...]:
     usages = []
     for model, total in of_model.items():
         done = total.finish()

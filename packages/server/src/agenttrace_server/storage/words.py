@@ -22,11 +22,15 @@ MAX_WORDS: Final = 64
 """Of a query."""
 BREAK: Final = "¶"
 """Stands between the texts of a span, so that no phrase goes over their border. No word has it."""
+ERROR_PARTS: Final = frozenset({"type", "message", "notes", "traceback"})
+"""What search knows of an error, and of its causes."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 # The strings of a JSON text, and what else is between its signs; also of one that was cut off.
 _JSON_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?$)|[^\s"{}\[\],:]+')
+# The strings of a compact JSON text; a key has its colon. Also of one that was cut off.
+_JSON_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)(?:"(:)?|\\?$)')
 _ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
 _ELLIPSIS: Final = "…"
 # ASCII is its own NFKC: a table does what the rest of Unicode needs functions for.
@@ -97,6 +101,26 @@ def read_json_text(value_json: str) -> str:
         _unescape(match[1]) if match[1] is not None else match[0]
         for match in _JSON_TOKEN.finditer(value_json)
     )
+
+
+def read_error_texts(error_json: str) -> list[str]:
+    """Return what a stored error says, whole or cut off: the texts of its `ERROR_PARTS`.
+
+    Whatever else the store keeps of it, and by which names, nobody said. Only a cause is an object
+    within it, of the same names: so a string is of the key before it.
+    """
+    found: list[str] = []
+    key, is_list = "", False
+    for match in _JSON_STRING.finditer(error_json):
+        if match[2]:
+            key, is_list = match[1], error_json.startswith("[", match.end())
+            continue
+        before = error_json[match.start() - 2 : match.start()]
+        # The last may be a key that was cut off.
+        is_value = before.endswith((":", "[")) or (is_list and before == '",')
+        if is_value and key in ERROR_PARTS:
+            found.append(_unescape(match[1]))
+    return found
 
 
 def _unescape(text: str) -> str:

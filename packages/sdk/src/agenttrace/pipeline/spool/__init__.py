@@ -4,6 +4,7 @@
       <hash of the target>/     one for each place that records go to
         *.spool1                records that wait; `segment` holds the format
         dead/*.ndjson           records that were refused for good, each with the reason
+        *.lost1                 which runs lost records when a file was dropped; see `losses`
         corrupt/*               ranges of files that held no intact record
 
 Every process appends to files of its own, whose locks it holds as long as it lives. What it leaves

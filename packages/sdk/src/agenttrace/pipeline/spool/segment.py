@@ -240,13 +240,12 @@ class Segment:
         os.pwrite(self._fd, data, _SLOT_PLACES[self._slot])
         self._slot = 1 - self._slot
 
-    def count_rest(self) -> int:
-        """Return how many records are left that were not known before; raises OSError."""
-        if self._is_own:
-            return 0
-        count = sum(1 for frame in self._walk(self._cursor) if not isinstance(frame, Damage))
-        self.pending += count
-        return count
+    def walk_rest(self) -> Iterator[bytes]:
+        """Yield the records that are left; from now on all of them are known. Raises OSError."""
+        for frame in self._walk(self._cursor):
+            if not isinstance(frame, Damage):
+                self.pending += not self._is_own
+                yield frame
 
     def close(self) -> None:
         """Let go of the file and its lock; what is pending is left to the next process."""

@@ -7,9 +7,11 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.pipeline.drops import RunDrops
 from agenttrace.pipeline.spool.accounts import EXPIRED, SPOOL_FULL
 from agenttrace.pipeline.spool.aside import Aside
 from agenttrace.pipeline.spool.folder import FaultError, open_folder, sync_parents
+from agenttrace.pipeline.spool.losses import Losses
 from agenttrace.pipeline.spool.segment import (
     HEADER_BYTES,
     SEGMENT_SUFFIX,
@@ -40,6 +42,7 @@ class Shelf:
         is_synced: bool,
         limits: SpoolLimits,
         accounts: Accounts,
+        drops: RunDrops,
         clock_ns: Callable[[], int],
     ) -> None:
         self.path = root / name
@@ -47,6 +50,7 @@ class Shelf:
         self.active: Segment | None = None  # the one that is appended to
         self.adopted: Segment | None = None
         self.aside = Aside(max_bytes=limits.max_bytes // _SIDE_SHARE)
+        self._losses = Losses(drops)
         self._root = root
         self._name = name
         self._is_synced = is_synced
@@ -133,13 +137,19 @@ class Shelf:
         segment = held or self._try_adopt(folder, name)
         if segment is None or segment is self.active or segment.is_under_way:
             return False
+        known = segment.pending
+        lost = RunDrops()
         try:
-            self._accounts.adopted += segment.count_rest()
+            # Read again, as a file of a process that is gone has to be: to count runs while
+            # records are written would cost every program, for what few ever need.
+            lost.note_lines(segment.walk_rest(), reason)
+            self._losses.save(folder, name, lost, reason)
         except OSError as error:
             self._accounts.note(error, path=self.path)
+        self._accounts.adopted += segment.pending - known
         self._accounts.drop(reason, segment.pending)
         segment.pending = 0
-        self._remove(segment)
+        self._remove(segment, keeps_note=True)
         return True
 
     def _try_adopt(self, folder: PrivateFolder, name: str) -> Segment | None:
@@ -175,6 +185,7 @@ class Shelf:
         before_s = self._clock_ns() / 1e9 - self._limits.max_age_s
         self._orphans = deque(self._list_orphans(folder, entries, before_s))
         self._ignored.intersection_update(entry.name for entry in entries)
+        self._losses.load(folder, folder.list(), before_s=before_s)
         self.aside.remove_expired(folder, before_s=before_s)
 
     def _list_orphans(
@@ -196,7 +207,9 @@ class Shelf:
         if segment is not self.active and segment.is_read and not segment.is_under_way:
             self._remove(segment)
 
-    def _remove(self, segment: Segment) -> None:
+    def _remove(self, segment: Segment, *, keeps_note: bool = False) -> None:
+        if self._folder is not None and not keeps_note:
+            self._losses.remove(self._folder, segment.name)
         if self._folder is None or not self._folder.remove(segment.name):
             # It stays where it is; what is done with is at least not sent again.
             self._ignored.add(segment.name)

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakSet
 
+from agenttrace.pipeline.drops import RunDrops
 from agenttrace.pipeline.spool.accounts import (
     CORRUPT,
     TOO_LARGE,
@@ -43,6 +44,7 @@ class Spool:
         durability: `buffered` survives the death of the process, however it dies; `sync` survives
             a power cut as well, for an fsync with each append.
         limits: see `SpoolLimits`.
+        drops: counts by run what was dropped to keep the limits, by this process or another one.
         clock_ns: the wall clock, in nanoseconds since the epoch.
 
     Raises:
@@ -50,13 +52,14 @@ class Spool:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it works with, each by its name
         self,
         folder: str | os.PathLike[str],
         *,
         target: str,
         durability: Literal["buffered", "sync"] = "buffered",
         limits: SpoolLimits | None = None,
+        drops: RunDrops | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         if durability not in {"buffered", "sync"}:
@@ -70,6 +73,7 @@ class Spool:
         self._root = locate_folder(folder)
         self._name = hashlib.sha256(target.encode()).hexdigest()[:32]
         self._is_synced = durability == "sync"
+        self._drops = RunDrops() if drops is None else drops
         self._clock_ns = clock_ns
         self._begin()
         _register(self)
@@ -82,6 +86,7 @@ class Spool:
             is_synced=self._is_synced,
             limits=self._limits,
             accounts=self._accounts,
+            drops=self._drops,
             clock_ns=self._clock_ns,
         )
         self._under_way: SpoolBatch | None = None
@@ -138,6 +143,7 @@ class Spool:
         if len(lines[first]) > MAX_RECORD_BYTES:
             self._accounts.appended += 1
             self._accounts.drop(TOO_LARGE, 1)
+            self._drops.note_lines(lines[first : first + 1], TOO_LARGE)
             return 1
         segment = self._shelf.choose_active(FRAME_BYTES + len(lines[first]))
         size = segment.end

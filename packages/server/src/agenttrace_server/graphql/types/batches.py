@@ -96,7 +96,7 @@ RunEvent: TypeAlias = Annotated[
 ]
 
 
-@strawberry.type(description="The next events of a run, oldest first; at most about 1,000.")
+@strawberry.type(description="The next events of a run, oldest first; at most about 250.")
 class RunEventBatch:
     """See the description, which is public."""
 

@@ -239,7 +239,7 @@ def read_filter(info: Info, given: RunFilterInput | None) -> RunFilter:
         tags=read_texts(given.tags, "tags"),
         types=read_choices(given.type, "type"),
         models=read_texts(given.model, "model"),
-        text=check_text(given.text, "text") if given.text else None,
+        text=_read_text(given.text),
         has_error=given.has_error,
         cost_pico=read_cost(given.cost_usd),
         duration_ns=read_duration(given.duration_ms),
@@ -250,6 +250,12 @@ def read_filter(info: Info, given: RunFilterInput | None) -> RunFilter:
         scores=tuple(_read_score(score) for score in _check_number(given.scores, "scores")),
         spans=tuple(_read_condition(span) for span in _check_number(given.spans, "spans")),
     )
+
+
+def _read_text(given: str | None) -> str | None:
+    """Return what is looked for; blanks around it are none of it, and alone say nothing."""
+    text = (given or "").strip()
+    return check_text(text, "text") if text else None
 
 
 def read_attributes(given: list[AttributeFilter] | None) -> tuple[AttributeCondition, ...]:
@@ -361,7 +367,8 @@ def read_count(given: CountRange | None) -> NumberRange | None:
 
 
 def _read_ms(value: float | None) -> int | None:
-    return None if value is None else int(max(-1.0, min(value, _MAX_MS)) * _NS_PER_MS)
+    # Rounded: a duration is shown as a float of milliseconds, and finds its run as that.
+    return None if value is None else round(max(-1.0, min(value, _MAX_MS)) * _NS_PER_MS)
 
 
 def _check_number(given: list[T] | None, name: str) -> list[T]:

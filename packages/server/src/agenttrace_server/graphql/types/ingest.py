@@ -45,13 +45,14 @@ async def store_records(info: Info, records: JSON) -> IngestResult:
     """Store records; return once they are on disk.
 
     Raises:
-        InvalidArgumentError: they are no list of objects.
+        InvalidArgumentError: they are no list.
         GraphQLError: nothing was stored since there is no room or no disk now.
 
     """
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+    if not isinstance(records, list):
         raise InvalidArgumentError("records must be a list of objects, one a record")
-    # A text has no line break of its own in JSON: the lines are the records.
+    # What is no object is reported as its line would be, and the others are stored. A text has no
+    # line break of its own in JSON: the lines are the records.
     body = b"\n".join(orjson.dumps(record) for record in records)
     try:
         with info.context.budget.open_account() as account:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import orjson
 import strawberry
@@ -33,6 +33,9 @@ from agenttrace_server.graphql.types.span import Span, SpanConnection, make_conn
 from agenttrace_server.graphql.types.usage import ModelUsage, Totals
 from agenttrace_server.records import PayloadKind
 from agenttrace_server.services.runs import RunFilter, check_count
+
+if TYPE_CHECKING:
+    from agenttrace_server.graphql.types.workflow import Workflow
 
 _OWN = ""
 _NO_VALUES = JSON(orjson.Fragment("{}"))
@@ -156,6 +159,17 @@ class Run(Node):
         """See the description, which is public."""
         part = ((self.record.run_id, _OWN), check_count(first), after)
         return SpanEventConnection.from_page(await info.context.loaders.events_by_part.load(part))
+
+    @resolver("All runs that share its correlation id; null when it has none.")
+    async def workflow(
+        self, info: Info
+    ) -> Annotated[Workflow, strawberry.lazy("agenttrace_server.graphql.types.workflow")] | None:
+        """See the description, which is public."""
+        from agenttrace_server.graphql.types.workflow import Workflow  # noqa: PLC0415 -- a circle of types
+
+        shared = self.record.correlation_id
+        found = await info.context.loaders.workflow_by_correlation.load(shared) if shared else None
+        return Workflow.from_record(found) if found else None
 
     @resolver("The run that this one re-executes; null when it was never recorded here.")
     async def replayed_from(self, info: Info) -> Run | None:

@@ -44,10 +44,9 @@ class Workflow:
     @resolver("What their calls add up to by model, dearest first.")
     async def usage_by_model(self, info: Info) -> list[ModelUsage]:
         """See the description, which is public."""
-        usages = await info.context.usage.list_workflow_usage(
-            info.context.actor.principal.project_id, self.correlation_id
-        )
-        return [ModelUsage.from_record(usage) for usage in usages]
+        loader = info.context.loaders.model_usage_by_correlation
+        usages = await loader.load(self.correlation_id)
+        return [ModelUsage.from_record(usage) for usage in usages or ()]
 
     @classmethod
     def from_record(cls, record: records.Workflow) -> Self:
