@@ -66,7 +66,9 @@ def _dump(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
         table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=str)
         for table in metadata.sorted_tables
     }
-    return {name: rows for name, rows in tables.items() if rows and name != "store"}
+    return {
+        name: rows for name, rows in tables.items() if rows and name not in ("store", "project")
+    }
 
 
 def _read_words(connection: Connection) -> str:
@@ -93,7 +95,7 @@ async def test_nothing_of_a_deleted_run_is_left(
     position = len(before["change"]) + 1
     assert await database.read(_dump) == {
         "change": [(make_run_id(0), position, "run_deleted", None, None)],
-        "deleted_run": [(make_run_id(0), 77)],
+        "deleted_run": [(make_run_id(0), 77, DEFAULT_PROJECT)],
     }
     assert not await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
 
@@ -122,7 +124,7 @@ async def test_other_runs_stay_as_they_are(database: Database, deletion: Deletio
     await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
     await deletion.finish()
     found = await database.read(_dump)
-    assert found.pop("deleted_run") == [(make_run_id(0), 77)]
+    assert found.pop("deleted_run") == [(make_run_id(0), 77, DEFAULT_PROJECT)]
     found["change"] = [row for row in found["change"] if row[0] == make_run_id(1)]
     assert found == expected
 

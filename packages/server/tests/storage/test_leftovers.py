@@ -56,6 +56,7 @@ _PROGRAM = """
 import asyncio, os, signal, sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.storage import deletion as storage
 from agenttrace_server.storage.engine import open_database
