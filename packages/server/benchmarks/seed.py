@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import update
 from workload import dump_lines, make_runs
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.ingest import parse_body
 from agenttrace_server.settings import read_settings
 from agenttrace_server.storage.append import append_records
@@ -46,7 +47,7 @@ def fill_store(database: Database, spans: int, *, seed: int) -> float:
         batch += records
         stored += len(run) - 1
         if len(batch) >= BATCH or stored == spans:
-            asyncio.run(database.write(append_records, batch))
+            asyncio.run(database.write(append_records, batch, project_id=DEFAULT_PROJECT))
             batch = []
             rate = stored / (time.perf_counter() - begin)
             if sys.stderr.isatty() or stored == spans:

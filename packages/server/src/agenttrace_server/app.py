@@ -32,6 +32,7 @@ from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.notify import follow_notices
 from agenttrace_server.live.watch import watch_others
 from agenttrace_server.metrics import Metrics
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
@@ -172,8 +173,10 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
     app = Starlette(
         routes=[
             IngestRoute(services.ingest, services.budget).make_route(),
-            ExportRoute(ExportService(engine.database), identities.audit).make_route(),
-            *TextRoutes(TextService(engine.database)).make_routes(),
+            ExportRoute(
+                ExportService(engine.database), services.access, identities.audit
+            ).make_route(),
+            *TextRoutes(TextService(engine.database), services.access).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *AccountRoutes(identities.accounts, identities.sessions).make_routes(),
@@ -199,15 +202,17 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
 
 def _make_services(settings: Settings, engine: _Engine) -> Services:
     database, bus, identities = engine.database, engine.bus, engine.identities
+    access = AccessService(database)
     return Services(
         accounts=identities.accounts,
         keys=identities.keys,
         audit=identities.audit,
+        access=access,
         runs=RunService(database),
-        live=LiveService(database, bus),
+        live=LiveService(database, bus, access),
         search=SearchService(database),
         usage=UsageService(database),
-        annotations=AnnotationService(database, on_commit=bus.ring),
+        annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
         plugins=PluginService(),
         ingest=IngestService(

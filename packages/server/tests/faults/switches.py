@@ -40,10 +40,10 @@ def _acknowledge_early() -> None:
     original = Writer.append
     behind = set()
 
-    async def append(self: Writer, records: Sequence[Any]) -> tuple[Refusal, ...]:
+    async def append(self: Writer, records: Sequence[Any], project_id: str) -> tuple[Refusal, ...]:
         import asyncio
 
-        task = asyncio.create_task(original(self, records))
+        task = asyncio.create_task(original(self, records, project_id))
         behind.add(task)  # a task that nobody holds may vanish
         task.add_done_callback(behind.discard)
         return ()
@@ -58,13 +58,13 @@ def _forget_rows() -> None:
 
     count = 0
 
-    def append(connection: Any, records: Sequence[Any]) -> Appended:
+    def append(connection: Any, records: Sequence[Any], **own: Any) -> Appended:
         nonlocal count
         count += 1
         if count % 2:
-            return append_records(connection, records)
+            return append_records(connection, records, **own)
         savepoint = connection.begin_nested()
-        appended = append_records(connection, records)
+        appended = append_records(connection, records, **own)
         savepoint.rollback()
         return appended
 

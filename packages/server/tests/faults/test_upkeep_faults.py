@@ -15,12 +15,12 @@ from sqlalchemy import Connection, text
 
 from agenttrace_server.errors import OverloadedError
 from agenttrace_server.storage import postgres as postgres_module
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.positions import read_end
 
 from ..support.client import Client
 from ..support.lines import check_records, make_payload, make_run, make_run_id, make_span
+from ..support.own import append_records
 from ..support.postgres import PostgresServer
 from ..support.process import ServerProcess
 from .nemeses import DURABLE, run_nemesis

@@ -28,7 +28,9 @@ def _delete_run(server: ServerThread, run_id: str) -> None:
     def delete(connection: Connection) -> None:
         for name in ("span", "payload", "event", "change", "run"):
             connection.execute(text(f"DELETE FROM {name} WHERE run_id = :id"), {"id": run_id})
-        connection.execute(text("INSERT INTO deleted_run VALUES (:id, 1)"), {"id": run_id})
+        connection.execute(
+            text("INSERT INTO deleted_run (run_id, deleted_ns) VALUES (:id, 1)"), {"id": run_id}
+        )
         connection.execute(text("UPDATE store SET position = position + 1"))
         values = "SELECT :id, position, 'run_deleted', NULL, NULL FROM store"
         insert = "INSERT INTO change (run_id, position, kind, span_id, event_seq) "

@@ -335,9 +335,9 @@ def test_a_follower_that_does_not_read_is_not_buffered_for(
     follow_run = live.LiveService.follow_run
 
     async def counted(
-        self: live.LiveService, run_id: str, *, after: str | None, place: Place
+        self: live.LiveService, project_id: str, run_id: str, *, after: str | None, place: Place
     ) -> AsyncGenerator[live.RunBatch]:
-        async for batch in follow_run(self, run_id, after=after, place=place):
+        async for batch in follow_run(self, project_id, run_id, after=after, place=place):
             reads[run_id] += 1
             yield batch
 

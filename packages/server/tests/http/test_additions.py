@@ -13,10 +13,10 @@ import pytest
 
 from agenttrace.wire.additions import parse_addition
 from agenttrace_server.errors import GoneError
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.storage.additions import take_in
 from agenttrace_server.storage.annotations import Said, annotate, list_annotations
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.deletion import delete_runs
 from agenttrace_server.storage.engine import Database
 
@@ -30,6 +30,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 RUN, SPAN = make_run_id(0), make_span_id(0)
@@ -184,7 +185,7 @@ async def test_an_edit_of_the_last_possible_time_stays_within_it(database: Datab
     """Older servers took any time: the greatest that is stored can be edited."""
     await database.write(append_records, check_records([make_run()]))
     line = json.dumps(_make_annotation(0, updated_ns=2**63 - 1)).encode()
-    await database.write(take_in, [parse_addition(line)])
+    await database.write(take_in, [parse_addition(line)], DEFAULT_PROJECT)
     said = Said("n", "HUMAN", 5.0, None, None, None)
     made = await database.write(
         annotate, (RUN, ""), said, replaces=f"{0:032x}", new_id="x", now_ns=7, field="runId"
@@ -206,7 +207,7 @@ async def test_the_annotation_that_was_said_last_holds(database: Database) -> No
         lines = [{**each, "run_id": run_id, "annotation_id": str(number)} for each in order]
         parsed = [parse_addition(json.dumps(line).encode()) for line in [*lines, lines[0]]]
         for batch in [parsed] if number % 2 else [[each] for each in parsed]:
-            await database.write(take_in, batch)
+            await database.write(take_in, batch, DEFAULT_PROJECT)
         listed = await database.read(list_annotations, [(run_id, "")])
         (said,) = listed[run_id, ""]
         held.add((said.score, said.comment, said.updated_ns))
@@ -223,6 +224,6 @@ async def test_an_export_of_a_run_deleted_before_its_annotations_is_cut(
     assert lines is not None
     for _ in range(3):  # the run, no spans, no events
         await anext(lines)
-    await database.write(delete_runs, [RUN], now_ns=1)
+    await database.write(delete_runs, [RUN], project_id=DEFAULT_PROJECT, now_ns=1)
     with pytest.raises(GoneError):
         await anext(lines)

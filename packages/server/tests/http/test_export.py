@@ -14,7 +14,6 @@ from sqlalchemy import Connection, event
 
 from agenttrace_server.services import export as export_module
 from agenttrace_server.storage import export as export_steps
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.export import read_event_lines, read_span_lines
 
@@ -30,6 +29,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 RUN = make_run_id(0)

@@ -21,10 +21,11 @@ from agenttrace.wire.models import ValidRecord
 from agenttrace_server.http import inflation
 from agenttrace_server.services.ingest import parse_body
 from agenttrace_server.storage import writer as writer_module
-from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.append import Appended
 
 from ..support.client import NDJSON, TIMEOUT_S, Client
 from ..support.lines import dump_lines, make_call, make_payload, make_run, make_run_id, make_span
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 if sys.version_info >= (3, 14):
@@ -293,10 +294,12 @@ def test_a_full_buffer_refuses_and_recovers(
     """Beyond the bound a request gets 429 and Retry-After; reads go on; then all is well."""
     entered, release = threading.Event(), threading.Event()
 
-    def wait(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+    def wait(
+        connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
         entered.set()
         assert release.wait(TIMEOUT_S)
-        return append_records(connection, records)
+        return append_records(connection, records, project_id=project_id)
 
     monkeypatch.setattr(writer_module, "append_records", wait)
     big = dump_lines([make_run(1, input=make_payload("x" * 15_000_000))])
@@ -320,7 +323,7 @@ def test_a_store_that_fails_is_told_and_nothing_acknowledged(
 ) -> None:
     """When the commit fails the answer is 503, and the next request may succeed."""
 
-    def fail(*_: object) -> Appended:
+    def fail(*_: object, **_own: object) -> Appended:
         raise OSError("disk full")
 
     monkeypatch.setattr(writer_module, "append_records", fail)

@@ -14,10 +14,11 @@ from agenttrace.wire.models import ValidRecord
 from agenttrace_server.errors import CrowdedError
 from agenttrace_server.services.budget import Account, ByteBudget
 from agenttrace_server.storage import writer as writer_module
-from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.append import Appended
 
 from ..support.client import NDJSON, TIMEOUT_S, Client
 from ..support.lines import dump_lines, make_payload, make_run, make_run_id
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 SENDERS = 50
@@ -46,10 +47,12 @@ def test_fifty_senders_and_a_store_that_stalls(
     stalled, release, refused = threading.Event(), threading.Event(), threading.Event()
     held: list[int] = []
 
-    def wait(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+    def wait(
+        connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
         stalled.set()
         assert release.wait(TIMEOUT_S)
-        return append_records(connection, records)
+        return append_records(connection, records, project_id=project_id)
 
     def count(account: Account, count_bytes: int, take: object = Account.take) -> None:
         assert callable(take)

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from agenttrace.wire.models import ValidRecord
 from agenttrace_server.storage import writer as writer_module
-from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.append import Appended
 
 from ..support.client import NDJSON, Client
 from ..support.lines import dump_lines, make_run, make_run_id
+from ..support.own import append_records
 
 
 def test_the_line_comes_back_and_the_others_are_stored(
@@ -20,10 +21,12 @@ def test_the_line_comes_back_and_the_others_are_stored(
 ) -> None:
     """Not a 503, which would be sent again for ever: its number, a code and the reason."""
 
-    def append(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+    def append(
+        connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
         if any(record.run_id == make_run_id(1) for record in records):
             raise OverflowError("int too large")
-        return append_records(connection, records)
+        return append_records(connection, records, project_id=project_id)
 
     monkeypatch.setattr(writer_module, "append_records", append)
     runs = [dump_lines([make_run(number)]) for number in range(3)]

@@ -12,13 +12,13 @@ import pytest
 from agenttrace_server.live import notify as notify_module
 from agenttrace_server.live.bus import EVERY_RUN, Bus
 from agenttrace_server.live.notify import follow_notices
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.notices import CHANNEL
 
 from ..support.client import Client, Follower
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import check_records, make_event, make_run, make_run_id, make_span
+from ..support.own import append_records
 from ..support.postgres import PostgresServer
 from ..support.process import ServerProcess
 

@@ -11,12 +11,12 @@ import pytest
 from agenttrace_server.live import watch as watch_module
 from agenttrace_server.live.bus import Bus
 from agenttrace_server.live.watch import watch_others
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 
 from ..support.client import Client
 from ..support.dialects import ON_SQLITE
 from ..support.lines import check_records, make_run, make_run_id, make_span
+from ..support.own import append_records
 from ..support.process import ServerProcess
 
 FOLLOW_RUN = """

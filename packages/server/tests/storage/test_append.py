@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import CHANGE
 
@@ -25,6 +24,7 @@ from ..support.lines import (
     make_run_id,
     make_span,
 )
+from ..support.own import append_records
 from ..support.stores import (
     ARRIVAL_NS,
     HOUR_NS,

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, update
 
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.events import read_events
 from agenttrace_server.storage.runs import read_runs
@@ -24,6 +23,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 
 RUN_ID = make_run_id(0)
 

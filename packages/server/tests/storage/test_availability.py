@@ -14,7 +14,6 @@ from sqlalchemy import Connection, TextClause, text
 from agenttrace_server.errors import OverloadedError, TooSlowError
 from agenttrace_server.storage import engine as engine_module
 from agenttrace_server.storage import sqlite as sqlite_module
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import MAX_TRIES, Database, open_database
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import READERS
@@ -22,6 +21,7 @@ from agenttrace_server.storage.postgres import READERS
 from ..support.client import NDJSON, Client
 from ..support.dialects import ON_POSTGRESQL, ON_SQLITE
 from ..support.lines import check_records, dump_lines, make_run, make_span
+from ..support.own import append_records
 from ..support.postgres import PostgresServer
 from ..support.thread import ServerThread
 

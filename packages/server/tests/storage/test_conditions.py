@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete
 
-from agenttrace_server.storage.append import append_records
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.criteria import RunFilter, SpanCondition
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.orders import RunSort
@@ -18,6 +18,7 @@ from agenttrace_server.storage.runs import RunSlice, list_runs
 from agenttrace_server.storage.tables import CHANGE, MODEL_USAGE, RUN, SPAN
 
 from ..support.lines import check_records, make_run, make_span, make_span_id
+from ..support.own import append_records
 
 TYPES: Final = ("LLM_CALL", "TOOL_CALL", "AGENT")
 STATUSES: Final = ("COMPLETED", "ERROR")
@@ -108,5 +109,5 @@ async def _find(database: Database, forest: list[Tree], condition: SpanCondition
     await database.write(_empty)
     await database.write(append_records, check_records(records))
     part = RunSlice(RunSort.START_TIME, descending=False, count=200)
-    page = await database.read(list_runs, RunFilter(spans=(condition,)), part)
+    page = await database.read(list_runs, RunFilter(DEFAULT_PROJECT, spans=(condition,)), part)
     return [int(run.run_id, 16) - 1 for run in page.items]

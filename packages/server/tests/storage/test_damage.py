@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage import damage
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.damage import find_damage
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.sqlite import PAGE_BYTES
 
 from ..support.dialects import ON_SQLITE
 from ..support.lines import check_records, make_payload, make_run, make_span
+from ..support.own import append_records
 
 SPANS = 300
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services import deletion as deletion_module
 from agenttrace_server.services.deletion import Deleted, DeletionService
-from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.append import Appended
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
 from agenttrace_server.storage.documents import DOCUMENT, is_sqlite
@@ -28,6 +29,7 @@ from ..support.lines import (
     make_run_id,
     make_span,
 )
+from ..support.own import append_records
 
 MARKER = "planted-marker"
 LONG = f"{MARKER} " * 1_000
@@ -64,7 +66,9 @@ def _dump(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
         table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=str)
         for table in metadata.sorted_tables
     }
-    return {name: rows for name, rows in tables.items() if rows and name != "store"}
+    return {
+        name: rows for name, rows in tables.items() if rows and name not in ("store", "project")
+    }
 
 
 def _read_words(connection: Connection) -> str:
@@ -86,14 +90,14 @@ async def test_nothing_of_a_deleted_run_is_left(
     await database.write(_annotate, make_run_id(0))
     before = await database.read(_dump)
     assert sum(MARKER in str(rows) for rows in before.values()) >= 8
-    assert await deletion.delete_run(make_run_id(0))
+    assert await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
     await deletion.finish()
     position = len(before["change"]) + 1
     assert await database.read(_dump) == {
         "change": [(make_run_id(0), position, "run_deleted", None, None)],
-        "deleted_run": [(make_run_id(0), 77)],
+        "deleted_run": [(make_run_id(0), 77, DEFAULT_PROJECT)],
     }
-    assert not await deletion.delete_run(make_run_id(0))
+    assert not await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
 
 
 async def test_nothing_of_a_deleted_run_is_found_by_its_words(
@@ -103,7 +107,7 @@ async def test_nothing_of_a_deleted_run_is_found_by_its_words(
     records = [*_make_recording(0), make_run(1), make_call(0, run=1, output=make_payload("kept"))]
     await database.write(append_records, check_records(records))
     await database.write(apply_work, await database.read(read_work))
-    await deletion.delete_run(make_run_id(0))
+    await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
     await deletion.finish()
     runs = select(DOCUMENT.c.run_id)
     assert await database.read(lambda c: [*c.execute(runs).scalars()]) == [make_run_id(1)]
@@ -117,10 +121,10 @@ async def test_other_runs_stay_as_they_are(database: Database, deletion: Deletio
     await database.write(append_records, check_records(_make_recording(1)), now_ns=5)
     expected = await database.read(_dump)
     await database.write(append_records, check_records(_make_recording(0)), now_ns=6)
-    await deletion.delete_run(make_run_id(0))
+    await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
     await deletion.finish()
     found = await database.read(_dump)
-    assert found.pop("deleted_run") == [(make_run_id(0), 77)]
+    assert found.pop("deleted_run") == [(make_run_id(0), 77, DEFAULT_PROJECT)]
     found["change"] = [row for row in found["change"] if row[0] == make_run_id(1)]
     assert found == expected
 
@@ -130,12 +134,12 @@ async def test_what_comes_late_of_a_deleted_run_is_refused(
 ) -> None:
     """Late records have a code of their own; others of the same request are stored."""
     await database.write(append_records, check_records(_make_recording(0)))
-    await deletion.delete_run(make_run_id(0))
+    await deletion.delete_run(make_run_id(0), DEFAULT_PROJECT)
     await deletion.finish()
     writer = Writer(database, on_commit=lambda _appended: None)
     writer.start()
     late = [make_run(1), *_make_recording(0), make_span(1, run=1)]
-    refusals = await writer.append(check_records(late))
+    refusals = await writer.append(check_records(late), DEFAULT_PROJECT)
     await writer.close()
     assert [(refusal.index, refusal.code) for refusal in refusals] == [
         (index, "run_deleted") for index in range(1, 6)
@@ -149,7 +153,7 @@ async def test_each_step_is_bounded_and_the_rest_is_found_again(database: Databa
     """A large run goes some rows at a time; a server that ends in between knows what is left."""
     spans = [make_span(n, input=make_payload(n)) for n in range(30)]
     await database.write(append_records, check_records([make_run(), *spans]))
-    await database.write(delete_runs, [make_run_id(0)], now_ns=1)
+    await database.write(delete_runs, [make_run_id(0)], project_id=DEFAULT_PROJECT, now_ns=1)
     count = select(func.count()).select_from(SPAN)
     assert await database.read(lambda c: c.execute(count).scalar_one()) == 30
     steps = 0
@@ -175,15 +179,20 @@ async def test_runs_are_deleted_by_ids_and_by_what_they_match(
     names = ["keep" if n % 3 == 0 else "drop" for n in range(180)]
     records = [make_run(n, name=name, start_ns=n) for n, name in enumerate(names)]
     await database.write(append_records, check_records(records))
-    drop = RunFilter(names=("drop",))
+    drop = RunFilter(DEFAULT_PROJECT, names=("drop",))
     assert await deletion.delete_matching(drop) == Deleted(100, has_more=True)
     assert max(row[0] for row in (await database.read(_dump))["run"]) == make_run_id(177)
     assert await deletion.delete_matching(drop) == Deleted(20, has_more=False)
     assert await deletion.delete_matching(drop) == Deleted(0, has_more=False)
-    assert await deletion.delete_runs([make_run_id(0), make_run_id(1), make_run_id(999)]) == 1
+    assert (
+        await deletion.delete_runs(
+            [make_run_id(0), make_run_id(1), make_run_id(999)], DEFAULT_PROJECT
+        )
+        == 1
+    )
     assert [len(gone.run_ids) for gone in told] == [100, 20, 1]
     left = await database.read(_dump)
     assert len(left["run"]) == 59
     assert len(left[DELETED_RUN.name]) == 121
     with pytest.raises(ValueError, match="at most 100 at once"):
-        await deletion.delete_runs([make_run_id(0)] * 101)
+        await deletion.delete_runs([make_run_id(0)] * 101, DEFAULT_PROJECT)

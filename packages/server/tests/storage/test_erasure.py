@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.deletion import DeletionService
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.search import apply_work, read_work
 
@@ -27,6 +27,7 @@ from ..support.lines import (
     make_run_id,
     make_span_id,
 )
+from ..support.own import append_records
 
 MARKER = "xyzzyplantedmarker"
 LONG = " ".join(f"{MARKER}{n}" for n in range(3_000))
@@ -68,7 +69,7 @@ async def test_c43_nothing_of_a_deleted_run_is_in_any_file(store: Database, tmp_
     await _store(store, _make_recording(2, "kept too " * 50))
     assert _find_marker(tmp_path) != []
     service = DeletionService(store, on_commit=lambda _gone: None)
-    await service.delete_run(make_run_id(1))
+    await service.delete_run(make_run_id(1), DEFAULT_PROJECT)
     await service.finish()
     assert _find_marker(tmp_path) == []
     assert "agenttrace.db-wal" in _read_modes(tmp_path)
@@ -84,7 +85,7 @@ async def test_c43_what_a_reader_holds_goes_when_it_lets_go(
     with closing(sqlite3.connect(tmp_path / "agenttrace.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM run").fetchall()
-        await service.delete_run(make_run_id(1))
+        await service.delete_run(make_run_id(1), DEFAULT_PROJECT)
         await service.finish()
         await _store(store, _make_recording(2, "kept"))
         reader.execute("COMMIT")
@@ -100,7 +101,7 @@ async def test_c43_what_was_replaced_is_not_kept(store: Database, tmp_path: Path
     assert newer["span_id"] == make_span_id(5)
     await _store(store, [newer])
     service = DeletionService(store, on_commit=lambda _gone: None)
-    await service.delete_run(make_run_id(1))
+    await service.delete_run(make_run_id(1), DEFAULT_PROJECT)
     await service.finish()
     assert _find_marker(tmp_path) == []
 

@@ -15,7 +15,6 @@ from agenttrace.trace.reading import decode_line, split_lines
 from agenttrace.trace.run import RunCollector
 from agenttrace.wire.validation import parse_line
 from agenttrace_server.services.export import ExportService
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.export import (
     read_event_lines,
@@ -34,6 +33,7 @@ from ..support.lines import (
     make_run_id,
     make_span,
 )
+from ..support.own import append_records
 from ..support.postgres import PostgresServer
 from ..support.stores import (
     ARRIVAL_NS,

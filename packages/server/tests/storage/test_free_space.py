@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.storage import deletion as storage
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.runs import read_runs
 from agenttrace_server.storage.sqlite import PAGE_BYTES
 
 from ..support.lines import Record, check_records, make_payload, make_run, make_run_id, make_span
+from ..support.own import append_records
 
 RUNS = 30
 KEPT_PAGES = 16
@@ -33,6 +35,9 @@ def _make_recording(number: int) -> list[Record]:
     return [make_run(number, status="COMPLETED", rev=1), span]
 
 
+GONE: Final = [make_run_id(number) for number in range(1, RUNS)]
+
+
 async def _fill(database: Database) -> None:
     for number in range(RUNS):
         await database.write(append_records, check_records(_make_recording(number)))
@@ -40,7 +45,7 @@ async def _fill(database: Database) -> None:
 
 async def _delete_all_but_one(database: Database) -> None:
     service = DeletionService(database, on_commit=lambda _gone: None)
-    await service.delete_runs([make_run_id(number) for number in range(1, RUNS)])
+    await service.delete_runs(GONE, DEFAULT_PROJECT)
     await service.finish()
 
 
@@ -73,7 +78,7 @@ async def test_one_step_has_an_end(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'agenttrace.db'}")
     await _fill(database)
     service = DeletionService(database, on_commit=lambda _gone: None)
-    await service.delete_runs([make_run_id(number) for number in range(1, RUNS)])
+    await service.delete_runs(GONE, DEFAULT_PROJECT)
     while await database.read(storage.has_leftovers):
         await database.write(storage.take_step)
     clock = iter(range(100))

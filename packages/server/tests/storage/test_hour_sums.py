@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.tables import USAGE_HOUR
@@ -75,7 +76,9 @@ def test_sums_are_exact(database: Database, *, by_day: bool, by_model: bool) -> 
             connection.execute(delete(USAGE_HOUR))
             if rows:
                 connection.execute(insert(USAGE_HOUR), rows)
-            return read_hour_sums(connection, first_ns, before_ns, by_day=by_day, by_model=by_model)
+            return read_hour_sums(
+                connection, DEFAULT_PROJECT, first_ns, before_ns, by_day=by_day, by_model=by_model
+            )
 
         found = asyncio.run(database.write(ask))
         sums = {(row[0], row[1]): [*row[6:]] for row in found}

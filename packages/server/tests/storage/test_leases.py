@@ -18,11 +18,11 @@ from agenttrace_server.services import leases as leases_module
 from agenttrace_server.services.leases import LEASE_S, MAX_SWEPT_RUNS, LeaseService
 from agenttrace_server.storage import leases as storage
 from agenttrace_server.storage import open_spans
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 
 from ..support.client import Client
 from ..support.lines import check_records, make_run, make_run_id, make_span
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 S = 1_000_000_000

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, event, func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services import deletion as deletion_module
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.storage import deletion as storage
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.changes import read_run_changes
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
@@ -44,6 +44,7 @@ from ..support.lines import (
     make_span_id,
     make_timed_id,
 )
+from ..support.own import append_records
 
 DEADLINE_S = 30
 TODAY = datetime.now(UTC).date()
@@ -55,6 +56,7 @@ _PROGRAM = """
 import asyncio, os, signal, sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.storage import deletion as storage
 from agenttrace_server.storage.engine import open_database
@@ -69,7 +71,7 @@ def count(connection, cursor, statement, *rest):
             os.kill(os.getpid(), signal.SIGKILL)
 async def main():
     deletion = DeletionService(open_database(sys.argv[1]), on_commit=lambda gone: None)
-    await deletion.delete_runs(sys.argv[3:])
+    await deletion.delete_runs(sys.argv[3:], DEFAULT_PROJECT)
     await deletion.finish()
 asyncio.run(main())
 """
@@ -178,7 +180,7 @@ async def test_a_store_that_fails_for_a_time_is_tried_again(
     monkeypatch.setattr(storage, "delete_run_documents", delete)
     with caplog.at_level(logging.WARNING):
         async with _running(database) as deletion:
-            assert await deletion.delete_runs(GONE) == 2
+            assert await deletion.delete_runs(GONE, DEFAULT_PROJECT) == 2
             await _wait_for_end(database)
     assert tries > 6
     await _check_end(database)
@@ -191,7 +193,7 @@ async def test_another_server_takes_over(database: Database, database_url: str) 
     """Two work on one list; what one deletes and leaves, the other takes out."""
     await _fill(database)
     other = open_database(database_url)
-    await DeletionService(other, on_commit=lambda _gone: None).delete_runs(GONE)
+    await DeletionService(other, on_commit=lambda _gone: None).delete_runs(GONE, DEFAULT_PROJECT)
     other.close()
     async with _running(database), _running(database):
         await _wait_for_end(database)
@@ -211,7 +213,9 @@ async def test_a_request_deletes_all_or_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(storage, "log_changes", fail)
         with pytest.raises(OperationalError, match="disk is full"):
-            await DeletionService(database, on_commit=lambda _gone: None).delete_runs(GONE)
+            await DeletionService(database, on_commit=lambda _gone: None).delete_runs(
+                GONE, DEFAULT_PROJECT
+            )
     assert await database.read(_count_rows) == before
     assert await database.read(_count_calls) == 36
 
@@ -232,7 +236,7 @@ async def test_followers_hear_of_a_deletion_whose_client_is_gone(
 
     monkeypatch.setattr(storage, "delete_runs", delete)
     deletion = DeletionService(database, on_commit=lambda gone: told.append(gone.run_ids))
-    request = asyncio.create_task(deletion.delete_runs(GONE))
+    request = asyncio.create_task(deletion.delete_runs(GONE, DEFAULT_PROJECT))
     await asyncio.to_thread(entered.wait, DEADLINE_S)
     request.cancel()
     await asyncio.wait([request])
@@ -246,7 +250,7 @@ async def test_no_reader_sees_what_is_left(database: Database) -> None:
     """While the rows are still there, nothing that reads finds any of them."""
     await _fill(database)
     deletion = DeletionService(database, on_commit=lambda _gone: None)
-    assert await deletion.delete_runs(GONE) == 2
+    assert await deletion.delete_runs(GONE, DEFAULT_PROJECT) == 2
     assert (await database.read(_count_rows))[GONE[0]][SPAN.name] == 12
     run_id, owner = GONE[0], (GONE[0], make_span_id(0))
     assert await database.read(read_tree, run_id) == ()
@@ -263,7 +267,7 @@ async def test_no_reader_sees_what_is_left(database: Database) -> None:
 async def test_a_step_ends_when_it_has_taken_long(database: Database) -> None:
     """A slow disk gets smaller steps: after its time one ends with the statement it is at."""
     await _fill(database)
-    await database.write(storage.delete_runs, GONE, now_ns=1)
+    await database.write(storage.delete_runs, GONE, project_id=DEFAULT_PROJECT, now_ns=1)
     deletes: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -357,8 +361,8 @@ async def test_the_list_of_what_is_left_is_empty_in_the_end(database: Database) 
     """Deleting by filter, by id and by age leaves no entry behind."""
     await _fill(database)
     deletion = DeletionService(database, on_commit=lambda _gone: None)
-    await deletion.delete_matching(RunFilter(names=("no such name",)))
-    await deletion.delete_runs([*GONE, *GONE])
+    await deletion.delete_matching(RunFilter(DEFAULT_PROJECT, names=("no such name",)))
+    await deletion.delete_runs([*GONE, *GONE], DEFAULT_PROJECT)
     await deletion.finish()
     count = select(func.count()).select_from(LEFTOVER)
     assert await database.read(lambda c: c.execute(count).scalar_one()) == 0
@@ -368,7 +372,7 @@ async def test_the_list_of_what_is_left_is_empty_in_the_end(database: Database) 
 async def test_a_step_gets_on_however_slow_the_database_is(database: Database) -> None:
     """Its time is over before its first statement, each time; yet in the end nothing is left."""
     await database.write(append_records, check_records(_make_recording(1) + _make_recording(2)))
-    await database.write(storage.delete_runs, GONE, now_ns=1)
+    await database.write(storage.delete_runs, GONE, project_id=DEFAULT_PROJECT, now_ns=1)
     left = GONE
     for _ in range(300):
         if left:

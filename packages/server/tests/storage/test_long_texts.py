@@ -13,13 +13,13 @@ from agenttrace.wire.validation import parse_line
 from agenttrace_server.errors import GoneError
 from agenttrace_server.records import PayloadHead
 from agenttrace_server.storage import long_texts
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.contents import PieceKey, read_pieces
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.long_texts import read_beginnings, read_long_texts, read_step
 from agenttrace_server.storage.payloads import read_heads
 
 from ..support.lines import check_records, make_payload, make_run, make_run_id
+from ..support.own import append_records
 
 _VALUES = st.lists(
     st.one_of(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pytest
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.engine import open_database
 from agenttrace_server.storage.events import list_events
@@ -108,7 +109,7 @@ async def test_an_older_store_keeps_everything(old_file: Path) -> None:
     owner = (first, make_span_id(0))
     events = await database.read(list_events, [owner], first=9, after_seq=-1)
     assert [event.seq for event in events[owner].items] == [6, 7]
-    tagged = RunFilter(tags=("naïve",))
+    tagged = RunFilter(DEFAULT_PROJECT, tags=("naïve",))
     assert await database.read(count_runs, tagged) == 1
     assert await database.read(read_end) == 18
     database.close()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, select, text
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage import partitions as partitions_module
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_runs, list_unfinished
 from agenttrace_server.storage.documents import delete_run_documents
@@ -42,6 +42,7 @@ from ..support.lines import (
     make_span,
     make_timed_id,
 )
+from ..support.own import append_records
 
 TODAY = datetime.now(UTC).date()
 TABLES = ("span", "payload", "content", "event", "change", "search_document")
@@ -180,7 +181,7 @@ async def test_a_long_question_does_not_hold_up_the_writer(
 
 
 async def _delete(database: Database, *run_ids: str) -> None:
-    await database.write(delete_runs, run_ids, now_ns=1)
+    await database.write(delete_runs, run_ids, project_id=DEFAULT_PROJECT, now_ns=1)
 
 
 def _list_log(connection: Connection) -> list[tuple[str, str]]:
@@ -242,7 +243,9 @@ async def test_the_documents_of_an_older_schema_move_to_their_days(database: Dat
     }
     assert await database.read(_dump_documents) == [row for row in before if row[0] != gone]
     query = parse_query("step")
-    found = await database.read(search_spans, query, RunFilter(), first=9, before=None)
+    found = await database.read(
+        search_spans, query, RunFilter(DEFAULT_PROJECT), first=9, before=None
+    )
     assert {item.span.run_id for item in found.items} == {old, odd}
     await database.write(delete_run_documents, old, limit=9)
     assert [*await database.read(_list_documents)] == [odd]

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Connection, Select, select
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage import candidates, runs
 from agenttrace_server.storage.candidates import list_probes
 from agenttrace_server.storage.criteria import (
@@ -43,54 +44,78 @@ IN_PARTITION: Final = {"span_failed": "span_default_span_type_run_id_span_id_idx
 # Each criterion alone: the index that its runs are looked up by (None: only gone along), and the
 # one that a list from the newest goes along when they are many.
 CRITERIA: Final[dict[str, tuple[RunFilter, str | None, str]]] = {
-    "status": (RunFilter(statuses=("ERROR",)), "run_by_status", "run_by_status"),
-    "statuses": (RunFilter(statuses=("ERROR", "STARTED")), "run_by_status", "run_by_start"),
-    "name": (RunFilter(names=("a",)), "run_by_name", "run_by_name"),
-    "names": (RunFilter(names=("a", "b")), "run_by_name", "run_by_start"),
+    "status": (RunFilter(DEFAULT_PROJECT, statuses=("ERROR",)), "run_by_status", "run_by_status"),
+    "statuses": (
+        RunFilter(DEFAULT_PROJECT, statuses=("ERROR", "STARTED")),
+        "run_by_status",
+        "run_by_start",
+    ),
+    "name": (RunFilter(DEFAULT_PROJECT, names=("a",)), "run_by_name", "run_by_name"),
+    "names": (RunFilter(DEFAULT_PROJECT, names=("a", "b")), "run_by_name", "run_by_start"),
     "correlation": (
-        RunFilter(correlation_ids=("a",)),
+        RunFilter(DEFAULT_PROJECT, correlation_ids=("a",)),
         "run_by_correlation",
         "run_by_correlation",
     ),
-    "tags": (RunFilter(tags=("a", "b")), "run_tag_by_tag", "run_by_start"),
-    "types": (RunFilter(types=("LLM_CALL", "AGENT")), None, "run_by_start"),
-    "models": (RunFilter(models=("a",)), "model_usage_by_model", "run_by_start"),
-    "text": (RunFilter(text="a"), None, "run_by_start"),
-    "error": (RunFilter(has_error=True), "run_by_errors", "run_by_start"),
-    "no error": (RunFilter(has_error=False), None, "run_by_start"),
-    "cost": (RunFilter(cost_pico=NumberRange(1, 9)), "run_by_cost", "run_by_start"),
-    "duration": (RunFilter(duration_ns=NumberRange(1, 9)), "run_by_duration", "run_by_start"),
-    "tokens": (RunFilter(total_tokens=NumberRange(1, 9)), "run_by_tokens", "run_by_start"),
+    "tags": (RunFilter(DEFAULT_PROJECT, tags=("a", "b")), "run_tag_by_tag", "run_by_start"),
+    "types": (RunFilter(DEFAULT_PROJECT, types=("LLM_CALL", "AGENT")), None, "run_by_start"),
+    "models": (RunFilter(DEFAULT_PROJECT, models=("a",)), "model_usage_by_model", "run_by_start"),
+    "text": (RunFilter(DEFAULT_PROJECT, text="a"), None, "run_by_start"),
+    "error": (RunFilter(DEFAULT_PROJECT, has_error=True), "run_by_errors", "run_by_start"),
+    "no error": (RunFilter(DEFAULT_PROJECT, has_error=False), None, "run_by_start"),
+    "cost": (
+        RunFilter(DEFAULT_PROJECT, cost_pico=NumberRange(1, 9)),
+        "run_by_cost",
+        "run_by_start",
+    ),
+    "duration": (
+        RunFilter(DEFAULT_PROJECT, duration_ns=NumberRange(1, 9)),
+        "run_by_duration",
+        "run_by_start",
+    ),
+    "tokens": (
+        RunFilter(DEFAULT_PROJECT, total_tokens=NumberRange(1, 9)),
+        "run_by_tokens",
+        "run_by_start",
+    ),
     "start": (
-        RunFilter(started_from_ns=1, started_before_ns=9),
+        RunFilter(DEFAULT_PROJECT, started_from_ns=1, started_before_ns=9),
         "run_by_start",
         "run_by_start",
     ),
     "attribute": (
-        RunFilter(attributes=(AttributeCondition("a", ("b",)),)),
+        RunFilter(DEFAULT_PROJECT, attributes=(AttributeCondition("a", ("b",)),)),
         "run_attribute_by_value",
         "run_by_start",
     ),
     "no attribute": (
-        RunFilter(attributes=(AttributeCondition("a", exists=False),)),
+        RunFilter(DEFAULT_PROJECT, attributes=(AttributeCondition("a", exists=False),)),
         None,
         "run_by_start",
     ),
     "score": (
-        RunFilter(scores=(ScoreCondition("a", low=0.5),)),
+        RunFilter(DEFAULT_PROJECT, scores=(ScoreCondition("a", low=0.5),)),
         "annotation_by_name",
         "run_by_start",
     ),
     "failed span": (
         RunFilter(
-            spans=(SpanCondition(types=("TOOL_CALL",), has_error=True, below=SpanCondition()),)
+            DEFAULT_PROJECT,
+            spans=(SpanCondition(types=("TOOL_CALL",), has_error=True, below=SpanCondition()),),
         ),
         "span_failed",
         "run_by_start",
     ),
-    "span": (RunFilter(spans=(SpanCondition(names=("a",)),)), None, "run_by_start"),
+    "span": (
+        RunFilter(DEFAULT_PROJECT, spans=(SpanCondition(names=("a",)),)),
+        None,
+        "run_by_start",
+    ),
     "span left open": (
-        RunFilter(spans=(SpanCondition(statuses=("INTERRUPTED",), below=SpanCondition()),)),
+        RunFilter(
+            DEFAULT_PROJECT,
+            spans=(SpanCondition(statuses=("INTERRUPTED",), below=SpanCondition()),),
+        ),
         None,
         "run_by_start",
     ),
@@ -151,7 +176,7 @@ async def test_every_order_goes_along_its_index(
     for sort, key in KEYS.items():
         plan = await _plan(
             database,
-            RunFilter(),
+            RunFilter(DEFAULT_PROJECT),
             sort,
             descending=descending,
             backward=place in ("last", "before"),
@@ -203,7 +228,7 @@ async def test_a_list_of_candidates_reads_their_rows_only(database: Database) ->
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(runs, "find_candidates", lambda *_: ids)
             part = RunSlice(RunSort.START_TIME, descending=True, count=50)
-            query = runs.select_part(connection, RunFilter(names=("a",)), part)
+            query = runs.select_part(connection, RunFilter(DEFAULT_PROJECT, names=("a",)), part)
         return _explain(connection, query)
 
     plan = await database.read(explain)

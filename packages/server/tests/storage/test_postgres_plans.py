@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage import rows as rows_module
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.changes import read_changed_runs, read_run_changes
 from agenttrace_server.storage.criteria import (
     AttributeCondition,
@@ -44,6 +44,7 @@ from ..support.lines import (
     make_span_id,
     make_timed_id,
 )
+from ..support.own import append_records
 
 DAYS: Final = 3
 RUNS_A_DAY: Final = 4
@@ -86,7 +87,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         c, RUN_ID, after=10, until=None, limit=100, limit_bytes=10**6
     ),
     "changes of all runs": lambda c: read_changed_runs(
-        c, RunFilter(), after=9_000, until=None, limit=100
+        c, RunFilter(DEFAULT_PROJECT), after=9_000, until=None, limit=100
     ),
     "a batch of records": lambda c: append_records(
         c, check_records(_make_batch(RUN_ID, spans=50, rev=2))

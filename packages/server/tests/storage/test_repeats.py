@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from agenttrace_server.storage.append import append_records
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.deletion import delete_details, delete_runs
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.runs import read_runs
@@ -27,6 +27,7 @@ from ..support.lines import (
     make_run_id,
     make_span,
 )
+from ..support.own import append_records
 
 YEAR_NS = 365 * 86_400 * 10**9
 # Whose content depends on when and in which order records came; what they merge to is elsewhere.
@@ -65,13 +66,15 @@ async def _send(database: Database, requests: list[list[Record]]) -> None:
     """Send requests all at once, through the writer that servers have."""
     writer = Writer(database, on_commit=lambda _appended: None)
     writer.start()
-    refused = await asyncio.gather(*(writer.append(check_records(r)) for r in requests))
+    refused = await asyncio.gather(
+        *(writer.append(check_records(r), DEFAULT_PROJECT) for r in requests)
+    )
     await writer.close()
     assert not any(refused)
 
 
 async def _clear(database: Database) -> None:
-    await database.write(delete_runs, [make_run_id(0)], now_ns=1)
+    await database.write(delete_runs, [make_run_id(0)], project_id=DEFAULT_PROJECT, now_ns=1)
     await database.write(delete_details, [make_run_id(0)])
 
 

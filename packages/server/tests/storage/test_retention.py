@@ -14,7 +14,6 @@ from sqlalchemy import Connection, func, select
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.retention import Moment, RetentionService
 from agenttrace_server.storage import deletion as storage
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.leases import interrupt_silent_runs
 from agenttrace_server.storage.tables import RUN, metadata
@@ -30,6 +29,7 @@ from ..support.lines import (
     make_run_id,
     make_span,
 )
+from ..support.own import append_records
 from ..support.thread import ServerThread
 
 DAY_NS = 86_400 * 10**9

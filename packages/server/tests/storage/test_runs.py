@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.records import Run
 from agenttrace_server.storage import candidates
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import (
     AttributeCondition,
     NumberRange,
@@ -33,6 +33,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 
 
 async def _fill(database: Database) -> None:
@@ -90,43 +91,71 @@ async def _list(database: Database, run_filter: RunFilter) -> list[int]:
 @pytest.mark.parametrize(
     ("run_filter", "expected"),
     [
-        (RunFilter(), list(range(12))),
-        (RunFilter(statuses=("COMPLETED",)), [1, 3, 5, 7, 9, 11]),
-        (RunFilter(statuses=()), []),
-        (RunFilter(names=("agent 1", "agent 2")), [1, 2, 4, 5, 7, 8, 10, 11]),
-        (RunFilter(correlation_ids=("w_4%",)), [4]),
-        (RunFilter(tags=("t3", "t9")), [3, 9]),
-        (RunFilter(models=("m1",)), [1, 6, 11]),
-        (RunFilter(text="AGENT 2"), [2, 5, 8, 11]),
-        (RunFilter(text="_8%"), [8]),
-        (RunFilter(text=make_run_id(10)[-3:]), [10]),
-        (RunFilter(text="' OR 1=1 --"), []),
-        (RunFilter(has_error=True), [6, 8]),
-        (RunFilter(has_error=False, statuses=("STARTED",)), [0, 2, 4, 10]),
-        (RunFilter(cost_pico=NumberRange(low=2_400_000_000)), [2, 3, 6, 7, 10, 11]),
-        (RunFilter(cost_pico=NumberRange(high=2_400_000_000)), [1, 2, 5, 6, 9, 10]),
-        (RunFilter(cost_pico=NumberRange(low=-5, high=-1)), []),
-        (RunFilter(duration_ns=NumberRange(5 * 10**6, 9 * 10**6)), [5, 7, 9]),
-        (RunFilter(duration_ns=NumberRange(high=-1)), []),
-        (RunFilter(total_tokens=NumberRange(low=16)), [2, 3, 6, 7, 10, 11]),
-        (RunFilter(total_tokens=NumberRange(high=15)), [1, 5, 9]),
-        (RunFilter(types=("LLM_CALL",)), [1, 2, 3, 5, 6, 7, 9, 10, 11]),
-        (RunFilter(types=("CUSTOM", "TOOL_CALL")), [6, 8]),
-        (RunFilter(types=()), []),
-        (RunFilter(attributes=(AttributeCondition("env", ("prod",)),)), [0, 2, 4, 6, 8, 10]),
-        (RunFilter(attributes=(AttributeCondition("n", ("3", "4")),)), [3, 4]),
-        (RunFilter(attributes=(AttributeCondition("n", exists=False),)), [10, 11]),
+        (RunFilter(DEFAULT_PROJECT), list(range(12))),
+        (RunFilter(DEFAULT_PROJECT, statuses=("COMPLETED",)), [1, 3, 5, 7, 9, 11]),
+        (RunFilter(DEFAULT_PROJECT, statuses=()), []),
+        (RunFilter(DEFAULT_PROJECT, names=("agent 1", "agent 2")), [1, 2, 4, 5, 7, 8, 10, 11]),
+        (RunFilter(DEFAULT_PROJECT, correlation_ids=("w_4%",)), [4]),
+        (RunFilter(DEFAULT_PROJECT, tags=("t3", "t9")), [3, 9]),
+        (RunFilter(DEFAULT_PROJECT, models=("m1",)), [1, 6, 11]),
+        (RunFilter(DEFAULT_PROJECT, text="AGENT 2"), [2, 5, 8, 11]),
+        (RunFilter(DEFAULT_PROJECT, text="_8%"), [8]),
+        (RunFilter(DEFAULT_PROJECT, text=make_run_id(10)[-3:]), [10]),
+        (RunFilter(DEFAULT_PROJECT, text="' OR 1=1 --"), []),
+        (RunFilter(DEFAULT_PROJECT, has_error=True), [6, 8]),
+        (RunFilter(DEFAULT_PROJECT, has_error=False, statuses=("STARTED",)), [0, 2, 4, 10]),
         (
-            RunFilter(attributes=(AttributeCondition("env"), AttributeCondition("n", ("4",)))),
+            RunFilter(DEFAULT_PROJECT, cost_pico=NumberRange(low=2_400_000_000)),
+            [2, 3, 6, 7, 10, 11],
+        ),
+        (
+            RunFilter(DEFAULT_PROJECT, cost_pico=NumberRange(high=2_400_000_000)),
+            [1, 2, 5, 6, 9, 10],
+        ),
+        (RunFilter(DEFAULT_PROJECT, cost_pico=NumberRange(low=-5, high=-1)), []),
+        (RunFilter(DEFAULT_PROJECT, duration_ns=NumberRange(5 * 10**6, 9 * 10**6)), [5, 7, 9]),
+        (RunFilter(DEFAULT_PROJECT, duration_ns=NumberRange(high=-1)), []),
+        (RunFilter(DEFAULT_PROJECT, total_tokens=NumberRange(low=16)), [2, 3, 6, 7, 10, 11]),
+        (RunFilter(DEFAULT_PROJECT, total_tokens=NumberRange(high=15)), [1, 5, 9]),
+        (RunFilter(DEFAULT_PROJECT, types=("LLM_CALL",)), [1, 2, 3, 5, 6, 7, 9, 10, 11]),
+        (RunFilter(DEFAULT_PROJECT, types=("CUSTOM", "TOOL_CALL")), [6, 8]),
+        (RunFilter(DEFAULT_PROJECT, types=()), []),
+        (
+            RunFilter(DEFAULT_PROJECT, attributes=(AttributeCondition("env", ("prod",)),)),
+            [0, 2, 4, 6, 8, 10],
+        ),
+        (RunFilter(DEFAULT_PROJECT, attributes=(AttributeCondition("n", ("3", "4")),)), [3, 4]),
+        (RunFilter(DEFAULT_PROJECT, attributes=(AttributeCondition("n", exists=False),)), [10, 11]),
+        (
+            RunFilter(
+                DEFAULT_PROJECT,
+                attributes=(AttributeCondition("env"), AttributeCondition("n", ("4",))),
+            ),
             [4],
         ),
-        (RunFilter(scores=(ScoreCondition("quality"),)), [2, 3, 4]),
-        (RunFilter(scores=(ScoreCondition("quality", low=0.3, high=0.4),)), [3, 4]),
-        (RunFilter(scores=(ScoreCondition("quality", labels=("good",)),)), [4]),
-        (RunFilter(spans=(SpanCondition(names=("step 2",)),)), [3, 7, 11]),
-        (RunFilter(spans=(SpanCondition(has_error=True, below=SpanCondition()),)), [8]),
-        (RunFilter(tags=("t3", "t9"), statuses=("COMPLETED",), text="agent"), [3, 9]),
-        (RunFilter(started_from_ns=START_NS + 2, started_before_ns=START_NS + 4), [4, 5, 6, 7]),
+        (RunFilter(DEFAULT_PROJECT, scores=(ScoreCondition("quality"),)), [2, 3, 4]),
+        (
+            RunFilter(DEFAULT_PROJECT, scores=(ScoreCondition("quality", low=0.3, high=0.4),)),
+            [3, 4],
+        ),
+        (RunFilter(DEFAULT_PROJECT, scores=(ScoreCondition("quality", labels=("good",)),)), [4]),
+        (RunFilter(DEFAULT_PROJECT, spans=(SpanCondition(names=("step 2",)),)), [3, 7, 11]),
+        (
+            RunFilter(
+                DEFAULT_PROJECT, spans=(SpanCondition(has_error=True, below=SpanCondition()),)
+            ),
+            [8],
+        ),
+        (
+            RunFilter(DEFAULT_PROJECT, tags=("t3", "t9"), statuses=("COMPLETED",), text="agent"),
+            [3, 9],
+        ),
+        (
+            RunFilter(
+                DEFAULT_PROJECT, started_from_ns=START_NS + 2, started_before_ns=START_NS + 4
+            ),
+            [4, 5, 6, 7],
+        ),
     ],
     ids=str,
 )
@@ -154,13 +183,13 @@ async def test_pages_in_either_direction_make_the_whole_list(
     """Walking forward or backward by cursor meets each run once, in the order of its key."""
     await _fill(database)
     whole = RunSlice(sort, descending=descending, count=200)
-    runs = list((await database.read(list_runs, RunFilter(), whole)).items)
+    runs = list((await database.read(list_runs, RunFilter(DEFAULT_PROJECT), whole)).items)
     keys = [_comparable(run, sort) for run in runs]
     assert keys == sorted(keys, reverse=descending)
     part = replace(whole, count=5)
     forward: list[Run] = []
     while True:
-        page = await database.read(list_runs, RunFilter(), part)
+        page = await database.read(list_runs, RunFilter(DEFAULT_PROJECT), part)
         assert page.has_previous == bool(forward)
         forward += page.items
         if not page.has_next:
@@ -170,7 +199,7 @@ async def test_pages_in_either_direction_make_the_whole_list(
     backward: list[Run] = []
     part = replace(whole, count=5, backward=True)
     while True:
-        page = await database.read(list_runs, RunFilter(), part)
+        page = await database.read(list_runs, RunFilter(DEFAULT_PROJECT), part)
         assert page.has_next == bool(backward)
         backward = [*page.items, *backward]
         if not page.has_previous:

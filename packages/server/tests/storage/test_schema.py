@@ -18,13 +18,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from agenttrace_server.errors import StartError
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.schema import HEAD_REVISION
 from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR, metadata
 
 from ..support.accounts import drop_accounts
 from ..support.lines import START_NS, check_records, make_call, make_span
+from ..support.own import append_records
 
 
 # An index over an expression can be made, not looked at; a test of its list reads its plan.

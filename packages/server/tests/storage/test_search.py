@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Connection, Select, text
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services import search as service
 from agenttrace_server.services.search import Indexer
 from agenttrace_server.storage import search, sources
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter
 from agenttrace_server.storage.deletion import delete_details, delete_runs, list_unfinished
 from agenttrace_server.storage.documents import write_match
@@ -30,6 +30,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 from ..support.plans import explain_query
 
 WORDS: Final = ["alpha", "Beta", "gamma2", "naïve", "NAÏVE", "日本語", "İ", "x_y", "don't", "near"]
@@ -65,7 +66,9 @@ async def _index(database: Database) -> None:
 
 async def _search(database: Database, query: str, **place: Any) -> list[str]:
     part = {"first": 200, "before": None, **place}
-    page = await database.read(search.search_spans, parse_query(query), RunFilter(), **part)
+    page = await database.read(
+        search.search_spans, parse_query(query), RunFilter(DEFAULT_PROJECT), **part
+    )
     return [found.span.span_id for found in page.items]
 
 
@@ -120,7 +123,9 @@ async def test_pages_of_a_search_make_the_whole_list(database: Database) -> None
     before = None
     while True:
         query = parse_query("needle")
-        page = await database.read(search.search_spans, query, RunFilter(), first=3, before=before)
+        page = await database.read(
+            search.search_spans, query, RunFilter(DEFAULT_PROJECT), first=3, before=before
+        )
         found += [item.span.seq for item in page.items]
         if not page.has_next:
             break
@@ -312,7 +317,7 @@ async def test_the_words_of_a_deleted_run_are_gone(database: Database) -> None:
         records = [make_run(run), make_span(run, run=run, name=f"secret{run}")]
         await database.write(append_records, check_records(records))
     await _index(database)
-    await database.write(delete_runs, [make_run_id(0)], now_ns=1)
+    await database.write(delete_runs, [make_run_id(0)], project_id=DEFAULT_PROJECT, now_ns=1)
     assert await _search(database, "secret*") == [make_span_id(1)]
     assert await database.read(list_unfinished) == [make_run_id(0)]
     assert await database.write(delete_details, [make_run_id(0)]) == []
@@ -382,7 +387,9 @@ async def test_spans_that_were_found_are_looked_up(database: Database) -> None:
 
     def search_and_count(connection: Connection) -> int:
         query = parse_query("step")
-        page = search.search_spans(connection, query, RunFilter(), first=9, before=None)
+        page = search.search_spans(
+            connection, query, RunFilter(DEFAULT_PROJECT), first=9, before=None
+        )
         assert len(page.items) == 1
         return int(connection.execute(scanned).scalar_one())
 

@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 
 from agenttrace.wire import SpanStatus
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage import search
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import RunFilter, SpanCondition, SpanFilter
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.leases import interrupt_silent_runs
@@ -19,6 +19,7 @@ from agenttrace_server.storage.spans import BEFORE_ALL, list_spans, read_tree
 from agenttrace_server.storage.words import parse_query
 
 from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
+from ..support.own import append_records
 
 STATUSES: Final = tuple(status.value for status in SpanStatus)
 SILENT_NS: Final = 5
@@ -65,7 +66,7 @@ async def shown(database: Database) -> list[list[str]]:
 
 async def _find_runs(database: Database, condition: SpanCondition) -> list[int]:
     part = RunSlice(RunSort.START_TIME, descending=False, count=50)
-    page = await database.read(list_runs, RunFilter(spans=(condition,)), part)
+    page = await database.read(list_runs, RunFilter(DEFAULT_PROJECT, spans=(condition,)), part)
     return sorted(int(run.run_id, 16) - 1 for run in page.items)
 
 
@@ -108,7 +109,7 @@ async def test_search_looks_for_what_spans_show(database: Database, shown: list[
     work = await database.read(search.read_work)
     assert await database.write(search.apply_work, work)
     for status in STATUSES:
-        run_filter = RunFilter(spans=(SpanCondition(statuses=(status,)),))
+        run_filter = RunFilter(DEFAULT_PROJECT, spans=(SpanCondition(statuses=(status,)),))
         page = await database.read(
             search.search_spans, parse_query("step"), run_filter, first=200, before=None
         )

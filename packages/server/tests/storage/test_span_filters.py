@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 
 from agenttrace_server.money import parse_pico
 from agenttrace_server.storage import span_filters, spans
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.criteria import AttributeCondition, NumberRange, SpanFilter
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.spans import BEFORE_ALL, list_spans
 
 from ..support.lines import START_NS, Record, check_records, make_run, make_run_id, make_span
+from ..support.own import append_records
 
 RUN: Final = make_run_id(0)
 COSTS: Final = (None, "0", "0.1", "0.10", "0.100000000001", "1", "9.99", "10")

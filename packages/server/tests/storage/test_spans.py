@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from agenttrace_server.records import Span
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.spans import (
     BEFORE_ALL,
@@ -17,6 +16,7 @@ from agenttrace_server.storage.spans import (
 )
 
 from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
+from ..support.own import append_records
 
 RUN = make_run_id(0)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.changes import read_run_changes
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.payloads import read_heads, read_payloads
@@ -14,6 +13,7 @@ from agenttrace_server.storage.statistics import FIRST_ROWS, GROWTH, note_growth
 
 from ..support.dialects import ON_POSTGRESQL
 from ..support.lines import Record, check_records, make_run, make_run_id, make_span, make_span_id
+from ..support.own import append_records
 
 BATCH: Final = 50
 RUN_ID: Final = make_run_id(0)

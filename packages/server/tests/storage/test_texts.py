@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, func, select
 
 from agenttrace_server.storage import pieces
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.events import read_events
 from agenttrace_server.storage.long_texts import read_long_texts
@@ -27,6 +26,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.own import append_records
 
 RUN_ID = make_run_id(0)
 WORDS = (

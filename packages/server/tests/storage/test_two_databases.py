@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from agenttrace.wire.validation import WireError, parse_line
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.engine import Database
 
 from ..support.dialects import ON_POSTGRESQL
@@ -25,6 +24,7 @@ from ..support.lines import (
     make_run,
     make_span,
 )
+from ..support.own import append_records
 from ..support.stores import ARRIVAL_NS, final_state, read_tables, recordings
 
 _EACH = settings(

@@ -14,13 +14,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from agenttrace.wire.models import ValidRecord
 from agenttrace_server.errors import OverloadedError
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage import writer as writer_module
-from agenttrace_server.storage.append import Appended, append_records
+from agenttrace_server.storage.append import Appended
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import RUN
 from agenttrace_server.storage.writer import Refusal, Writer
 
 from ..support.lines import check_records, make_run, make_run_id
+from ..support.own import append_records
 
 
 def _count_runs(connection: Connection) -> int:
@@ -35,11 +37,13 @@ class _Gate:
         self.entered = threading.Event()
         self.open = threading.Event()
 
-    def append(self, connection: Connection, records: Sequence[ValidRecord]) -> Appended:
+    def append(
+        self, connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
         self.sizes.append(len(records))
         self.entered.set()
         assert self.open.wait(20)
-        return append_records(connection, records)
+        return append_records(connection, records, project_id=project_id)
 
 
 async def test_what_waits_is_committed_together(
@@ -51,9 +55,12 @@ async def test_what_waits_is_committed_together(
     heard: list[Appended] = []
     writer = Writer(database, on_commit=heard.append)
     writer.start()
-    jobs = [asyncio.create_task(writer.append(check_records([make_run(0)])))]
+    jobs = [asyncio.create_task(writer.append(check_records([make_run(0)]), DEFAULT_PROJECT))]
     await asyncio.to_thread(gate.entered.wait, 20)
-    jobs += [asyncio.create_task(writer.append(check_records([make_run(n)]))) for n in range(1, 9)]
+    jobs += [
+        asyncio.create_task(writer.append(check_records([make_run(n)]), DEFAULT_PROJECT))
+        for n in range(1, 9)
+    ]
     await asyncio.sleep(0)
     assert not any(job.done() for job in jobs)
     gate.open.set()
@@ -71,7 +78,7 @@ async def test_nobody_is_answered_before_the_commit(
     writer = Writer(database, on_commit=lambda _: None)
     writer.start()
     for n in range(20):
-        await writer.append(check_records([make_run(n)]))
+        await writer.append(check_records([make_run(n)]), DEFAULT_PROJECT)
         assert await database.read(_count_runs) == n + 1
     await writer.close()
 
@@ -82,8 +89,10 @@ async def test_a_job_fails_alone(
     """Of jobs that share a transaction, only the one that the database fails is sent back."""
     poison = check_records([make_run(3)])
 
-    def append(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
-        result = append_records(connection, records)
+    def append(
+        connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
+        result = append_records(connection, records, project_id=project_id)
         if poison[0] in records:
             raise OperationalError("INSERT", (), sqlite3.OperationalError("disk is full"))
         return result
@@ -91,7 +100,7 @@ async def test_a_job_fails_alone(
     monkeypatch.setattr(writer_module, "append_records", append)
     writer = Writer(database, on_commit=lambda _: None)
     jobs = [check_records([make_run(n)]) if n != 3 else poison for n in range(6)]
-    tasks = [asyncio.create_task(writer.append(job)) for job in jobs]
+    tasks = [asyncio.create_task(writer.append(job, DEFAULT_PROJECT)) for job in jobs]
     await asyncio.sleep(0)
     writer.start()
     results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
@@ -114,8 +123,12 @@ def _poison(monkeypatch: pytest.MonkeyPatch, numbers: set[int], error: Exception
     guilty = {make_run_id(number) for number in numbers}
     sizes: list[int] = []
 
-    def append(connection: Connection, records: Sequence[ValidRecord]) -> Appended:
-        result = append_records(connection, records)  # what it wrote must be undone
+    def append(
+        connection: Connection, records: Sequence[ValidRecord], *, project_id: str
+    ) -> Appended:
+        result = append_records(
+            connection, records, project_id=project_id
+        )  # what it wrote must be undone
         sizes.append(len(records))
         if any(record.run_id in guilty for record in records):
             raise error
@@ -149,7 +162,9 @@ async def test_a_record_that_cannot_be_stored_is_refused_alone(
     writer = Writer(database, on_commit=heard.append)
     parts = [range(5), range(5, 10), range(10, 16)]
     tasks = [
-        asyncio.create_task(writer.append(check_records([make_run(n) for n in part])))
+        asyncio.create_task(
+            writer.append(check_records([make_run(n) for n in part]), DEFAULT_PROJECT)
+        )
         for part in parts
     ]
     await asyncio.sleep(0)
@@ -178,9 +193,9 @@ async def test_a_batch_of_nothing_but_guilty_records_is_refused(
     _poison(monkeypatch, {0, 1}, ValueError("no"))
     writer = Writer(database, on_commit=lambda _: None)
     writer.start()
-    refusals = await writer.append(check_records([make_run(0), make_run(1)]))
+    refusals = await writer.append(check_records([make_run(0), make_run(1)]), DEFAULT_PROJECT)
     assert [refusal.index for refusal in refusals] == [0, 1]
-    assert await writer.append(check_records([make_run(2)])) == ()
+    assert await writer.append(check_records([make_run(2)]), DEFAULT_PROJECT) == ()
     assert await database.read(_count_runs) == 1
     await writer.close()
 
@@ -194,7 +209,10 @@ async def test_what_is_on_disk_is_acknowledged_whatever_a_listener_does(
         raise ValueError("the listener fails")
 
     writer = Writer(database, on_commit=fail)
-    tasks = [asyncio.create_task(writer.append(check_records([make_run(n)]))) for n in range(3)]
+    tasks = [
+        asyncio.create_task(writer.append(check_records([make_run(n)]), DEFAULT_PROJECT))
+        for n in range(3)
+    ]
     await asyncio.sleep(0)
     writer.start()
     assert await asyncio.gather(*tasks) == [(), (), ()]
@@ -208,14 +226,17 @@ async def test_what_is_on_disk_is_acknowledged_whatever_a_listener_does(
 async def test_closing_writes_what_waits(database: Database) -> None:
     """A stop loses nothing that was taken, and takes nothing more."""
     writer = Writer(database, on_commit=lambda _: None)
-    tasks = [asyncio.create_task(writer.append(check_records([make_run(n)]))) for n in range(5)]
+    tasks = [
+        asyncio.create_task(writer.append(check_records([make_run(n)]), DEFAULT_PROJECT))
+        for n in range(5)
+    ]
     await asyncio.sleep(0)
     writer.start()
     await writer.close()
     await asyncio.gather(*tasks)
     assert await database.read(_count_runs) == 5
     with pytest.raises(OverloadedError, match="stopping"):
-        await writer.append(check_records([make_run(9)]))
+        await writer.append(check_records([make_run(9)]), DEFAULT_PROJECT)
 
 
 async def test_a_commit_takes_a_bounded_number_of_records(
@@ -228,7 +249,10 @@ async def test_a_commit_takes_a_bounded_number_of_records(
     monkeypatch.setattr(writer_module, "MAX_GROUP_RECORDS", 4)
     writer = Writer(database, on_commit=lambda _: None)
     sizes = (3, 1, 1, 9, 2)
-    tasks = [asyncio.create_task(writer.append(check_records([make_run()] * n))) for n in sizes]
+    tasks = [
+        asyncio.create_task(writer.append(check_records([make_run()] * n), DEFAULT_PROJECT))
+        for n in sizes
+    ]
     await asyncio.sleep(0)
     writer.start()
     await asyncio.gather(*tasks)

@@ -26,7 +26,9 @@ _TABLES: Final = (
 
 
 def drop_accounts(connection: Connection) -> None:
-    """Take the store back to before there were accounts."""
+    """Take the store back to before there were accounts and projects."""
+    for table in ("run", "deleted_run"):
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN project_id"))
     for table in _TABLES.split():
         connection.execute(text(f"DROP TABLE {table}"))
     if connection.dialect.name == "postgresql":

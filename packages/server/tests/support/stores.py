@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 
-from agenttrace_server.storage.append import append_records
 from agenttrace_server.storage.tables import (
     ATTRIBUTE,
     EVENT,
@@ -33,6 +32,7 @@ from .lines import (
     make_span,
     make_span_id,
 )
+from .own import append_records
 
 STATE_TABLES = (RUN, SPAN, PAYLOAD, EVENT, MODEL_USAGE, USAGE_HOUR, TAG, ATTRIBUTE)
 HOUR_NS = 3_600_000_000_000

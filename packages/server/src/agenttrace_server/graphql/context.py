@@ -10,6 +10,7 @@ import strawberry
 from agenttrace_server.graphql.loaders import Loaders
 from agenttrace_server.identity import Actor
 from agenttrace_server.live.place import Place
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.accounts import AccountService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.audit import AuditService
@@ -41,6 +42,7 @@ class Services:
     accounts: AccountService
     keys: KeyService
     audit: AuditService
+    access: AccessService
     environment: str
     retention_days: int | None
     """After which runs are deleted; None: never."""
@@ -48,8 +50,14 @@ class Services:
     def make_context(self, actor: Actor) -> Context:
         """Return a new context over these services, for who asks."""
         shared = {part.name: getattr(self, part.name) for part in fields(Services)}
-        loaders = Loaders(self.runs, self.annotations, self.search, self.usage)
-        return Context(**shared, actor=actor, loaders=loaders)
+        return Context(**shared, actor=actor, loaders=self.make_loaders(actor))
+
+    def make_loaders(self, actor: Actor) -> Loaders:
+        """Return the loaders of who asks: they find what is of their project."""
+        project_id = actor.principal.project_id
+        return Loaders(
+            self.runs, self.annotations, self.search, self.usage, self.access, project_id
+        )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from agenttrace_server.errors import InvalidArgumentError
-from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Span
+from agenttrace_server.records import Annotation, Event, Page, PayloadHead, Run, Span
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.runs import RunService, SpanKey
 from agenttrace_server.services.search import SearchService, TextQuery, make_snippet
@@ -35,17 +37,20 @@ V = TypeVar("V")
 class Loaders:
     """The loaders of one context."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- a service for each kind of thing, and whose
         self,
         runs: RunService,
         annotations: AnnotationService,
         search: SearchService,
         usage: UsageService,
+        access: AccessService,
+        project_id: str,
     ) -> None:
         self._runs = runs
+        self._keep_own = partial(access.keep_own, project_id)
         self._annotations = annotations
-        self.run_by_id = _make_loader(runs.get_runs)
-        self.span_by_key = _make_loader(runs.get_spans)
+        self.run_by_id = _make_loader(self._get_runs)
+        self.span_by_key = _make_loader(self._get_spans)
         self.head_by_key = _make_loader(runs.get_heads)
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
@@ -54,9 +59,11 @@ class Loaders:
             self._load_beginnings, cache=False
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
-        self.forks_by_run = _make_loader(runs.list_forks)
-        self.workflow_by_correlation = _make_loader(usage.get_workflows)
-        self.model_usage_by_correlation = _make_loader(usage.list_workflow_usage)
+        self.forks_by_run = _make_loader(partial(runs.list_forks, project_id))
+        self.workflow_by_correlation = _make_loader(partial(usage.get_workflows, project_id))
+        self.model_usage_by_correlation = _make_loader(
+            partial(usage.list_workflow_usage, project_id)
+        )
         self.annotations_by_owner = _make_loader(self._get_annotations)
         self._texts_by_span = _make_loader(search.get_texts)
         self.events_by_part: DataLoader[PartKey, Page[Event]] = DataLoader(
@@ -112,6 +119,16 @@ class Loaders:
                 "of their values"
             )
         self.texts_left_bytes -= size_bytes
+
+    async def _get_runs(self, run_ids: list[str]) -> dict[str, Run]:
+        """Return those of these runs that there are, in the project."""
+        own = await self._keep_own(run_ids)
+        return await self._runs.get_runs([i for i in run_ids if i in own]) if own else {}
+
+    async def _get_spans(self, keys: list[SpanKey]) -> dict[SpanKey, Span]:
+        """Return those of these spans that there are, in the project."""
+        own = await self._keep_own([run_id for run_id, _ in keys])
+        return await self._runs.get_spans([key for key in keys if key[0] in own]) if own else {}
 
     async def _get_annotations(
         self, owners: list[SpanKey]

@@ -119,7 +119,7 @@ class Mutation(AccountMutation):
     async def delete_annotation(self, info: Info, id: strawberry.ID) -> AnnotationResult:  # noqa: A002 -- Relay's name
         """See the description, which is public."""
         try:
-            await info.context.annotations.delete_annotation(id)
+            await info.context.annotations.delete_annotation(_get_project(info), id)
         except RefusedError as error:
             return AnnotationResult(errors=[UserError.from_error(error)])
         return AnnotationResult()
@@ -143,7 +143,7 @@ class Mutation(AccountMutation):
     async def delete_run(self, info: Info, run_id: strawberry.ID) -> DeleteResult:
         """See the description, which is public."""
         known = parse_run_id(run_id)
-        if known is None or not await info.context.deletion.delete_run(known):
+        if known is None or not await info.context.deletion.delete_run(known, _get_project(info)):
             return DeleteResult(errors=[_refuse("runId", "not_found", "there is no such run")])
         await _note_deletion(info, known)
         return DeleteResult(count=1)
@@ -168,16 +168,20 @@ class Mutation(AccountMutation):
                 text = f"at most {MAX_RUNS} runs at once"
                 return DeleteResult(errors=[_refuse("runIds", "too_many", text)])
             known = [run_id for text in run_ids if (run_id := parse_run_id(text))]
-            count = await info.context.deletion.delete_runs(known)
+            count = await info.context.deletion.delete_runs(known, _get_project(info))
             await _note_deletion(info, f"{count} by id: {' '.join(known)}")
             return DeleteResult(count=count)
-        run_filter = read_filter(filter)
+        run_filter = read_filter(info, filter)
         if not run_filter.leaves_out():
             text = "the filter has no criterion that says anything: it would delete every run"
             return DeleteResult(errors=[_refuse("filter", "empty", text)])
         gone = await info.context.deletion.delete_matching(run_filter)
         await _note_deletion(info, f"{gone.count} by filter")
         return DeleteResult(count=gone.count, has_more=gone.has_more)
+
+
+def _get_project(info: Info) -> str:
+    return info.context.actor.principal.project_id
 
 
 async def _note_deletion(info: Info, target: str) -> None:
@@ -192,7 +196,9 @@ async def _annotate(
     info: Info, owner: tuple[str, str] | None, annotation: AnnotationInput, *, field: str
 ) -> AnnotationResult:
     try:
-        made = await info.context.annotations.annotate(owner, annotation.read(), field=field)
+        made = await info.context.annotations.annotate(
+            _get_project(info), owner, annotation.read(), field=field
+        )
     except RefusedError as error:
         return AnnotationResult(errors=[UserError.from_error(error)])
     return AnnotationResult(annotation=Annotation.from_record(made))
@@ -202,7 +208,9 @@ async def _change_tags(
     info: Info, run_id: str, *, add: list[str] | None = None, remove: list[str] | None = None
 ) -> TagResult:
     try:
-        await info.context.annotations.change_tags(run_id, add=add or (), remove=remove or ())
+        await info.context.annotations.change_tags(
+            _get_project(info), run_id, add=add or (), remove=remove or ()
+        )
     except RefusedError as error:
         return TagResult(errors=[UserError.from_error(error)])
     found = await info.context.loaders.run_by_id.load(run_id)

@@ -98,7 +98,7 @@ class Query(AccountQuery):
     ) -> RunConnection:
         """See the description, which is public."""
         part = read_slice(order_by, PageArguments(first, after, last, before))
-        return await list_runs(info.context.runs, read_filter(filter), part)
+        return await list_runs(info.context.runs, read_filter(info, filter), part)
 
     @resolver(
         "Spans by what was said in them, the last to arrive first; at most 200 a page. All words "
@@ -119,7 +119,7 @@ class Query(AccountQuery):
         """See the description, which is public."""
         query = read_query(text)
         page = await info.context.search.search(
-            query, read_filter(filter), first=first, after=after
+            query, read_filter(info, filter), first=first, after=after
         )
         return make_found_connection(page, query)
 
@@ -127,7 +127,8 @@ class Query(AccountQuery):
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:
         """See the description, which is public."""
         wanted = check_text(correlation_id, "correlationId")
-        found = (await info.context.usage.get_workflows([wanted])).get(wanted)
+        project_id = info.context.actor.principal.project_id
+        found = (await info.context.usage.get_workflows(project_id, [wanted])).get(wanted)
         return Workflow.from_record(found) if found else None
 
     @resolver(
@@ -145,7 +146,7 @@ class Query(AccountQuery):
         """See the description, which is public."""
         groups = [services.UsageGroup(str(group.value)) for group in group_by or ()]
         chosen = services.Interval(str(interval.value))
-        found = await info.context.usage.list_usage(read_filter(filter), chosen, groups)
+        found = await info.context.usage.list_usage(read_filter(info, filter), chosen, groups)
         return [UsageBucket.from_record(bucket) for bucket in found]
 
     @resolver("The plugins that are installed where the server runs, by name.")

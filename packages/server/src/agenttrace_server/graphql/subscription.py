@@ -29,7 +29,7 @@ class Subscription:
     ) -> AsyncGenerator[RunChangeBatch, None]:
         """See the description, which is public."""
         batches = info.context.live.follow_runs(
-            read_filter(filter), after=after, place=info.context.place
+            read_filter(info, filter), after=after, place=info.context.place
         )
         async with aclosing(batches):
             async for batch in batches:
@@ -49,7 +49,12 @@ class Subscription:
         self, info: Info, run_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[RunEventBatch, None]:
         """See the description, which is public."""
-        batches = info.context.live.follow_run(run_id, after=after, place=info.context.place)
+        batches = info.context.live.follow_run(
+            info.context.actor.principal.project_id,
+            run_id,
+            after=after,
+            place=info.context.place,
+        )
         async with aclosing(batches):
             async for batch in batches:
                 info.context.loaders.begin_answer()

@@ -181,6 +181,7 @@ class GraphQLView(GraphQL[Context, None]):
             except (AuthenticationError, ForbiddenError) as error:
                 raise ConnectionRejectionError from error
             context.actor = replace(actor, principal=principal)
+            context.loaders = context.make_loaders(context.actor)
         return await super().on_ws_connect(context)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from agenttrace_server.services.access import AccessService
     from agenttrace_server.services.audit import AuditService
     from agenttrace_server.services.export import ExportService
 
@@ -26,8 +27,9 @@ class _Lines(CutResponse):
 class ExportRoute:
     """The door to take runs away by."""
 
-    def __init__(self, service: ExportService, audit: AuditService) -> None:
+    def __init__(self, service: ExportService, access: AccessService, audit: AuditService) -> None:
         self._service = service
+        self._access = access
         self._audit = audit
 
     def make_route(self) -> Route:
@@ -40,10 +42,12 @@ class ExportRoute:
         One that cannot be sent whole is cut.
         """
         run_id = str(request.path_params["run_id"])
-        lines = await self._service.export_run(run_id)
+        actor = read_actor(request)
+        is_own = await self._access.owns(actor.principal.project_id, run_id)
+        lines = await self._service.export_run(run_id) if is_own else None
         if lines is None:
             return make_error(404, "not_found", "there is no such run")
-        await self._audit.note(read_actor(request), "run_exported", run_id)
+        await self._audit.note(actor, "run_exported", run_id)
         name = f'attachment; filename="{run_id}.jsonl"'
         headers = {"content-disposition": name, "vary": "Accept-Encoding"}
         encoding = choose_encoding(", ".join(request.headers.getlist("accept-encoding")))

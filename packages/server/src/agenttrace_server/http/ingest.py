@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agenttrace_server.errors import CrowdedError, OverloadedError, TooLargeError
+from agenttrace_server.http.authentication import read_actor
 from agenttrace_server.http.bodies import read_body
 from agenttrace_server.http.errors import make_error
 
@@ -39,9 +40,10 @@ class IngestRoute:
     async def answer(self, request: Request) -> Response:
         """Store the body's records and say what became of each line."""
         _check_content_type(request)
+        principal = read_actor(request).principal
         try:
             with self._budget.open_account() as account:
-                result = await self._service.ingest(await read_body(request, account))
+                result = await self._service.ingest(await read_body(request, account), principal)
         except TooLargeError as error:
             return make_error(413, "too_large", str(error))
         except OverloadedError as error:

@@ -1,6 +1,6 @@
 """Taking in what was added to runs elsewhere: the lines among records that no recorder writes.
 
-Whoever may send records may send these today. A server that knows its callers decides it here.
+A key that only records may not send them: it would speak in the name of people.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.wire.additions import ValidAddition, ValidAnnotation, parse_addition
 from agenttrace.wire.validation import WireError
+from agenttrace_server.identity import Permission, Principal, describe_lack
 from agenttrace_server.storage import additions as storage
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class AdditionService:
         self._on_commit = on_commit
         self._clock_ns = clock_ns
 
-    async def take_lines(self, lines: Sequence[tuple[int, bytes]]) -> list[RefusedLine]:
+    async def take_lines(
+        self, lines: Sequence[tuple[int, bytes]], principal: Principal
+    ) -> list[RefusedLine]:
         """Store the additions of these numbered lines; return why others were not taken.
 
         Raises:
@@ -53,9 +56,12 @@ class AdditionService:
 
         """
         found, refused = await asyncio.to_thread(_parse, lines, self._clock_ns())
+        if not principal.may(Permission.WRITE):
+            reason = describe_lack(principal, Permission.WRITE)
+            return refused + [RefusedLine(number, "forbidden", reason) for number, _ in found]
         if found:
             given = [addition for _, addition in found]
-            added = await self._database.write(storage.take_in, given)
+            added = await self._database.write(storage.take_in, given, principal.project_id)
             refused += [
                 RefusedLine(found[place][0], code, reason) for place, code, reason in added.refusals
             ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agenttrace_server.records import Annotation
+    from agenttrace_server.services.access import AccessService
     from agenttrace_server.storage.engine import Database
 
 __all__ = ["AnnotationGiven", "AnnotationService"]
@@ -46,12 +47,14 @@ class AnnotationService:
     def __init__(
         self,
         database: Database,
+        access: AccessService,
         *,
         on_commit: Callable[[Iterable[str]], None],
         clock_ns: Callable[[], int] = time.time_ns,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._database = database
+        self._access = access
         self._on_commit = on_commit
         self._clock_ns = clock_ns
         self._new_id = new_id
@@ -67,16 +70,21 @@ class AnnotationService:
         return await self._database.read(storage.list_annotations, owners)
 
     async def annotate(
-        self, owner: tuple[str, str] | None, given: AnnotationGiven, *, field: str
+        self,
+        project_id: str,
+        owner: tuple[str, str] | None,
+        given: AnnotationGiven,
+        *,
+        field: str,
     ) -> Annotation:
-        """Say something of a run or span; `field` is what the caller calls the id of it.
+        """Say something of a run or span of a project; `field` is what the caller calls its id.
 
         Raises:
             RefusedError: there is no such run or span, or what is said is over a limit.
 
         """
         _check(given)
-        if owner is None:
+        if owner is None or not await self._access.owns(project_id, owner[0]):
             raise refuse_unknown(field, "run or span")
         said = storage.Said(
             given.name, given.source, given.score, given.label, given.comment, given.author
@@ -93,23 +101,25 @@ class AnnotationService:
         self._on_commit([made.run_id])
         return made
 
-    async def delete_annotation(self, annotation_id: str) -> None:
-        """Take back what was said.
+    async def delete_annotation(self, project_id: str, annotation_id: str) -> None:
+        """Take back what was said of a run or span of a project.
 
         Raises:
             RefusedError: there is no such annotation.
 
         """
         _check_text("id", annotation_id, MAX_NAME_CHARS)
+        if not await self._access.owns_annotation(project_id, annotation_id):
+            raise refuse_unknown("id", "annotation")
         found = await self._database.write(storage.delete_annotation, annotation_id)
         if found is None:
             raise refuse_unknown("id", "annotation")
         self._on_commit([found.run_id])
 
     async def change_tags(
-        self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+        self, project_id: str, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> None:
-        """Add tags to a run, or take added ones away. A tag that was recorded stays.
+        """Add tags to a run of a project, or take added ones away. A tag that was recorded stays.
 
         Raises:
             RefusedError: the run is unknown, a tag is over its limit, was recorded, or is one
@@ -118,9 +128,8 @@ class AnnotationService:
         """
         for tag in (*add, *remove):
             _check_text("tags", tag, MAX_TAG_CHARS)
-        if parse_run_id(run_id) is None:
+        if parse_run_id(run_id) is None or not await self._access.owns(project_id, run_id):
             raise refuse_unknown("runId", "run")
-
         await self._database.write(storage.change_tags, run_id, add=add, remove=remove)
         self._on_commit([run_id])
 

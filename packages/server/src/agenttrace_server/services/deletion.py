@@ -79,22 +79,25 @@ class DeletionService:
         """Of deleted runs in the files: nobody knows what an earlier start left."""
         self._erase_at_s = -math.inf
 
-    async def delete_run(self, run_id: str) -> bool:
-        """Delete a run with all that hangs from it; tell whether there was one."""
-        return await self.delete_runs([run_id]) == 1
+    async def delete_run(self, run_id: str, project_id: str) -> bool:
+        """Delete a project's run with all that hangs from it; tell whether there was one."""
+        return await self.delete_runs([run_id], project_id) == 1
 
-    async def delete_runs(self, run_ids: Sequence[str]) -> int:
-        """Delete runs by id, at most `MAX_RUNS`, all or none; return how many there were."""
+    async def delete_runs(self, run_ids: Sequence[str], project_id: str) -> int:
+        """Delete a project's runs by id, at most `MAX_RUNS`, all or none; return the count."""
         if len(run_ids) > MAX_RUNS:
             raise ValueError(f"{len(run_ids)} runs to delete; at most {MAX_RUNS} at once")
         write = self._database.write
-        return await self._delete(write(deletion.delete_runs, run_ids, now_ns=self._clock_ns()))
+        return await self._delete(
+            write(deletion.delete_runs, run_ids, project_id=project_id, now_ns=self._clock_ns())
+        )
 
     async def delete_matching(self, run_filter: RunFilter) -> Deleted:
         """Delete the runs that match, the newest `MAX_RUNS` of them, all or none."""
         part = RunSlice(RunSort.START_TIME, descending=True, count=MAX_RUNS)
         page = await self._database.read(list_runs, run_filter, part)
-        count = await self.delete_runs([run.run_id for run in page.items])
+        run_ids = [run.run_id for run in page.items]
+        count = await self.delete_runs(run_ids, run_filter.project_id)
         return Deleted(count, page.has_next)
 
     async def delete_before(self, day: date) -> int:

@@ -15,6 +15,7 @@ from agenttrace_server.storage.sole_spans import prepare_records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agenttrace_server.identity import Principal
     from agenttrace_server.services.additions import AdditionService
     from agenttrace_server.storage.sole_spans import Incoming
     from agenttrace_server.storage.writer import Writer
@@ -62,10 +63,10 @@ class IngestService:
         self._additions = additions
         self._on_end = on_end
 
-    async def ingest(self, body: bytes) -> IngestResult:
-        """Store the records of an NDJSON body; return once they are on disk.
+    async def ingest(self, body: bytes, principal: Principal) -> IngestResult:
+        """Store the records of an NDJSON body in the project of who sends it.
 
-        A bad line is reported and the others are stored.
+        Returns once they are on disk. A bad line is reported and the others are stored.
 
         Raises:
             TooLargeError: the body has more than 10,000 records.
@@ -76,7 +77,7 @@ class IngestService:
             records, errors = prepare_body(body)
         else:
             records, errors = await asyncio.to_thread(prepare_body, body)
-        refusals = await self._writer.append(records) if records else ()
+        refusals = await self._writer.append(records, principal.project_id) if records else ()
         if refusals:
             numbers = _list_numbers(body, errors)
             errors += [
@@ -86,19 +87,19 @@ class IngestService:
             errors.sort(key=lambda error: error.line)
         accepted = len(records) - len(refusals)
         if any(error.code == UNKNOWN_TYPE for error in errors):
-            errors, count = await self._take_additions(body, errors)
+            errors, count = await self._take_additions(body, errors, principal)
             accepted += count
         result = IngestResult(accepted, len(errors), tuple(errors[:MAX_LISTED_ERRORS]))
         self._on_end(result)
         return result
 
     async def _take_additions(
-        self, body: bytes, errors: list[LineError]
+        self, body: bytes, errors: list[LineError], principal: Principal
     ) -> tuple[list[LineError], int]:
         """Take the lines that are no records as additions, once the records are there."""
         sought = {error.line for error in errors if error.code == UNKNOWN_TYPE}
         lines = [(n, text) for n, text in enumerate(body.split(b"\n"), start=1) if n in sought]
-        refused = await self._additions.take_lines(lines)
+        refused = await self._additions.take_lines(lines, principal)
         left = [error for error in errors if error.line not in sought]
         left += [LineError(line, code, _shorten(message)) for line, code, message in refused]
         return sorted(left, key=lambda error: error.line), len(lines) - len(refused)

@@ -7,7 +7,7 @@ memory for a slow follower: it is behind in the log, and gets the rest when it a
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.wire import is_terminal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from agenttrace_server.records import ChangedRuns, RunChanges
+    from agenttrace_server.services.access import AccessService
     from agenttrace_server.storage.engine import Database
 
 MAX_BATCH_CHANGES: Final = 250
@@ -57,16 +58,18 @@ class ListBatch:
 class LiveService:
     """Followers of one run or of many."""
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    def __init__(self, database: Database, bus: Bus, access: AccessService) -> None:
         self._database = database
+        self._access = access
         self._bus = bus
 
     async def follow_run(
-        self, run_id: str, *, after: str | None, place: Place
+        self, project_id: str, run_id: str, *, after: str | None, place: Place
     ) -> AsyncGenerator[RunBatch]:
-        """Yield the changes of a run after a cursor, or from its beginning, until it has ended.
+        """Yield the changes of a project's run after a cursor, or from its start, until its end.
 
-        The run need not exist yet. The first batch comes at once, empty if need be. After the
+        The run need not exist yet; one of another project is as one that does not. The first batch
+        comes at once, empty if need be. After the
         run's end or deletion has been told, the stream ends; records that arrive later still are
         told to those who follow it again with the last cursor; where there are none, they get one
         empty batch, and the stream ends. A run that was given up has not ended: that is told, and
@@ -92,6 +95,7 @@ class LiveService:
                     limit=MAX_BATCH_CHANGES,
                     limit_bytes=MAX_BATCH_BYTES,
                 )
+                found = await self._leave_out_foreign(project_id, run_id, found)
                 position = found.end
                 ended = not found.has_more and _has_ended(found)
                 if found.changes or is_first or ended:
@@ -104,6 +108,17 @@ class LiveService:
                 gap, is_first = None, False
                 if not (found.has_more or _is_told(place, position)):
                     await bell.wait()
+
+    async def _leave_out_foreign(
+        self, project_id: str, run_id: str, found: RunChanges
+    ) -> RunChanges:
+        """Return what was found of a run, or nothing when it is another project's."""
+        is_there = bool(found.changes) or found.run is not None or found.is_deleted
+        if not is_there or await self._access.owns(project_id, run_id):
+            return found
+        return replace(
+            found, has_more=False, changes=(), run=None, spans={}, events={}, is_deleted=False
+        )
 
     async def follow_runs(
         self, run_filter: RunFilter, *, after: str | None, place: Place

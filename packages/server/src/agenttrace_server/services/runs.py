@@ -68,9 +68,11 @@ class RunService:
         """Return how many runs match."""
         return await self._database.read(runs.count_runs, run_filter)
 
-    async def list_forks(self, run_ids: Sequence[str]) -> dict[str, tuple[Run, ...]]:
-        """Return the runs that re-execute each run, oldest first; at most 200 of each."""
-        return await self._database.read(runs.list_forks, run_ids, limit=MAX_PAGE)
+    async def list_forks(
+        self, project_id: str, run_ids: Sequence[str]
+    ) -> dict[str, tuple[Run, ...]]:
+        """Return a project's runs that re-execute each run, oldest first; at most 200 of each."""
+        return await self._database.read(runs.list_forks, project_id, run_ids, limit=MAX_PAGE)
 
     def make_cursor(self, position: int) -> str:
         """Return the cursor of a position of this store."""

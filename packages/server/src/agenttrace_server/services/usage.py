@@ -34,17 +34,19 @@ class UsageService:
         """
         return await self._database.read(usage.list_usage, run_filter, interval, groups)
 
-    async def get_workflows(self, correlation_ids: Sequence[str]) -> dict[str, Workflow]:
-        """Return what the runs of each correlation id add up to; nothing of one without runs.
+    async def get_workflows(
+        self, project_id: str, correlation_ids: Sequence[str]
+    ) -> dict[str, Workflow]:
+        """Return what a project's runs of each correlation id add up to; none of one without runs.
 
         Raises:
             InvalidArgumentError: together they have too many runs.
 
         """
-        return await self._database.read(usage.read_workflows, correlation_ids)
+        return await self._database.read(usage.read_workflows, project_id, correlation_ids)
 
     async def list_workflow_usage(
-        self, correlation_ids: Sequence[str]
+        self, project_id: str, correlation_ids: Sequence[str]
     ) -> dict[str, tuple[ModelUsage, ...]]:
         """Return the same by model, dearest first."""
-        return await self._database.read(usage.list_workflow_usage, correlation_ids)
+        return await self._database.read(usage.list_workflow_usage, project_id, correlation_ids)

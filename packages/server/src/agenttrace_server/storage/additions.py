@@ -16,7 +16,8 @@ from agenttrace.wire import WIRE_VERSION
 from agenttrace.wire.additions import ValidAnnotation, ValidTags
 from agenttrace_server.records import Annotation, ChangeKind
 from agenttrace_server.storage.annotations import MAX_LISTED, MAX_USER_TAGS, has_owner
-from agenttrace_server.storage.append import read_deleted
+from agenttrace_server.storage.append import read_tombs
+from agenttrace_server.storage.conditions import is_of_project
 from agenttrace_server.storage.keys import join_keys, select_by_ids
 from agenttrace_server.storage.positions import log_changes
 from agenttrace_server.storage.rows import insert_rows, upsert_rows
@@ -90,12 +91,12 @@ def _write_annotation(annotation: Annotation) -> bytes:
     return orjson.dumps({"v": WIRE_VERSION, "type": "annotation", **known}) + b"\n"
 
 
-def take_in(connection: Connection, additions: Sequence[ValidAddition]) -> Added:
-    """Merge additions into the store, within the caller's transaction.
+def take_in(connection: Connection, additions: Sequence[ValidAddition], project_id: str) -> Added:
+    """Merge additions to runs of a project into the store, within the caller's transaction.
 
     Those of runs and spans that are not there, or of which there would be too many, are refused.
     """
-    work = _read_work(connection, additions)
+    work = _read_work(connection, additions, project_id)
     for index, addition in enumerate(additions):
         work.take(index, addition)
     upsert_rows(connection, ANNOTATION, [*work.new_annotations.values()])
@@ -179,7 +180,9 @@ class _Work:
         return None
 
 
-def _read_work(connection: Connection, additions: Sequence[ValidAddition]) -> _Work:
+def _read_work(
+    connection: Connection, additions: Sequence[ValidAddition], project_id: str
+) -> _Work:
     run_ids = sorted({addition.run_id for addition in additions})
     annotations = [each for each in additions if isinstance(each, ValidAnnotation)]
     owners = sorted({(each.run_id, each.span_id or RUN_OWNER) for each in annotations})
@@ -187,11 +190,13 @@ def _read_work(connection: Connection, additions: Sequence[ValidAddition]) -> _W
     spans = [owner for owner in owners if owner[1] != RUN_OWNER]
     keys = (ANNOTATION.c.run_id, ANNOTATION.c.span_id)
     counted = select(*keys, func.count()).group_by(*keys)
+    tombs = read_tombs(connection, run_ids)
+    own = select_by_ids(RUN, run_ids, "run_id").where(is_of_project(project_id))
     return _Work(
-        deleted=read_deleted(connection, run_ids),
+        deleted=frozenset(run_id for run_id, owner in tombs.items() if owner == project_id),
         runs={
             row.run_id: _Run(*(orjson.loads(text or "[]") for text in (row.tags, row.user_tags)))
-            for row in connection.execute(select_by_ids(RUN, run_ids, "run_id"))
+            for row in connection.execute(own)
         },
         spans={
             (row.run_id, row.span_id)

@@ -60,36 +60,54 @@ class Appended:
     run_ids: frozenset[str]
     deleted: frozenset[str] = frozenset()
     """Runs whose records were not stored, since they were deleted."""
+    foreign: frozenset[str] = frozenset()
+    """Runs whose records were not stored, since they are another project's."""
 
 
 def append_records(
-    connection: Connection, records: Sequence[Incoming], *, now_ns: int | None = None
+    connection: Connection,
+    records: Sequence[Incoming],
+    *,
+    project_id: str,
+    now_ns: int | None = None,
 ) -> Appended:
-    """Merge the records into the store, within the caller's transaction.
+    """Merge the records of a project into the store, within the caller's transaction.
 
     Applying a record twice, late or in another order leads to the same rows and sums. Those of
-    deleted runs are left out. `now_ns` is when they arrived, by the server's clock, where that is
-    not now.
+    deleted runs, and of runs of another project, are left out. `now_ns` is when they arrived, by
+    the server's clock, where that is not now.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
-    deleted = read_deleted(connection, sorted({record.run_id for record in records}))
-    if deleted:
-        records = [record for record in records if record.run_id not in deleted]
-    batch = _load_batch(connection, records)
+    run_ids = sorted({record.run_id for record in records})
+    tombs = read_tombs(connection, run_ids)
+    deleted = frozenset(run_id for run_id, owner in tombs.items() if owner == project_id)
+    run_ids = [run_id for run_id in run_ids if run_id not in tombs]
+    rows = read_named(connection, prepare_by_ids(RUN, "run_id"), RUN, run_ids)
+    others = {row["run_id"] for row in rows if row["project_id"] != project_id}
+    foreign = frozenset({*others, *(tombs.keys() - deleted)})
+    if deleted or foreign:
+        left_out = deleted | foreign
+        records = [record for record in records if record.run_id not in left_out]
+        rows = [row for row in rows if row["run_id"] not in foreign]
+    batch = _load_batch(connection, records, rows)
     for record in records:
         batch.apply(record)
-    _write_batch(connection, batch, now_ns)
+    _write_batch(connection, batch, project_id, now_ns)
     changed = frozenset(change[0] for change in batch.changes)
-    return Appended(read_end(connection), changed, deleted)
+    return Appended(read_end(connection), changed, deleted, foreign)
 
 
-def read_deleted(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
-    """Return which of these runs were deleted."""
-    statement = prepare_by_ids(DELETED_RUN, "run_id", "run_id")
-    return frozenset(str(key) for (key,) in statement.read(connection, keys=write_keys(run_ids)))
+def read_tombs(connection: Connection, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return the projects of those of these runs that were deleted, by run id."""
+    statement = prepare_by_ids(DELETED_RUN, "run_id", "run_id", "project_id")
+    found = statement.read(connection, keys=write_keys(run_ids))
+    return {str(run_id): str(project_id) for run_id, project_id in found}
 
 
-def _load_batch(connection: Connection, records: Sequence[Incoming]) -> Batch:
+def _load_batch(
+    connection: Connection, records: Sequence[Incoming], rows: Sequence[dict[str, Any]]
+) -> Batch:
+    """Read what the records touch; `rows` are those of their runs."""
     event_keys = [(r.run_id, r.seq) for r in records if isinstance(r, ValidEvent)]
     batch = Batch(
         runs={run_id: RunWork() for run_id in {record.run_id for record in records}},
@@ -97,8 +115,7 @@ def _load_batch(connection: Connection, records: Sequence[Incoming]) -> Batch:
         stored_events=set(_read_stored_events(connection, event_keys)),
     )
     known = set()
-    run_ids = sorted(batch.runs)
-    for row in read_named(connection, prepare_by_ids(RUN, "run_id"), RUN, run_ids):
+    for row in rows:
         known.add(row["run_id"])
         batch.runs[row["run_id"]] = RunWork(
             load_run_state(row),
@@ -124,7 +141,7 @@ def _load_batch(connection: Connection, records: Sequence[Incoming]) -> Batch:
     return batch
 
 
-def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
+def _write_batch(connection: Connection, batch: Batch, project_id: str, now_ns: int) -> None:
     spans = [(key, work) for key, work in batch.spans.items() if work.changed]
     runs = [(run_id, work) for run_id, work in batch.runs.items() if work.changed]
     if connection.dialect.name == "postgresql":
@@ -133,7 +150,8 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     new_spans = [item for item in spans if not item[1].stored]
     _write_spans(connection, new_spans, pieces, insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], pieces, upsert_rows)
-    upsert_named(connection, RUN, [_dump_run(run_id, work, now_ns) for run_id, work in runs])
+    dumped = [_dump_run(run_id, work, now_ns) for run_id, work in runs]
+    upsert_named(connection, RUN, [{**row, "project_id": project_id} for row in dumped])
     _note_signs_of_life(
         connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
     )
@@ -146,7 +164,9 @@ def _write_batch(connection: Connection, batch: Batch, now_ns: int) -> None:
     write_pieces(connection, pieces, {run_id for run_id, work in runs if work.row is not None})
     differences = {run_id: work.difference for run_id, work in runs}
     upsert_named(connection, MODEL_USAGE, list_model_rows(connection, differences))
-    upsert_named(connection, USAGE_HOUR, list_hour_rows(connection, differences.values()))
+    upsert_named(
+        connection, USAGE_HOUR, list_hour_rows(connection, project_id, differences.values())
+    )
     if batch.changes:
         log_changes(connection, [*batch.changes, *list_open_spans(connection, batch.returned)])
         note_growth(connection, [change[0] for change in batch.changes])

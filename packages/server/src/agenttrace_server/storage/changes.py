@@ -130,14 +130,24 @@ def _read_changed(
     query = select_by_ids(RUN, list(kinds), "run_id").where(*list_fixed_conditions(run_filter))
     query = query.add_columns(END_OF_LOG.label("position"), matches.label("matches"))
     found = {row.run_id: row for row in connection.execute(query)}
+    gone = [run_id for run_id, kind in kinds.items() if kind is ChangeKind.RUN_DELETED]
+    own = _list_deleted(connection, run_filter.project_id, gone) if gone else set()
     changed = []
     for run_id, kind in kinds.items():
-        if kind is ChangeKind.RUN_DELETED:
+        if run_id in own:
             changed.append(ChangedRun(kind, run_id, None, matches=False))
         elif run_id in found:
             row = found[run_id]
             changed.append(ChangedRun(kind, run_id, make_run(row), matches=bool(row.matches)))
     return changed
+
+
+def _list_deleted(connection: Connection, project_id: str, run_ids: list[str]) -> set[str]:
+    """Return which of these runs were deleted from a project."""
+    query = select_by_ids(DELETED_RUN, run_ids, "run_id").where(
+        DELETED_RUN.c.project_id == project_id
+    )
+    return {row.run_id for row in connection.execute(query)}
 
 
 def _merge_kinds(rows: Iterable[Any]) -> dict[str, ChangeKind]:

@@ -54,7 +54,17 @@ _LOWER_ASCII: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") +
 
 
 def list_fixed_conditions(run_filter: RunFilter) -> list[ColumnElement[bool]]:
-    """Return the criteria whose answer hardly changes while a run goes on."""
+    """Return the project and the criteria whose answer hardly changes while a run goes on."""
+    return [is_of_project(run_filter.project_id), *list_lasting_criteria(run_filter)]
+
+
+def is_of_project(project_id: str) -> ColumnElement[bool]:
+    """Return the condition that a run is of a project."""
+    return RUN.c.project_id == project_id
+
+
+def list_lasting_criteria(run_filter: RunFilter) -> list[ColumnElement[bool]]:
+    """Return the criteria whose answer hardly changes while a run goes on, without its project."""
     conditions: list[ColumnElement[bool]] = []
     if run_filter.names is not None:
         conditions.append(is_any(RUN.c.name, run_filter.names))

@@ -75,8 +75,9 @@ class SpanFilter:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to list."""
+    """Which runs to list, of one project."""
 
+    project_id: str
     statuses: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
     correlation_ids: tuple[str, ...] | None = None

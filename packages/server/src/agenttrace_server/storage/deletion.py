@@ -34,6 +34,7 @@ from sqlalchemy import (
 from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
 from agenttrace_server.storage.append import Appended
+from agenttrace_server.storage.conditions import is_of_project
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
 from agenttrace_server.storage.keys import match_ids, select_by_ids
 from agenttrace_server.storage.positions import log_changes, read_end
@@ -120,21 +121,28 @@ class OldRuns(NamedTuple):
     """Where to go on; None at the end."""
 
 
-def delete_runs(connection: Connection, run_ids: Sequence[str], *, now_ns: int) -> Appended:
-    """Make these runs gone, those that exist; `run_ids` of the result names them.
+def delete_runs(
+    connection: Connection, run_ids: Sequence[str], *, project_id: str | None, now_ns: int
+) -> Appended:
+    """Make these runs gone, those that the project has; `run_ids` of the result names them.
 
-    What hangs from them is still to be taken out, by `delete_details`.
+    Without a project, whichever has them. What hangs from them is still to be taken out, by
+    `delete_details`.
     """
-    found = connection.execute(
-        select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
-    )
-    known = sorted({str(run_id) for run_id in found.scalars()})
+    query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id, RUN.c.project_id)
+    if project_id is not None:
+        query = query.where(is_of_project(project_id))
+    owners = {str(run_id): str(owner) for run_id, owner in connection.execute(query)}
+    known = sorted(owners)
     if not known:
         return Appended(read_end(connection), frozenset())
-    _take_usage_back(connection, known)
+    for owner in sorted(set(owners.values())):
+        _take_usage_back(connection, owner, [i for i in known if owners[i] == owner])
     for table in _OF_RUN:
         connection.execute(delete(table).where(match_ids(table.c.run_id, known)))
-    tombstones = [{"run_id": run_id, "deleted_ns": now_ns} for run_id in known]
+    tombstones = [
+        {"run_id": run_id, "deleted_ns": now_ns, "project_id": owners[run_id]} for run_id in known
+    ]
     connection.execute(insert(DELETED_RUN), tombstones)
     connection.execute(insert(LEFTOVER), [{"run_id": run_id} for run_id in known])
     end = log_changes(connection, [(i, ChangeKind.RUN_DELETED.value, None, None) for i in known])
@@ -146,7 +154,8 @@ def delete_old_runs(
 ) -> Appended:
     """Make those of these runs gone that are old enough, still: a record may have come."""
     chosen = select(RUN.c.run_id).where(match_ids(RUN.c.run_id, run_ids), is_old(before_ns))
-    return delete_runs(connection, [*connection.execute(chosen).scalars()], now_ns=now_ns)
+    old = [*connection.execute(chosen).scalars()]
+    return delete_runs(connection, old, project_id=None, now_ns=now_ns)
 
 
 def list_old_runs(
@@ -301,16 +310,20 @@ def _delete_some(
     return total
 
 
-def _take_usage_back(connection: Connection, run_ids: Sequence[str]) -> None:
+def _take_usage_back(connection: Connection, project_id: str, run_ids: Sequence[str]) -> None:
     total = Difference()
     for row in connection.execute(select_by_ids(MODEL_USAGE, run_ids, "run_id")):
         sums = total.models.setdefault((row.model, row.hour_ns), dict.fromkeys(MODEL_SUMS, 0))
         for name in MODEL_SUMS:
             sums[name] -= getattr(row, name) or 0
-    rows = list_hour_rows(connection, [total])
+    rows = list_hour_rows(connection, project_id, [total])
     upsert_named(connection, USAGE_HOUR, rows)
     # A model that only deleted runs called leaves no trace of its name.
     unused = [{"h": row["hour_ns"], "m": row["model"]} for row in rows if not row["calls"]]
     if unused:
-        same = and_(USAGE_HOUR.c.hour_ns == bindparam("h"), USAGE_HOUR.c.model == bindparam("m"))
+        same = and_(
+            USAGE_HOUR.c.hour_ns == bindparam("h"),
+            USAGE_HOUR.c.model == bindparam("m"),
+            USAGE_HOUR.c.project_id == project_id,
+        )
         connection.execute(delete(USAGE_HOUR).where(same), unused)

@@ -36,10 +36,16 @@ _DIGITS: Final = 15
 _LARGE: Final = frozenset(name for name in MODEL_SUMS if name.endswith("_tokens"))
 
 
-def read_hour_sums(
-    connection: Connection, first_ns: int, before_ns: int, *, by_day: bool, by_model: bool
+def read_hour_sums(  # noqa: PLR0913 -- of whom, when, and how it is told apart
+    connection: Connection,
+    project_id: str,
+    first_ns: int,
+    before_ns: int,
+    *,
+    by_day: bool,
+    by_model: bool,
 ) -> list[tuple[Any, ...]]:
-    """Return sums over the hours that begin in a stretch of time, by hour or day, and by model.
+    """Return sums over a project's hours of a stretch of time, by hour or day, and by model.
 
     A row is when the hour or day began, the model (None when not told apart), four times None (it
     is of no name, status, tag or run), and the figures in the order of `MODEL_SUMS`; a cost that
@@ -48,7 +54,9 @@ def read_hour_sums(
     statement = _prepare(by_day=by_day, by_model=by_model)
     return [
         (at_ns, model, None, None, None, None, *_join(figures))
-        for at_ns, model, *figures in statement.read(connection, first=first_ns, before=before_ns)
+        for at_ns, model, *figures in statement.read(
+            connection, first=first_ns, before=before_ns, project=project_id
+        )
     ]
 
 
@@ -61,7 +69,8 @@ def _prepare(*, by_day: bool, by_model: bool) -> Statement:
     model = USAGE_HOUR.c.model if by_model else null()
     query = select(at, model, *(func.sum(part) for part in parts))
     stretch = (hour >= bindparam("first"), hour < bindparam("before"))
-    return Statement(query.where(*stretch).group_by(*groups))
+    is_own = USAGE_HOUR.c.project_id == bindparam("project")
+    return Statement(query.where(*stretch, is_own).group_by(*groups))
 
 
 def _split(name: str, figure: ColumnElement[Any]) -> list[ColumnElement[Any]]:

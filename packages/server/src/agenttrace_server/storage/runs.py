@@ -11,7 +11,11 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
 from agenttrace_server.storage.candidates import find_candidates
-from agenttrace_server.storage.conditions import list_fixed_conditions, list_state_conditions
+from agenttrace_server.storage.conditions import (
+    is_of_project,
+    list_fixed_conditions,
+    list_state_conditions,
+)
 from agenttrace_server.storage.keys import select_by_ids
 from agenttrace_server.storage.orders import (
     SORT_COLUMNS,
@@ -107,15 +111,14 @@ def count_runs(connection: Connection, run_filter: RunFilter) -> int:
 
 
 def list_forks(
-    connection: Connection, run_ids: Sequence[str], *, limit: int
+    connection: Connection, project_id: str, run_ids: Sequence[str], *, limit: int
 ) -> dict[str, tuple[Run, ...]]:
-    """Return the first runs that re-execute each run, oldest first."""
+    """Return the first runs of a project that re-execute each run, oldest first."""
     rank = func.row_number().over(
         partition_by=RUN.c.replayed_from, order_by=(RUN.c.start_ns, RUN.c.run_id)
     )
-    ranked = select_by_ids(RUN, run_ids, "replayed_from").add_columns(
-        END_OF_LOG.label("position"), rank.label("place")
-    )
+    own = select_by_ids(RUN, run_ids, "replayed_from").where(is_of_project(project_id))
+    ranked = own.add_columns(END_OF_LOG.label("position"), rank.label("place"))
     forks = ranked.subquery()
     query = select(forks).where(forks.c.place <= limit).order_by(forks.c.place)
     found: dict[str, list[Run]] = {run_id: [] for run_id in run_ids}

@@ -25,10 +25,13 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.columns import PicoUsd
 
 RUN_OWNER: Final = ""
 """The `span_id` of payloads and events that belong to the run itself."""
+
+_IN_FIRST: Final = {"server_default": DEFAULT_PROJECT}
 
 
 class StoreRow(SQLModel, table=True):
@@ -61,6 +64,8 @@ class RunRow(SQLModel, table=True):
     )
 
     run_id: str = Field(primary_key=True)
+    project_id: str = Field(sa_column_kwargs=_IN_FIRST)
+    """That of whoever sent its first record. It never changes."""
     rank: int = Field(sa_type=BigInteger)
     """Of the best snapshot seen: -1 until the run's own record arrives."""
     older: str | None = Field(sa_type=Text)
@@ -139,13 +144,14 @@ class ModelUsageRow(SQLModel, table=True):
 
 
 class UsageHourRow(SQLModel, table=True):
-    """The same over all runs: what the store was used for, hour by hour."""
+    """The same over all runs of a project: what it was used for, hour by hour."""
 
     __tablename__ = "usage_hour"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
     hour_ns: int = Field(primary_key=True, sa_type=BigInteger)
     model: str = Field(primary_key=True)
+    project_id: str = Field(primary_key=True, sa_column_kwargs=_IN_FIRST)
     calls: int
     errors: int
     prompt_tokens: int = Field(sa_type=BigInteger)
@@ -350,6 +356,7 @@ class DeletedRunRow(SQLModel, table=True):
 
     run_id: str = Field(primary_key=True)
     deleted_ns: int = Field(sa_type=BigInteger)
+    project_id: str = Field(sa_column_kwargs=_IN_FIRST)
 
 
 class LeftoverRow(SQLModel, table=True):

@@ -17,7 +17,8 @@ from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.records import ModelUsage, Totals, UsageBucket, UsageSums, Workflow
 from agenttrace_server.storage.conditions import (
-    list_fixed_conditions,
+    is_of_project,
+    list_lasting_criteria,
     list_state_conditions,
 )
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
@@ -104,15 +105,18 @@ def list_usage(
         InvalidArgumentError: too many buckets or rows would be made.
 
     """
-    conditions = [*_list_run_conditions(run_filter), *list_state_conditions(run_filter)]
+    criteria = [*_list_run_criteria(run_filter), *list_state_conditions(run_filter)]
     # Of single runs nothing is asked: what is kept for all of them tells it.
-    counts_runs = bool(conditions) or not set(groups) <= {UsageGroup.MODEL}
+    counts_runs = bool(criteria) or not set(groups) <= {UsageGroup.MODEL}
     if counts_runs:
-        query = _select_usage(run_filter, groups).where(*conditions)
+        query = _select_usage(run_filter, groups).where(
+            is_of_project(run_filter.project_id), *criteria
+        )
         rows: Sequence[Sequence[Any]] = [*connection.execute(query.limit(MAX_ROWS + 1))]
     else:
         rows = read_hour_sums(
             connection,
+            run_filter.project_id,
             *_find_hours(run_filter),
             by_day=interval is not Interval.HOUR,
             by_model=bool(groups),
@@ -193,8 +197,8 @@ def _select_columns(groups: Sequence[UsageGroup]) -> Select[Any]:
     return select(table.c.hour_ns, *chosen, table.c.run_id, *sums)
 
 
-def _list_run_conditions(run_filter: RunFilter) -> list[Any]:
-    return list_fixed_conditions(replace(run_filter, started_from_ns=None, started_before_ns=None))
+def _list_run_criteria(run_filter: RunFilter) -> list[Any]:
+    return list_lasting_criteria(replace(run_filter, started_from_ns=None, started_before_ns=None))
 
 
 def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
@@ -206,14 +210,16 @@ def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
     )
 
 
-def read_workflows(connection: Connection, correlation_ids: Sequence[str]) -> dict[str, Workflow]:
-    """Return what the runs of each correlation id add up to; nothing of one without runs.
+def read_workflows(
+    connection: Connection, project_id: str, correlation_ids: Sequence[str]
+) -> dict[str, Workflow]:
+    """Return what a project's runs of each correlation id add up to; nothing of one without runs.
 
     Raises:
         InvalidArgumentError: together they have too many runs.
 
     """
-    query = select_by_ids(RUN, correlation_ids, "correlation_id")
+    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
     of_id: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in _read_some(connection, query):
         of_id[row.correlation_id].append(row)
@@ -221,7 +227,7 @@ def read_workflows(connection: Connection, correlation_ids: Sequence[str]) -> di
 
 
 def list_workflow_usage(
-    connection: Connection, correlation_ids: Sequence[str]
+    connection: Connection, project_id: str, correlation_ids: Sequence[str]
 ) -> dict[str, tuple[ModelUsage, ...]]:
     """Return what the runs of each correlation id add up to by model, dearest first.
 
@@ -229,7 +235,7 @@ def list_workflow_usage(
         InvalidArgumentError: together they call too many models.
 
     """
-    query = select_by_ids(RUN, correlation_ids, "correlation_id")
+    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
     query = query.join(MODEL_USAGE, MODEL_USAGE.c.run_id == RUN.c.run_id)
     query = query.with_only_columns(RUN.c.correlation_id, *MODEL_USAGE.c)
     of_id: dict[str, dict[str, _Sum]] = {found: {} for found in correlation_ids}

@@ -47,18 +47,21 @@ def list_model_rows(
 
 
 def list_hour_rows(
-    connection: Connection, differences: Iterable[Difference]
+    connection: Connection, project_id: str, differences: Iterable[Difference]
 ) -> list[dict[str, Any]]:
-    """Return the rows of `usage_hour` that these differences of all runs lead to."""
+    """Return the rows of `usage_hour` that these differences of a project's runs lead to."""
     deltas = _add_up(differences)
     if not deltas:
         return []
     pairs = [(hour_ns, model) for model, hour_ns in deltas]
     statement = prepare_by_keys(USAGE_HOUR, "hour_ns", "model")
     rows = read_named(connection, statement, USAGE_HOUR, pairs)
-    stored = {(row["model"], row["hour_ns"]): row for row in rows}
+    stored = {
+        (row["model"], row["hour_ns"]): row for row in rows if row["project_id"] == project_id
+    }
     return [
         {
+            "project_id": project_id,
             "hour_ns": key[1],
             "model": key[0],
             **apply_sums(stored.get(key), delta, MODEL_SUMS),

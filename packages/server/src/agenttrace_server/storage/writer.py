@@ -33,6 +33,7 @@ MAX_GROUP_RECORDS: Final = 20_000
 """A commit takes no more than this many records (or one job), so that none waits for long."""
 
 _DELETED: Final = "run_deleted"
+_FOREIGN: Final = "run_not_found"
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +46,13 @@ class Refusal:
     """Among those that were given."""
     reason: str
     code: str = "not_stored"
-    """For programs: `not_stored`, or `run_deleted`."""
+    """For programs: `not_stored`, `run_deleted` or `run_not_found`."""
 
 
 @dataclass(slots=True)
 class _Job:
     records: Sequence[Incoming]
+    project_id: str
     done: asyncio.Future[tuple[Refusal, ...]]
 
 
@@ -84,8 +86,8 @@ class Writer:
         """Begin to take jobs."""
         self._task = asyncio.create_task(self._run(), name="agenttrace-writer")
 
-    async def append(self, records: Sequence[Incoming]) -> tuple[Refusal, ...]:
-        """Return when the records are on disk, all but those that are returned.
+    async def append(self, records: Sequence[Incoming], project_id: str) -> tuple[Refusal, ...]:
+        """Return when the records of a project are on disk, all but those that are returned.
 
         Raises:
             OverloadedError: they are not, and none of them is: the store could not be written.
@@ -93,7 +95,7 @@ class Writer:
         """
         if self._closing:
             raise OverloadedError("the server is stopping; nothing was stored")
-        job = _Job(records, asyncio.get_running_loop().create_future())
+        job = _Job(records, project_id, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._wake.set()
         return await job.done
@@ -113,13 +115,16 @@ class Writer:
                 await self._write(self._take_group())
 
     def _take_group(self) -> list[_Job]:
+        """Take what waits of the first one's project; the others are next, in their order."""
+        project_id = self._waiting[0].project_id
+        group: list[_Job] = []
+        left: list[_Job] = []
         count = 0
-        for taken, job in enumerate(self._waiting):
-            count += len(job.records)
-            if taken and count > MAX_GROUP_RECORDS:
-                group, self._waiting = self._waiting[:taken], self._waiting[taken:]
-                return group
-        group, self._waiting = self._waiting, []
+        for job in self._waiting:
+            count += len(job.records) if job.project_id == project_id else 0
+            is_next = job.project_id == project_id and not (group and count > MAX_GROUP_RECORDS)
+            (group if is_next else left).append(job)
+        self._waiting = left
         return group
 
     async def _write(self, group: list[_Job]) -> None:
@@ -144,16 +149,19 @@ class Writer:
 
     async def _store(self, group: list[_Job]) -> None:
         records = [record for job in group for record in job.records]
+        project_id = group[0].project_id
         refused: dict[int, Exception] = {}
         try:
-            appended = await self._database.write(append_records, records)
+            appended = await self._database.write(append_records, records, project_id=project_id)
         except Exception as error:
             if blames_store(error):
                 raise
-            appended, refused = await self._database.write(append_sound_records, records)
+            appended, refused = await self._database.write(
+                append_sound_records, records, project_id
+            )
             _report(refused)
         self._tell(appended)  # on disk from here on: nothing may make it look otherwise
-        refusals = _list_refusals(records, refused, appended.deleted)
+        refusals = _list_refusals(records, refused, appended)
         start = 0
         for job in group:
             end = start + len(job.records)
@@ -170,9 +178,9 @@ class Writer:
 
 
 def append_sound_records(
-    connection: Connection, records: Sequence[Incoming]
+    connection: Connection, records: Sequence[Incoming], project_id: str
 ) -> tuple[Appended, dict[int, Exception]]:
-    """Merge the records that can be merged; return why the others cannot, by their places.
+    """Merge a project's records that can be merged; return why others cannot, by their places.
 
     Halves what fails until the guilty ones are alone, each try within a savepoint.
     """
@@ -182,7 +190,8 @@ def append_sound_records(
     def append_part(start: int, end: int) -> None:
         savepoint = connection.begin_nested()
         try:
-            done.append(append_records(connection, records[start:end]))
+            part = records[start:end]
+            done.append(append_records(connection, part, project_id=project_id))
         except Exception as error:
             savepoint.rollback()
             if blames_store(error):
@@ -200,20 +209,25 @@ def append_sound_records(
     append_part(0, len(records))
     changed = frozenset(run_id for appended in done for run_id in appended.run_ids)
     deleted = frozenset(run_id for appended in done for run_id in appended.deleted)
+    foreign = frozenset(run_id for appended in done for run_id in appended.foreign)
     end = max((appended.end for appended in done), default=0)
-    return Appended(end, changed, deleted), refused
+    return Appended(end, changed, deleted, foreign), refused
 
 
 def _list_refusals(
-    records: Sequence[Incoming], refused: dict[int, Exception], deleted: frozenset[str]
+    records: Sequence[Incoming], refused: dict[int, Exception], appended: Appended
 ) -> list[Refusal]:
     refusals = [Refusal(place, _describe(error)) for place, error in refused.items()]
-    if deleted:
-        refusals += [
-            Refusal(place, f"run {record.run_id} was deleted; it takes no more records", _DELETED)
-            for place, record in enumerate(records)
-            if record.run_id in deleted and place not in refused
-        ]
+    for run_ids, code, reason in (
+        (appended.deleted, _DELETED, "was deleted; it takes no more records"),
+        (appended.foreign, _FOREIGN, "is none of this project"),
+    ):
+        if run_ids:
+            refusals += [
+                Refusal(place, f"run {record.run_id} {reason}", code)
+                for place, record in enumerate(records)
+                if record.run_id in run_ids and place not in refused
+            ]
     return refusals
 
 

@@ -11,6 +11,7 @@ from strawberry import field
 
 from agenttrace.wire.models import MAX_INT64
 from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.types.enums import RunStatus, SpanStatus, SpanType
 from agenttrace_server.graphql.types.scalars import Count, DateTime, Decimal
 from agenttrace_server.money import parse_pico
@@ -220,16 +221,18 @@ class RunFilterInput:
     )
 
 
-def read_filter(given: RunFilterInput | None) -> RunFilter:
-    """Return the service's filter for an input.
+def read_filter(info: Info, given: RunFilterInput | None) -> RunFilter:
+    """Return the service's filter for an input, of the project that the request is about.
 
     Raises:
         InvalidArgumentError: a text or a list is over its limit, or cannot be in any run.
 
     """
+    project_id = info.context.actor.principal.project_id
     if given is None:
-        return RunFilter()
+        return RunFilter(project_id)
     return RunFilter(
+        project_id,
         statuses=read_choices(given.status, "status"),
         names=read_texts(given.name, "name"),
         correlation_ids=read_texts(given.correlation_id, "correlationId"),

@@ -57,7 +57,8 @@ async def store_records(info: Info, records: JSON) -> IngestResult:
     try:
         with info.context.budget.open_account() as account:
             account.take(len(body))
-            return IngestResult.from_result(await info.context.ingest.ingest(body))
+            result = await info.context.ingest.ingest(body, info.context.actor.principal)
+            return IngestResult.from_result(result)
     except OverloadedError as error:
         extensions = {"code": OVERLOADED, "retryAfterS": error.retry_after_s}
         raise GraphQLError(str(error), extensions=extensions) from error

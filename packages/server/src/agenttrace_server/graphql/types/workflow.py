@@ -35,7 +35,9 @@ class Workflow:
         self, info: Info, first: int | None = None, after: str | None = None
     ) -> RunConnection:
         """See the description, which is public."""
-        run_filter = RunFilter(correlation_ids=(self.correlation_id,))
+        run_filter = RunFilter(
+            info.context.actor.principal.project_id, correlation_ids=(self.correlation_id,)
+        )
         part = read_slice(None, PageArguments(first, after, None, None))
         return await list_runs(info.context.runs, run_filter, part)
 
