@@ -102,7 +102,7 @@ def test_p6_a_database_that_may_forget_is_refused(postgres: PostgresServer, tmp_
     try:
         code, line = _start("--database-url", url, **PRODUCTION)
         assert code == 2
-        assert "DATABASE_URL: the server has fsync and full_page_writes off" in line
+        assert "--database-url: the server has fsync and full_page_writes off" in line
         assert "ALLOW_UNSAFE_DURABILITY=1" in line
         env = {**PRODUCTION, "ALLOW_UNSAFE_DURABILITY": "1"}
         with ServerProcess(tmp_path, database_url=url, env=env) as server:
@@ -137,7 +137,7 @@ def test_p11_a_folder_that_cannot_be_written_is_refused() -> None:
     """The line has the variable and the path."""
     code, line = _start("--database-url", "sqlite:////proc/no/x.db", **PRODUCTION)
     assert code == 2
-    assert "DATABASE_URL: cannot make the folder /proc/no" in line
+    assert "--database-url: cannot make the folder /proc/no" in line
 
 
 @pytest.mark.skipif(not is_in_memory(Path("/dev/shm")), reason="/dev/shm is no tmpfs here")

@@ -6,14 +6,17 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.storage import erasure
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.search import apply_work, read_work
 
@@ -74,6 +77,37 @@ async def test_c43_nothing_of_a_deleted_run_is_in_any_file(store: Database, tmp_
     assert _find_marker(tmp_path) == []
     assert "agenttrace.db-wal" in _read_modes(tmp_path)
     await _store(store, _make_recording(3, "and on " * 50))
+
+
+async def test_c43_erasing_has_an_end_while_records_come_in(
+    store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is indexed meanwhile does not begin it anew, and is no part of it."""
+    monkeypatch.setattr(erasure, "MERGE_PAGES", 4)
+    await _store(store, _make_recording(1, LONG))
+    await _store(store, _make_recording(2, "kept too " * 50))
+    service = DeletionService(store, on_commit=lambda _gone: None)
+    await service.delete_run(make_run_id(1))
+    steps: list[bool] = []
+    merge = erasure._merge
+
+    def merge_and_count(connection: Connection, pages: int) -> bool:
+        steps.append(merge(connection, pages))
+        return steps[-1]
+
+    monkeypatch.setattr(erasure, "_merge", merge_and_count)
+    take_turn = DeletionService._take_turn
+
+    async def take_and_store(self: DeletionService, step: Callable[[Any], Any]) -> Any:
+        assert len(steps) < 500, "it never ends"
+        if steps:
+            await _store(store, _make_recording(10 + len(steps), f"word{len(steps)} " * 30))
+        return await take_turn(self, step)
+
+    monkeypatch.setattr(DeletionService, "_take_turn", take_and_store)
+    await service.finish()
+    assert len(steps) > 1
+    assert _find_marker(tmp_path) == []
 
 
 async def test_c43_what_a_reader_holds_goes_when_it_lets_go(

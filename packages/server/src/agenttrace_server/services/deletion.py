@@ -167,8 +167,9 @@ class DeletionService:
         """
         begin_s = time.monotonic()
         if await self._database.read(erasure.has_deleted_runs):
-            while await self._take_turn(erasure.merge_words):
-                pass
+            has_more = await self._take_turn(erasure.begin_merge)
+            while has_more:
+                has_more = await self._take_turn(erasure.go_on_merging)
             self._has_traces = not await self._database.fold_journal()
         else:
             self._has_traces = False

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from datetime import time as time_of_day
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -60,9 +60,6 @@ from agenttrace_server.storage.usage_rows import list_hour_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
-
-    Step: TypeAlias = Callable[[Connection], object]
-    """A part of the work that is left, in a transaction of its own."""
 
     from sqlalchemy import Table
     from sqlalchemy.sql import ColumnElement

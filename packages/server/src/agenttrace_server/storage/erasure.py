@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MERGE_PAGES: Final = 64
 """Of the index of words, some 256 KiB, that one step writes anew."""
-# Below zero: all segments are to become one, in which nothing of a deleted row is.
+# Below zero: all segments that there are now are to become one, in which nothing of a deleted row
+# is. After that the same above zero goes on with it; below, what came since would begin it anew.
 _MERGE: Final = "INSERT INTO search_words (search_words, rank) VALUES ('merge', ?)"
 _COUNT: Final = "SELECT total_changes()"
 _NOTHING_DONE: Final = 2
@@ -30,14 +31,23 @@ def has_deleted_runs(connection: Connection) -> bool:
     return connection.execute(select(exists().select_from(DELETED_RUN))).scalar_one()
 
 
-def merge_words(connection: Connection) -> bool:
-    """Write a part of SQLite's index of words anew, without deleted words; tell if there is more.
+def begin_merge(connection: Connection) -> bool:
+    """Begin to write SQLite's index of words anew, without deleted words; tell if there is more."""
+    return _merge(connection, -MERGE_PAGES)
 
-    When there is no more, no word of a deleted run is in it.
+
+def go_on_merging(connection: Connection) -> bool:
+    """Write a part of it; tell whether there is more.
+
+    When there is no more, no word is in it of a run that was deleted before the beginning.
     """
+    return _merge(connection, MERGE_PAGES)
+
+
+def _merge(connection: Connection, pages: int) -> bool:
     if not is_sqlite(connection):
         return False
     before = int(connection.exec_driver_sql(_COUNT).scalar_one())
-    connection.exec_driver_sql(_MERGE, (-MERGE_PAGES,))
+    connection.exec_driver_sql(_MERGE, (pages,))
     after = int(connection.exec_driver_sql(_COUNT).scalar_one())
     return after - before >= _NOTHING_DONE
