@@ -25,6 +25,7 @@ MAX_HEADERS: Final = 256
 HEAD_TIMEOUT_S: Final = 10.0
 MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 REFUSED_TIMEOUT_S: Final = 10.0
+_CODES: Final = {431: "headers_too_large"}
 """A client that was answered before it had sent its body may send so much of it for so long, and
 is then cut: most read the answer only when they are done."""
 _REFUSAL_HEAD: Final = (
@@ -143,7 +144,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._answering is not None and self._answering.response_started:
             self.transport.abort()  # it has its answer: a second one would be that to the next
             return
-        body = orjson.dumps({"error": {"code": "bad_request", "message": message}})
+        code = _CODES.get(status, "bad_request")
+        body = orjson.dumps({"error": {"code": code, "message": message}})
         self.transport.write(STATUS_LINE[status] + _REFUSAL_HEAD % len(body) + body)
         self.transport.close()
 

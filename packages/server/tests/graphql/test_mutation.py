@@ -69,9 +69,10 @@ def test_what_is_said_of_runs_and_spans_is_read_and_found(client: Client) -> Non
 @pytest.mark.parametrize(
     ("query", "node", "annotation", "refusal"),
     [
-        (ON_RUN, make_run_id(9), {}, ("id", "not_found")),
-        (ON_RUN, "nonsense", {}, ("id", "not_found")),
-        (ON_SPAN, f"{RUN}:{make_span_id(9)}", {}, ("id", "not_found")),
+        (ON_RUN, make_run_id(9), {}, ("runId", "not_found")),
+        (ON_RUN, "nonsense", {}, ("runId", "not_found")),
+        (ON_SPAN, "nonsense", {}, ("spanId", "not_found")),
+        (ON_SPAN, f"{RUN}:{make_span_id(9)}", {}, ("spanId", "not_found")),
         (ON_RUN, RUN, {"name": ""}, ("name", "empty")),
         (ON_RUN, RUN, {"name": "x" * 129}, ("name", "too_long")),
         (ON_RUN, RUN, {"comment": "é" * 10_000}, ("comment", "too_long")),

@@ -5,6 +5,7 @@ Each docstring begins with the section that it is about.
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -74,7 +75,7 @@ def _check_refusal(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert (answer.status_code, answer.headers["content-type"]) == (status, TYPED + UTF_8)
     result = answer.json()
     assert set(result) == {"errors"}
-    assert all(error["message"] for error in result["errors"])
+    assert all(error["message"] and error["extensions"]["code"] for error in result["errors"])
     first: dict[str, Any] = result["errors"][0]
     return first
 
@@ -147,6 +148,20 @@ def test_any_other_type_is_refused(shared_client: Client, content_type: str | No
     _check_refusal(shared_client.http.post("/graphql", content=body, headers=headers), 415)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "GZip", "gzip, gzip"])
+def test_a_packed_body_is_refused_as_such(shared_client: Client, encoding: str) -> None:
+    """RFC 9110, 15.5.16: an unsupported `Content-Encoding` is 415, not a body that is no JSON."""
+    body = gzip.compress(json.dumps({"query": FINE}).encode())
+    headers = {"content-type": PLAIN, "content-encoding": encoding}
+    answer = shared_client.http.post("/graphql", content=body, headers=headers)
+    _check_refusal(answer, 415)
+    (error,) = answer.json()["errors"]
+    assert error["extensions"] == {"code": "UNSUPPORTED_ENCODING"}
+    plain = {**headers, "content-encoding": "identity"}
+    body = json.dumps({"query": FINE}).encode()
+    assert shared_client.http.post("/graphql", content=body, headers=plain).status_code == 200
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"NONSENSE", b'{"query":', b"\xff\xfe", b'{"query": "\xff"}', b"[" * 100_000],
@@ -210,28 +225,28 @@ def test_unknown_properties_are_ignored(shared_client: Client) -> None:
         ({"query": UNPARSED}, 400, "PARSE_FAILED"),
         ({"query": ""}, 400, "PARSE_FAILED"),
         ({"query": "# nothing"}, 400, "PARSE_FAILED"),
-        ({"query": INVALID}, 422, None),
-        ({"query": "fragment F on Query { __typename }"}, 422, None),
+        ({"query": INVALID}, 422, "VALIDATION_FAILED"),
+        ({"query": "fragment F on Query { __typename }"}, 422, "OPERATION_NOT_FOUND"),
         ({"query": OVER_A_LIMIT}, 422, "LIMIT_EXCEEDED"),
         ({"query": OVER_ANY_PARSER}, 422, "LIMIT_EXCEEDED"),
-        ({"query": TWO_OPERATIONS}, 422, None),
-        ({"query": TWO_OPERATIONS, "operationName": "C"}, 422, None),
-        ({"query": COERCED}, 422, None),
-        ({"query": COERCED, "variables": {"first": None}}, 422, None),
-        ({"query": COERCED, "variables": {"first": "a"}}, 422, None),
-        ({"query": "subscription { runChanges { cursor } }"}, 422, None),
+        ({"query": TWO_OPERATIONS}, 422, "VALIDATION_FAILED"),
+        ({"query": TWO_OPERATIONS, "operationName": "C"}, 422, "OPERATION_NOT_FOUND"),
+        ({"query": COERCED}, 422, "VALIDATION_FAILED"),
+        ({"query": COERCED, "variables": {"first": None}}, 422, "VALIDATION_FAILED"),
+        ({"query": COERCED, "variables": {"first": "a"}}, 422, "VALIDATION_FAILED"),
+        ({"query": "subscription { runChanges { cursor } }"}, 422, "WRONG_TRANSPORT"),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_a_document_that_cannot_run_says_why(
-    shared_client: Client, body: object, status: int, code: str | None
+    shared_client: Client, body: object, status: int, code: str
 ) -> None:
     """Status Codes: 400 for what does not parse; 422 for validation, operation and variables.
 
     Limits are "additional validation rules" (Validation), those before the parser as well.
     """
     error = _check_refusal(_post(shared_client, body), status)
-    assert error.get("extensions", {}).get("code") == code
+    assert error["extensions"]["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -296,3 +311,41 @@ def test_what_is_no_graphql_result_does_not_say_that_it_is(shared_server: Server
     assert answer.status_code == 403
     assert not answer.headers["content-type"].startswith(TYPED)
     assert "errors" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "code"),
+    [
+        (UNPARSED, {}, "PARSE_FAILED"),
+        (INVALID, {}, "VALIDATION_FAILED"),
+        ("{ runs(first: 1.5) { cursor } }", {}, "VALIDATION_FAILED"),
+        (COERCED, {"variables": {"first": "x"}}, "VALIDATION_FAILED"),
+        (COERCED, {"variables": {"first": None}}, "VALIDATION_FAILED"),
+        (TWO_OPERATIONS, {"operationName": "C"}, "OPERATION_NOT_FOUND"),
+        ("subscription { runChanges { cursor } }", {}, "WRONG_TRANSPORT"),
+        (OVER_A_LIMIT, {}, "LIMIT_EXCEEDED"),
+        ("{ runs(first: 900) { cursor } }", {}, "INVALID_ARGUMENT"),
+    ],
+)
+def test_each_error_has_a_code(
+    shared_client: Client, query: str, more: dict[str, Any], code: str
+) -> None:
+    """`docs/graphql.md` lists them."""
+    errors = _ask(shared_client, query, **more).json()["errors"]
+    assert {error["extensions"]["code"] for error in errors} == {code}
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"accept": "text/html"}, "NOT_ACCEPTABLE"),
+        ({"content-type": "text/plain"}, "UNSUPPORTED_MEDIA_TYPE"),
+    ],
+)
+def test_a_refused_form_has_a_code(
+    shared_client: Client, headers: dict[str, str], code: str
+) -> None:
+    """So has what is wrong with the request itself."""
+    sent = {"content-type": PLAIN, "accept": TYPED, **headers}
+    answer = shared_client.http.post("/graphql", json={"query": FINE}, headers=sent)
+    assert answer.json()["errors"][0]["extensions"] == {"code": code}

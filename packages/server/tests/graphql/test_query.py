@@ -529,3 +529,11 @@ def test_plugins_are_listed_with_their_distributions(shared_client: Client) -> N
         "hooks": ["agenttrace_cli"],
         "error": None,
     }
+
+
+def test_what_is_said_to_be_before_the_run_has_a_negative_offset(client: Client) -> None:
+    """By the recorder's wall clock, which may have been set back: nothing is made up."""
+    client.send([make_run(), make_event(1, span=None, t_ns=START_NS - 2_000_000)])
+    query = "query($run: ID!) { run(id: $run) { events { edges { node { offsetMs } } } } }"
+    (edge,) = client.ask(query, run=RUN)["run"]["events"]["edges"]
+    assert edge["node"] == {"offsetMs": -2.0}

@@ -94,3 +94,11 @@ def test_the_command_lists_changes_and_accepts_reasons(tmp_path: Path) -> None:
     assert run() == (0, "")
     accepted.write_text(text)
     assert run() == (2, "")
+
+
+@pytest.mark.parametrize("name", ["Span", "LlmCall", "SpanEvent"])
+def test_a_time_before_the_runs_start_is_described(name: str) -> None:
+    """The recorder's clock may have been set back meanwhile: such an offset is negative."""
+    kind = build_schema(print_sdl()).type_map[name]
+    assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+    assert "negative: it says that it" in (kind.fields["offsetMs"].description or "")

@@ -113,6 +113,7 @@ def test_c26_a_socket_has_twenty_operations(shared_server: ServerThread) -> None
         refused = _subscribe(opened, 99)
         assert (refused["type"], refused["id"]) == ("error", "99")
         assert refused["payload"][0]["message"] == "Subscription limit reached"
+        assert refused["payload"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
         opened.send('{"type": "complete", "id": "0"}')
         assert _subscribe(opened, 98)["type"] == "next"
 
@@ -125,6 +126,26 @@ def test_c26_a_socket_is_only_for_following(shared_server: ServerThread, query: 
         assert answer["type"] == "error"
         assert len(answer["payload"]) == 1
         assert _subscribe(opened, 2)["type"] == "next"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("subscription {", "PARSE_FAILED"),
+        ("subscription { nothing }", "VALIDATION_FAILED"),
+        ("subscription($id: Int!) { runEvents(runId: $id) { cursor } }", "VALIDATION_FAILED"),
+        ("subscription { __typename " + "@skip(if: false)" * 51 + "}", "LIMIT_EXCEEDED"),
+        ("{ __typename }", "WRONG_TRANSPORT"),
+    ],
+)
+def test_a_refusal_over_a_socket_has_a_code(
+    shared_server: ServerThread, query: str, code: str
+) -> None:
+    """As over HTTP: each error, for programs."""
+    with _open(shared_server) as opened:
+        answer = _subscribe(opened, 1, query)
+        assert answer["type"] == "error"
+        assert {error["extensions"]["code"] for error in answer["payload"]} == {code}
 
 
 def test_c26_too_many_sockets_are_refused(

@@ -187,7 +187,7 @@ async def test_an_edit_of_the_last_possible_time_stays_within_it(database: Datab
     await database.write(take_in, [parse_addition(line)])
     said = Said("n", "HUMAN", 5.0, None, None, None)
     made = await database.write(
-        annotate, (RUN, ""), said, replaces=f"{0:032x}", new_id="x", now_ns=7
+        annotate, (RUN, ""), said, replaces=f"{0:032x}", new_id="x", now_ns=7, field="runId"
     )
     assert (made.score, made.updated_ns) == (5.0, 2**63 - 1)
 

@@ -146,6 +146,7 @@ def test_h34_what_is_no_body_is_bounded(started: ServerProcess, name: str) -> No
     answer, was_cut = _talk(started.url, HEAD, rest, endless=endless)
     assert was_cut
     assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), answer
+    assert b'"code":"headers_too_large"' in answer
 
 
 def test_h34_an_address_of_a_megabyte_is_refused(started: ServerProcess) -> None:

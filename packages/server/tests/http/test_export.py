@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from agenttrace_server.services import export as export_module
 from agenttrace_server.storage import export as export_steps
@@ -76,8 +76,11 @@ def _make_records() -> list[dict[str, Any]]:
     return [make_run(status="ERROR", rev=7, **end), first, *calls, open_span, *events, own]
 
 
-def test_what_is_taken_away_is_taken_in_again(client: Client, tmp_path: Path) -> None:
-    """Another store answers the same, and gives the same lines away."""
+def test_what_is_taken_away_is_taken_in_again(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another store answers the same, and gives the same lines away, in several steps."""
+    monkeypatch.setattr(export_steps, "LINES_A_STEP", 100)
     client.send(_make_records())
     lines = client.http.get(f"/api/export/runs/{RUN}")
     assert lines.headers["content-type"] == "application/x-ndjson"
@@ -118,6 +121,7 @@ class _Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
         monkeypatch.setattr(export_module, "read_span_lines", self._wait)
+        monkeypatch.setattr(export_steps, "LINES_A_STEP", 100)
 
     def _wait(self, connection: Connection, run_id: str, after: str) -> Any:
         if after:
@@ -175,7 +179,7 @@ def test_a_span_that_changes_its_place_is_not_missed(
 async def test_a_step_is_bounded_by_its_texts(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Large texts are given away one by one, small ones a hundred at a time; none is left out."""
+    """Large texts are given away one by one, small ones many at a time; none is left out."""
     monkeypatch.setattr(export_steps, "BYTES_A_STEP", 5_000)
     spans = [make_span(n, input=make_payload("x" * 3_000 * (n % 3))) for n in range(9)]
     events = [make_event(100 + n, span=None, body=make_payload("y" * 3_000)) for n in range(3)]
@@ -199,3 +203,26 @@ async def test_a_step_is_bounded_by_its_texts(
         told += found[0].count(b"\n")
         seq = found[1]
     assert told == len(events)
+
+
+async def test_a_thousand_small_records_are_a_few_statements(database: Database) -> None:
+    """A step is a visit to the store, which costs more than the lines that it brings."""
+    spans = [make_span(n, input=make_payload(n)) for n in range(999)]
+    events = [make_event(1_000 + n, span=None, body=make_payload(n)) for n in range(999)]
+    await database.write(append_records, check_records([make_run(), *spans, *events]))
+
+    def read(connection: Connection) -> tuple[Any, Any, int]:
+        statements: list[str] = []
+
+        def note(*args: object) -> None:
+            statements.append(str(args[2]))
+
+        event.listen(connection, "before_cursor_execute", note)
+        found = read_span_lines(connection, RUN, ""), read_event_lines(connection, RUN, -1)
+        event.remove(connection, "before_cursor_execute", note)
+        return *found, len(statements)
+
+    of_spans, of_events, count = await database.read(read)
+    assert (of_spans[0].count(b"\n"), of_spans[1]) == (999, None)
+    assert (of_events[0].count(b"\n"), of_events[1]) == (999, None)
+    assert count <= 6

@@ -143,6 +143,9 @@ def test_the_same_request_ten_times_at_once_counts_once(client: Client) -> None:
         ("application/x-ndjson", 200),
         ("application/ndjson", 200),
         ("Application/X-NDJSON; charset=utf-8", 200),
+        ('application/x-ndjson; charset="UTF-8"', 200),
+        ("application/x-ndjson; charset=utf-16", 415),
+        ("application/x-ndjson; charset=latin-1", 415),
         ("application/json", 415),
         ("text/plain", 415),
         ("", 415),
@@ -154,6 +157,7 @@ def test_the_content_type_must_be_ndjson(client: Client, content_type: str, stat
     answer = client.http.post("/api/ingest", content=GOOD, headers=headers)
     assert answer.status_code == status
     if status == 415:
+        assert answer.json()["error"]["code"] == "unsupported_media_type"
         assert answer.json()["error"]["message"].startswith(
             "Content-Type must be application/x-ndjson or application/ndjson"
         )
@@ -217,6 +221,8 @@ def test_other_encodings_are_refused(
     answer = _post(client, body, **{"content-encoding": encoding})
     assert answer.status_code == status
     assert set(answer.json()) == {"error"}
+    codes = {400: "bad_request", 415: "unsupported_encoding"}
+    assert answer.json()["error"]["code"] == codes[status]
     assert _count(client) == 0
 
 

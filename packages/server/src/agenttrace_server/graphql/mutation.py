@@ -120,14 +120,16 @@ class Mutation:
     ) -> AnnotationResult:
         """See the description, which is public."""
         known = parse_run_id(run_id)
-        return await _annotate(info, (known, "") if known else None, annotation)
+        owner = (known, "") if known else None
+        return await _annotate(info, owner, annotation, field="runId")
 
     @mutation("Say something of a span, whose id is `<run>:<span>`.")
     async def annotate_span(
         self, info: Info, span_id: strawberry.ID, annotation: AnnotationInput
     ) -> AnnotationResult:
         """See the description, which is public."""
-        return await _annotate(info, parse_span_key(span_id), annotation)
+        owner = parse_span_key(span_id)
+        return await _annotate(info, owner, annotation, field="spanId")
 
     @mutation("Take back what was said.")
     async def delete_annotation(self, info: Info, id: strawberry.ID) -> AnnotationResult:  # noqa: A002 -- Relay's name
@@ -195,10 +197,10 @@ def _refuse(name: str, code: str, message: str) -> UserError:
 
 
 async def _annotate(
-    info: Info, owner: tuple[str, str] | None, annotation: AnnotationInput
+    info: Info, owner: tuple[str, str] | None, annotation: AnnotationInput, *, field: str
 ) -> AnnotationResult:
     try:
-        made = await info.context.annotations.annotate(owner, annotation.read())
+        made = await info.context.annotations.annotate(owner, annotation.read(), field=field)
     except RefusedError as error:
         return AnnotationResult(errors=[UserError.from_error(error)])
     return AnnotationResult(annotation=Annotation.from_record(made))

@@ -11,11 +11,10 @@ from typing import Final, NamedTuple
 
 from strawberry.http import GraphQLHTTPResponse
 
-from agenttrace_server.graphql.errors import INTERNAL
+from agenttrace_server.graphql.errors import INTERNAL, PARSE_FAILED
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
-PARSE_FAILED: Final = "PARSE_FAILED"
 PARTIAL_SUCCESS: Final = 294
 """The edition's own: there are both data, even null, and errors."""
 UNPROCESSABLE: Final = 422

@@ -22,6 +22,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from agenttrace_server.graphql.context import Context
+from agenttrace_server.graphql.errors import WRONG_TRANSPORT, add_codes
 from agenttrace_server.live.place import Place
 from agenttrace_server.live.sharing import Channels
 from graphql import (
@@ -150,13 +151,16 @@ class _VariableCounter(Visitor):
 
 def _explain(error: GraphQLError) -> GraphQLError:
     if isinstance(error.original_error, InvalidOperationTypeError):
-        return GraphQLError("queries and mutations go over HTTP, by POST; a WebSocket is to follow")
+        text = "queries and mutations go over HTTP, by POST; a WebSocket is to follow"
+        return GraphQLError(text, extensions={"code": WRONG_TRANSPORT})
+    add_codes([error])
     return error
 
 
 def _dump(result: ExecutionResult) -> bytes:
     payload: dict[str, Any] = {"data": result.data}
     if result.errors:
+        add_codes(result.errors)
         payload["errors"] = [error.formatted for error in result.errors]
     if result.extensions:
         payload["extensions"] = result.extensions

@@ -28,7 +28,7 @@ from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import LIMIT_EXCEEDED, hide_unexpected
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLFormattedError
 
 MAX_MESSAGES: Final = 100
 MESSAGES_WINDOW_S: Final = 10.0
@@ -125,6 +125,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         is_flooded = is_full and now_s - self._times_s[0] < MESSAGES_WINDOW_S
         self._times_s.append(now_s)
         return is_flooded
+
+    async def send_message(self, message: Message) -> None:
+        """Send a message. Strawberry's own refusals, of one operation too many, have no code."""
+        if message["type"] == "error":
+            coded: dict[str, object] = {"extensions": {"code": LIMIT_EXCEEDED}}
+            payload = [
+                cast("GraphQLFormattedError", {**coded, **each}) for each in message["payload"]
+            ]
+            message = {**message, "payload": payload}
+        await super().send_message(message)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Begin an operation, if its document is within the limits."""

@@ -30,16 +30,22 @@ from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import (
+    BAD_REQUEST,
     DOCUMENT_NOT_FOUND,
     LIMIT_EXCEEDED,
+    OPERATION_NOT_FOUND,
+    PARSE_FAILED,
+    STATUS_CODES,
     TIMED_OUT,
+    UNSUPPORTED_ENCODING,
+    WRONG_TRANSPORT,
+    add_codes,
     describe_timeout,
     hide_unexpected,
 )
 from agenttrace_server.graphql.negotiation import (
     GRAPHQL_RESPONSE,
     JSON,
-    PARSE_FAILED,
     UNPROCESSABLE,
     choose_status,
     choose_type,
@@ -49,7 +55,6 @@ from agenttrace_server.graphql.negotiation import (
 from agenttrace_server.graphql.sharing import SharedSubscriptions
 from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
 from agenttrace_server.graphql.stored import StoredDocuments
-from graphql import GraphQLSyntaxError
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 BODY_TIMEOUT_S: Final = 60.0
@@ -160,13 +165,12 @@ class GraphQLView(GraphQL[Context, None]):
     ) -> GraphQLHTTPResponse:
         """Return the answer's body; without `data` when nothing was executed."""
         errors = result.errors = hide_unexpected(result.errors or [])
+        add_codes(errors)
         body = await super().process_result(request, result)
         # What is wrong with variables, the executor finds out: such an error is at no field.
         is_refused = result.data is None and errors and all(error.path is None for error in errors)
         if isinstance(result, PreExecutionError) or is_refused:
             del body["data"]
-        if errors and isinstance(errors[0], GraphQLSyntaxError):
-            body["errors"] = [{**errors[0].formatted, "extensions": {"code": PARSE_FAILED}}]
         return body
 
     def create_response(
@@ -265,9 +269,10 @@ class GraphQLView(GraphQL[Context, None]):
             raise RequestError(503, describe_timeout(self.timeout_s), TIMED_OUT) from error
         except InvalidOperationTypeError as error:
             text = "subscriptions go over a WebSocket, with the protocol graphql-transport-ws"
-            raise HTTPException(UNPROCESSABLE, text) from error
+            raise RequestError(UNPROCESSABLE, text, WRONG_TRANSPORT) from error
         except CannotGetOperationTypeError as error:
-            raise HTTPException(UNPROCESSABLE, error.as_http_error_reason()) from error
+            reason = error.as_http_error_reason()
+            raise RequestError(UNPROCESSABLE, reason, OPERATION_NOT_FOUND) from error
         except MissingQueryError as error:
             raise RequestError(400, "the document is empty", PARSE_FAILED) from error
 
@@ -324,6 +329,10 @@ def _refuse(request: Request) -> Response | None:
         return _make_error(405, "GraphQL takes POST only", headers={"Allow": "POST"})
     if not is_json(request.headers.get("content-type", "")):
         return _make_error(415, f"Content-Type must be {JSON}, in UTF-8")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        text = f"Content-Encoding {encoding!r} is not read here; send the operation as it is"
+        return _make_error(415, text, code=UNSUPPORTED_ENCODING)
     if choose_type(request.headers.get("accept")) is None:
         text = f"Accept must allow {GRAPHQL_RESPONSE} or {JSON}, in UTF-8"
         return _make_error(406, text)
@@ -337,8 +346,7 @@ def _make_error(
     code: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    error: dict[str, Any] = {"message": message}
-    if code is not None:
-        error["extensions"] = {"code": code}
+    code = code or STATUS_CODES.get(status, BAD_REQUEST)
+    error = {"message": message, "extensions": {"code": code}}
     body = json.dumps({"errors": [error]})
     return Response(body, status, headers, media_type=write_type(status, GRAPHQL_RESPONSE))

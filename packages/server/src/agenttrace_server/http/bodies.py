@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
 
+from agenttrace_server.http.errors import EncodingError
 from agenttrace_server.http.inflation import ENCODINGS, Inflater, refuse_size
 
 if TYPE_CHECKING:
@@ -29,9 +30,8 @@ async def read_body(request: Request, account: Account) -> bytes:
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", *ENCODINGS):
-        raise HTTPException(
-            415,
-            f"Content-Encoding {encoding!r} is not supported; send {', '.join(ENCODINGS)} or none",
+        raise EncodingError(
+            f"Content-Encoding {encoding!r} is not supported; send {', '.join(ENCODINGS)} or none"
         )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_WIRE_BYTES:

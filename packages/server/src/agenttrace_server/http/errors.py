@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+_ENCODING = "unsupported_encoding"
+
+
+class EncodingError(HTTPException):
+    """A body is packed in a way that is not read: of the two reasons for 415 the other one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(415, message)
 
 
 def make_error(
@@ -32,6 +45,8 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
     """Answer a refusal that Starlette or a route raised."""
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "bad_request")
+    if isinstance(error, EncodingError):
+        code = _ENCODING
     headers = dict(error.headers) if error.headers else None
     return make_error(error.status_code, code, error.detail, headers=headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.message import Message
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
 MAX_RETRY_AFTER_S: Final = 30
+UTF_8: Final = ("utf-8", "utf8")
 EMPTY_BODY: Final = "the body has no records: send at least one, a JSON object a line"
 
 
@@ -58,10 +60,13 @@ def _refuse(error: OverloadedError) -> Response:
 
 
 def _check_content_type(request: Request) -> None:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in CONTENT_TYPES:
+    given = Message()
+    given["content-type"] = request.headers.get("content-type", "")
+    is_utf8 = given.get_content_charset("utf-8") in UTF_8
+    if given.get_content_type() not in CONTENT_TYPES or not is_utf8:
         raise HTTPException(
-            415, f"Content-Type must be {' or '.join(CONTENT_TYPES)}: one JSON object a line"
+            415,
+            f"Content-Type must be {' or '.join(CONTENT_TYPES)}, in UTF-8: one JSON object a line",
         )
 
 

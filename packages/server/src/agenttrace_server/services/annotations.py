@@ -66,8 +66,10 @@ class AnnotationService:
         """Return the annotations of each run (an empty span id) or span, oldest first."""
         return await self._database.read(storage.list_annotations, owners)
 
-    async def annotate(self, owner: tuple[str, str] | None, given: AnnotationGiven) -> Annotation:
-        """Say something of a run or span.
+    async def annotate(
+        self, owner: tuple[str, str] | None, given: AnnotationGiven, *, field: str
+    ) -> Annotation:
+        """Say something of a run or span; `field` is what the caller calls the id of it.
 
         Raises:
             RefusedError: there is no such run or span, or what is said is over a limit.
@@ -75,7 +77,7 @@ class AnnotationService:
         """
         _check(given)
         if owner is None:
-            raise refuse_unknown("id", "run or span")
+            raise refuse_unknown(field, "run or span")
         said = storage.Said(
             given.name, given.source, given.score, given.label, given.comment, given.author
         )
@@ -86,6 +88,7 @@ class AnnotationService:
             replaces=given.annotation_id,
             new_id=self._new_id(),
             now_ns=self._clock_ns(),
+            field=field,
         )
         self._on_commit([made.run_id])
         return made

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import date
 
-    from sqlalchemy import Connection
-
     from agenttrace_server.storage.append import Appended
     from agenttrace_server.storage.criteria import RunFilter
+    from agenttrace_server.storage.deletion import Step
     from agenttrace_server.storage.engine import Database
 
 MAX_RUNS: Final = 1_000
@@ -151,7 +150,7 @@ class DeletionService:
         if self._deletions:
             await asyncio.wait(self._deletions)
 
-    async def _take_turn(self, step: Callable[[Connection], object]) -> None:
+    async def _take_turn(self, step: Step) -> None:
         begin_s = time.monotonic()
         async with self._turn:
             await self._database.write(step)

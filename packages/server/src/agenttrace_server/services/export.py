@@ -22,7 +22,7 @@ T = TypeVar("T")
 class ExportService:
     """Writes runs as NDJSON, step by step: a large run is never whole in memory.
 
-    A step is a hundred records, or as many as have 4 MiB of texts, but at least one.
+    A step is a thousand records, or as many as have 4 MiB of texts, but at least one.
     """
 
     def __init__(self, database: Database) -> None:

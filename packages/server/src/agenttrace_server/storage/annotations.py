@@ -105,20 +105,23 @@ def annotate(  # noqa: PLR0913 -- what is of the server comes by name
     replaces: str | None,
     new_id: str,
     now_ns: int,
+    field: str,
 ) -> Annotation:
     """Add an annotation to a run or span, or put it in the place of another of it.
+
+    A refusal of the owner names `field`: what the caller calls the id of it.
 
     Raises:
         RefusedError: there is no such run or span, no such annotation of it, or there are too many.
 
     """
     if not has_owner(connection, owner):
-        raise refuse_unknown("id", "run or span")
+        raise refuse_unknown(field, "run or span")
     before = None if replaces is None else read_annotation(connection, replaces)
     if replaces is not None and (before is None or (before.run_id, before.span_id) != owner):
         raise refuse_unknown("annotationId", "annotation of it")
     if before is None and _count(connection, owner) >= MAX_LISTED:
-        raise RefusedError("id", "too_many", f"it has {MAX_LISTED} annotations already")
+        raise RefusedError(field, "too_many", f"it has {MAX_LISTED} annotations already")
     created_ns, updated_ns = now_ns, now_ns
     if before is not None:
         # Later than what it replaces, whatever the clocks say: the later one holds where both meet.

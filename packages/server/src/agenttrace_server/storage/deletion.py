@@ -13,7 +13,7 @@ import math
 import time
 from datetime import UTC, datetime
 from datetime import time as time_of_day
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     Connection,
@@ -57,6 +57,9 @@ from agenttrace_server.storage.usage_rows import list_hour_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
+
+    Step: TypeAlias = Callable[[Connection], object]
+    """A part of the work that is left, in a transaction of its own."""
 
     from sqlalchemy import Table
     from sqlalchemy.sql import ColumnElement

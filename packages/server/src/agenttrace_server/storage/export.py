@@ -8,26 +8,29 @@ first: whoever stops reading early, or hears of the recorder meanwhile, has what
 
 from __future__ import annotations
 
+from collections import namedtuple
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, Integer, String, bindparam, func, literal_column, select
 
 from agenttrace.wire import WIRE_VERSION
 from agenttrace_server.records import PayloadKind
 from agenttrace_server.storage.contents import count_fitting, read_texts
 from agenttrace_server.storage.merge import is_of_ended, load_older
 from agenttrace_server.storage.payloads import make_payload, read_payloads
+from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.tables import EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Table
 
     from agenttrace_server.records import Payload
 
-LINES_A_STEP: Final = 100
+LINES_A_STEP: Final = 1_000
 BYTES_A_STEP: Final = 4 * 1024 * 1024
 """Of texts; one span, event or run may have more."""
 
@@ -55,6 +58,58 @@ _EVERY_LINE: Final = (
 _WIRE_NAMES: Final = {"links_json": "links", "dropped_json": "dropped"}
 
 
+def _pick_from(table: Table, names: Sequence[str]) -> Callable[[Row[Any]], dict[str, Any]]:
+    """Return what takes the known ones of these columns out of a row of a table, by place."""
+    take = itemgetter(*map(table.c.keys().index, names))
+
+    def pick(row: Row[Any]) -> dict[str, Any]:
+        return {
+            name: value for name, value in zip(names, take(row), strict=True) if value is not None
+        }
+
+    return pick
+
+
+_pick_run: Final = _pick_from(RUN, _RUN_FIELDS)
+_pick_span: Final = _pick_from(SPAN, _SPAN_FIELDS)
+_pick_usage: Final = _pick_from(SPAN, _USAGE_FIELDS)
+_pick_event: Final = _pick_from(EVENT, _EVENT_FIELDS)
+
+# Read as SQLAlchemy's rows are, by name, but made of what the driver gives.
+_make_class: Final[Any] = namedtuple  # noqa: PYI024 -- the columns are the table's
+_SpanRow: Final = _make_class("_SpanRow", SPAN.c.keys())
+_EventRow: Final = _make_class("_EventRow", EVENT.c.keys())
+_PayloadRow: Final = _make_class("_PayloadRow", PAYLOAD.c.keys())
+
+_OF_RUN: Final = bindparam("run_id", type_=String())
+_PLACE: Final = (
+    PAYLOAD.c.run_id == _OF_RUN,
+    PAYLOAD.c.span_id.between(
+        bindparam("first", type_=String()), bindparam("last", type_=String())
+    ),
+)
+_SPANS: Final = Statement(
+    select(SPAN)
+    .where(SPAN.c.run_id == _OF_RUN, SPAN.c.span_id > bindparam("after", type_=String()))
+    .order_by(SPAN.c.span_id)
+    .limit(bindparam("count", type_=Integer()))
+    .offset(literal_column("0"))  # else SQLAlchemy gives SQLite a value for it, without a name
+)
+_EVENTS: Final = Statement(
+    select(EVENT)
+    .where(EVENT.c.run_id == _OF_RUN, EVENT.c.seq > bindparam("after", type_=BigInteger()))
+    .order_by(EVENT.c.seq)
+    .limit(bindparam("count", type_=Integer()))
+    .offset(literal_column("0"))  # else SQLAlchemy gives SQLite a value for it, without a name
+)
+_SIZES: Final = Statement(
+    select(PAYLOAD.c.span_id, func.sum(PAYLOAD.c.size_bytes))
+    .where(*_PLACE)
+    .group_by(PAYLOAD.c.span_id)
+)
+_TEXTS: Final = Statement(select(PAYLOAD).where(*_PLACE))
+
+
 def read_run_line(connection: Connection, run_id: str) -> bytes | None:
     """Return the lines of the run's own record; empty while it has none, None: no such run."""
     row = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).first()
@@ -64,7 +119,7 @@ def read_run_line(connection: Connection, run_id: str) -> bytes | None:
         return b""
     keys = [(run_id, RUN_OWNER, kind) for kind in _KINDS]
     texts = {key[2]: text for key, text in read_payloads(connection, keys).items()}
-    fields = _pick(row, _RUN_FIELDS)
+    fields = _pick_run(row)
     fields.update(type="run", status=row.recorded_status, rev=row.rank & _REV_MASK)
     raw = {**_list_texts(texts), "tags": row.tags, "links": row.links_json}
     raw["dropped"] = row.dropped_json
@@ -101,13 +156,10 @@ def read_span_lines(
     """
     if _is_gone(connection, run_id):
         return None
-    query = select(SPAN).where(SPAN.c.run_id == run_id, SPAN.c.span_id > after)
-    page = connection.execute(query.order_by(SPAN.c.span_id).limit(LINES_A_STEP)).all()
+    found = _SPANS.read(connection, run_id=run_id, after=after, count=LINES_A_STEP)
+    page = [_SpanRow._make(row) for row in found]
     rows = page[: count_fitting(_read_sizes(connection, run_id, page), BYTES_A_STEP)]
-    keys = [(run_id, row.span_id, kind) for row in rows for kind in _KINDS]
-    texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
-    for (_, span_id, kind), text in (read_payloads(connection, keys) if keys else {}).items():
-        texts[span_id][kind] = text
+    texts = _read_texts(connection, run_id, rows)
     lines = b"".join(_write_span(row, texts[row.span_id]) for row in rows)
     is_last = len(rows) == len(page) < LINES_A_STEP
     return lines, None if is_last else rows[-1].span_id
@@ -122,12 +174,12 @@ def read_event_lines(
     """
     if _is_gone(connection, run_id):
         return None
-    query = select(EVENT).where(EVENT.c.run_id == run_id, EVENT.c.seq > after_seq)
-    page = connection.execute(query.order_by(EVENT.c.seq).limit(LINES_A_STEP)).all()
+    found = _EVENTS.read(connection, run_id=run_id, after=after_seq, count=LINES_A_STEP)
+    page = [_EventRow._make(row) for row in found]
     rows = page[: count_fitting((row.size_bytes or 0 for row in page), BYTES_A_STEP)]
     lines = []
     for row, text in zip(rows, read_texts(connection, rows), strict=True):
-        fields = {**_pick(row, _EVENT_FIELDS), "type": "event"}
+        fields = {**_pick_event(row), "type": "event"}
         if row.span_id != RUN_OWNER:
             fields["span_id"] = row.span_id
         body = None if text is None else _write_payload(make_payload(row, text))
@@ -140,13 +192,25 @@ def _read_sizes(connection: Connection, run_id: str, page: Sequence[Row[Any]]) -
     """Return the bytes of the texts of each span."""
     if not page:
         return []
-    query = select(PAYLOAD.c.span_id, func.sum(PAYLOAD.c.size_bytes)).where(
-        PAYLOAD.c.run_id == run_id,
-        PAYLOAD.c.span_id.between(page[0].span_id, page[-1].span_id),
-    )
-    rows = connection.execute(query.group_by(PAYLOAD.c.span_id))
-    sizes = {span_id: int(size_bytes) for span_id, size_bytes in rows}
+    place = {"run_id": run_id, "first": page[0].span_id, "last": page[-1].span_id}
+    sizes = {span_id: int(size_bytes) for span_id, size_bytes in _SIZES.read(connection, **place)}
     return [sizes.get(row.span_id, 0) for row in page]
+
+
+def _read_texts(
+    connection: Connection, run_id: str, rows: Sequence[Row[Any]]
+) -> dict[str, dict[str, Payload]]:
+    """Return the texts of spans that follow each other, by span id and kind."""
+    texts: dict[str, dict[str, Payload]] = {row.span_id: {} for row in rows}
+    if not rows:
+        return texts
+    # One way along the index: a lookup for each kind that a span may have takes ten times as long.
+    place = {"run_id": run_id, "first": rows[0].span_id, "last": rows[-1].span_id}
+    found = [_PayloadRow._make(row) for row in _TEXTS.read(connection, **place)]
+    for row, text in zip(found, read_texts(connection, found), strict=True):
+        if row.span_id in texts:
+            texts[row.span_id][row.kind] = make_payload(row, text or "")
+    return texts
 
 
 def _is_gone(connection: Connection, run_id: str) -> bool:
@@ -159,10 +223,12 @@ def _write_span(row: Row[Any], texts: Mapping[str, Payload]) -> bytes:
 
 
 def _list_span_fields(row: Row[Any]) -> dict[str, Any]:
-    fields = _pick(row, _SPAN_FIELDS)
+    fields = _pick_span(row)
     fields.update(type="span", rev=row.rank & _REV_MASK)
+    if row.boundary is not None:
+        fields["boundary"] = bool(row.boundary)  # SQLite's driver has numbers
     if row.usage_source is not None:
-        fields["usage"] = {**_pick(row, _USAGE_FIELDS), "source": row.usage_source}
+        fields["usage"] = {**_pick_usage(row), "source": row.usage_source}
     if row.cost_usd is not None:
         cost = {"usd": row.cost_usd, "source": row.cost_source, "table": row.cost_table}
         fields["cost"] = {name: value for name, value in cost.items() if value is not None}
@@ -234,11 +300,6 @@ def _write_error(error: dict[str, Any]) -> str:
         "cause": None if cause is None else _write_error(cause),
     }
     return _object(fields, raw)
-
-
-def _pick(row: Row[Any], names: Iterable[str]) -> dict[str, Any]:
-    values = row._mapping  # noqa: SLF001 -- the documented name
-    return {name: values[name] for name in names if values[name] is not None}
 
 
 def _join(fields: dict[str, Any], raw: Mapping[str, str | None]) -> bytes:

@@ -21,7 +21,10 @@ class SpanEvent:
 
     seq: int = field(description="Its place in the order of what happened in the run.")
     time: DateTime = field(description="When it happened, by the recorder's wall clock.")
-    offset_ms: float = field(description="Milliseconds from the run's start.")
+    offset_ms: float = field(
+        description="Milliseconds from the run's start, by the recorder's wall clock; negative: it "
+        "says that it happened before."
+    )
     span_offset_ms: float | None = field(
         description="Milliseconds from the start of its span, by a monotonic clock; null: unknown."
     )

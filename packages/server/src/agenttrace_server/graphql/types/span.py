@@ -51,7 +51,10 @@ class Span(Node):
     status: SpanStatus = field(description="Where it is in its life.")
     start_time: DateTime = field(description="When it started, by the recorder's wall clock.")
     end_time: DateTime | None = field(description="When it ended; null while it runs.")
-    offset_ms: float = field(description="Milliseconds from the run's start to its own.")
+    offset_ms: float = field(
+        description="Milliseconds from the run's start to its own, by the recorder's wall clock; "
+        "negative: it says that it started before."
+    )
     duration_ms: float | None = field(
         description="Milliseconds it took, by a monotonic clock; null while it runs."
     )
