@@ -178,7 +178,7 @@ def test_a_start_that_fails_is_one_line(postgres: PostgresServer, tmp_path: Path
     with pytest.raises(AssertionError) as caught:
         ServerProcess(tmp_path, "--workers", "2", database_url=url)
     text = str(caught.value).removeprefix("the server did not start: ")
-    assert text.startswith("agenttrace serve: DATABASE_URL: cannot use")
+    assert text.startswith("agenttrace serve: --database-url: cannot use")
     assert text.count("\n") == 1
 
 

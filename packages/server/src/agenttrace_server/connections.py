@@ -144,9 +144,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._answering is not None and self._answering.response_started:
             self.transport.abort()  # it has its answer: a second one would be that to the next
             return
-        body = orjson.dumps(
-            {"error": {"code": _CODES.get(status, "bad_request"), "message": message}}
-        )
+        code = _CODES.get(status, "bad_request")
+        body = orjson.dumps({"error": {"code": code, "message": message}})
         self.transport.write(STATUS_LINE[status] + _REFUSAL_HEAD % len(body) + body)
         self.transport.close()
 

@@ -281,6 +281,11 @@ class Settings(BaseSettings):
     def _check_secret(self) -> Self:
         if self.secret_key is not None:
             self._refuse_weak_secret(self.secret_key.get_secret_value())
+            if self.local_token:
+                raise ValueError(
+                    "LOCAL_TOKEN is set, and SECRET_KEY: with accounts everybody logs in; leave one "
+                    "of them out"
+                )
         elif self.environment is Environment.PRODUCTION:
             where = "" if self.is_local else f" (and SERVER_HOST is {self.server_host!r})"
             raise ValueError(

@@ -25,7 +25,7 @@ from agenttrace_server.settings import read_settings
 from ..support.client import PROTOCOL, TIMEOUT_S, Client
 from ..support.lines import dump_lines, make_run, make_run_id
 from ..support.process import ServerProcess
-from ..support.thread import ServerThread
+from ..support.thread import SECRET, ServerThread
 
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -216,7 +216,7 @@ def test_the_guard_follows_from_the_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert can_find_owners()
     assert choose_guard(read_settings()) is Guard.OWNER
     assert choose_guard(read_settings(local_token=True)) is Guard.TOKEN
-    assert choose_guard(read_settings(environment="production")) is Guard.NOTHING
+    assert choose_guard(read_settings(secret_key=SECRET)) is Guard.NOTHING
     monkeypatch.setattr(peers, "can_find_owners", lambda: False)
     assert choose_guard(read_settings()) is Guard.NOTHING
 

@@ -87,7 +87,7 @@ async def test_c43_erasing_has_an_end_while_records_come_in(
     await _store(store, _make_recording(1, LONG))
     await _store(store, _make_recording(2, "kept too " * 50))
     service = DeletionService(store, on_commit=lambda _gone: None)
-    await service.delete_run(make_run_id(1))
+    await service.delete_run(make_run_id(1), DEFAULT_PROJECT)
     steps: list[bool] = []
     merge = erasure._merge
 

@@ -15,9 +15,8 @@ from agenttrace_server.services.tokens import make_setup_token
 
 from .client import NDJSON, PROTOCOL, TIMEOUT_S
 from .lines import Record, dump_lines
-from .thread import ServerThread
+from .thread import SECRET, ServerThread
 
-SECRET: Final = "f3b1c0de" * 8
 PASSWORD: Final = "seven green boats at dawn"
 OPERATOR: Final = "operator@example.org"
 _TABLES: Final = (

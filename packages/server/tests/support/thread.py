@@ -13,6 +13,7 @@ from agenttrace_server.serving import GracefulServer, bind_socket
 from agenttrace_server.settings import read_settings
 
 TIMEOUT_S = 30
+SECRET = "f3b1c0de" * 8
 
 
 class ServerThread:
@@ -21,6 +22,7 @@ class ServerThread:
     def __init__(self, database_url: str, **settings: Any) -> None:
         if settings.get("environment") == "production":
             settings.setdefault("allowed_hosts", "traces.example.org")
+            settings.setdefault("secret_key", SECRET)
         chosen = read_settings(database_url=database_url, **settings)
         self.listener = bind_socket("127.0.0.1", 0)
         self.port = int(self.listener.getsockname()[1])
