@@ -17,10 +17,10 @@ from websockets.exceptions import ConnectionClosed
 from agenttrace_server import __version__
 from agenttrace_server.graphql.schema import print_sdl
 
-from .support.accounts import SECRET
 from .support.client import Client
 from .support.lines import make_run, make_run_id
 from .support.process import ServerProcess
+from .support.thread import SECRET
 
 PROGRAM = [sys.executable, "-c", "from agenttrace_server.cli import main; main()"]
 FOLLOW = "subscription { runChanges { cursor } }"

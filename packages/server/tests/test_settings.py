@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from agenttrace_server.errors import StartError
 from agenttrace_server.settings import Environment, Registration, Settings, read_settings
 
-from .support.accounts import SECRET
+from .support.thread import SECRET
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
 

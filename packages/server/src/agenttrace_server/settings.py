@@ -283,8 +283,7 @@ class Settings(BaseSettings):
             self._refuse_weak_secret(self.secret_key.get_secret_value())
             if self.local_token:
                 raise ValueError(
-                    "LOCAL_TOKEN is set, and SECRET_KEY: with accounts everybody logs in; leave one "
-                    "of them out"
+                    "LOCAL_TOKEN is set, and SECRET_KEY, by which everybody logs in: leave one out"
                 )
         elif self.environment is Environment.PRODUCTION:
             where = "" if self.is_local else f" (and SERVER_HOST is {self.server_host!r})"

@@ -13,8 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from ..support.accounts import OPERATOR, SECRET, AccountsServer, open_socket
+from ..support.accounts import OPERATOR, AccountsServer, open_socket
 from ..support.lines import make_run, make_run_id
+from ..support.thread import SECRET
 
 FOLLOW = "subscription {runChanges {changes {runId}}}"
 PATIENCE_S = 20

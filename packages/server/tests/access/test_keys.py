@@ -18,9 +18,9 @@ from agenttrace_server.services.keys import make_key_text, parse_key
 from agenttrace_server.storage.account_tables import API_KEY, AUDIT
 from agenttrace_server.storage.engine import Database
 
-from ..support.accounts import OPERATOR, SECRET, AccountsServer
+from ..support.accounts import OPERATOR, AccountsServer
 from ..support.lines import make_run, make_run_id
-from ..support.thread import ServerThread
+from ..support.thread import SECRET, ServerThread
 
 RUNS = "{runs{edges{node{id}}}}"
 AUDIT_LOG = "{auditLog{edges{node{action actorKind actorName target address requestId}}}}"

@@ -17,8 +17,8 @@ from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.sessions import Allowance, take_attempt
 
-from ..support.accounts import OPERATOR, PASSWORD, SECRET, AccountsServer, Caller, open_accounts
-from ..support.thread import ServerThread
+from ..support.accounts import OPERATOR, PASSWORD, AccountsServer, Caller, open_accounts
+from ..support.thread import SECRET, ServerThread
 
 WRONG = "nine white horses at noon"
 SECOND_NS = 1_000_000_000

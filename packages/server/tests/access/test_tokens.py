@@ -16,8 +16,8 @@ import pytest
 from agenttrace_server.errors import AuthenticationError
 from agenttrace_server.services.tokens import ACCESS_S, Tokens
 
-from ..support.accounts import OPERATOR, PASSWORD, SECRET, AccountsServer, open_accounts
-from ..support.thread import ServerThread
+from ..support.accounts import OPERATOR, PASSWORD, AccountsServer, open_accounts
+from ..support.thread import SECRET, ServerThread
 
 VIEWER = "{viewer{name}}"
 
