@@ -10,7 +10,7 @@ import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -19,46 +19,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.production import check_production
+from agenttrace_server.secret_key import MAKE_SECRET, refuse_weak_secret
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_WORKERS: Final = 64
 MAX_RETENTION_DAYS: Final = 36_500
 # One request may hold its limit on the wire inflated; less room than that would refuse it for ever.
 MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
-
-MIN_SECRET_BYTES: Final = 32
-_MIN_SECRET_DIFFERENT: Final = 8
-_MAKE_SECRET: Final = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 -- how, not what
-_EXAMPLE_SECRETS: Final = (
-    "changeme",
-    "changethis",
-    "changethissecret",
-    "changethissecretkey",
-    "changemetoasecurerandomstring",
-    "secret",
-    "secretkey",
-    "secretkeyhere",
-    "supersecret",
-    "supersecretkey",
-    "mysecret",
-    "mysecretkey",
-    "mysupersecretkey",
-    "yoursecretkey",
-    "yoursecretkeyhere",
-    "insertsecretkeyhere",
-    "replaceme",
-    "replacethis",
-    "password",
-    "example",
-    "examplesecretkey",
-    "test",
-    "testsecretkey",
-    "development",
-    "insecure",
-    "default",
-    "agenttrace",
-)
-"""Without what is no letter, once or repeated: what documentation and templates are full of."""
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
@@ -280,7 +247,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
         if self.secret_key is not None:
-            self._refuse_weak_secret(self.secret_key.get_secret_value())
+            refuse_weak_secret(self.secret_key.get_secret_value(), self.database_url)
             if self.local_token:
                 raise ValueError(
                     "LOCAL_TOKEN is set, and SECRET_KEY, by which everybody logs in: leave one out"
@@ -289,26 +256,9 @@ class Settings(BaseSettings):
             where = "" if self.is_local else f" (and SERVER_HOST is {self.server_host!r})"
             raise ValueError(
                 f"SECRET_KEY is missing with ENVIRONMENT=production{where}, so that there would be "
-                f"no accounts; {_MAKE_SECRET}"
+                f"no accounts; {MAKE_SECRET}"
             )
         return self
-
-    def _refuse_weak_secret(self, secret: str) -> None:
-        # No message has the value: it is logged, and perhaps it is only too short by a letter.
-        if len(secret.encode()) < MIN_SECRET_BYTES:
-            size = len(secret.encode())
-            raise ValueError(
-                f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {_MAKE_SECRET}"
-            )
-        plain = re.sub(r"[^a-z]", "", secret.lower())
-        is_text = len(plain) * 2 >= len(secret)
-        is_example = is_text and any(
-            plain == word * (len(plain) // len(word)) for word in _EXAMPLE_SECRETS
-        )
-        if is_example or len(set(secret)) < _MIN_SECRET_DIFFERENT:
-            raise ValueError(f"SECRET_KEY is an example that everybody knows; {_MAKE_SECRET}")
-        if secret == unquote(urlsplit(self.database_url).password or ""):
-            raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {_MAKE_SECRET}")
 
     @model_validator(mode="after")
     def _check_database_type(self) -> Self:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.errors import ForbiddenError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
-from agenttrace_server.records import Account, Member, Project
+from agenttrace_server.members import Account, Member, Project
 from agenttrace_server.services.audit import make_deed
 from agenttrace_server.services.keys import is_person, refuse_without_accounts
 from agenttrace_server.services.passwords import Passwords, check_password

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace_server.identity import Actor
-    from agenttrace_server.records import AuditEntry, Page
+    from agenttrace_server.members import AuditEntry
+    from agenttrace_server.records import Page
     from agenttrace_server.storage.engine import Database
 
 MAX_TARGET_CHARS: Final = 256

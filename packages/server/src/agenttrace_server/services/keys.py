@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import ActorKind
-from agenttrace_server.records import ApiKey
+from agenttrace_server.members import ApiKey
 from agenttrace_server.services.audit import make_deed
 from agenttrace_server.storage import api_keys as storage
 from agenttrace_server.storage.audit import remember

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Role
-from agenttrace_server.records import Account, Member, Project
+from agenttrace_server.members import Account, Member, Project
 from agenttrace_server.storage.account_tables import (
     ACCOUNT,
     MEMBERSHIP,

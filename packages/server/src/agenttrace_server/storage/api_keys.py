@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import insert, select, update
 
 from agenttrace_server.errors import RefusedError
-from agenttrace_server.records import ApiKey
+from agenttrace_server.members import ApiKey
 from agenttrace_server.storage.account_tables import API_KEY, PROJECT
 
 if TYPE_CHECKING:

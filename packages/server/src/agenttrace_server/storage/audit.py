@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import insert, or_, select
 
-from agenttrace_server.records import AuditEntry, Page
+from agenttrace_server.members import AuditEntry
+from agenttrace_server.records import Page
 from agenttrace_server.storage.account_tables import AUDIT
 
 if TYPE_CHECKING:

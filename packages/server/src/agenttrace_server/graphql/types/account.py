@@ -7,7 +7,7 @@ from typing import Self
 import strawberry
 from strawberry import field
 
-from agenttrace_server import records
+from agenttrace_server import members
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.enums import ActorKind, KeyScope, ProjectRole
@@ -28,7 +28,7 @@ class Project:
     created_at: DateTime = field(description="When it was made, by the server's clock.")
 
     @classmethod
-    def from_record(cls, record: records.Project) -> Self:
+    def from_record(cls, record: members.Project) -> Self:
         """Return the GraphQL object of a project."""
         return cls(
             id=strawberry.ID(record.project_id),
@@ -91,7 +91,7 @@ class Account:
     last_login_at: DateTime | None = field(description="When they last logged in; null: never.")
 
     @classmethod
-    def from_record(cls, record: records.Account) -> Self:
+    def from_record(cls, record: members.Account) -> Self:
         """Return the GraphQL object of an account."""
         return cls(
             id=strawberry.ID(record.account_id),
@@ -113,7 +113,7 @@ class Member:
     is_disabled: bool = field(description="Whether they can no longer log in.")
 
     @classmethod
-    def from_record(cls, record: records.Member) -> Self:
+    def from_record(cls, record: members.Member) -> Self:
         """Return the GraphQL object of a member."""
         return cls(
             id=strawberry.ID(record.account_id),
@@ -140,7 +140,7 @@ class ApiKey:
     revoked_at: DateTime | None = field(description="When it was ended; null: it was not.")
 
     @classmethod
-    def from_record(cls, record: records.ApiKey) -> Self:
+    def from_record(cls, record: members.ApiKey) -> Self:
         """Return the GraphQL object of a key."""
         return cls(
             id=strawberry.ID(record.key_id),
@@ -175,7 +175,7 @@ class AuditEntry:
     request_id: str = field(description="Of the request, 16 hexadecimal digits.")
 
     @classmethod
-    def from_record(cls, record: records.AuditEntry) -> Self:
+    def from_record(cls, record: members.AuditEntry) -> Self:
         """Return the GraphQL object of an entry."""
         return cls(
             id=strawberry.ID(str(record.position)),

@@ -1,0 +1,63 @@
+"""The secret that logins are signed with: which ones are none."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+MIN_SECRET_BYTES: Final = 32
+_MIN_SECRET_DIFFERENT: Final = 8
+MAKE_SECRET: Final = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 -- how, not what
+_EXAMPLE_SECRETS: Final = (
+    "changeme",
+    "changethis",
+    "changethissecret",
+    "changethissecretkey",
+    "changemetoasecurerandomstring",
+    "secret",
+    "secretkey",
+    "secretkeyhere",
+    "supersecret",
+    "supersecretkey",
+    "mysecret",
+    "mysecretkey",
+    "mysupersecretkey",
+    "yoursecretkey",
+    "yoursecretkeyhere",
+    "insertsecretkeyhere",
+    "replaceme",
+    "replacethis",
+    "password",
+    "example",
+    "examplesecretkey",
+    "test",
+    "testsecretkey",
+    "development",
+    "insecure",
+    "default",
+    "agenttrace",
+)
+"""Without what is no letter, once or repeated: what documentation and templates are full of."""
+
+
+def refuse_weak_secret(secret: str, database_url: str) -> None:
+    """Refuse a secret that is short, known to everybody, or another one's too.
+
+    Raises:
+        ValueError: it is. The message does not have it: it is logged, and perhaps a secret is only
+            too short by a letter.
+
+    """
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        size = len(secret.encode())
+        raise ValueError(f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {MAKE_SECRET}")
+    plain = re.sub(r"[^a-z]", "", secret.lower())
+    is_text = len(plain) * 2 >= len(secret)
+    is_example = is_text and any(
+        plain == word * (len(plain) // len(word)) for word in _EXAMPLE_SECRETS
+    )
+    if is_example or len(set(secret)) < _MIN_SECRET_DIFFERENT:
+        raise ValueError(f"SECRET_KEY is an example that everybody knows; {MAKE_SECRET}")
+    if secret == unquote(urlsplit(database_url).password or ""):
+        raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {MAKE_SECRET}")
