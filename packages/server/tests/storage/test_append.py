@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.tables import CHANGE
 
@@ -87,8 +88,8 @@ def test_usage_by_hour_is_that_of_the_merged_spans(
     assert _take(state["model_usage"], "run_id", "model", "hour_ns") == _recount(
         state["span"], lambda span: (span["run_id"], span["model"] or "", _hour(span))
     )
-    assert _take(state["usage_hour"], "hour_ns", "model") == _recount(
-        state["span"], lambda span: (_hour(span), span["model"] or "")
+    assert _take(state["usage_hour"], "hour_ns", "model", "project_id") == _recount(
+        state["span"], lambda span: (_hour(span), span["model"] or "", DEFAULT_PROJECT)
     )
 
 
