@@ -14,7 +14,7 @@ import pytest
 
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.validation import DocumentChecker
-from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.access import AccessService
 
 from ..support.client import Client
 from ..support.lines import make_run_id
@@ -270,7 +270,7 @@ def test_a_partial_success_has_its_own_status(
     async def fail(*_: object) -> None:
         raise InvalidArgumentError("not this one")
 
-    monkeypatch.setattr(RunService, "get_runs", fail)
+    monkeypatch.setattr(AccessService, "keep_own", fail)
     typed, plain = (_ask(shared_client, query, accept) for accept in (TYPED, PLAIN))
     assert (typed.status_code, typed.headers["content-type"]) == (294, TYPED + UTF_8)
     assert (plain.status_code, plain.headers["content-type"]) == (200, PLAIN + UTF_8)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.access import AccessService
 
 from ..support.accounts import AccountsServer, open_accounts
 from ..support.client import Client
@@ -149,7 +149,7 @@ def test_an_unexpected_error_is_hidden(
     async def fail(*_: object) -> None:
         raise RuntimeError("SELECT secret FROM /etc/passwd")
 
-    monkeypatch.setattr(RunService, "get_runs", fail)
+    monkeypatch.setattr(AccessService, "keep_own", fail)
     answer = _post(hardened, '{ run(id: "' + "a" * 32 + '") { id } }')
     (error,) = answer.json()["errors"]
     assert error["message"] == (

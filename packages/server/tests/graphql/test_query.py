@@ -360,12 +360,12 @@ def test_unexpected_errors_are_hidden_under_an_id(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A fault in the server shows an id; the log has the rest under the same id."""
-    from agenttrace_server.services.runs import RunService
+    from agenttrace_server.services.access import AccessService
 
     async def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(RunService, "get_runs", fail)
+    monkeypatch.setattr(AccessService, "keep_own", fail)
     (error,) = client.ask_raw(f'{{ run(id: "{RUN}") {{ id }} }}')["errors"]
     error_id = error["extensions"]["errorId"]
     assert error["message"] == f"Internal error {error_id}; the server's log has the details."

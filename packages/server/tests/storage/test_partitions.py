@@ -278,6 +278,8 @@ def _take_back_to_0005(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE run DROP COLUMN dropped_json"))
     connection.execute(text("DROP TABLE leftover"))
     drop_accounts(connection)
+    connection.execute(text("ALTER TABLE usage_hour DROP COLUMN project_id"))
+    connection.execute(text("ALTER TABLE usage_hour ADD PRIMARY KEY (hour_ns, model)"))
     connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
 
