@@ -27,7 +27,11 @@ from .support.thread import ServerThread
 
 SECRET = "planted-secret-4711"
 HOSTILE = 'x\n2026-01-01 00:00:00,000 ERROR forged\r\x1b[31m\u202e\u2028 %s ${jndi:ldap://x} "'
-PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "traces.example.org"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "ALLOWED_HOSTS": "traces.example.org",
+    "SECRET_KEY": "f3b1c0de" * 8,
+}
 
 
 class Log:

@@ -18,13 +18,17 @@ from agenttrace_server.settings import Settings, read_settings
 from agenttrace_server.storage import mounts
 from agenttrace_server.storage.mounts import is_in_memory
 
-from .support.client import Client
+from .support.accounts import open_accounts
 from .support.postgres import PostgresServer
 from .support.process import ServerProcess
-from .support.thread import ServerThread
+from .support.thread import SECRET
 
 PROGRAM = [sys.executable, "-c", "from agenttrace_server.cli import main; main()", "serve"]
-PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "traces.example.org"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "ALLOWED_HOSTS": "traces.example.org",
+    "SECRET_KEY": SECRET,
+}
 
 
 def _read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
@@ -126,9 +130,9 @@ def test_p7_introspection_is_closed_until_it_is_allowed(tmp_path: Path, allowed:
     """And no name is suggested for a misspelt one."""
     url = f"sqlite:///{tmp_path / 'agenttrace.db'}"
     settings = {"environment": "production", "allow_introspection": allowed}
-    with ServerThread(url, **settings) as server, Client(server.url) as client:
-        asked = client.ask_raw("{ __schema { queryType { name } } }")
-        misspelt = client.ask_raw("{ rums { totalCount } }")
+    with open_accounts(url, **settings) as server:
+        asked = server.operator.ask_raw("{ __schema { queryType { name } } }").json()
+        misspelt = server.operator.ask_raw("{ rums { totalCount } }").json()
     assert ("errors" not in asked) == allowed
     assert ("Did you mean" in misspelt["errors"][0]["message"]) == allowed
 
@@ -146,7 +150,7 @@ def test_p11_a_store_in_memory_is_warned_of(tmp_path: Path) -> None:
     path = Path("/dev/shm") / f"agenttrace-test-{os.getpid()}.db"
     try:
         with ServerProcess(tmp_path, database_url=f"sqlite:///{path}", env=PRODUCTION) as server:
-            assert httpx.get(f"{server.url}/readyz").status_code == 200
+            assert httpx.get(f"{server.url}/healthz").status_code == 200
             server.stop()
     finally:
         for each in path.parent.glob(f"{path.name}*"):

@@ -121,8 +121,7 @@ def test_p1_p2_production_needs_accounts(host: str) -> None:
     with pytest.raises(StartError, match="SECRET_KEY is missing") as caught:
         read_settings(server_host=host, environment="production")
     assert "\n" not in str(caught.value)
-    settings = read_settings(server_host=host, environment="production", secret_key=SECRET)
-    assert settings.has_accounts
+    assert _read_production(server_host=host).has_accounts
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -199,7 +198,7 @@ def _read_production(**given: str) -> Settings:
 def test_c42_a_secret_that_everyone_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     """In the file `.env`; without a secret in it, the file is nobody's business."""
     path = tmp_path / ".env"
-    path.write_text(f"SECRET_KEY={'5f' * 32}\n")
+    path.write_text(f"SECRET_KEY={SECRET}\n")
     path.chmod(mode)
     with pytest.raises(StartError) as caught:
         read_settings()

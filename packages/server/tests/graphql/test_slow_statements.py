@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.access import AccessService
 from agenttrace_server.storage import postgres, sqlite
 
 from ..support.client import TIMEOUT_S, Client
@@ -47,10 +47,10 @@ def begun(
         connection.execute(ENDLESS)
         return []
 
-    async def get_runs(_: RunService, _run_ids: list[str]) -> list[None]:
+    async def keep_own(_: AccessService, _project_id: str, _run_ids: list[str]) -> list[None]:
         return await server.app.database.read(count_for_ever)
 
-    monkeypatch.setattr(RunService, "get_runs", get_runs)
+    monkeypatch.setattr(AccessService, "keep_own", keep_own)
     assert server.app.graphql.timeout_s == 10
     server.app.graphql.timeout_s = PATIENCE_S
     return statements

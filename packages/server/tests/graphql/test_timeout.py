@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from agenttrace_server.services.runs import RunService
+from agenttrace_server.services.access import AccessService
 
 from ..support.client import TIMEOUT_S, Client
 from ..support.dialects import ON_SQLITE
@@ -24,13 +24,13 @@ def cancelled(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> list[str
     """Runs that nobody ever reads; what is cancelled is noted here."""
     noted: list[str] = []
 
-    async def never(_: RunService, run_ids: list[str]) -> None:
+    async def never(_: AccessService, _project_id: str, run_ids: list[str]) -> None:
         try:
             await asyncio.Event().wait()
         finally:
             noted.extend(run_ids)
 
-    monkeypatch.setattr(RunService, "get_runs", never)
+    monkeypatch.setattr(AccessService, "keep_own", never)
     assert server.app.graphql.timeout_s == 10
     server.app.graphql.timeout_s = 0.05
     return noted
