@@ -223,8 +223,8 @@ def test_an_export_that_is_cut_leaves_no_file_that_looks_whole(
     tmp_path: Path,
     kept: str | None,
 ) -> None:
-    """The run is deleted behind its first hundred spans: code 4, and nothing took the place."""
-    client.send([make_run(), *(make_call(n) for n in range(150))])
+    """The run is deleted behind its first thousand spans: code 4, and nothing took the place."""
+    client.send([make_run(), *(make_call(n) for n in range(1_500))])
     reached, go_on = threading.Event(), threading.Event()
 
     def wait(connection: Connection, run_id: str, after: str) -> Any:
@@ -245,7 +245,7 @@ def test_an_export_that_is_cut_leaves_no_file_that_looks_whole(
     go_on.set()
     done = _end(process)
     assert (done.code, done.out) == (4, "")
-    start = f"agenttrace: {server.url}: the export of run {RUN} was cut off after 101 records: "
+    start = f"agenttrace: {server.url}: the export of run {RUN} was cut off after 1,001 records: "
     assert done.err.startswith(start)
     assert done.err.count("\n") == 1
     left = {path.name: path.read_text() for path in folder.iterdir()}
