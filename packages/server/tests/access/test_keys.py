@@ -172,7 +172,8 @@ def test_c18_what_was_done_is_remembered(accounts: AccountsServer) -> None:
     program = accounts.use_key("WRITE")
     marker = {"value": "zebra", "codec": "json", "fidelity": "exact"}
     assert program.send([make_run(input=marker)]).status_code == 200
-    assert program.http.get(f"/api/export/runs/{run_id}").status_code == 200
+    exported = program.http.get(f"/api/export/runs/{run_id}")
+    assert exported.status_code == 200
     program.ask("mutation($id: ID!){deleteRun(runId:$id){count}}", id=run_id)
     assert viewer.ask_raw(AUDIT_LOG).status_code == 403
     entries = [edge["node"] for edge in accounts.operator.ask(AUDIT_LOG)["edges"]]
@@ -191,6 +192,8 @@ def test_c18_what_was_done_is_remembered(accounts: AccountsServer) -> None:
     ]
     assert {entry["address"] for entry in entries} == {"127.0.0.1"}
     assert all(re.fullmatch("[0-9a-f]{16}", entry["requestId"]) for entry in entries)
+    (export,) = [entry for entry in entries if entry["action"] == "run_exported"]
+    assert export["requestId"] == exported.headers["x-request-id"]
     written = repr(entries)
     assert "zebra" not in written
     assert key not in written

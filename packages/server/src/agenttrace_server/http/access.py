@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from agenttrace_server.metrics import Metrics
 
+STATE_KEY: Final = "request_id"
+"""The name in a scope's `state` of the id that the answer, the log and the audit log give."""
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+_HEADER_NAME: Final = REQUEST_ID_HEADER.lower().encode()
 MAX_PATH_CHARS: Final = 200
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _DOORS: Final = (
@@ -57,7 +60,7 @@ class AccessNotes:
             await self._app(scope, receive, send)
             return
         request_id = _choose_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {})[STATE_KEY] = request_id
         REQUEST_ID.set(request_id)  # of this request's own context
         if scope["type"] == "http":
             await self._note_request(scope, receive, send, request_id)
@@ -74,8 +77,7 @@ class AccessNotes:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                name = REQUEST_ID_HEADER.lower().encode()
-                message["headers"] = [*message["headers"], (name, request_id.encode())]
+                message["headers"] = [*message["headers"], (_HEADER_NAME, request_id.encode())]
             await send(message)
 
         try:

@@ -7,16 +7,16 @@ who it is in its first message instead; nothing is answered before that.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final
 
-import orjson
 from starlette.datastructures import Headers
 
 from agenttrace_server.errors import AuthenticationError, ForbiddenError, ServerError
+from agenttrace_server.http.access import STATE_KEY
 from agenttrace_server.http.doors import DOORS, find_door
 from agenttrace_server.http.errors import make_error
-from agenttrace_server.identity import NOBODY, Actor, Permission, Principal
+from agenttrace_server.http.headers import refuse
+from agenttrace_server.identity import LOCAL, NOBODY, Actor, Permission, Principal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -62,18 +62,19 @@ class Authentication:
         try:
             principal = await self._find_principal(scope)
         except ServerError as error:
-            await _refuse(scope, receive, send, refuse_actor(error))
+            await refuse(scope, receive, send, answer=refuse_actor(error))
         else:
-            client = scope.get("client")
-            actor = Actor(principal, client[0] if client else "", secrets.token_hex(8))
-            scope.setdefault("state", {})[_ACTOR] = actor
+            client, state = scope.get("client"), scope["state"]
+            state[_ACTOR] = Actor(principal, client[0] if client else "", state[STATE_KEY])
             await self._app(scope, receive, send)
 
     async def _find_principal(self, scope: Scope) -> Principal:
-        is_public, path = find_door(scope, scope["app"].routes)
         headers = Headers(scope=scope)
         given = headers.getlist("authorization")
-        if is_public or (scope["type"] == "websocket" and not given and self._authenticator.is_on):
+        if not self._authenticator.is_on and len(given) <= 1:
+            return LOCAL  # by whatever door
+        is_public, path = find_door(scope, scope["app"].routes)
+        if is_public or (scope["type"] == "websocket" and not given):
             return NOBODY
         if len(given) > 1:
             raise AuthenticationError("there is more than one Authorization header")
@@ -83,14 +84,3 @@ class Authentication:
         if path is not None:
             principal.require(DOORS.get(path) or Permission.OPERATE)
         return principal
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
-    if scope["type"] == "http":
-        await answer(scope, receive, send)
-        return
-    await receive()
-    start = {"status": answer.status_code, "headers": answer.raw_headers}
-    await send({"type": "websocket.http.response.start", **start})
-    body = orjson.dumps(orjson.loads(bytes(answer.body)))
-    await send({"type": "websocket.http.response.body", "body": body})

@@ -172,7 +172,9 @@ class AuditEntry:
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
     address: str = field(description="The network address that the request came from.")
-    request_id: str = field(description="Of the request, 16 hexadecimal digits.")
+    request_id: str = field(
+        description="Of the request, as the answer's `X-Request-Id` and the log have it."
+    )
 
     @classmethod
     def from_record(cls, record: members.AuditEntry) -> Self:
