@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.exceptions import HTTPException as RefusalError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -27,6 +28,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UnsetType
 
+from agenttrace_server.arrivals import read_small_body
 from agenttrace_server.errors import AuthenticationError, ForbiddenError, ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
@@ -331,19 +333,13 @@ def _check_form(body: object) -> dict[str, Any]:
 
 async def _read_whole(request: Request) -> Request:
     """Return the request with its body read, which no longer waits for the client."""
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
-    except TimeoutError as error:
-        text = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} seconds"
-        raise HTTPException(408, text) from error
+        body = await read_small_body(request, max_bytes=MAX_BODY_BYTES, timeout_s=BODY_TIMEOUT_S)
+    except RefusalError as error:  # GraphQL's doors answer in a form of their own
+        raise HTTPException(error.status_code, error.detail) from error
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)
 

@@ -5,7 +5,6 @@ Fields that are not of the form are refused: nobody makes themselves an admin by
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from agenttrace_server.arrivals import read_small_body
 from agenttrace_server.errors import (
     AttemptsError,
     OverloadedError,
@@ -147,17 +147,7 @@ def _put_off(error: AttemptsError | OverloadedError) -> Response:
 async def _read_body(request: Request, *types: str) -> bytes:
     if _read_type(request) not in types:
         raise HTTPException(415, f"Content-Type must be {' or '.join(types)}")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
-    except TimeoutError as error:
-        text = f"the body did not arrive within {BODY_TIMEOUT_S} seconds"
-        raise HTTPException(408, text) from error
-    return bytes(body)
+    return await read_small_body(request, max_bytes=MAX_BODY_BYTES, timeout_s=BODY_TIMEOUT_S)
 
 
 def _read_type(request: Request) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
-from starlette.exceptions import HTTPException
-
+from agenttrace_server.arrivals import limit_arrival
 from agenttrace_server.http.errors import EncodingError
 from agenttrace_server.http.inflation import ENCODINGS, Inflater, refuse_size
 
@@ -37,13 +35,8 @@ async def read_body(request: Request, account: Account) -> bytes:
     if declared.isdigit() and int(declared) > MAX_WIRE_BYTES:
         raise refuse_size("the body", MAX_WIRE_BYTES)
     inflater = Inflater(encoding, account) if encoding in ENCODINGS else None
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _collect(request, account, inflater)
-    except TimeoutError as error:
-        raise HTTPException(
-            408, f"the body did not arrive within {BODY_TIMEOUT_S} seconds"
-        ) from error
+    async with limit_arrival(BODY_TIMEOUT_S):
+        return await _collect(request, account, inflater)
 
 
 async def _collect(request: Request, account: Account, inflater: Inflater | None) -> bytes:
