@@ -150,8 +150,9 @@ def _write_batch(connection: Connection, batch: Batch, project_id: str, now_ns: 
     new_spans = [item for item in spans if not item[1].stored]
     _write_spans(connection, new_spans, pieces, insert_rows)
     _write_spans(connection, [item for item in spans if item[1].stored], pieces, upsert_rows)
-    dumped = [_dump_run(run_id, work, now_ns) for run_id, work in runs]
-    upsert_named(connection, RUN, [{**row, "project_id": project_id} for row in dumped])
+    upsert_named(
+        connection, RUN, [_dump_run(run_id, work, project_id, now_ns) for run_id, work in runs]
+    )
     _note_signs_of_life(
         connection, [i for i, work in batch.runs.items() if not work.changed], now_ns
     )
@@ -169,7 +170,7 @@ def _write_batch(connection: Connection, batch: Batch, project_id: str, now_ns: 
     )
     if batch.changes:
         log_changes(connection, [*batch.changes, *list_open_spans(connection, batch.returned)])
-        note_growth(connection, [change[0] for change in batch.changes])
+        note_growth(connection, (change[0] for change in batch.changes))
 
 
 def _write_spans(
@@ -194,7 +195,7 @@ def _write_spans(
     write(connection, PAYLOAD, pieces.take_out(texts))
 
 
-def _dump_run(run_id: str, work: RunWork, now_ns: int) -> dict[str, Any]:
+def _dump_run(run_id: str, work: RunWork, project_id: str, now_ns: int) -> dict[str, Any]:
     row = dump_run_row(
         run_id,
         work.state,
@@ -202,7 +203,8 @@ def _dump_run(run_id: str, work: RunWork, now_ns: int) -> dict[str, Any]:
         seen_ns=now_ns,
         user_tags=work.row["user_tags"] if work.row else None,
     )
-    return {**row, **apply_sums(work.row, work.difference.sum_run(), RUN_SUMS)}
+    sums = apply_sums(work.row, work.difference.sum_run(), RUN_SUMS)
+    return {**row, **sums, "project_id": project_id}
 
 
 def _note_signs_of_life(connection: Connection, run_ids: list[str], now_ns: int) -> None:
