@@ -26,7 +26,8 @@ from agenttrace_server.storage.tables import EVENT, PAYLOAD, RUN, RUN_OWNER, SPA
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row, Table
+    from sqlalchemy import Column, Connection, Row, Table
+    from sqlalchemy.types import TypeEngine
 
     from agenttrace_server.records import Payload
 
@@ -88,20 +89,22 @@ _PLACE: Final = (
         bindparam("first", type_=String()), bindparam("last", type_=String())
     ),
 )
-_SPANS: Final = Statement(
-    select(SPAN)
-    .where(SPAN.c.run_id == _OF_RUN, SPAN.c.span_id > bindparam("after", type_=String()))
-    .order_by(SPAN.c.span_id)
-    .limit(bindparam("count", type_=Integer()))
-    .offset(literal_column("0"))  # else SQLAlchemy gives SQLite a value for it, without a name
-)
-_EVENTS: Final = Statement(
-    select(EVENT)
-    .where(EVENT.c.run_id == _OF_RUN, EVENT.c.seq > bindparam("after", type_=BigInteger()))
-    .order_by(EVENT.c.seq)
-    .limit(bindparam("count", type_=Integer()))
-    .offset(literal_column("0"))  # else SQLAlchemy gives SQLite a value for it, without a name
-)
+
+
+def _prepare_next(key: Column[Any], kind: TypeEngine[Any]) -> Statement:
+    """Return what reads the next rows of a run by a column that comes after the run's id."""
+    table = key.table
+    return Statement(
+        select(table)
+        .where(table.c.run_id == _OF_RUN, key > bindparam("after", type_=kind))
+        .order_by(key)
+        .limit(bindparam("count", type_=Integer()))
+        .offset(literal_column("0"))  # else SQLAlchemy gives SQLite a value without a name
+    )
+
+
+_SPANS: Final = _prepare_next(SPAN.c.span_id, String())
+_EVENTS: Final = _prepare_next(EVENT.c.seq, BigInteger())
 _SIZES: Final = Statement(
     select(PAYLOAD.c.span_id, func.sum(PAYLOAD.c.size_bytes))
     .where(*_PLACE)
