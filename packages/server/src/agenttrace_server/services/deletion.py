@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agenttrace_server.storage.append import Appended
     from agenttrace_server.storage.criteria import RunFilter
+    from agenttrace_server.storage.deletion import Step
     from agenttrace_server.storage.engine import Database
 
 R = TypeVar("R")
@@ -182,7 +183,7 @@ class DeletionService:
         if self._deletions:
             await asyncio.wait(self._deletions)
 
-    async def _take_turn(self, step: Callable[[Any], R]) -> R:
+    async def _take_turn(self, step: Step[R]) -> R:
         begin_s = time.monotonic()
         async with self._turn:
             result = await self._database.write(step)

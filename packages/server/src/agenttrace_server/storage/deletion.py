@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from datetime import time as time_of_day
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -60,6 +60,10 @@ from agenttrace_server.storage.usage_rows import list_hour_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
+
+    R = TypeVar("R")
+    Step: TypeAlias = Callable[[Connection], R]
+    """A part of the work that is left, which goes in a transaction of its own."""
 
     from sqlalchemy import Table
     from sqlalchemy.sql import ColumnElement
