@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type ComponentProps, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { plainMarks } from "./marks";
 
 export const LABEL = "w-28 shrink-0 text-dim text-sm";
@@ -131,33 +131,27 @@ export function CheckedField({
   readonly onChange: (text: string) => void;
 }) {
   const [draft, setDraft] = useState(value);
-  const hintId = useId();
   useEffect(() => setDraft(value), [value]);
   const isWrong = draft.trim() !== "" && !isValid(draft.trim());
   const tell = () => {
     if (!isWrong && draft.trim() !== value) onChange(draft.trim());
   };
   return (
-    <span className="min-w-0 flex-1">
-      <input
-        aria-label={label}
-        aria-invalid={isWrong}
-        aria-describedby={isWrong ? hintId : undefined}
-        inputMode="decimal"
-        placeholder={placeholder}
-        value={draft}
-        maxLength={28}
-        autoComplete="off"
-        onChange={(event) => setDraft(event.target.value)}
-        onBlur={tell}
-        onKeyDown={onKeys({
-          Enter: tell,
-          ...(draft === value ? {} : { Escape: () => setDraft(value) }),
-        })}
-        className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
-      />
-      {isWrong && <Hint id={hintId}>{hint}</Hint>}
-    </span>
+    <HintedInput
+      hint={isWrong ? hint : null}
+      aria-label={label}
+      inputMode="decimal"
+      placeholder={placeholder}
+      value={draft}
+      maxLength={28}
+      autoComplete="off"
+      onChange={(event) => setDraft(event.target.value)}
+      onBlur={tell}
+      onKeyDown={onKeys({
+        Enter: tell,
+        ...(draft === value ? {} : { Escape: () => setDraft(value) }),
+      })}
+    />
   );
 }
 
@@ -175,24 +169,17 @@ export function TextField({
   readonly value: string;
   readonly onChange: (text: string) => void;
 }) {
-  const hintId = useId();
-  const isWrong = hint !== null;
   return (
-    <span className="min-w-0 flex-1">
-      <input
-        aria-label={label}
-        aria-invalid={isWrong}
-        aria-describedby={isWrong ? hintId : undefined}
-        placeholder={placeholder}
-        value={value}
-        maxLength={256}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={(event) => onChange(event.target.value)}
-        className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
-      />
-      {isWrong && <Hint id={hintId}>{hint}</Hint>}
-    </span>
+    <HintedInput
+      hint={hint}
+      aria-label={label}
+      placeholder={placeholder}
+      value={value}
+      maxLength={256}
+      spellCheck={false}
+      autoComplete="off"
+      onChange={(event) => onChange(event.target.value)}
+    />
   );
 }
 
@@ -211,7 +198,7 @@ export function TimeField({
   readonly onChange: (value: string) => void;
 }) {
   const ref = useRef<HTMLInputElement>(null);
-  const hintId = useId();
+  const id = useId();
   const [isWrong, setWrong] = useState(false);
   // Not a controlled field: while one part of it is being typed it has no value, and must not be emptied.
   useEffect(() => {
@@ -229,39 +216,51 @@ export function TimeField({
     setWrong(false);
   };
   return (
-    <label className="flex items-center gap-2">
+    <label htmlFor={id} className="flex items-center gap-2">
       <span className={LABEL}>{label}</span>
-      <span className="min-w-0 flex-1">
-        <input
-          ref={ref}
-          type="datetime-local"
-          defaultValue={value}
-          min="1970-01-02T00:00"
-          max="9999-12-30T23:59"
-          step="any"
-          aria-invalid={isWrong}
-          aria-describedby={isWrong ? hintId : undefined}
-          onBlur={tell}
-          onKeyDown={(event) =>
-            onKeys({
-              Enter: tell,
-              ...(ref.current?.value === value && !ref.current.validity.badInput
-                ? {}
-                : { Escape: restore }),
-            })(event)
-          }
-          className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
-        />
-        {isWrong && <Hint id={hintId}>{hint}</Hint>}
-      </span>
+      <HintedInput
+        hint={isWrong ? hint : null}
+        id={id}
+        ref={ref}
+        type="datetime-local"
+        defaultValue={value}
+        min="1970-01-02T00:00"
+        max="9999-12-30T23:59"
+        step="any"
+        onBlur={tell}
+        onKeyDown={(event) =>
+          onKeys({
+            Enter: tell,
+            ...(ref.current?.value === value && !ref.current.validity.badInput
+              ? {}
+              : { Escape: restore }),
+          })(event)
+        }
+      />
     </label>
   );
 }
 
-function Hint({ id, children }: { readonly id: string; readonly children: string }) {
+/** An input with what is wrong with its text below it; `hint` is null when nothing is. */
+function HintedInput({
+  hint,
+  ...input
+}: ComponentProps<"input"> & { readonly hint: string | null }) {
+  const hintId = useId();
+  const isWrong = hint !== null;
   return (
-    <span id={id} className="block text-bad text-xs">
-      {children}
+    <span className="min-w-0 flex-1">
+      <input
+        {...input}
+        aria-invalid={isWrong}
+        aria-describedby={isWrong ? hintId : undefined}
+        className={`${FIELD} w-full ${isWrong ? "border-bad" : ""}`}
+      />
+      {isWrong && (
+        <span id={hintId} className="block text-bad text-xs">
+          {hint}
+        </span>
+      )}
     </span>
   );
 }
