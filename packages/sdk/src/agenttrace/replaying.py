@@ -73,6 +73,7 @@ class ReplayOptions(NamedTuple):
     on: Mapping[str, str | Callable[[Divergence], str]] | None
     order: str
     order_timeout_s: float
+    stream_timing: str | float
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
@@ -96,6 +97,7 @@ class Replays:
         on: Mapping[str, str | Callable[[Divergence], str]] | None = None,
         order: str = "recorded",
         order_timeout_s: float = 0.25,
+        stream_timing: str | float = "zero",
         ignore: Iterable[str] = (),
         mask: Iterable[str] = (),
         classes: Iterable[type] | Mapping[str, type] = (),
@@ -125,6 +127,8 @@ class Replays:
                 when they are served.
             order_timeout_s: how long a call waits, in seconds, for one that ended before it in the
                 recording and is not made yet.
+            stream_timing: when the chunks of streams come: `zero` is at once, `original` as they
+                did, a number so many times faster.
             ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
             mask: regular expressions; what they match in the texts of inputs does not count.
             classes: classes that recorded values may be of, though their modules are not loaded;
@@ -147,6 +151,7 @@ class Replays:
             on=on,
             order=order,
             order_timeout_s=order_timeout_s,
+            stream_timing=stream_timing,
             ignore=ignore,
             mask=mask,
             classes=classes,

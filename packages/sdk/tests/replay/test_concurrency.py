@@ -252,8 +252,8 @@ def test_a_cancellation_that_does_not_come_is_told(
 
     recorded = stage.record(lambda: asyncio.run(play(0.01)))
     session = stage.tracer.replay(recorded)
-    settings = session._conductor._settings
-    session._conductor._settings = settings._replace(cancel_wait_s=0.05)
+    deliveries = session._conductor._deliveries
+    deliveries.settings = deliveries.settings._replace(cancel_wait_s=0.05)
     with pytest.raises(ReplayDivergence) as raised, session:
         asyncio.run(play(None))
     assert raised.value.divergence.kind is DivergenceKind.CANCEL_NOT_OBSERVED

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from agenttrace.encoding.objects import spell_class
 from agenttrace.errors import ConfigurationError
 from agenttrace.exporters.memory import MemoryExporter
-from agenttrace.replay.conductor import Conductor, Settings
+from agenttrace.replay.conductor import Conductor
 from agenttrace.replay.cuts import find_cut
+from agenttrace.replay.deliveries import Settings
 from agenttrace.replay.errors import ReplayDivergence
 from agenttrace.replay.kinds import Mode
 from agenttrace.replay.ledger import Ledger
@@ -73,6 +74,7 @@ class ReplaySession:
                 volatile=volatile or None,
                 order_timeout_s=options.order_timeout_s,
                 is_immediate=_read_order(options.order),
+                stream_speed=_read_speed(options.stream_timing),
             ),
         )
         self._memory = MemoryExporter()
@@ -158,6 +160,18 @@ def _read_order(order: str) -> bool:
     if order not in {"recorded", "immediate"}:
         raise ConfigurationError(f"order {order!r}; expected 'recorded' or 'immediate'")
     return order == "immediate"
+
+
+def _read_speed(timing: str | float) -> float | None:
+    """Return how many times faster than recorded chunks come; None is at once."""
+    if timing == "zero":
+        return None
+    speed = 1.0 if timing == "original" else timing
+    if isinstance(speed, str) or speed <= 0:
+        raise ConfigurationError(
+            f"stream_timing {timing!r}; expected 'zero', 'original' or a speed above 0"
+        )
+    return float(speed)
 
 
 def _list_classes(given: Iterable[type] | Mapping[str, type]) -> dict[str, type]:
