@@ -82,6 +82,8 @@ class Deliveries:
     def begin(self, call: LiveCall, scope: Scope, node: Node | None, status: Status) -> None:
         """Take notice of what becomes of a call."""
         self._scopes.add(call.span, scope)
+        if scope.is_live:
+            self._scopes.begin_live(call.span)
         self._ledger.report.counts[status] += 1
         mark(call.span, status, None if node is None else node.span)
 

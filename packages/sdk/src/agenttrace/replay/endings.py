@@ -35,6 +35,7 @@ class Endings:
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
         scope = self._scopes.find_own(span)
+        self._scopes.end_live(span)
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from agenttrace.encoding.objects import spell_class
@@ -11,6 +12,7 @@ from agenttrace.replay.conductor import Conductor
 from agenttrace.replay.cuts import find_cut
 from agenttrace.replay.deliveries import Settings
 from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.guard import Guard, guarding, read_allowed
 from agenttrace.replay.kinds import Mode
 from agenttrace.replay.ledger import Ledger
 from agenttrace.replay.policy import Policy
@@ -77,6 +79,11 @@ class ReplaySession:
                 stream_speed=_read_speed(options.stream_timing),
             ),
         )
+        self._guard = Guard(
+            recorder, self._ledger, self._conductor.scopes, read_allowed(options.guard_io)
+        )
+        self._is_guarded = options.guard_io is not False and policy.mode is Mode.STRICT
+        self._blocks = ExitStack()
         self._memory = MemoryExporter()
         self._is_over = False
 
@@ -101,6 +108,8 @@ class ReplaySession:
         recorder.hub.add(self._memory, name=_NAME)
         recorder.hub.keeps_all = True
         recorder.replay = self._conductor
+        if self._is_guarded:
+            self._blocks.enter_context(guarding(self._guard))
         return self
 
     def __exit__(
@@ -129,6 +138,7 @@ class ReplaySession:
 
     def _stop(self) -> None:
         recorder = self._recorder
+        self._blocks.close()
         recorder.replay = None
         recorder.hub.keeps_all = False
         recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
