@@ -71,6 +71,8 @@ class ReplayOptions(NamedTuple):
     allow_effects: Iterable[str]
     max_live_calls: int | None
     on: Mapping[str, str | Callable[[Divergence], str]] | None
+    order: str
+    order_timeout_s: float
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
@@ -92,6 +94,8 @@ class Replays:
         allow_effects: Iterable[str] = ("none", "read"),
         max_live_calls: int | None = None,
         on: Mapping[str, str | Callable[[Divergence], str]] | None = None,
+        order: str = "recorded",
+        order_timeout_s: float = 0.25,
         ignore: Iterable[str] = (),
         mask: Iterable[str] = (),
         classes: Iterable[type] | Mapping[str, type] = (),
@@ -117,6 +121,10 @@ class Replays:
             max_live_calls: how many calls may be made at most; one more stops the replay.
             on: what is done about one kind of divergence: `raise`, `warn`, `serve`, `live`, or a
                 function that takes the divergence and returns one of these.
+            order: `recorded` lets concurrent calls end in the order of the recording, `immediate`
+                when they are served.
+            order_timeout_s: how long a call waits, in seconds, for one that ended before it in the
+                recording and is not made yet.
             ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
             mask: regular expressions; what they match in the texts of inputs does not count.
             classes: classes that recorded values may be of, though their modules are not loaded;
@@ -137,6 +145,8 @@ class Replays:
             allow_effects=allow_effects,
             max_live_calls=max_live_calls,
             on=on,
+            order=order,
+            order_timeout_s=order_timeout_s,
             ignore=ignore,
             mask=mask,
             classes=classes,

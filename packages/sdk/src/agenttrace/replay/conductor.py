@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agenttrace.replay.bodies import make_served, make_stop
 from agenttrace.replay.calls import LiveCall, make_rebind
@@ -11,6 +12,7 @@ from agenttrace.replay.copies import Copier
 from agenttrace.replay.endings import Endings
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
 from agenttrace.replay.marks import dress, mark
+from agenttrace.replay.order import CANCEL_WAIT_S, ORDER_TIMEOUT_S, Order
 from agenttrace.replay.scopes import Scope, Scopes, Track
 from agenttrace.replay.tape import is_boundary
 from agenttrace.replay.turns import Turn
@@ -38,6 +40,15 @@ _MESSAGES: Final = {
 }
 
 
+class Settings(NamedTuple):
+    """How a replay is led beside its policy."""
+
+    volatile: Volatile | None = None
+    order_timeout_s: float = ORDER_TIMEOUT_S
+    is_immediate: bool = False
+    cancel_wait_s: float = CANCEL_WAIT_S
+
+
 class _Run:
     """A plan: the body runs."""
 
@@ -58,14 +69,14 @@ class Conductor:
         tapes: list[Tape],
         ledger: Ledger,
         server: Server,
-        volatile: Volatile | None,
+        settings: Settings,
     ) -> None:
         self.scopes = Scopes()
         self._tapes = tapes
         self._ledger = ledger
         self._policy = ledger.policy
         self._server = server
-        self._volatile = volatile
+        self._settings = settings
         self._endings = Endings(ledger, self.scopes)
         self._lock = threading.RLock()
         self._is_live = False  # the recording was left for good
@@ -207,6 +218,7 @@ class Conductor:
         """Run the body of a boundary; what is called within is looked up below its node."""
         assert scope.track is not None
         scope.track.matcher.use(node, call.lane)
+        node.is_opened = True
         own = Scope(call.path, scope.track, node, own=node)
         self._begin(call, own, node, Status.PASSTHROUGH)
         return RUN
@@ -226,13 +238,33 @@ class Conductor:
                 return plan
         track, report = scope.track, self._ledger.report
         track.matcher.use(node, call.lane)
-        self._begin(call, Scope(call.path, track, node, own=node), node, Status.REPLAYED)
+        own = Scope(call.path, track, node, own=node)
+        own.ticket = track.order.enter(node)
+        self._begin(call, own, node, Status.REPLAYED)
         dress(call.span, node.span)
         report.save(node.span, is_outermost=True)
         for copied in Copier(track.tape, node, call.span, track.lanes).copy():
             report.counts[Status.COPIED] += 1
             report.save(copied, is_outermost=False)
-        return Turn(served)
+        return Turn(
+            served,
+            track.order,
+            own.ticket,
+            give_up=partial(self._miss_cancellation, call, node),
+            limit_s=self._settings.cancel_wait_s,
+        )
+
+    def _miss_cancellation(self, call: LiveCall, node: Node) -> BaseException:
+        with self._lock:
+            self._ledger.diverge(
+                DivergenceKind.CANCEL_NOT_OBSERVED,
+                call,
+                f"it was cancelled in the recording, and is not after "
+                f"{self._settings.cancel_wait_s:g} s",
+                node=node,
+                hint="the code that cancels it has changed, or waits for something else",
+            )
+            return self._ledger.make_error()
 
     def _judge_loss(
         self, served: Served, call: LiveCall, scope: Scope, node: Node
@@ -333,7 +365,13 @@ class Conductor:
             self.scopes.add_run(run.run_id, Scope(run.name, None, None))
             return
         tape.is_taken = True
-        track = Track(tape, self._volatile)
+        order = Order(
+            tape,
+            note=self._ledger.note,
+            timeout_s=self._settings.order_timeout_s,
+            is_immediate=self._settings.is_immediate,
+        )
+        track = Track(tape, self._settings.volatile, order)
         track.matcher.start(0)
         self.scopes.add_run(run.run_id, Scope(run.name, track, tape.root, own=tape.root))
         self._ledger.report.run_ids.append(run.run_id)

@@ -38,11 +38,13 @@ class Endings:
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own
+        if scope.ticket is not None and scope.track is not None:
+            scope.track.order.leave(scope.ticket)
         if (span.attributes or {}).get(REPLAY_STATUS) == Status.REPLAYED:
             strip_report(span)
         if self._ledger.is_stopped or scope.is_live:
             return
-        if not node.is_boundary:
+        if not node.is_boundary or outcome is Outcome.CANCELLED:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
 

@@ -8,6 +8,7 @@ from agenttrace.replay.copies import Lanes
 from agenttrace.replay.matching import Matcher
 
 if TYPE_CHECKING:
+    from agenttrace.replay.order import Order, Ticket
     from agenttrace.replay.tape import Node, Tape
     from agenttrace.replay.volatile import Volatile
     from agenttrace.span import Span
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 class Track:
     """One live run that goes by one recorded run."""
 
-    __slots__ = ("lanes", "matcher", "reported", "tape")
+    __slots__ = ("lanes", "matcher", "order", "reported", "tape")
 
-    def __init__(self, tape: Tape, volatile: Volatile | None) -> None:
+    def __init__(self, tape: Tape, volatile: Volatile | None, order: Order) -> None:
         self.tape = tape
+        self.order = order
         self.matcher = Matcher(tape, volatile)
         self.lanes = Lanes()
         self.reported: set[int] = set()  # ids of nodes that are known to be missing
@@ -32,7 +34,7 @@ class Scope:
     within it runs.
     """
 
-    __slots__ = ("is_live", "node", "own", "path", "track")
+    __slots__ = ("is_live", "node", "own", "path", "ticket", "track")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Scope:
         self.node = node
         self.own = own
         self.is_live = is_live
+        self.ticket: Ticket | None = None  # while a served call is on its way
 
 
 class Scopes:

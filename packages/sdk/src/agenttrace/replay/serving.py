@@ -6,6 +6,7 @@ list, nothing is imported, nothing is unpickled.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agenttrace.encoding.decode import decode_payload
@@ -42,7 +43,7 @@ class ReplayNote(str):
 
 
 class Served(NamedTuple):
-    """What a call gives: `value`, or `error` to be raised, or the wait for a cancellation.
+    """What a call gives: `value`, or `error` to be raised. `is_cancelled`: a task waits for that.
 
     `reason` is why it cannot be given as it was; with `is_available` False, not at all.
     """
@@ -71,8 +72,10 @@ class Server:
                 "it had not ended when the recording did (unfinished)",
                 "its answer was never recorded: run it with live=, or record anew",
             )
+        if outcome is Outcome.CANCELLED and span.error is None:
+            return Served(error=CancelledError(), is_cancelled=True)
         if outcome is Outcome.CANCELLED:
-            return Served(is_cancelled=True)
+            return self._serve_error(span)._replace(is_cancelled=True)
         if outcome is Outcome.ERROR:
             return self._serve_error(span)
         return self._serve_value(span.output)

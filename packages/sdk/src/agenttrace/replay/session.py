@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from agenttrace.encoding.objects import spell_class
 from agenttrace.errors import ConfigurationError
 from agenttrace.exporters.memory import MemoryExporter
-from agenttrace.replay.conductor import Conductor
+from agenttrace.replay.conductor import Conductor, Settings
 from agenttrace.replay.cuts import find_cut
 from agenttrace.replay.errors import ReplayDivergence
 from agenttrace.replay.kinds import Mode
@@ -69,7 +69,11 @@ class ReplaySession:
             [Tape(run) for run in self.recordings],
             self._ledger,
             Server(_list_classes(options.classes)),
-            volatile or None,
+            Settings(
+                volatile=volatile or None,
+                order_timeout_s=options.order_timeout_s,
+                is_immediate=_read_order(options.order),
+            ),
         )
         self._memory = MemoryExporter()
         self._is_over = False
@@ -148,6 +152,12 @@ class ReplaySession:
         if len(runs) != 1:
             raise LookupError(f"the replay made {len(runs)} runs; see .runs")
         return runs[0]
+
+
+def _read_order(order: str) -> bool:
+    if order not in {"recorded", "immediate"}:
+        raise ConfigurationError(f"order {order!r}; expected 'recorded' or 'immediate'")
+    return order == "immediate"
 
 
 def _list_classes(given: Iterable[type] | Mapping[str, type]) -> dict[str, type]:

@@ -23,16 +23,18 @@ def is_boundary(span_type: SpanType, given: bool | None) -> bool:  # noqa: FBT00
 class Node:
     """A recorded span, or the run itself where `span` is None.
 
-    `is_used` is whether the replay has had it: served, matched or copied.
+    `is_used` is whether the replay has had it: served, matched or copied. `is_opened` is whether
+    the body of a boundary runs, so that what it calls is looked up.
     """
 
-    __slots__ = ("children", "is_boundary", "is_used", "parent", "span")
+    __slots__ = ("children", "is_boundary", "is_opened", "is_used", "parent", "span")
 
     def __init__(self, span: RecordedSpan | None, parent: Node | None) -> None:
         self.span = span
         self.parent = parent
         self.children: list[Node] = []
         self.is_used = span is None
+        self.is_opened = False
         self.is_boundary = span is not None and is_boundary(span.span_type, span.boundary)
 
     @property
