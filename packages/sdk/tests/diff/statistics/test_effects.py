@@ -11,13 +11,13 @@ from scipy import stats
 from agenttrace.diff.statistics import (
     IntervalMethod,
     Procedure,
+    Rate,
     Scale,
     adjust_benjamini_hochberg,
     adjust_holm,
 )
 from agenttrace.diff.statistics.effects import compare_pairs, compare_samples
 from agenttrace.diff.statistics.rates import (
-    Rate,
     compare_paired_rates,
     compare_rates,
     find_smallest_fisher_p,

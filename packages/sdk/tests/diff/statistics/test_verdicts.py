@@ -14,13 +14,14 @@ from agenttrace.diff.statistics import (
     MissingExtraError,
     Policy,
     Procedure,
+    Rate,
     Scale,
     Verdict,
     judge,
     require_extra,
 )
 from agenttrace.diff.statistics.effects import compare_pairs, compare_samples
-from agenttrace.diff.statistics.rates import Rate, compare_rates
+from agenttrace.diff.statistics.rates import compare_rates
 
 SPREAD = 0.34  # of the logarithms: a CV of 0.35
 

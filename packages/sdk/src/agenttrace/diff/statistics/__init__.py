@@ -5,7 +5,14 @@ Needs SciPy: `pip install 'agenttrace[diff]'`. Nothing of it is loaded before a 
 
 from __future__ import annotations
 
-from agenttrace.diff.statistics.evidence import Evidence, Interval, IntervalMethod, Procedure, Scale
+from agenttrace.diff.statistics.evidence import (
+    Evidence,
+    Interval,
+    IntervalMethod,
+    Procedure,
+    Rate,
+    Scale,
+)
 from agenttrace.diff.statistics.extra import MissingExtraError, require_extra
 from agenttrace.diff.statistics.families import adjust_benjamini_hochberg, adjust_holm
 from agenttrace.diff.statistics.verdicts import Judgement, Policy, Verdict, judge
@@ -18,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "Policy",
     "Procedure",
+    "Rate",
     "Scale",
     "Verdict",
     "adjust_benjamini_hochberg",

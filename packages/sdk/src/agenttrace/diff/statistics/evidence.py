@@ -33,6 +33,22 @@ class IntervalMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many of so many."""
+
+    hits: int
+    total: int
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None of nothing."""
+        return self.hits / self.total if self.total else None
+
+    def __str__(self) -> str:
+        return f"{self.hits}/{self.total}"
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """Where the effect lies with the confidence of 1 - alpha, in the effect's scale."""
 

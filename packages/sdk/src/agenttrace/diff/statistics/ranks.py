@@ -27,8 +27,9 @@ def find_mann_whitney_p(base: Sequence[float], head: Sequence[float]) -> float:
         if min(*base, *head) == max(*base, *head):
             return 1.0
         return float(stats.mannwhitneyu(base, head, method="asymptotic").pvalue)
-    ranks = _double_ranks([*base, *head])
-    return _find_share(_count_choices(ranks, len(base)), int(ranks[: len(base)].sum()))
+    fewer, more = sorted((base, head), key=len)  # either side's ranks tell as much
+    ranks = _double_ranks([*fewer, *more])
+    return _find_share(_count_choices(ranks, len(fewer)), int(ranks[: len(fewer)].sum()))
 
 
 def find_wilcoxon_p(differences: Sequence[float]) -> float:

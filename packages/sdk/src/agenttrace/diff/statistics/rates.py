@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
@@ -10,29 +9,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import stats
 
-from agenttrace.diff.statistics.evidence import Evidence, Interval, IntervalMethod, Procedure, Scale
+from agenttrace.diff.statistics.evidence import (
+    Evidence,
+    Interval,
+    IntervalMethod,
+    Procedure,
+    Rate,
+    Scale,
+)
 from agenttrace.diff.statistics.resampling import RESAMPLES, make_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _POWER: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many of so many."""
-
-    hits: int
-    total: int
-
-    @property
-    def share(self) -> float | None:
-        """From 0 to 1; None of nothing."""
-        return self.hits / self.total if self.total else None
-
-    def __str__(self) -> str:
-        return f"{self.hits}/{self.total}"
 
 
 def compare_rates(base: Rate, head: Rate, *, alpha: float) -> Evidence:
