@@ -56,7 +56,7 @@ def judge(
     """Return the verdict on a comparison that is one of a family of `tests`."""
     if evidence.effect is None or evidence.p is None or p_adjusted is None:
         return Judgement(Verdict.INCONCLUSIVE, f"{describe_counts(evidence)}: nothing to compare")
-    too_few = _explain_too_few(evidence, policy.alpha, tests)
+    too_few = explain_too_few(evidence, policy.alpha, tests)
     if too_few is not None:
         return Judgement(Verdict.INCONCLUSIVE, too_few)
     interval = evidence.interval
@@ -125,11 +125,7 @@ def find_needed_count(evidence: Evidence, effect: float) -> int | None:
     return ceil(count * (reach / effect) ** 2)
 
 
-def _excludes_zero(interval: Interval) -> bool:
-    return interval.low > 0 or interval.high < 0
-
-
-def _explain_too_few(evidence: Evidence, alpha: float, tests: int) -> str | None:
+def explain_too_few(evidence: Evidence, alpha: float, tests: int) -> str | None:
     """Return why no figures whatever could give a verdict; None when they could."""
     smallest = min(1.0, evidence.smallest_p * tests)
     if smallest < alpha:
@@ -141,6 +137,10 @@ def _explain_too_few(evidence: Evidence, alpha: float, tests: int) -> str | None
     if needed is None:
         return text
     return f"{text}; needs {f'{needed} pairs' if evidence.is_paired else f'{needed} v {needed}'}"
+
+
+def _excludes_zero(interval: Interval) -> bool:
+    return interval.low > 0 or interval.high < 0
 
 
 def _bound_p(evidence: Evidence, count: int) -> float:
