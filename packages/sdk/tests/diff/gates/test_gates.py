@@ -53,7 +53,7 @@ def test_a_cost_that_rose_beyond_chance_fails() -> None:
     """With its size, its interval and its p."""
     result = check(gate_cost(), draw(1, 20), draw(2, 20, 2.0))
     assert (result.name, result.status) == ("metrics.cost_usd", FAIL)
-    assert result.message.endswith("p = < 0.001, allowed +10 %")
+    assert result.message.endswith("p < 0.001, allowed +10 %")
 
 
 def test_a_cost_that_surely_rose_less_than_allowed_passes() -> None:

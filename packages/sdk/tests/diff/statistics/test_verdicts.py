@@ -74,7 +74,7 @@ def test_fewer_successes_are_a_regression() -> None:
     found = compare_rates(Rate(20, 20), Rate(12, 20), alpha=0.05)
     judgement = judge(found, p_adjusted=found.p, policy=policy)
     assert judgement.verdict is Verdict.REGRESSION
-    assert judgement.reason.startswith("-40 points (")
+    assert judgement.reason.startswith("-40.0 points (")
     found = compare_rates(Rate(12, 20), Rate(20, 20), alpha=0.05)
     assert judge(found, p_adjusted=found.p, policy=policy).verdict is Verdict.IMPROVEMENT
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _TINY_P: Final = 0.001
 _SMALL_P: Final = 0.01
+_OF_SHARES: Final = frozenset({Procedure.FISHER, Procedure.MCNEMAR})
 _MAX_COUNT: Final = 64
 """Samples that need more figures than this for any verdict at all do not occur."""
 
@@ -64,9 +65,9 @@ def judge(
     if is_sure and abs(evidence.effect) > policy.min_effect:
         is_worse = (evidence.effect > 0) == (policy.worse == "higher")
         verdict = Verdict.REGRESSION if is_worse else Verdict.IMPROVEMENT
-        return Judgement(verdict, f"{describe_effect(evidence)}, p = {write_p(p_adjusted)}")
+        return Judgement(verdict, f"{describe_effect(evidence)}, {_say_p(p_adjusted)}")
     if interval is not None and -policy.margin <= interval.low <= interval.high <= policy.margin:
-        within = write_size(policy.margin, evidence.scale)
+        within = write_size(policy.margin, evidence)
         return Judgement(Verdict.EQUIVALENT, f"{describe_effect(evidence)}: within {within}")
     return Judgement(Verdict.INCONCLUSIVE, _explain_doubt(evidence, p_adjusted, policy))
 
@@ -93,15 +94,17 @@ def describe_effect(evidence: Evidence) -> str:
 def write_change(change: float, scale: Scale, test: Procedure) -> str:
     """Return a change with its sign: in percent, in percentage points, or plain."""
     if scale is Scale.RATIO:
-        return f"{change * 100:+.3g} %"
-    if test in {Procedure.FISHER, Procedure.MCNEMAR}:
-        return f"{change * 100:+.3g} points"
+        return f"{change * 100:+,.1f} %"
+    if test in _OF_SHARES:
+        return f"{change * 100:+.1f} points"
     return f"{change:+.3g}"
 
 
-def write_size(size: float, scale: Scale) -> str:
-    """Return a size without a sign."""
-    return f"{size * 100:.3g} %" if scale is Scale.RATIO else f"{size:.3g}"
+def write_size(size: float, evidence: Evidence) -> str:
+    """Return a size of the evidence's kind without a sign."""
+    if evidence.scale is Scale.RATIO:
+        return f"{size * 100:,.3g} %"
+    return f"{size * 100:.3g} points" if evidence.test in _OF_SHARES else f"{size:.3g}"
 
 
 def write_p(p: float) -> str:
@@ -139,6 +142,11 @@ def explain_too_few(evidence: Evidence, alpha: float, tests: int) -> str | None:
     return f"{text}; needs {f'{needed} pairs' if evidence.is_paired else f'{needed} v {needed}'}"
 
 
+def _say_p(p: float) -> str:
+    text = write_p(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def _excludes_zero(interval: Interval) -> bool:
     return interval.low > 0 or interval.high < 0
 
@@ -150,19 +158,16 @@ def _bound_p(evidence: Evidence, count: int) -> float:
 
 
 def _explain_doubt(evidence: Evidence, p_adjusted: float, policy: Policy) -> str:
-    said = f"{describe_effect(evidence)}, p = {write_p(p_adjusted)}: neither a change nor none"
+    said = f"{describe_effect(evidence)}, {_say_p(p_adjusted)}: neither a change nor none"
     if evidence.detectable is None:
         return said
-    seen = write_size(evidence.detectable, evidence.scale)
+    seen = write_size(evidence.detectable, evidence)
     said = f"{said} is shown; {describe_counts(evidence)} show one of {seen} four times out of five"
     # Of figures with zeros the margin has no unit that it could be held against.
-    if evidence.scale is Scale.DIFFERENCE and evidence.test in {
-        Procedure.MANN_WHITNEY,
-        Procedure.WILCOXON,
-    }:
+    if evidence.scale is Scale.DIFFERENCE and evidence.test not in _OF_SHARES:
         return said
     needed = find_needed_count(evidence, policy.margin)
     if needed is None or needed <= min(evidence.base_count, evidence.head_count):
         return said
     many = f"{needed} pairs" if evidence.is_paired else f"{needed} v {needed}"
-    return f"{said}, {many} one of {write_size(policy.margin, evidence.scale)}"
+    return f"{said}, {many} one of {write_size(policy.margin, evidence)}"
