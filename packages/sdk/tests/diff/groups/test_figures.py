@@ -151,6 +151,18 @@ def test_coverage_is_of_calls() -> None:
     assert "tokens: 75% of it is known in base (1 of 1 runs say it)" in texts
 
 
+def test_a_run_without_a_span_has_none_of_anything() -> None:
+    """Counts are 0; what nobody said is unknown."""
+    found = figures(load([make_run()]))
+    assert {name for name, value in found.items() if value is not None} == {
+        "spans",
+        "llm_calls",
+        "tool_calls",
+        "errors",
+        "retries",
+    }
+
+
 def test_retries_and_errors_count() -> None:
     """An attempt after the first is a retry."""
     run = load(

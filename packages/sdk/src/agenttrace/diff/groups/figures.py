@@ -180,11 +180,12 @@ def _read_amounts(span: RecordedSpan, *, with_cost: bool, with_usage: bool) -> A
 
 
 def _sum_leaves_ms(tree: Sequence[TreeNode]) -> float | None:
-    depths = [node.depth for node in tree]
+    """Return the sum of what ran without a span within it: what is deeper comes right after it."""
     leaves = [
         node.span.duration_ns
-        for node, depth, after in zip(tree, depths, [*depths[1:], 0], strict=True)
-        if after <= depth and node.span.duration_ns is not None
+        for place, node in enumerate(tree)
+        if node.span.duration_ns is not None
+        and (place + 1 == len(tree) or tree[place + 1].depth <= node.depth)
     ]
     return sum(leaves) / _NS_PER_MS if leaves else None
 
