@@ -96,6 +96,7 @@ class Hub:
         settings = self._settings
         queue = Queue(max_records=settings.queue_max_records, max_bytes=settings.queue_max_bytes)
         target: object = getattr(exporter, "spool_target", None)
+        other: object = getattr(exporter, "spool_takes_over", None)
         if not settings.spool or not isinstance(target, str):
             return queue
         from agenttrace.pipeline.spool import (  # noqa: PLC0415 -- only exporters that want one
@@ -109,6 +110,7 @@ class Hub:
         spool = Spool(
             settings.spool_folder or find_spool_folder(os.environ),
             target=target,
+            takes_over=other if isinstance(other, str) else None,
             durability="sync" if settings.durability == "sync" else "buffered",
             limits=SpoolLimits(
                 max_bytes=max_bytes,
