@@ -118,7 +118,7 @@ def test_rules_are_read_from_a_file(folder: Path) -> None:
     ("text", "message"),
     [
         ("ignore: [input]", "'input' is no JSONPath"),
-        ("ignore: [", "agenttrace.diff.yaml is no YAML"),
+        ("ignore: [", "agenttrace.diff.yaml:1: no YAML"),
         ("what: 1", "unknown rule 'what'"),
         ("- 1", "rules are a mapping, not list"),
     ],
