@@ -114,6 +114,7 @@ def agenttrace_cli() -> Iterable[CommandSpec]:
 
 
 _COMMANDS = (
+    ("baseline", "baseline:app", "Learn what several runs of one version vary in."),
     ("export", "export:export_runs", "Write whole runs in the wire format."),
     ("import", "imports:import_files", "Send recordings to a server, or add them to a file."),
     (
@@ -121,6 +122,7 @@ _COMMANDS = (
         "plugins:list_plugins",
         "List the plugins that were found, and what failed and why.",
     ),
+    ("replay", "replay:replay_run", "Step through a run, forward and back."),
     ("runs", "runs:list_runs", "List the runs of a recording, newest first."),
     ("show", "show:show_run", "Show a run as a tree, with its tokens, costs and errors."),
     ("tail", "tail:tail_recording", "Follow a recording: starts and ends as they come."),
