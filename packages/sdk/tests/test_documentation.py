@@ -212,3 +212,29 @@ def test_every_command_has_its_section() -> None:
     listed = {spec.name for spec in builtin.agenttrace_cli()}
     explained = re.findall(r"^## `agenttrace (\w+)", COMMANDS.read_text(), re.MULTILINE)
     assert set(explained) == listed
+
+
+def test_the_gates_of_the_documentation_are_read(tmp_path: Path) -> None:
+    """Every key that it names is one, and its Python runs."""
+    from agenttrace.cli.gates import METRIC_NAMES, load_gates
+
+    guide = ROOT / "docs" / "gates.md"
+    (text,) = find_blocks(guide, "yaml")
+    (tmp_path / "gates.yaml").write_text(text)
+    gates = load_gates(str(tmp_path / "gates.yaml"))
+    assert [gate.metric for gate in gates.metrics] == ["cost_usd", "duration_ms", "total_tokens"]
+    (program,) = find_blocks(guide, "python")
+    for name in ("main", "branch"):
+        (tmp_path / f"{name}.jsonl").write_bytes(GOLDEN.read_bytes())
+    (tmp_path / "program.py").write_text(program)
+    printed = run("program.py", folder=tmp_path)
+    assert "cost inconclusive 1 v 1: the smallest possible p is 1.00; needs 4 v 4" in printed
+    assert "require.tool:verify fail tool:verify is required" in printed
+    written = guide.read_text()
+    assert [name for name in METRIC_NAMES if f"`{name}`" not in written] == [
+        "cost_usd",
+        "total_tokens",
+        "duration_ms",
+        "wall_ms",
+        "first_chunk_ms",
+    ]

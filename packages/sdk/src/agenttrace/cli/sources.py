@@ -14,6 +14,7 @@ from agenttrace.trace.files import STDIN, FileSource
 from agenttrace.trace.sources import (
     LAST,
     RecordingError,
+    RunNotFoundError,
     RunSource,
     resolve_only_run,
     resolve_run,
@@ -103,6 +104,22 @@ class RunFinder:
                 raise RecordingError(f"there is no file {wanted}")
         source = self._open(self._file)
         return source, resolve_run(source, wanted)
+
+    def find_all(self, wanted: str) -> list[tuple[RunSource, str]]:
+        """Return every run that is meant, oldest first: all of a file, or the one.
+
+        Raises:
+            RecordingError: when the source cannot be read.
+            RunNotFoundError: when there is none, or more than one begins so.
+
+        """
+        if self._file is not None or not _is_file(wanted):
+            return [self.find(wanted)]
+        source = self._open(wanted)
+        found: list[tuple[RunSource, str]] = [(source, each.run_id) for each in source.list_heads()]
+        if not found:
+            raise RunNotFoundError(f"{source.name} holds no run")
+        return found[::-1]
 
     def open(self) -> FileSource | ServerSource:
         """Return the source that is read when nothing else is said.

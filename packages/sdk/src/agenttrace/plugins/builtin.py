@@ -114,6 +114,7 @@ def agenttrace_cli() -> Iterable[CommandSpec]:
 
 
 _COMMANDS = (
+    ("baseline", "baseline:app", "Learn what several runs of one version vary in."),
     ("export", "export:export_runs", "Write whole runs in the wire format."),
     ("import", "imports:import_files", "Send recordings to a server, or add them to a file."),
     (

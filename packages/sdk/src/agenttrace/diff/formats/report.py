@@ -1,0 +1,32 @@
+"""What every format is written from: a title, a few sentences, gates and tables of texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agenttrace.diff.gates.model import GateReport
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts under a title; `note` says what is left out or how to read it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A comparison to be written. `base` and `head` are how the two sides are called."""
+
+    title: str
+    base: str
+    head: str
+    summary: tuple[str, ...] = ()
+    gates: GateReport | None = None
+    tables: tuple[Table, ...] = ()
+    warnings: tuple[str, ...] = ()

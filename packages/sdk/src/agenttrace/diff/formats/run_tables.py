@@ -1,0 +1,131 @@
+"""A comparison of two runs as sentences and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agenttrace.diff.formats.numbers import show_figure, show_percent
+from agenttrace.diff.formats.report import Report, Table
+from agenttrace.diff.groups.keys import TYPE_WORDS
+from agenttrace.diff.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agenttrace.diff.gates.model import GateReport
+    from agenttrace.diff.model import Cause, Row, RunDiff
+
+_FIGURES: Final = (
+    ("cost_usd", "cost", "USD"),
+    ("total_tokens", "tokens", "tokens"),
+    ("prompt_tokens", "prompt tokens", "tokens"),
+    ("completion_tokens", "completion tokens", "tokens"),
+    ("wall_ns", "busy time", "ms"),
+    ("spans", "spans", ""),
+    ("calls", "calls", ""),
+    ("errors", "errors", ""),
+    ("retries", "retries", ""),
+)
+_NS_PER_MS: Final = 1_000_000
+
+
+def describe_runs(
+    diff: RunDiff, *, base: str, head: str, gates: GateReport | None = None
+) -> Report:
+    """Return the report of one run against one; the rows that changed, not what follows of them."""
+    return Report(
+        title="Comparison of two runs",
+        base=base,
+        head=head,
+        summary=tuple(_summarize(diff)),
+        gates=gates,
+        tables=(_list_origins(diff), _list_rows(diff), _list_figures(diff)),
+        warnings=tuple(warning.message for warning in diff.warnings),
+    )
+
+
+def _summarize(diff: RunDiff) -> Iterator[str]:
+    if diff.identical:
+        yield "identical: the same calls with the same content"
+        return
+    counts = [
+        f"{count} {outcome.value}"
+        for outcome in Outcome
+        if (count := getattr(diff.counts, outcome.value))
+    ]
+    yield ", ".join(counts) or "no spans on either side"
+    if diff.run_flags:
+        yield f"of the run itself: {', '.join(sorted(diff.run_flags))} differ"
+    found = diff.first_divergence
+    if found is not None:
+        yield f"it begins at {found.path} ({found.side} {found.span_id}): {_say_cause(found.cause)}"
+    if diff.approx:
+        yield "approximate: a budget was met, the alignment may not be the smallest"
+
+
+def _say_cause(cause: Cause) -> str:
+    name = cause.kind.value if cause.detail is None else f"{cause.kind.value} ({cause.detail})"
+    return name.replace("_", " ")
+
+
+def _list_origins(diff: RunDiff) -> Table:
+    rows = [
+        (
+            origin.path,
+            _say_cause(origin.cause),
+            "; ".join(_say_fact(*fact) for fact in _list_facts(origin.cause)),
+            str(origin.propagated),
+        )
+        for origin in diff.origins
+    ]
+    return Table("Where it begins", ("span", "cause", "evidence", "follow from it"), tuple(rows))
+
+
+def _list_facts(cause: Cause) -> Iterator[tuple[str, str | None, str | None]]:
+    for fact in cause.evidence:
+        yield fact.name, fact.base, fact.head
+
+
+def _say_fact(name: str, base: str | None, head: str | None) -> str:
+    if base is None and head is None:
+        return name
+    return f"{name}: {base or '(none)'} -> {head or '(none)'}"
+
+
+def _list_rows(diff: RunDiff) -> Table:
+    changed = [row for row in diff.rows if row.self_changed]
+    shown = [row for row in changed if not row.is_propagated]
+    rows = [(row.outcome.value, _name_row(row), _say_row(row)) for row in shown]
+    folded = len(changed) - len(shown)
+    note = f"{folded} more rows follow from these" if folded else None
+    return Table("Changes", ("outcome", "span", "what"), tuple(rows), note)
+
+
+def _name_row(row: Row) -> str:
+    return f"{TYPE_WORDS[row.ref.span_type]}:{row.ref.name}"
+
+
+def _say_row(row: Row) -> str:
+    said = sorted(flag.value for flag in row.flags)
+    if row.outcome is Outcome.RENAMED and row.base is not None:
+        said.append(f"was {row.base.name}")
+    if row.covers:
+        said.append(f"around {row.covers}")
+    if row.reason is not None:
+        said.append(row.reason)
+    return ", ".join(said)
+
+
+def _list_figures(diff: RunDiff) -> Table:
+    rows = []
+    for name, title, unit in _FIGURES:
+        delta = diff.aggregates.total.get(name)
+        if delta.base is None and delta.head is None:
+            continue
+        before, after = (
+            None if value is None else float(value) / (_NS_PER_MS if unit == "ms" else 1)
+            for value in (delta.base, delta.head)
+        )
+        percent = show_percent(delta.percent)
+        rows.append((title, show_figure(before, unit), show_figure(after, unit), percent))
+    return Table("Figures", ("figure", "base", "head", "change"), tuple(rows))

@@ -1,0 +1,373 @@
+"""The result of comparing two runs: plain data, the same for every reader.
+
+`base` is the run that is compared against, `head` the one that is judged. Each span of either run
+is in exactly one row. Rows stand in the order in which they are shown: the tree of head, with what
+only base has at its place among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
+    from agenttrace.wire import RunStatus, SpanStatus, SpanType
+
+
+class Outcome(StrEnum):
+    """What became of a span from base to head.
+
+    WRAPPED is a span of head that is new around spans that were there, UNWRAPPED one of base that
+    is gone from around spans that stay. MOVED is elsewhere, or in another order among siblings
+    of its lane. A span is RENAMED when its name changed and its type and input did not.
+    """
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    ADDED = "added"
+    REMOVED = "removed"
+    MOVED = "moved"
+    RENAMED = "renamed"
+    WRAPPED = "wrapped"
+    UNWRAPPED = "unwrapped"
+
+
+class Flag(StrEnum):
+    """What of a span differs, by the rules: figures such as durations are no content."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    ERROR = "error"
+    STATUS = "status"
+    MODEL = "model"
+    PARAMS = "params"  # of the input of a model call: all but messages and what they come as
+    ATTRIBUTES = "attributes"
+
+
+class CauseKind(StrEnum):
+    """Why a difference may have begun, by rule: a hint with evidence, which a fork can prove."""
+
+    MODEL_NONDETERMINISM = "model_nondeterminism"
+    MODEL_VERSION = "model_version"
+    WORLD_CHANGED = "world_changed"
+    CODE_OR_PROMPT_CHANGE = "code_or_prompt_change"
+    CONFIG_CHANGE = "config_change"
+    CONTROL_FLOW_CHANGE = "control_flow_change"
+    AGENT_DECISION = "agent_decision"
+    NEW_FAILURE = "new_failure"
+    FAILURE_GONE = "failure_gone"
+    LOOP = "loop"
+    PERFORMANCE = "performance"
+
+
+class WarningCode(StrEnum):
+    """What a reader has to know before trusting a comparison."""
+
+    RUNNING = "running"  # the end of the run was not recorded
+    INCOMPLETE = "incomplete"  # records of the run are known to be lost
+    TRUNCATED = "truncated"  # payloads were cut, redacted or opaque: only what is there is compared
+    MISSING_PARENT = "missing_parent"
+    PARENT_CYCLE = "parent_cycle"
+    APPROXIMATE = "approximate"  # a budget was met: the alignment may not be the smallest
+    NOTHING_SHARED = "nothing_shared"
+    EMPTY = "empty"  # a run has no span
+
+
+Side: TypeAlias = Literal["base", "head"]
+
+INCOMPLETE_CODES: Final = frozenset({WarningCode.RUNNING, WarningCode.INCOMPLETE})
+"""With one of these a comparison lacks data: a command ends with 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRef:
+    """A span of one of the runs. `position` counts its tree in pre-order from 0.
+
+    `parent_position` is None at the top. Siblings of one lane are ordered, of different lanes not.
+    """
+
+    span_id: str
+    name: str
+    span_type: SpanType
+    status: SpanStatus
+    depth: int
+    seq: int
+    lane: int
+    position: int
+    parent_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The figures of a span or a run. None is unknown, which is not 0.
+
+    `first_chunk_ns` is the time to the first chunk of a stream. `cost_usd` is exact.
+    """
+
+    duration_ns: int | None = None
+    first_chunk_ns: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+METRIC_NAMES: Final = tuple(Metrics.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDelta:
+    """One figure on both sides. `change` is None unless both are known."""
+
+    base: int | Decimal | None
+    head: int | Decimal | None
+
+    @property
+    def change(self) -> int | Decimal | None:
+        """Head less base."""
+        if self.base is None or self.head is None:
+            return None
+        return self.head - self.base
+
+    @property
+    def percent(self) -> float | None:
+        """The change in percent of base; None also where base is 0."""
+        change = self.change
+        return None if change is None or not self.base else float(change / self.base * 100)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDeltas:
+    """The figures of a row; a side without a span is None."""
+
+    base: Metrics | None
+    head: Metrics | None
+
+    def get(self, name: str) -> MetricDelta:
+        """Return one figure, by a name of METRIC_NAMES."""
+        base, head = self.base, self.head
+        return MetricDelta(
+            None if base is None else getattr(base, name),
+            None if head is None else getattr(head, name),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A span of base, of head, or of both, and what became of it.
+
+    `base` is None of what is ADDED or WRAPPED, `head` of what is REMOVED or UNWRAPPED. A MOVED or
+    RENAMED row may have flags too. `subtree_changed`: a row below it, on either side, is not
+    UNCHANGED. `is_propagated`: it follows from the origin at `origin` in `RunDiff.origins`.
+    `covers` counts the spans that a WRAPPED or UNWRAPPED span is directly around. `reason` says
+    more for a person, such as `reordered`. The spans themselves are kept where they are not
+    equal (`base_span`, `head_span`): their field deltas are made from them when asked for.
+    """
+
+    outcome: Outcome
+    base: SpanRef | None
+    head: SpanRef | None
+    flags: frozenset[Flag] = frozenset()
+    subtree_changed: bool = False
+    is_propagated: bool = False
+    origin: int | None = None
+    covers: int = 0
+    reason: str | None = None
+    metrics: MetricDeltas = field(default=MetricDeltas(None, None))
+    base_span: RecordedSpan | None = None
+    head_span: RecordedSpan | None = None
+
+    @property
+    def self_changed(self) -> bool:
+        """Whether the span itself, apart from those below it, is not the same."""
+        return self.outcome is not Outcome.UNCHANGED
+
+    @property
+    def position_base(self) -> int | None:
+        """Its place in the pre-order of base."""
+        return None if self.base is None else self.base.position
+
+    @property
+    def position_head(self) -> int | None:
+        """Its place in the pre-order of head."""
+        return None if self.head is None else self.head.position
+
+    @property
+    def ref(self) -> SpanRef:
+        """The span of head, else that of base."""
+        found = self.head or self.base
+        if found is None:
+            raise ValueError("a row without a span")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows have each outcome."""
+
+    unchanged: int = 0
+    changed: int = 0
+    added: int = 0
+    removed: int = 0
+    moved: int = 0
+    renamed: int = 0
+    wrapped: int = 0
+    unwrapped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A fact that a cause rests on: its name, and its short text on each side that has one."""
+
+    name: str
+    base: str | None = None
+    head: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a difference may have begun. `detail` narrows the kind, such as `system_prompt`.
+
+    `action` is what would prove or refute it.
+    """
+
+    kind: CauseKind
+    evidence: tuple[Evidence, ...] = ()
+    detail: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a difference begins: nothing that differs happened before it that it hangs on.
+
+    `path` is the names from the top down to it. `propagated` counts the rows that follow from it.
+    """
+
+    base: SpanRef | None
+    head: SpanRef | None
+    path: str
+    cause: Cause
+    propagated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first origin, by the order of base. `side` says whose span `span_id` is."""
+
+    span_id: str
+    side: Side
+    name: str
+    path: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """One of the two runs. `digest` is of its normalised content: equal ones are identical."""
+
+    run_id: str
+    name: str
+    status: RunStatus
+    spans: int
+    digest: str
+    input: RecordedPayload | None = None
+    output: RecordedPayload | None = None
+    error: RecordedError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What spans add up to. None: no span says it; `known` counts those that say each figure.
+
+    Of tokens and cost each amount counts once: not in the spans around those that already say it.
+    `sum_ns` adds durations; `wall_ns` is the time in which at least one of them ran; `self_ns`
+    leaves out what ran within them. `retries` are attempts after the first.
+    """
+
+    spans: int
+    calls: int
+    errors: int
+    retries: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    total_tokens: int | None
+    cost_usd: Decimal | None
+    first_chunk_ns: int | None
+    sum_ns: int | None
+    wall_ns: int | None
+    self_ns: int | None
+    critical_ns: int | None
+    usage_known: int
+    cost_known: int
+    durations_known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One group of spans on both sides. `by` says what `key` is; a side without any is all 0."""
+
+    by: Literal["total", "type", "name", "model"]
+    key: str
+    base: Figures
+    head: Figures
+
+    def get(self, name: str) -> MetricDelta:
+        """Return one figure, by the name of a field of `Figures`."""
+        return MetricDelta(getattr(self.base, name), getattr(self.head, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """The totals of both runs, and the same by type, by name and by model, each sorted by key."""
+
+    total: Aggregate
+    by_type: tuple[Aggregate, ...]
+    by_name: tuple[Aggregate, ...]
+    by_model: tuple[Aggregate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffWarning:
+    """Something to know before trusting a comparison; `side` is None when it is about both."""
+
+    code: WarningCode
+    message: str
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff:
+    """What differs from one run to another.
+
+    `identical`: the same normalised content, structure and order; figures may differ. `approx`: a
+    budget was met. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
+    for one whose content differs; a move costs 1. `run_flags` are of the run's own input, output,
+    error and status.
+    """
+
+    identical: bool
+    approx: bool
+    cost: float
+    base: RunRef
+    head: RunRef
+    run_flags: frozenset[Flag]
+    counts: Counts
+    rows: tuple[Row, ...]
+    first_divergence: Divergence | None
+    origins: tuple[Origin, ...]
+    aggregates: Aggregates
+    warnings: tuple[DiffWarning, ...]
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a run is still open, or records of it are lost."""
+        return any(warning.code in INCOMPLETE_CODES for warning in self.warnings)
