@@ -32,8 +32,10 @@ FULL = """{ runs(first: 50) { totalCount edges { node { name tags links { runId 
 SEARCH = """{ search(text: "step", first: 200, filter: { name: ["agent"] }) {
     edges { snippet node { name input { json } run { name } } } } }"""
 STEPS = """query($id: ID!) { replay(runId: $id) { totalSteps steps(first: 100) { edges { node {
-    index span { name } input { json } output { json } chunk { json } error { type } state
-    stateDelta { value } contextDiff { kind } openSpans { name } cumulative { spans } } } } } }"""
+    index span { name } input { json } output { json } error { type } state stateDelta { value }
+    contextDiff { kind } openSpans { name } cumulative { spans } } } }
+    chunks: steps(first: 100, filter: { phase: [CHUNK] }) { edges { node { chunk { json } } } }
+    } }"""
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
         make_call(n, output=text, attributes={"n": n}, parent_span_id=make_span_id(n // 3 - 1))
         for n in range(spans)
     ]
-    client.send([*calls, *(make_event(10_000 + n, span=n) for n in range(spans))])
+    client.send([*calls, *(make_event(10_000 + n, span=n, body=text) for n in range(spans))])
 
 
 async def _index_nothing(_: Indexer) -> bool:
