@@ -19,13 +19,16 @@ from agenttrace.diff.fields import (
     EXACT_RULES,
     FieldRules,
     Unordered,
+    alignment,
     apply_delta,
     compare_values,
+    comparison,
     export_patch,
     hash_value,
     invert_delta,
     list_changes,
     list_messages,
+    reading,
 )
 from agenttrace.diff.fields.alignment import Aligner
 from agenttrace.diff.fields.reading import read_value
@@ -111,6 +114,26 @@ def test_what_is_equal_by_the_rules_is_kept_to_the_letter_too(base: Any, head: A
 def test_ties_fall_the_same_way_in_both_directions(base: Any, head: Any) -> None:
     """P2 where several alignments are the least: without one orientation they would differ."""
     assert write(compare_values(head, base)) == write(invert_delta(compare_values(base, head)))
+
+
+@given(pairs(), RULES, st.integers(0, 8), st.integers(1, 12))
+@SOME
+def test_the_laws_hold_when_budgets_are_met(
+    pair: tuple[Any, Any], rules: FieldRules, cells: int, fields: int
+) -> None:
+    """P2 and P3 where lists are matched in tiers and large values as they stand."""
+    base, head = pair
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "MAX_CELLS", cells)
+        patch.setattr(alignment, "MAX_LCS_CELLS", cells)
+        patch.setattr(reading, "MAX_FIELDS", fields)
+        patch.setattr(comparison, "MAX_FIELDS", fields * 2)
+        patch.setattr(comparison, "MAX_HIDDEN_LOOKS", 2)
+        delta = compare_values(base, head, rules)
+        assert write(apply_delta(base, delta)) == write(head)
+        assert write(apply_delta(head, invert_delta(delta))) == write(base)
+        assert write(compare_values(head, base, rules)) == write(invert_delta(delta))
+        assert len(list_changes(delta)) == delta.changes
 
 
 @given(pairs(), RULES)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agenttrace.diff.fields.steps import Steps
     from agenttrace.wire import JsonValue
 
-_MAX_HIDDEN_LOOKS: Final = 10_000
+MAX_HIDDEN_LOOKS: Final = 10_000
 """So many pairs that the rules make equal are looked into for what differs to the letter."""
 
 
@@ -53,7 +53,7 @@ class Comparison:
         self.aligner = Aligner(rules)
         self.is_coarse = False
         self._fields_left = MAX_FIELDS
-        self._looks_left = _MAX_HIDDEN_LOOKS
+        self._looks_left = MAX_HIDDEN_LOOKS
 
     def compare(
         self, base: Part, base_value: JsonValue, head: Part, head_value: JsonValue
