@@ -149,7 +149,7 @@ def test_json_has_graphql_s_names(folder: Path, command: Callable[..., Done]) ->
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["last"], 2, "give --step"),
+        (["last"], 2, "or --step"),
         (["last", "--step", "--break", "what"], 2, "'what' is no breakpoint"),
         (["last", "--step", *["-b", "error"] * 21], 2, "21 breakpoints are too many; at most 20"),
         (["last", "--step", "--at", "9"], 3, "there is no step 9; they go from 0 to 8"),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.steps.errors import StepError
@@ -62,6 +63,8 @@ class StepService:
     async def get_steps(self, run_id: str) -> StepsOfRun:
         """Return the steps of a run as it is now.
 
+        Whoever goes away meanwhile finds them made when they ask again.
+
         Raises:
             GoneError: there is no such run any more.
             InvalidArgumentError: it has too many steps.
@@ -77,8 +80,13 @@ class StepService:
         task = self._made.get(key)
         if task is None:
             task = self._made[key] = asyncio.create_task(self._make(run_id))
-            task.add_done_callback(lambda _: self._made.pop(key, None))
+            task.add_done_callback(partial(self._forget, key))
         return await asyncio.shield(task)
+
+    def _forget(self, key: tuple[str, int], task: asyncio.Task[StepsOfRun]) -> None:
+        self._made.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # everyone who waited may have gone: it is taken note of all the same
 
     async def judge(self, found: StepsOfRun, *, is_complete: bool | None) -> Readiness:
         """Return whether a run can be executed again from its record."""
@@ -177,9 +185,10 @@ class StepService:
 
 
 def _make_steps(run_id: str, rows: StepRows) -> StepsOfRun:
+    spans = rows.make_spans()
     timeline = StepTimeline(
-        order_moments(rows.spans, rows.events),
-        rows.spans,
+        order_moments(spans, rows.make_events()),
+        spans,
         start_ns=rows.start_ns,
         state_keys=rows.state_keys,
     )

@@ -37,14 +37,38 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StepRows:
-    """What the steps of a run are made of; `state_keys` are by the `seq` of the event."""
+    """What the steps of a run are made of; `state_keys` are by the `seq` of the event.
 
+    Records are made of the rows elsewhere: of tens of thousands that takes longer than to read
+    them, and whoever reads holds a connection.
+    """
+
+    run_id: str
     version: int
     """The position of the run's last change: the same version has the same rows."""
     start_ns: int
-    spans: Sequence[RecordedSpan]
-    events: Sequence[RecordedEvent]
+    span_rows: Sequence[tuple[Any, ...]]
+    event_rows: Sequence[tuple[Any, ...]]
     state_keys: Mapping[int, str]
+
+    def make_spans(self) -> list[RecordedSpan]:
+        """Return the spans as records, without their texts."""
+        return [_make_span(self.run_id, row) for row in self.span_rows]
+
+    def make_events(self) -> list[RecordedEvent]:
+        """Return the events as records, without their bodies."""
+        return [
+            RecordedEvent(
+                v=1,
+                run_id=self.run_id,
+                seq=seq,
+                t_ns=t_ns,
+                name=name,
+                span_id=None if span_id == RUN_OWNER else span_id,
+                offset_ns=offset_ns,
+            )
+            for seq, span_id, t_ns, offset_ns, name in self.event_rows
+        ]
 
 
 def read_version(connection: Connection, run_id: str) -> int:
@@ -71,24 +95,16 @@ def read_step_rows(connection: Connection, run_id: str) -> StepRows | None:
     if start_ns is None:
         return None
     version = read_version(connection, run_id)
-    rows = connection.execute(
-        select(*(SPAN.c[name] for name in _COLUMNS)).where(SPAN.c.run_id == run_id)
-    )
-    spans = [_make_span(run_id, row) for row in rows]
-    found = select(EVENT.c.seq, EVENT.c.span_id, EVENT.c.t_ns, EVENT.c.offset_ns, EVENT.c.name)
-    events = [
-        RecordedEvent(
-            v=1,
-            run_id=run_id,
-            seq=row.seq,
-            t_ns=row.t_ns,
-            name=row.name,
-            span_id=None if row.span_id == RUN_OWNER else row.span_id,
-            offset_ns=row.offset_ns,
-        )
-        for row in connection.execute(found.where(EVENT.c.run_id == run_id).order_by(EVENT.c.seq))
-    ]
-    return StepRows(version, start_ns, spans, events, _read_state_keys(connection, run_id))
+    columns = [SPAN.c[name] for name in _COLUMNS]
+    spans = connection.execute(select(*columns).where(SPAN.c.run_id == run_id)).all()
+    columns = [EVENT.c[name] for name in ("seq", "span_id", "t_ns", "offset_ns", "name")]
+    events = connection.execute(select(*columns).where(EVENT.c.run_id == run_id)).all()
+    keys = _read_state_keys(connection, run_id)
+    return StepRows(run_id, version, start_ns, _as_tuples(spans), _as_tuples(events), keys)
+
+
+def _as_tuples(rows: Sequence[Row[Any]]) -> Sequence[tuple[Any, ...]]:
+    return [tuple(row) for row in rows]
 
 
 def read_fidelities(connection: Connection, run_id: str) -> dict[str, str]:
@@ -127,42 +143,45 @@ def _has_body(row: Row[Any]) -> bool:
     return row.value_json is not None or row.parts is not None
 
 
-def _make_span(run_id: str, row: Row[Any]) -> RecordedSpan:
+def _make_span(run_id: str, row: tuple[Any, ...]) -> RecordedSpan:
+    """Return the record of a row that has `_COLUMNS`, in their order."""
+    own, parent, name, span_type, status, start_ns, end_ns, duration_ns, *rest = row
+    seq, end_seq, lane, effect, outcome, model, *tokens = rest
+    source, usd, cost_source, table, replay_key, input_hash, boundary = tokens[6:]
     return RecordedSpan(
         v=1,
         run_id=run_id,
         rev=0,
-        span_id=row.span_id,
-        parent_span_id=row.parent_span_id,
-        name=row.name,
-        span_type=_TYPES[row.span_type],
-        status=_STATES[row.status],
-        start_ns=row.start_ns,
-        end_ns=row.end_ns,
-        duration_ns=row.duration_ns,
-        seq=row.seq,
-        end_seq=row.end_seq,
-        lane=row.lane,
-        effect=_EFFECTS[row.effect],
-        outcome=_OUTCOMES[row.outcome],
-        model=row.model,
-        usage=None if row.usage_source is None else _make_usage(row),
-        cost=None
-        if row.cost_usd is None
-        else RecordedCost(usd=row.cost_usd, source=row.cost_source, table=row.cost_table),
-        replay_key=row.replay_key,
-        input_hash=row.input_hash,
-        boundary=row.boundary,
+        span_id=own,
+        parent_span_id=parent,
+        name=name,
+        span_type=_TYPES[span_type],
+        status=_STATES[status],
+        start_ns=start_ns,
+        end_ns=end_ns,
+        duration_ns=duration_ns,
+        seq=seq,
+        end_seq=end_seq,
+        lane=lane,
+        effect=_EFFECTS[effect],
+        outcome=_OUTCOMES[outcome],
+        model=model,
+        usage=None if source is None else _make_usage(source, *tokens[:6]),
+        cost=None if usd is None else RecordedCost(usd=usd, source=cost_source, table=table),
+        replay_key=replay_key,
+        input_hash=input_hash,
+        boundary=boundary,
     )
 
 
-def _make_usage(row: Row[Any]) -> RecordedUsage:
+def _make_usage(source: Any, *tokens: int | None) -> RecordedUsage:
+    prompt, completion, total, cached, cache_write, reasoning = tokens
     return RecordedUsage(
-        source=row.usage_source,
-        prompt_tokens=row.prompt_tokens,
-        completion_tokens=row.completion_tokens,
-        total_tokens=row.total_tokens,
-        cached_tokens=row.cached_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        reasoning_tokens=row.reasoning_tokens,
+        source=source,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=total,
+        cached_tokens=cached,
+        cache_write_tokens=cache_write,
+        reasoning_tokens=reasoning,
     )
