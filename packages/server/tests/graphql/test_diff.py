@@ -115,6 +115,20 @@ def test_a_comparison_is_that_of_the_library(client: Client) -> None:
     assert found["warnings"] == []
 
 
+def test_what_differs_within_values_is_told_when_asked_for(client: Client) -> None:
+    """By place, of input and output; of a row without a partner nothing."""
+    send_pair(client)
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) { rows(filter: {changed: true}) {
+        edges { node { changes { kind path base head message } } } } } }"""
+    edges = client.ask(query, b=BASE, h=HEAD)["diff"]["rows"]["edges"]
+    sides = {"base": "search the web", "head": "read the archive", "message": None}
+    assert [edge["node"]["changes"] for edge in edges] == [
+        [{"kind": "CHANGED", "path": "output", **sides}],
+        [],
+        [{"kind": "CHANGED", "path": "input.q", **sides}],
+    ]
+
+
 def test_a_run_is_identical_to_itself(client: Client) -> None:
     """With nothing that begins anywhere."""
     send_pair(client)

@@ -54,6 +54,7 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "DiffAggregates.byName": 20,
     "DiffAggregates.byType": 5,
     "DiffCause.evidence": 5,
+    "DiffRow.changes": 10,
     "IngestResult.errors": 100,
     "LlmCall.messages": DEFAULT_PAGE,
     "ReplayStep.contextDiff": 20,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from agenttrace.diff import RunDiff, compare_runs
+from agenttrace.diff import Flag, RunDiff, compare_runs
+from agenttrace.diff.contents import list_changes
 from agenttrace.diff.rows import find_parents
 from agenttrace.trace.reading import decode_line, split_lines
 from agenttrace.trace.run import RunCollector
@@ -18,8 +20,10 @@ from agenttrace_server.storage.export import read_run_line, read_span_lines, rea
 from agenttrace_server.storage.steps import read_version
 
 if TYPE_CHECKING:
-    from agenttrace.diff import Rules
+    from agenttrace.diff import Row, Rules
+    from agenttrace.diff.fields import Change
     from agenttrace.trace.run import RecordedRun
+    from agenttrace.wire import JsonValue
     from agenttrace_server.storage.engine import Database
 
 MAX_SPANS: Final = 20_000
@@ -30,6 +34,9 @@ MAX_TEXTS_BYTES: Final = 128 * 1024 * 1024
 
 MAX_KEPT_ROWS: Final = 200_000
 """Of all comparisons that are kept, but for the one that was asked for last; about 200 MB."""
+
+TOO_LARGE: Final = ""
+"""Stands for the text of a value that is not looked into; no JSON text is empty."""
 
 MAX_COMPARE_S: Final = 8.0
 MAX_AT_ONCE: Final = 2
@@ -131,6 +138,38 @@ class DiffService:
 
     def _count_rows(self) -> int:
         return sum(len(kept.diff.rows) for kept in self._kept.values())
+
+
+def list_changed_parts(row: Row) -> list[str]:
+    """Return which of a row's recorded values differ: `input`, `output`."""
+    given = row.flags & {Flag.INPUT, Flag.PARAMS, Flag.MODEL}
+    return [*(["input"] if given else []), *(["output"] if Flag.OUTPUT in row.flags else [])]
+
+
+async def compare_texts(
+    part: str, base: str | None, head: str | None, rules: Rules
+) -> tuple[Change, ...]:
+    """Return what differs between two recorded values, given by their JSON texts.
+
+    None is one that is not there; nothing is said of one that is `TOO_LARGE`.
+    """
+    if TOO_LARGE in {base, head}:
+        return ()
+    return await asyncio.to_thread(_compare_texts, part, base, head, rules)
+
+
+def _compare_texts(
+    part: str, base: str | None, head: str | None, rules: Rules
+) -> tuple[Change, ...]:
+    sides = [{} if text is None else {part: _read_value(text)} for text in (base, head)]
+    return list_changes(sides[0], sides[1], rules)
+
+
+def _read_value(text: str) -> JsonValue:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # nested too deeply: as it stands
+        return text
 
 
 def _collect(collector: RunCollector, lines: bytes) -> None:

@@ -95,3 +95,26 @@ class DiffJsonStrings(Enum):
     ARGUMENTS = enum_value("arguments", description="Those named `arguments`, as of tool calls.")
     ALL = enum_value("all", description="All that hold an object or a list.")
     NONE = enum_value("none", description="None.")
+
+
+@strawberry.enum(description="What a difference within a value is.")
+class DiffChangeKind(Enum):
+    """See the description, which is public."""
+
+    ADDED = enum_value("added", description="Head alone has it.")
+    REMOVED = enum_value("removed", description="Base alone has it.")
+    CHANGED = enum_value("changed", description="It is another value.")
+    MOVED = enum_value("moved", description="It is at another place of its list.")
+    RETYPED = enum_value("retyped", description="Its recorded type is another.")
+
+
+@strawberry.enum(description="What became of a chat message.")
+class DiffMessageOutcome(Enum):
+    """See the description, which is public."""
+
+    UNCHANGED = enum_value("unchanged", description="It is the same.")
+    INJECTED = enum_value("injected", description="It is new.")
+    DROPPED = enum_value("dropped", description="It is gone.")
+    CHANGED = enum_value("changed", description="It says something else.")
+    TRUNCATED = enum_value("truncated", description="Its text is the beginning of what it was.")
+    REORDERED = enum_value("reordered", description="It is at another place.")

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 import strawberry
 from strawberry import Private, field
+from strawberry.scalars import JSON
 
 from agenttrace import diff as library
+from agenttrace.diff.fields import MISSING, Change
+from agenttrace.diff.flags import shorten
+from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
+from agenttrace.wire import JsonValue
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
-from agenttrace_server.graphql.types.diff_enums import DiffFlag, DiffOutcome
+from agenttrace_server.graphql.types.diff_enums import (
+    DiffChangeKind,
+    DiffFlag,
+    DiffMessageOutcome,
+    DiffOutcome,
+)
 from agenttrace_server.graphql.types.diff_figures import DiffMetrics
 from agenttrace_server.graphql.types.enums import SpanStatus, SpanType
 from agenttrace_server.graphql.types.node import PageInfo, make_page_info
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import Span, load_span
-from agenttrace_server.services.diffs import KeptDiff
+from agenttrace_server.services.diffs import TOO_LARGE, KeptDiff, compare_texts, list_changed_parts
 from agenttrace_server.services.runs import check_count
+
+MAX_CHANGES: Final = 100
+MAX_VALUE_CHARS: Final = 2_000
 
 
 @strawberry.type(description="A span of one of the two runs, light.")
@@ -62,6 +75,37 @@ class DiffSpan:
         )
 
 
+@strawberry.type(description="One difference within a recorded value.")
+class DiffChange:
+    """See the description, which is public."""
+
+    kind: DiffChangeKind = field(description="What it is.")
+    path: str = field(
+        description="Where it is: in head, or of what is gone in base. It begins with `input` or "
+        "`output`; texts that hold JSON are gone through."
+    )
+    base: JSON | None = field(
+        description="What base has there, long values cut to a text of 2,000 characters; null also "
+        "for nothing, and the old place of what was moved."
+    )
+    head: JSON | None = field(description="What head has there, as `base`.")
+    message: DiffMessageOutcome | None = field(
+        description="Within a list of chat messages: what became of the message."
+    )
+
+    @classmethod
+    def from_change(cls, change: Change) -> Self:
+        """Return a difference as the library lists it."""
+        message = change.message
+        return cls(
+            kind=DiffChangeKind(change.kind.value),
+            path=change.path,
+            base=_show_value(change.base),
+            head=_show_value(change.head),
+            message=None if message is None else DiffMessageOutcome(message.value),
+        )
+
+
 @strawberry.type(description="A span of base, of head, or of both, and what became of it.")
 class DiffRow:
     """See the description, which is public."""
@@ -96,6 +140,25 @@ class DiffRow:
     def metrics(self) -> DiffMetrics:
         """See the description, which is public."""
         return DiffMetrics.from_deltas(self.row.metrics)
+
+    @resolver(
+        "What differs within input and output, in the order of head; at most 100 of each. Values "
+        "beyond 1 MiB are not looked into."
+    )
+    async def changes(self, info: Info) -> list[DiffChange]:
+        """See the description, which is public."""
+        refs, runs = (self.row.base, self.row.head), (self.kept.diff.base, self.kept.diff.head)
+        if refs[0] is None or refs[1] is None:
+            return []
+        found: list[DiffChange] = []
+        for part in list_changed_parts(self.row):
+            texts = [
+                await _load_text(info, (run.run_id, ref.span_id, part))
+                for run, ref in zip(runs, (refs[0], refs[1]), strict=True)
+            ]
+            changes = await compare_texts(part, texts[0], texts[1], self.kept.diff.rules)
+            found += [DiffChange.from_change(change) for change in changes[:MAX_CHANGES]]
+        return found
 
     @classmethod
     def from_kept(cls, kept: KeptDiff, index: int) -> Self:
@@ -197,3 +260,20 @@ def _read_cursor(after: str | None) -> int:
     if not (after.isascii() and after.isdigit() and len(after) <= 9):  # noqa: PLR2004 -- of an Int
         raise InvalidArgumentError("after is not a cursor of a list of rows")
     return int(after)
+
+
+async def _load_text(info: Info, key: tuple[str, str, str]) -> str | None:
+    """Return a recorded value's JSON text; None where there is none, or a too large one."""
+    head = await info.context.loaders.head_by_key.load(key)
+    if head is None:
+        return None
+    if head.size_bytes > MAX_NORMALISED_BYTES:
+        return TOO_LARGE
+    return await info.context.loaders.load_text(head)
+
+
+def _show_value(value: JsonValue) -> JSON | None:
+    if value is MISSING:
+        return None
+    text = shorten(value, max_chars=MAX_VALUE_CHARS)
+    return JSON(text if text.endswith("…") else value)
