@@ -41,7 +41,7 @@ FIND = """query($r: ID!, $f: Int!, $d: StepDirection!, $b: [BreakpointInput!]!) 
 def send_agent(client: Client) -> None:
     """Send an agent that asks a model, searches in vain, keeps a value, and asks again."""
     ask = [{"role": "user", "content": "what of Zürich?"}]
-    within = {"parent_span_id": make_span_id(0)}
+    within: dict[str, Any] = {"parent_span_id": make_span_id(0)}
     error = {"type": "builtins.ValueError", "message": "order-17 is gone"}
     client.send(
         [
@@ -80,6 +80,14 @@ def get_step(client: Client, index: int) -> Any:
 def find(client: Client, start: int, direction: str, *breakpoints: dict[str, Any]) -> int | None:
     found = client.ask(FIND, r=RUN, f=start, d=direction, b=breakpoints)["replay"]["find"]
     return None if found is None else int(found["index"])
+
+
+def find_all(client: Client, start: int, direction: str, *wanted: dict[str, Any]) -> list[int]:
+    found = []
+    while (at := find(client, start, direction, *wanted)) is not None:
+        found.append(at)
+        start = at
+    return found
 
 
 def test_a_step_has_what_appears_at_it(client: Client) -> None:
@@ -179,15 +187,8 @@ def test_a_breakpoint_is_found_both_ways(client: Client, case: str) -> None:
     """At the same steps, whichever way."""
     send_agent(client)
     breakpoint_, steps = BREAKPOINTS[case]
-    forward, backward = [], []
-    at: int | None = -1
-    while (at := find(client, at, "FORWARD", breakpoint_)) is not None:
-        forward.append(at)
-    at = 10
-    while (at := find(client, at, "BACKWARD", breakpoint_)) is not None:
-        backward.append(at)
-    assert forward == steps
-    assert backward == steps[::-1]
+    assert find_all(client, -1, "FORWARD", breakpoint_) == steps
+    assert find_all(client, 10, "BACKWARD", breakpoint_) == steps[::-1]
 
 
 def test_the_server_s_steps_are_those_of_the_recording(client: Client) -> None:

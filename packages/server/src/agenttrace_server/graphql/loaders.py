@@ -55,6 +55,7 @@ class Loaders:
         self.run_by_id = _make_loader(self._get_runs)
         self.span_by_key = _make_loader(self._get_spans)
         self.head_by_key = _make_loader(runs.get_heads)
+        self.body_by_key = _make_loader(runs.get_body_heads)
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
         self.replays_left = MAX_REPLAYS

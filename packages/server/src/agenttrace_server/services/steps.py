@@ -17,7 +17,7 @@ from agenttrace.steps.timeline import StepTimeline
 from agenttrace.trace.timeline import order_moments
 from agenttrace.wire import Fidelity
 from agenttrace_server.errors import GoneError, InvalidArgumentError, TooSlowError
-from agenttrace_server.storage import long_texts, payloads, steps
+from agenttrace_server.storage import events, long_texts, payloads, steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,26 +126,13 @@ class StepService:
         except StepError as error:
             raise InvalidArgumentError(str(error)) from error
 
-    async def read_texts(self, run_id: str, keys: Sequence[TextKey]) -> list[str | None]:
-        """Return texts, whole; None where nothing was recorded.
-
-        Raises:
-            GoneError: the run was deleted meanwhile.
-
-        """
-        heads = await self.get_heads(run_id, keys)
-        there = [head for head in heads if head is not None]
-        texts = iter(await self._database.read(long_texts.read_long_texts, there))
-        return [None if head is None else next(texts) for head in heads]
-
-    async def get_heads(self, run_id: str, keys: Sequence[TextKey]) -> list[PayloadHead | None]:
-        """Return what is known of texts; None where nothing was recorded."""
-        seqs = [key.seq for key in keys if key.kind == "body"]
+    async def _get_heads(self, run_id: str, keys: Sequence[TextKey]) -> list[PayloadHead | None]:
+        seqs = [(run_id, key.seq) for key in keys if key.kind == "body"]
         spans = [(run_id, key.span_id, key.kind) for key in keys if key.kind != "body"]
-        bodies = await self._database.read(steps.read_event_heads, run_id, seqs) if seqs else {}
+        bodies = await self._database.read(events.read_body_heads, seqs) if seqs else {}
         values = await self._database.read(payloads.read_heads, spans) if spans else {}
         return [
-            bodies.get(key.seq)
+            bodies.get((run_id, key.seq))
             if key.kind == "body"
             else values.get((run_id, key.span_id, key.kind))
             for key in keys
@@ -153,7 +140,7 @@ class StepService:
 
     async def _read_some(self, run_id: str, keys: Sequence[TextKey]) -> list[str | None]:
         """Return the first of these texts, as many as make up a turn."""
-        heads = await self.get_heads(run_id, keys)
+        heads = await self._get_heads(run_id, keys)
         count, size_bytes = 0, 0
         for head in heads:
             size_bytes += 0 if head is None else head.size_bytes

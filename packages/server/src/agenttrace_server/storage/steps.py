@@ -12,15 +12,12 @@ from agenttrace.semconv import EVENT_STATE
 from agenttrace.steps.texts import find_key
 from agenttrace.trace.records import RecordedCost, RecordedEvent, RecordedSpan, RecordedUsage
 from agenttrace.wire import Effect, Outcome, SpanStatus, SpanType
-from agenttrace_server.storage.events import read_events
 from agenttrace_server.storage.long_texts import read_beginnings
 from agenttrace_server.storage.payloads import make_head
 from agenttrace_server.storage.tables import CHANGE, EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from agenttrace_server.records import PayloadHead
 
 KEY_BYTES: Final = 2 * 1024
 """Of a state's body that are read to find what it sets: its key stands first."""
@@ -92,14 +89,6 @@ def read_step_rows(connection: Connection, run_id: str) -> StepRows | None:
         for row in connection.execute(found.where(EVENT.c.run_id == run_id).order_by(EVENT.c.seq))
     ]
     return StepRows(version, start_ns, spans, events, _read_state_keys(connection, run_id))
-
-
-def read_event_heads(
-    connection: Connection, run_id: str, seqs: Sequence[int]
-) -> dict[int, PayloadHead]:
-    """Return what is known of the bodies of these events; without those that have none."""
-    found = read_events(connection, run_id, seqs)
-    return {seq: event.body for seq, event in found.items() if event.body is not None}
 
 
 def read_fidelities(connection: Connection, run_id: str) -> dict[str, str]:

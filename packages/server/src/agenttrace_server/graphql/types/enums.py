@@ -243,5 +243,5 @@ class ContextChangeKind(Enum):
     ADDED = enum_value("ADDED", description="It is new.")
     DROPPED = enum_value("DROPPED", description="It is gone.")
     CHANGED = enum_value("CHANGED", description="It says something else.")
-    TRUNCATED = enum_value("TRUNCATED", description="Its text is the beginning of what it was.")
+    TRUNCATED = enum_value("TRUNCATED", description="Its text is a part of what it was.")
     REORDERED = enum_value("REORDERED", description="It stands elsewhere among the others.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Self
 
@@ -132,8 +134,7 @@ class ReplayStep:
         event = self.found.event
         if event is None:
             return None
-        key = TextKey("body", seq=event.seq)
-        (head,) = await info.context.steps.get_heads(self.steps.run_id, [key])
+        head = await info.context.loaders.body_by_key.load((self.steps.run_id, event.seq))
         return None if head is None else Payload.from_head(head)
 
     @resolver(
@@ -279,16 +280,20 @@ async def _load_values(info: Info, run_id: str, seqs: list[int]) -> list[JSON | 
     return [None if value is None else to_json(value) for value in values]
 
 
-async def _load_texts(
-    info: Info, run_id: str, keys: list[TextKey] | list[TextKey | None]
-) -> list[str | None]:
-    """Return texts, none for no key, within what an answer may have of texts."""
-    service, loaders = info.context.steps, info.context.loaders
-    wanted = [key for key in keys if key is not None]
-    heads = await service.get_heads(run_id, wanted)
-    loaders.take_bytes(sum(head.size_bytes for head in heads if head is not None))
-    texts = dict(zip(wanted, await service.read_texts(run_id, wanted), strict=True))
-    return [None if key is None else texts[key] for key in keys]
+async def _load_texts(info: Info, run_id: str, keys: Sequence[TextKey | None]) -> list[str | None]:
+    """Return texts, none for no key; of many steps all are read at once."""
+    return await asyncio.gather(*(_load_text(info, run_id, key) for key in keys))
+
+
+async def _load_text(info: Info, run_id: str, key: TextKey | None) -> str | None:
+    loaders = info.context.loaders
+    if key is None:
+        return None
+    if key.kind == "body":
+        head = await loaders.body_by_key.load((run_id, key.seq))
+    else:
+        head = await loaders.head_by_key.load((run_id, key.span_id, key.kind))
+    return None if head is None else await loaders.load_text(head)
 
 
 def _make_span(record: object) -> Span:
