@@ -15,11 +15,12 @@ from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.graphql.context import Services
-from agenttrace_server.graphql.doors import REPLAY, StoredDoor
+from agenttrace_server.graphql.doors import DIFF, REPLAY, StoredDoor
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.accounts import AccountRoutes
+from agenttrace_server.http.diffs import DiffRoute
 from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
@@ -39,6 +40,7 @@ from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
@@ -175,21 +177,21 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
         documents=documents,
         authenticator=identities.authenticator,
     )
+    make_door = partial(
+        StoredDoor,
+        schema,
+        documents,
+        make_context=services.make_context,
+        timeout_s=graphql.timeout_s,
+    )
     app = Starlette(
         routes=[
             IngestRoute(services.ingest, services.budget).make_route(),
             ExportRoute(
                 ExportService(engine.database), services.access, identities.audit
             ).make_route(),
-            ReplayRoute(
-                StoredDoor(
-                    schema,
-                    documents,
-                    REPLAY,
-                    make_context=services.make_context,
-                    timeout_s=graphql.timeout_s,
-                )
-            ).make_route(),
+            ReplayRoute(make_door(REPLAY)).make_route(),
+            DiffRoute(make_door(DIFF)).make_route(),
             *TextRoutes(TextService(engine.database), services.access).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
@@ -230,6 +232,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         steps=StepService(database),
         annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
+        diffs=DiffService(database),
         plugins=PluginService(),
         ingest=IngestService(
             engine.writer,

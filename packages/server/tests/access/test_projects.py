@@ -87,6 +87,9 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
     )
     steps = "query($i: ID!){replay(runId:$i){totalSteps steps{edges{node{index}}}}}"
     assert _ask_same(world.caller, steps, i="RUN")["data"] == {"replay": None}
+    diff = "query($i: ID!, $o: ID!){diff(base:$i,head:$o){identical}}"
+    for base, head in (("RUN", OWN), (OWN, "RUN")):
+        assert _ask_same(world.caller, diff, i=base, o=head)["data"] == {"diff": None}
     for root in ("span", "node"):
         found = _ask_same(world.caller, f"query($i: ID!){{{root}(id:$i){{id}}}}", i=span)
         assert found["data"] == {root: None}
@@ -118,6 +121,7 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
         "/api/export/runs/{run}",
         "/api/replay/runs/{run}",
         "/api/replay/runs/{run}?at=0",
+        "/api/diff/runs?run_id_1={run}&run_id_2={run}",
         "/api/runs/{run}/input",
         "/api/runs/{run}/spans/{span}/input",
         "/api/runs/{run}/events/5/body",

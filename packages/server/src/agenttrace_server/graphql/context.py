@@ -16,6 +16,7 @@ from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.audit import AuditService
 from agenttrace_server.services.budget import ByteBudget
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.keys import KeyService
 from agenttrace_server.services.live import LiveService
@@ -38,6 +39,7 @@ class Services:
     steps: StepService
     annotations: AnnotationService
     deletion: DeletionService
+    diffs: DiffService
     plugins: PluginService
     ingest: IngestService
     budget: ByteBudget

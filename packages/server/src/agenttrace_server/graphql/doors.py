@@ -54,6 +54,39 @@ fragment Whole on ReplayStep {
 """`GET /api/replay/runs/{run_id}`."""
 
 
+DIFF: Final = """query DiffOfRuns(
+  $base: ID!, $head: ID!, $first: Int, $after: String, $filter: DiffRowFilter
+) {
+  diff(base: $base, head: $head) {
+    base { id name status } head { id name status }
+    identical approx cost baseDigest headDigest runFlags
+    counts { unchanged changed added removed moved renamed wrapped unwrapped }
+    firstDivergence { spanId side name path cause { ...Why } }
+    origins { path propagated cause { ...Why } base { id name } head { id name } }
+    performance { ...Why }
+    aggregates {
+      total {
+        spans { ...Numbers } calls { ...Numbers } errors { ...Numbers } totalTokens { ...Numbers }
+        costUsd { base head change percent } wallMs { base head change percent }
+      }
+    }
+    warnings { code message side }
+    rows(first: $first, after: $after, filter: $filter) {
+      totalCount
+      pageInfo { hasNextPage endCursor }
+      edges { cursor node {
+        index parent depth outcome flags selfChanged subtreeChanged isPropagated origin covers
+        reason base { ...Place } head { ...Place }
+      } }
+    }
+  }
+}
+fragment Why on DiffCause { kind detail action evidence { name base head } }
+fragment Numbers on DiffCount { base head change percent }
+fragment Place on DiffSpan { id spanId name type status depth position parentPosition }"""
+"""`GET /api/diff/runs`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a document: its `data`, or the code and text of what went wrong."""

@@ -10,6 +10,7 @@ from agenttrace_server import __version__
 from agenttrace_server.graphql.account_query import AccountQuery
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.diff import DiffOptions, RunDiff, read_rules
 from agenttrace_server.graphql.types.enums import Interval, UsageGroup
 from agenttrace_server.graphql.types.filters import RunFilterInput, check_text, read_filter
 from agenttrace_server.graphql.types.lists import (
@@ -129,6 +130,26 @@ class Query(AccountQuery):
         """See the description, which is public."""
         found = await _find_run(info, run_id)
         return None if found is None else await load_replay(info, found.record)
+
+    @resolver(
+        "What differs from one run (`base`) to another (`head`), where it begins, and why; null "
+        "when one of them is not there. Of runs of at most 20,000 spans, with 128 MiB of values "
+        "together."
+    )
+    async def diff(
+        self,
+        info: Info,
+        base: strawberry.ID,
+        head: strawberry.ID,
+        options: DiffOptions | None = None,
+    ) -> RunDiff | None:
+        """See the description, which is public."""
+        rules = read_rules(options)
+        runs = await _find_run(info, base), await _find_run(info, head)
+        if runs[0] is None or runs[1] is None:
+            return None
+        kept = await info.context.diffs.compare(runs[0].record.run_id, runs[1].record.run_id, rules)
+        return RunDiff.from_kept(kept, runs[0], runs[1])
 
     @resolver("The runs that share a correlation id; null when there is none.")
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:

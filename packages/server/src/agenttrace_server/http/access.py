@@ -32,6 +32,7 @@ _DOORS: Final = (
     "/api/ingest",
     "/api/export",
     "/api/replay",
+    "/api/diff",
     "/api/runs",
     "/api/auth",
     "/api",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from agenttrace_server.identity import Actor
 
-_STATUSES: Final = {"INTERNAL": 500, "TIMED_OUT": 503, "UNAVAILABLE": 503, "FORBIDDEN": 403}
+STATUSES: Final = {"INTERNAL": 500, "TIMED_OUT": 503, "UNAVAILABLE": 503, "FORBIDDEN": 403}
 _MAX_DIGITS: Final = 9
 
 
@@ -82,7 +82,7 @@ class ReplayRoute:
         )
         if asked.data is None:
             code = asked.code or "INTERNAL"
-            return make_error(_STATUSES.get(code, 400), code.lower(), asked.message)
+            return make_error(STATUSES.get(code, 400), code.lower(), asked.message)
         replay = asked.data["replay"]
         if replay is None:
             return make_error(404, "not_found", "there is no such run")
