@@ -107,9 +107,7 @@ def _read_marker(node: pytest.Item) -> _Marker:
     marker = node.get_closest_marker("agenttrace")
     if marker is None:
         return {}
-    wrong = [
-        name for name, value in marker.kwargs.items() if type(value) is not _TYPES.get(name)
-    ]
+    wrong = [name for name, value in marker.kwargs.items() if type(value) is not _TYPES.get(name)]
     if marker.args or wrong:
         given = ", ".join([*map(repr, marker.args), *wrong])
         raise pytest.UsageError(
@@ -117,7 +115,7 @@ def _read_marker(node: pytest.Item) -> _Marker:
             f"rules=PATH alone, not {given}"
         )
     found: _Marker = {}
-    found.update(marker.kwargs)  # type: ignore[typeddict-item] -- checked above
+    found.update(marker.kwargs)  # type: ignore[typeddict-item]  # checked above
     return found
 
 

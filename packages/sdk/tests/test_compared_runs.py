@@ -127,9 +127,7 @@ def test_rules(agenttrace_run, key):
     assert "fail  require.tool:verify: tool:verify is required" in lost.out
 
 
-def test_a_baseline_of_several_runs_holds_one(
-    session: Callable[..., Done], tmp_path: Path
-) -> None:
+def test_a_baseline_of_several_runs_holds_one(session: Callable[..., Done], tmp_path: Path) -> None:
     """By gates; it is not overwritten by one run."""
     from groups import make_group
 

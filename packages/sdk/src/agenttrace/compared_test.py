@@ -95,9 +95,7 @@ class RunBaseline:
         if self.gates is None:
             return None if diff.identical else self._explain(diff, None)
         measured = [measure_run(run) for run in (base, head)]
-        evidence = GateEvidence(
-            measured[:1], measured[1:], diff=diff, normalise=self._normalise
-        )
+        evidence = GateEvidence(measured[:1], measured[1:], diff=diff, normalise=self._normalise)
         report = check_gates(self.gates, evidence)
         return None if report.status is GateStatus.PASS else self._explain(diff, report)
 

@@ -93,9 +93,7 @@ def test_what_doubt_comes_to_is_chosen(
     assert command(*args, "main.jsonl", "branch.jsonl", cwd=folder).code == 1
 
 
-def test_groups_are_compared_without_gates_too(
-    command: Callable[..., Done], folder: Path
-) -> None:
+def test_groups_are_compared_without_gates_too(command: Callable[..., Done], folder: Path) -> None:
     """By queries as by files; as text and as JSON with GraphQL's names; exit code 0."""
     records = (folder / "main.jsonl").read_text() + (folder / "branch.jsonl").read_text()
     (folder / "traces.jsonl").write_text(records)
@@ -129,7 +127,7 @@ def test_a_baseline_is_the_base(command: Callable[..., Done], folder: Path) -> N
     args = ("diff", "base.json", "--gate", "gates.yaml")
     assert command(*args, "a.jsonl", cwd=folder).code == 0
     done = command(*args, "b.jsonl", "--format", "md", cwd=folder)
-    assert (done.code, "❌ Gates: 2 fail, 1 pass" in done.out) == (1, True), done.out
+    assert (done.code, "❌ Gates: 1 pass, 2 fail" in done.out) == (1, True), done.out
     assert "1 against a baseline of 10 runs" in done.out
     bare = command("diff", "base.json", "a.jsonl", cwd=folder)
     assert (bare.code, "a baseline is compared by gates" in bare.err) == (2, True)
@@ -151,9 +149,7 @@ def test_junit_is_a_case_a_gate(command: Callable[..., Done], folder: Path) -> N
     assert command(*args, cwd=folder).out == done.out
 
 
-def test_github_gets_annotations_and_a_summary(
-    command: Callable[..., Done], folder: Path
-) -> None:
+def test_github_gets_annotations_and_a_summary(command: Callable[..., Done], folder: Path) -> None:
     """Escaped, ten at most, and the whole in the step's summary, after what is there."""
     write_runs(folder / "evil.jsonl", 9, [{"calls": ("llm:plan", f"tool:{EVIL}")}])
     names = "".join(f"  - tool:need{n}\n" for n in range(25))

@@ -55,16 +55,14 @@ class GroupDiff:
             before, after, baseline=base.baseline, options=options, normalise=_normalise(rules)
         )
         self.gates = None if gates is None else check_gates(gates, evidence)
-        self.is_incomplete = any(_is_incomplete(side, runs) for side, runs in (
-            (base, before), (head, after)
-        ))
+        self.is_incomplete = any(
+            _is_incomplete(side, runs) for side, runs in ((base, before), (head, after))
+        )
         self.report: Report
         self.shape: dict[str, Any]
         if base.baseline is None:
             found = compare_measures(before, after, options)
-            self.report = describe_groups(
-                found, base=base.name, head=head.name, gates=self.gates
-            )
+            self.report = describe_groups(found, base=base.name, head=head.name, gates=self.gates)
             self.shape = shape_groups(found)
         else:
             self.report = _describe_baseline(base, head, self.gates)

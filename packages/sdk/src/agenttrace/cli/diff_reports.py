@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from agenttrace.diff.formats import write_text as write_report
 from agenttrace.diff.gates import GateReport, GateStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agenttrace.diff.formats import Report
 
 EXIT_INCONCLUSIVE: Final = 3
@@ -44,12 +47,22 @@ class Inconclusive(StrEnum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """How a comparison is printed; `max_bytes` is of Markdown."""
+
+    form: DiffFormat
+    max_bytes: int
+    is_changed_only: bool
+
+
 def write_report_as(
-    form: DiffFormat, report: Report, shape: dict[str, Any], *, max_bytes: int
+    printing: Printing, report: Report, shape: Callable[[], dict[str, Any]]
 ) -> None:
-    """Print a report; `shape` is what of it is JSON."""
+    """Print a report; `shape` makes what of it is JSON."""
+    form, max_bytes = printing.form, printing.max_bytes
     if form is DiffFormat.JSON:
-        print_json(shape)
+        print_json(shape())
     elif form is DiffFormat.TEXT:
         screen = Screen()
         screen.write(write_report(report, paint=screen.paint))
@@ -91,6 +104,3 @@ def _append_summary(report: Report, max_bytes: int) -> None:
             file.write(write_markdown(report, max_bytes=left))
     except OSError as error:
         warn(f"cannot write the summary {name}: {error.strerror or error}")
-
-
-

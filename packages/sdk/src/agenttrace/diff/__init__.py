@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agenttrace.diff.compare import compare_runs, invert
 from agenttrace.diff.model import (
     Aggregate,
     Aggregates,
@@ -24,8 +25,11 @@ from agenttrace.diff.model import (
     SpanRef,
     WarningCode,
 )
+from agenttrace.diff.patch import PatchError, apply_patch
+from agenttrace.diff.rules import DEFAULT, Mask, Rules, RulesError, Unordered, read_rules
 
 __all__ = [
+    "DEFAULT",
     "Aggregate",
     "Aggregates",
     "Cause",
@@ -36,14 +40,23 @@ __all__ = [
     "Evidence",
     "Figures",
     "Flag",
+    "Mask",
     "MetricDelta",
     "MetricDeltas",
     "Metrics",
     "Origin",
     "Outcome",
+    "PatchError",
     "Row",
+    "Rules",
+    "RulesError",
     "RunDiff",
     "RunRef",
     "SpanRef",
+    "Unordered",
     "WarningCode",
+    "apply_patch",
+    "compare_runs",
+    "invert",
+    "read_rules",
 ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from agenttrace.diff.rules import DEFAULT, Rules
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -87,7 +89,8 @@ INCOMPLETE_CODES: Final = frozenset({WarningCode.RUNNING, WarningCode.INCOMPLETE
 class SpanRef:
     """A span of one of the runs. `position` counts its tree in pre-order from 0.
 
-    `parent_position` is None at the top. Siblings of one lane are ordered, of different lanes not.
+    `parent_position` is None at the top, `end_seq` where the end was not recorded. Siblings of one
+    lane are ordered, of different lanes not.
     """
 
     span_id: str
@@ -99,6 +102,7 @@ class SpanRef:
     lane: int
     position: int
     parent_position: int | None
+    end_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class Row:
     `covers` counts the spans that a WRAPPED or UNWRAPPED span is directly around. `reason` says
     more for a person, such as `reordered`. The spans themselves are kept where they are not
     equal (`base_span`, `head_span`): their field deltas are made from them when asked for.
+    `repeats`, of a row without a partner, counts how often base and head make this very call.
     """
 
     outcome: Outcome
@@ -182,6 +187,7 @@ class Row:
     metrics: MetricDeltas = field(default=MetricDeltas(None, None))
     base_span: RecordedSpan | None = None
     head_span: RecordedSpan | None = None
+    repeats: tuple[int, int] | None = None
 
     @property
     def self_changed(self) -> bool:
@@ -270,13 +276,17 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """One of the two runs. `digest` is of its normalised content: equal ones are identical."""
+    """One of the two runs. `digest` is of its normalised content: equal ones are identical.
+
+    `revision` is the commit that was checked out.
+    """
 
     run_id: str
     name: str
     status: RunStatus
     spans: int
     digest: str
+    revision: str | None = None
     input: RecordedPayload | None = None
     output: RecordedPayload | None = None
     error: RecordedError | None = None
@@ -350,8 +360,8 @@ class RunDiff:
 
     `identical`: the same normalised content, structure and order; figures may differ. `approx`: a
     budget was met. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
-    for one whose content differs; a move costs 1. `run_flags` are of the run's own input, output,
-    error and status.
+    for one whose content differs, and for a move. `run_flags` are of the run's own input, output,
+    error and status. `performance` is there where nothing but figures differs, and they do.
     """
 
     identical: bool
@@ -366,6 +376,8 @@ class RunDiff:
     origins: tuple[Origin, ...]
     aggregates: Aggregates
     warnings: tuple[DiffWarning, ...]
+    performance: Cause | None = None
+    rules: Rules = DEFAULT
 
     @property
     def is_incomplete(self) -> bool:

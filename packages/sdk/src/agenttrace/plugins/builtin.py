@@ -115,6 +115,7 @@ def agenttrace_cli() -> Iterable[CommandSpec]:
 
 _COMMANDS = (
     ("baseline", "baseline:app", "Learn what several runs of one version vary in."),
+    ("diff", "diff:diff_runs", "Compare two runs: what changed, where it began, and why."),
     ("export", "export:export_runs", "Write whole runs in the wire format."),
     ("import", "imports:import_files", "Send recordings to a server, or add them to a file."),
     (

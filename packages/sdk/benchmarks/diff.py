@@ -1,0 +1,182 @@
+"""How long a comparison of two runs of 10,000 spans takes, and what memory it needs at most.
+
+    python packages/sdk/benchmarks/diff.py [SHAPE…]
+
+Each shape is made and compared in a process of its own, so that the peak is its own. `seconds` is
+`compare_runs` alone; `peak` is the most memory that the process held, `before` what it held with
+both runs loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import subprocess
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from agenttrace.diff import compare_runs
+from agenttrace.trace import RecordedRun
+from agenttrace.trace.records import RecordedPayload, RecordedSpan
+from agenttrace.wire import Effect, Fidelity, SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START_NS: Final = 1_700_000_000_000_000_000
+SPANS: Final = 10_000
+MAX_SECONDS: Final = 5.0
+MAX_BYTES: Final = 512 * 1024 * 1024
+_KIB: Final = 1024
+
+Node = tuple[str, str, int]  # name, output, depth
+
+
+def make_run(number: int, nodes: list[Node], *, output: bytes | None = None) -> RecordedRun:
+    """Return a run of spans in pre-order; each has an input of a few fields."""
+    run_id = f"{number:032x}"
+    path: list[str] = []
+    spans = []
+    for place, (name, said, depth) in enumerate(nodes, 1):
+        span_id = f"{place:016x}"
+        del path[depth:]
+        text = msgspec.json.encode({"text": said, "tokens": len(said), "ok": True})
+        spans.append(
+            RecordedSpan(
+                v=1,
+                run_id=run_id,
+                span_id=span_id,
+                parent_span_id=path[-1] if path else None,
+                rev=1,
+                name=name,
+                span_type=SpanType.TOOL_CALL,
+                status=SpanStatus.COMPLETED,
+                start_ns=START_NS + place * 1_000,
+                end_ns=START_NS + place * 1_000 + 500,
+                duration_ns=500,
+                seq=place * 2,
+                end_seq=place * 2 + 1,
+                lane=0,
+                effect=Effect.READ,
+                input=_make_payload(msgspec.json.encode({"query": name, "limit": 10})),
+                output=_make_payload(output if output and place == 1 else text),
+            )
+        )
+        path.append(span_id)
+    return RecordedRun(run_id, None, spans, [])
+
+
+def _make_payload(text: bytes) -> RecordedPayload:
+    return RecordedPayload(text=msgspec.Raw(text), codec="json", fidelity=Fidelity.EXACT)
+
+
+def change(nodes: list[Node], share: float, seed: int) -> list[Node]:
+    """Return nodes of which a share differs: a third each says something else, is gone, is new.
+
+    What is below a node that is gone is then below the one that was around it.
+    """
+    chance = random.Random(seed)  # noqa: S311 -- no secret: the same each time
+    made: list[Node] = []
+    gone: list[int] = []
+    for place, (name, said, depth) in enumerate(nodes):
+        while gone and gone[-1] >= depth:
+            gone.pop()
+        kind = chance.choice("cra") if chance.random() < share else "-"
+        if kind == "r":
+            gone.append(depth)
+            continue
+        if kind == "a":
+            made.append(("extra", f"new {place}", depth - len(gone)))
+        made.append((name, f"other {place}" if kind == "c" else said, depth - len(gone)))
+    return made
+
+
+def _flat(word: str) -> list[Node]:
+    return [("search", f"{word} {place}", 0) for place in range(SPANS)]
+
+
+def _loop() -> list[Node]:
+    nodes: list[Node] = []
+    for turn in range(550):
+        nodes.append(("step", f"turn {turn}", 0))
+        nodes += [(f"tool {place}", f"{turn} {place}", 1) for place in range(17)]
+    return nodes
+
+
+def _chain() -> list[Node]:
+    return [(f"call {place % 7}", f"said {place}", place) for place in range(5_000)]
+
+
+def _ternary(word: str) -> list[Node]:
+    nodes: list[Node] = []
+    stack = [(0, "")]
+    while stack:
+        depth, place = stack.pop()
+        nodes.append((f"node {place[-1:]}", f"{word} {place}", depth))
+        if depth < 8:  # noqa: PLR2004 -- 9,841 nodes
+            stack.extend((depth + 1, place + digit) for digit in "210")
+    return nodes
+
+
+def _large() -> tuple[RecordedRun, RecordedRun]:
+    text = json.dumps("x" * 50_000_000).encode()
+    nodes = _flat("said")
+    return make_run(1, nodes, output=text), make_run(2, change(nodes, 0.05, 3), output=text)
+
+
+def _pair(base: list[Node], head: list[Node]) -> tuple[RecordedRun, RecordedRun]:
+    return make_run(1, base), make_run(2, head)
+
+
+SHAPES: Final[dict[str, Callable[[], tuple[RecordedRun, RecordedRun]]]] = {
+    "flat, 5 % differ": lambda: _pair(_flat("said"), change(_flat("said"), 0.05, 1)),
+    "flat, unrelated": lambda: _pair(_flat("said"), _flat("told")),
+    "loop of 550 x 18": lambda: _pair(_loop(), change(_loop(), 0.05, 2)),
+    "chain of 5,000": lambda: _pair(_chain(), change(_chain(), 0.05, 4)),
+    "ternary, 300 differ": lambda: _pair(_ternary("said"), change(_ternary("said"), 0.03, 5)),
+    "ternary, unrelated": lambda: _pair(_ternary("said"), _ternary("told")),
+    "one payload of 50 MB": _large,
+}
+
+
+def measure(shape: str) -> None:
+    """Compare one shape in this process and print its row as JSON."""
+    base, head = SHAPES[shape]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    start_s = perf_counter()
+    diff = compare_runs(base, head)
+    seconds = perf_counter() - start_s
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    row = [shape, seconds, before, peak, diff.approx, diff.cost, len(diff.rows)]
+    print(json.dumps(row))
+
+
+def main() -> None:
+    """Measure each shape; end with 1 when one takes more than it may."""
+    wanted = sys.argv[1:] or list(SHAPES)
+    print(f"{'shape':<24}{'seconds':>9}{'before':>9}{'peak':>9}  approx  cost / rows")
+    failed = False
+    for shape in wanted:
+        code = f"import diff; diff.measure({shape!r})"
+        done = subprocess.run(  # noqa: S603 -- this very program
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=__file__.rpartition("/")[0] or ".",
+        )
+        name, seconds, before, peak, approx, cost, rows = json.loads(done.stdout)
+        failed = failed or seconds > MAX_SECONDS or peak > MAX_BYTES
+        print(
+            f"{name:<24}{seconds:>9.2f}{before / 2**20:>6.0f} MB{peak / 2**20:>6.0f} MB"
+            f"  {approx!s:<6}  {cost} / {rows}"
+        )
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

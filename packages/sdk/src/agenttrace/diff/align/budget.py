@@ -1,0 +1,38 @@
+"""How much may be spent on an alignment: one account for all of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_TABLE_CELLS: Final = 250_000
+"""Cells of the tables over siblings, in all."""
+
+MAX_TREE_CELLS: Final = 1_500_000
+"""Cells of the tables of exact tree distances, in all; one takes about 0.4 µs."""
+
+
+class Budget:
+    """What is left to spend. `is_hit`: something was done in a coarser way than it could be."""
+
+    __slots__ = ("is_hit", "table_cells", "tree_cells")
+
+    def __init__(self) -> None:
+        self.table_cells = MAX_TABLE_CELLS
+        self.tree_cells = MAX_TREE_CELLS
+        self.is_hit = False
+
+    def take_table(self, cells: int) -> bool:
+        """Tell whether a table over siblings may be made, and count it."""
+        if cells > self.table_cells:
+            self.is_hit = True
+            return False
+        self.table_cells -= cells
+        return True
+
+    def take_tree(self, cells: int) -> bool:
+        """Tell whether an exact tree distance may be made, and count it."""
+        if cells > self.tree_cells:
+            self.is_hit = True
+            return False
+        self.tree_cells -= cells
+        return True

@@ -1,0 +1,243 @@
+"""Why a difference may have begun: by rule, with the facts that the rule rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from agenttrace.diff.flags import shorten, split_call
+from agenttrace.diff.hashes import name_models
+from agenttrace.diff.model import Cause, CauseKind, Evidence, Flag, Outcome
+from agenttrace.diff.origins import asks_other_model, starts_changed
+from agenttrace.wire import SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace.diff.model import Row, RunRef
+    from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
+
+LOOP_CALLS: Final = 3
+"""The same call with the same input, so many times: a loop."""
+
+_LONE: Final = frozenset({Outcome.ADDED, Outcome.REMOVED, Outcome.MOVED})
+_AROUND: Final = frozenset({Outcome.WRAPPED, Outcome.UNWRAPPED, Outcome.RENAMED})
+_USER_CODE: Final = frozenset({SpanType.AGENT, SpanType.CUSTOM})
+_SYSTEM_KEYS: Final = frozenset({"system", "instructions", "system_instruction", "system_prompt"})
+_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+_TOOL_KEYS: Final = frozenset({"tools", "functions"})
+_MESSAGE_KEYS: Final = frozenset({"messages", "prompt", "input", "contents"})
+_SHOWN_CALLS: Final = 3
+_MAX_BYTES: Final = 1024 * 1024
+
+
+def find_cause(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
+    """Return the cause of the origin at a place among the rows."""
+    row = rows[number]
+    if row.outcome in _LONE:
+        return _explain_call(rows, number)
+    if row.outcome in _AROUND:
+        return _explain_code(row, base, head, detail=row.outcome.value)
+    if not starts_changed(row):
+        return _explain_result(rows, number, base, head)
+    if Flag.INPUT not in row.flags:
+        return _explain_config(row)
+    return _explain_code(row, base, head, detail=_name_part(row))
+
+
+def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
+    """Explain a span that was given the same and ended otherwise."""
+    row = rows[number]
+    assert row.base_span is not None
+    assert row.head_span is not None
+    failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
+    if failed[0] != failed[1]:
+        kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
+        return Cause(kind, _show_errors(row.base_span, row.head_span), action=_offer_fork(row))
+    if row.ref.span_type in _USER_CODE:
+        return _explain_code(row, base, head, detail="result")
+    same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
+    if row.ref.span_type is SpanType.LLM_CALL:
+        kind, more = _explain_answer(rows, number)
+        return Cause(kind, (*more, *same), action=_offer_fork(row))
+    is_decision = row.ref.span_type is SpanType.DECISION
+    kind = CauseKind.AGENT_DECISION if is_decision else CauseKind.WORLD_CHANGED
+    return Cause(kind, same, action=_offer_fork(row))
+
+
+def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[Evidence, ...]]:
+    """Explain a model that was asked the same and answered otherwise."""
+    row = rows[number]
+    assert row.base_span is not None
+    assert row.head_span is not None
+    if Flag.MODEL in row.flags:
+        models = (name_models(span)[1:] for span in (row.base_span, row.head_span))
+        shown = (" ".join(filter(None, each)) or None for each in models)
+        return CauseKind.MODEL_VERSION, (Evidence("response_model", *shown),)
+    changed = _list_changed_calls(rows, number)
+    if changed:
+        return CauseKind.AGENT_DECISION, changed
+    return CauseKind.MODEL_NONDETERMINISM, ()
+
+
+def _explain_config(row: Row) -> Cause:
+    """Explain a model call that differs in its model or parameters alone."""
+    evidence = []
+    assert row.base_span is not None
+    assert row.head_span is not None
+    one, other = _read_call(row.base_span), _read_call(row.head_span)
+    if asks_other_model(row):
+        names = [
+            span.model or shorten(call[2])
+            for span, call in ((row.base_span, one), (row.head_span, other))
+        ]
+        evidence.append(Evidence("model", *names))
+    for key in sorted(one[1].keys() | other[1].keys()):
+        if one[1].get(key) != other[1].get(key):
+            shown = (shorten(call[1][key]) if key in call[1] else None for call in (one, other))
+            evidence.append(Evidence(key, *shown))
+    detail = "params" if Flag.PARAMS in row.flags else "model"
+    return Cause(CauseKind.CONFIG_CHANGE, tuple(evidence), detail, _offer_fork(row))
+
+
+def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause:
+    evidence = []
+    if row.outcome is Outcome.RENAMED and row.base and row.head:
+        evidence.append(Evidence("name", row.base.name, row.head.name))
+    if row.base_span is not None and row.head_span is not None:
+        hashes = row.base_span.fn_hash, row.head_span.fn_hash
+        if hashes[0] != hashes[1]:
+            evidence.append(Evidence("fn_hash", *hashes))
+    if base.revision != head.revision:
+        evidence.append(Evidence("revision", base.revision, head.revision))
+    if Flag.INPUT in row.flags:
+        evidence += _show_inputs(row)
+    kind = CauseKind.CODE_OR_PROMPT_CHANGE
+    return Cause(kind, tuple(evidence), detail, _offer_fork(row))
+
+
+def _explain_call(rows: Sequence[Row], number: int) -> Cause:
+    """Explain a call that one side makes and the other does not, or makes elsewhere."""
+    row = rows[number]
+    if row.repeats is not None and _is_loop(row.repeats):
+        evidence: tuple[Evidence, ...] = (Evidence("same_call", *map(str, row.repeats)),)
+        return Cause(CauseKind.LOOP, evidence, action=_offer_fork(row))
+    shown = (
+        None if ref is None else f"{ref.span_type} {shorten(ref.name)}"
+        for ref in (row.base, row.head)
+    )
+    evidence = (Evidence("call", *shown),)
+    before = _find_model_call(rows, number)
+    if before is not None:
+        evidence += (Evidence("llm_output_before", shorten(before.ref.name), "equal"),)
+    return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value, _offer_fork(row))
+
+
+def _is_loop(repeats: tuple[int, int]) -> bool:
+    few, many = sorted(repeats)
+    return many >= LOOP_CALLS and many > few
+
+
+def _list_changed_calls(rows: Sequence[Row], number: int) -> tuple[Evidence, ...]:
+    """Return the calls after a model call, up to the next one, that only one side makes."""
+    found: list[Evidence] = []
+    for row in rows[number + 1 :]:
+        is_next = row.ref.span_type is SpanType.LLM_CALL
+        if row.outcome in _LONE or row.outcome in _AROUND:
+            names = (None if ref is None else shorten(ref.name) for ref in (row.base, row.head))
+            found.append(Evidence("call", *names))
+        if is_next or len(found) == _SHOWN_CALLS:
+            break
+    return tuple(found)
+
+
+def _find_model_call(rows: Sequence[Row], number: int) -> Row | None:
+    """Return the model call before a row, where both sides made it and it answered the same."""
+    for row in reversed(rows[:number]):
+        if row.ref.span_type is SpanType.LLM_CALL:
+            is_same = row.base is not None and row.head is not None
+            return row if is_same and Flag.OUTPUT not in row.flags else None
+    return None
+
+
+def _name_part(row: Row) -> str:
+    """Return which part of an input differs: `system_prompt`, `tools_schema`, `messages`, ….."""
+    if row.ref.span_type is not SpanType.LLM_CALL or not (row.base_span and row.head_span):
+        return "arguments"
+    one, other = _read_call(row.base_span)[0], _read_call(row.head_span)[0]
+    differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    systems = _list_system(one), _list_system(other)
+    if differing & _SYSTEM_KEYS or systems[0] != systems[1]:
+        return "system_prompt"
+    if differing & _TOOL_KEYS:
+        return "tools_schema"
+    return "messages" if differing & _MESSAGE_KEYS else "arguments"
+
+
+def _list_system(call: dict[str, Any]) -> list[Any]:
+    messages = call.get("messages")
+    if not isinstance(messages, list):
+        return []
+    return [
+        message.get("content")
+        for message in messages
+        if isinstance(message, dict) and message.get("role") in _SYSTEM_ROLES
+    ]
+
+
+def _read_call(span: RecordedSpan) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    return split_call(None if span.input is None else span.input.value)
+
+
+def _show_outputs(row: Row) -> tuple[Evidence, ...]:
+    if Flag.OUTPUT not in row.flags or row.base_span is None or row.head_span is None:
+        return ()
+    return (Evidence("output", _show(row.base_span.output), _show(row.head_span.output)),)
+
+
+def _show_inputs(row: Row) -> list[Evidence]:
+    assert row.base_span is not None
+    assert row.head_span is not None
+    one, other = _read_call(row.base_span)[0], _read_call(row.head_span)[0]
+    return [
+        Evidence(f"input.{key}" if key else "input", *_show_apart(one.get(key), other.get(key)))
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _show_apart(base: Any, head: Any) -> tuple[str | None, str | None]:
+    """Return two values as short texts that begin a little before where they part."""
+    one, other = (
+        None if value is None else shorten(value, max_chars=_MAX_BYTES) for value in (base, head)
+    )
+    if one is None or other is None:
+        return (one and shorten(one)), (other and shorten(other))
+    apart = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, apart - 40)
+    mark = "…" if start else ""
+    return shorten(mark + one[start:]), shorten(mark + other[start:])
+
+
+def _show_errors(base: RecordedSpan, head: RecordedSpan) -> tuple[Evidence, ...]:
+    errors: tuple[RecordedError | None, ...] = (base.error, head.error)
+    classes = (None if error is None else shorten(error.type) for error in errors)
+    messages = (None if error is None else shorten(error.message) for error in errors)
+    return (Evidence("class", *classes), Evidence("message", *messages))
+
+
+def _show(payload: RecordedPayload | None) -> str | None:
+    if payload is None:
+        return None
+    if memoryview(payload.text).nbytes > _MAX_BYTES:
+        return f"{memoryview(payload.text).nbytes:,} bytes"
+    return shorten(payload.value)
+
+
+def _offer_fork(row: Row) -> str | None:
+    """Return what would prove the cause: the other side's output put in its place."""
+    if row.base is None or row.head is None:
+        return None
+    return f"fork head at seq {row.head.seq} with the output of base, and see whether it ends alike"

@@ -1,0 +1,221 @@
+"""Where a planted difference is said to begin, and why (D11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from recordings import START_NS
+from run_trees import OTHER_ID, Step, copy_steps, list_steps, llm, make_run_of, pair, tool
+
+from agenttrace.diff import CauseKind, Outcome, RunDiff, compare_runs
+
+PROMPT = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Weather in Rome?"},
+]
+
+
+def program(
+    *,
+    prompt: Any = PROMPT,
+    answer: str = "call the weather tool",
+    result: str = "sunny, 21 degrees",
+    said: str | None = None,
+) -> list[Step]:
+    """Return an agent that plans, calls a tool on another lane, and sums up what it said."""
+    weather = tool("weather", {"city": "Rome"}, result)
+    weather.lane = 1
+    summary = f"In Rome it is {result}."
+    calls = [
+        llm("plan", {"messages": prompt, "temperature": 0.2}, answer, model="m-1"),
+        weather,
+        llm(
+            "answer", {"messages": [*PROMPT, {"role": "tool", "content": result}]}, said or summary
+        ),
+        tool("send", {"text": said or summary}, "ok"),
+    ]
+    return [Step("agent", said or summary, {"task": "weather"}, calls, type="AGENT")]
+
+
+def jitter() -> tuple[list[Step], list[Step]]:
+    return program(answer="I shall call the weather tool"), program()
+
+
+def prompt_edit() -> tuple[list[Step], list[Step]]:
+    edited = [{"role": "system", "content": "Be brief and kind."}, PROMPT[1]]
+    return program(), program(prompt=edited, answer="gladly: call the weather tool")
+
+
+def tool_drift() -> tuple[list[Step], list[Step]]:
+    return program(), program(result="rainy, 14 degrees")
+
+
+def model_swap() -> tuple[list[Step], list[Step]]:
+    head = program(answer="calling weather")
+    head[0].children[0].fields["model"] = "m-2"
+    return program(), head
+
+
+def model_version() -> tuple[list[Step], list[Step]]:
+    sides = program(), program(answer="calling weather")
+    for number, steps in enumerate(sides):
+        attributes = {"gen_ai.response.model": f"m-1-2026-0{number + 1}-01"}
+        steps[0].children[0].fields["attributes"] = attributes
+    return sides
+
+
+def param_change() -> tuple[list[Step], list[Step]]:
+    head = program(answer="calling weather")
+    head[0].children[0].input = {"messages": PROMPT, "temperature": 0.9}
+    return program(), head
+
+
+def extra_call() -> tuple[list[Step], list[Step]]:
+    head = program(said="In Rome it is sunny, 21 degrees. Checked.")
+    head[0].children.insert(1, tool("verify", {"city": "Rome"}, True))
+    return program(), head
+
+
+def agent_decision() -> tuple[list[Step], list[Step]]:
+    head = program(answer="ask the almanac", said="In Rome it is mild.")
+    head[0].children[1] = tool("almanac", {"month": 5}, "mild")
+    return program(), head
+
+
+def new_error() -> tuple[list[Step], list[Step]]:
+    head = program(said="I do not know.")
+    error = {"type": "builtins.TimeoutError", "message": "no answer in 5 s"}
+    head[0].children[1].output = None
+    head[0].children[1].fields = {"status": "ERROR", "error": error}
+    return program(), head
+
+
+def loop() -> tuple[list[Step], list[Step]]:
+    head = program()
+    again = [tool("weather", {"city": "Rome"}, "sunny, 21 degrees") for _ in range(4)]
+    head[0].children[2:2] = again
+    return program(), head
+
+
+PLANTED: list[tuple[Callable[[], tuple[list[Step], list[Step]]], str, CauseKind, str | None]] = [
+    (jitter, "plan", CauseKind.MODEL_NONDETERMINISM, None),
+    (prompt_edit, "plan", CauseKind.CODE_OR_PROMPT_CHANGE, "system_prompt"),
+    (tool_drift, "weather", CauseKind.WORLD_CHANGED, None),
+    (model_swap, "plan", CauseKind.CONFIG_CHANGE, "model"),
+    (model_version, "plan", CauseKind.MODEL_VERSION, None),
+    (param_change, "plan", CauseKind.CONFIG_CHANGE, "params"),
+    (extra_call, "verify", CauseKind.CONTROL_FLOW_CHANGE, "added"),
+    (agent_decision, "plan", CauseKind.AGENT_DECISION, None),
+    (new_error, "weather", CauseKind.NEW_FAILURE, None),
+    (loop, "weather", CauseKind.LOOP, None),
+]
+
+
+def skew_clock(steps: list[Step]) -> None:
+    """Let what comes later look as if it came earlier."""
+    for number, step in enumerate(list_steps(steps)):
+        start_ns = START_NS - number * 10**9
+        step.fields |= {"start_ns": start_ns, "end_ns": start_ns + 500_000}
+
+
+@pytest.mark.parametrize("is_skewed", [False, True], ids=["clocks right", "clocks skewed"])
+@pytest.mark.parametrize(
+    ("plant", "name", "kind", "detail"), PLANTED, ids=[each[0].__name__ for each in PLANTED]
+)
+def test_d11_a_planted_difference_is_found(
+    plant: Callable[[], tuple[list[Step], list[Step]]],
+    name: str,
+    kind: CauseKind,
+    detail: str | None,
+    is_skewed: bool,
+) -> None:
+    """One origin, its span, its cause; whatever follows from it is no origin."""
+    base, head = plant()
+    if is_skewed:
+        skew_clock(head)
+    diff = compare_runs(*pair(base, head))
+    (origin,) = diff.origins
+    ref = origin.base or origin.head
+    assert ref is not None
+    assert (ref.name, origin.cause.kind, origin.cause.detail) == (name, kind, detail)
+    assert diff.first_divergence is not None
+    assert diff.first_divergence.path == f"agent > {name}"
+    differing = [row for row in diff.rows if row.self_changed]
+    assert sum(row.is_propagated for row in diff.rows) == origin.propagated == len(differing) - 1
+    assert all(row.origin == 0 for row in differing if row.is_propagated)
+
+
+def explain(base: list[Step], head: list[Step]) -> RunDiff:
+    return compare_runs(*pair(base, head))
+
+
+def test_a_failure_that_is_gone_is_the_inverse_of_a_new_one() -> None:
+    """With the class and text of the error on the side that has it."""
+    base, head = new_error()
+    (origin,) = explain(head, base).origins
+    assert origin.cause.kind is CauseKind.FAILURE_GONE
+    assert [(each.name, each.base, each.head) for each in origin.cause.evidence] == [
+        ("class", "builtins.TimeoutError", None),
+        ("message", "no answer in 5 s", None),
+    ]
+
+
+def test_changes_on_lanes_that_know_nothing_of_each_other_are_two_origins() -> None:
+    """The first is that with the lowest `seq` in base."""
+    tasks = [tool(f"task {n}", {"n": n}, f"result {n}") for n in range(2)]
+    for lane, task in enumerate(tasks, 1):
+        task.lane = lane
+    base = [Step("agent", children=tasks)]
+    head = copy_steps(base)
+    for task in head[0].children:
+        task.output = "another result"
+    diff = explain(base, head)
+    assert [origin.path for origin in diff.origins] == ["agent > task 0", "agent > task 1"]
+    assert diff.first_divergence is not None
+    assert diff.first_divergence.name == "task 0"
+
+
+def test_a_changed_value_is_followed_into_another_lane() -> None:
+    """An input that holds what an origin said, and did not in base, follows from it."""
+    reader = tool("read", {"page": 1}, "the first page")
+    reader.lane = 1
+    writer = tool("write", {"text": "summary of the first page"}, "ok")
+    writer.lane = 2
+    base = [Step("agent", children=[reader, writer])]
+    head = copy_steps(base)
+    head[0].children[0].output = "a torn page"
+    head[0].children[1].input = {"text": "summary of a torn page"}
+    diff = explain(base, head)
+    assert [origin.path for origin in diff.origins] == ["agent > read"]
+    assert diff.origins[0].propagated == 1
+
+
+def test_code_that_changed_is_told_by_its_hash_and_commit() -> None:
+    """What was recorded of the code is evidence."""
+    base = [tool("load", {"page": 1}, "x", fn_hash="a" * 64)]
+    head = [tool("load", {"page": 2}, "y", fn_hash="b" * 64)]
+    commits = [{"vcs.ref.head.revision": letter * 40} for letter in "cd"]
+    diff = compare_runs(
+        make_run_of(base, resource=commits[0]),
+        make_run_of(head, run_id=OTHER_ID, resource=commits[1]),
+    )
+    cause = diff.origins[0].cause
+    assert cause.kind is CauseKind.CODE_OR_PROMPT_CHANGE
+    assert [(each.name, each.base, each.head) for each in cause.evidence] == [
+        ("fn_hash", "a" * 64, "b" * 64),
+        ("revision", "c" * 40, "d" * 40),
+        ("input.page", "1", "2"),
+    ]
+
+
+def test_figures_alone_are_told_as_such() -> None:
+    """No row differs, so nothing begins anywhere, but it took three times as long."""
+    times = [{"duration_ns": each * 10**9, "end_ns": START_NS + each * 10**9} for each in (1, 3)]
+    diff = explain(*([Step("work", 1, fields=each)] for each in times))
+    assert diff.identical
+    assert diff.performance is not None
+    assert diff.performance.kind is CauseKind.PERFORMANCE
+    assert [each.name for each in diff.performance.evidence] == ["wall_ns"]
+    assert all(row.outcome is Outcome.UNCHANGED for row in diff.rows)
