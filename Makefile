@@ -25,7 +25,7 @@ test: test-python test-dashboard test-e2e ## every test: Python, TypeScript, a r
 
 .PHONY: test-python
 test-python: .stamps/python-dev ## the Python tests of all packages, examples and scripts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: test-dashboard
 test-dashboard: .stamps/node ## the dashboard's unit tests

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.replaying import ASYNC_GENERATOR, COROUTINE, FUNCTION, GENERATOR
 from agenttrace.streams import close_async, drive, open_stream
 
 if TYPE_CHECKING:
@@ -33,10 +34,16 @@ def wrap_function(
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         span = open_call(spec, bind, args, kwargs)
+        replay = recorder.replay
+        body = (
+            function
+            if replay is None
+            else replay.choose(FUNCTION, spec, span, function, bind, args, kwargs)
+        )
         if span is None:
-            return function(*args, **kwargs)
+            return body(*args, **kwargs)
         try:
-            result = function(*args, **kwargs)
+            result = body(*args, **kwargs)
         except BaseException as error:
             recorder.end_span_by(span, error)
             raise
@@ -58,10 +65,16 @@ def wrap_coroutine(
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         span = open_call(spec, bind, args, kwargs)
+        replay = recorder.replay
+        body = (
+            function
+            if replay is None
+            else replay.choose(COROUTINE, spec, span, function, bind, args, kwargs)
+        )
         if span is None:
-            return await function(*args, **kwargs)
+            return await body(*args, **kwargs)
         try:
-            result = await function(*args, **kwargs)
+            result = await body(*args, **kwargs)
         except BaseException as error:
             recorder.end_span_by(span, error)
             raise
@@ -96,11 +109,14 @@ def wrap_generator(
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         span = recorder.open_call(spec, bind, args, kwargs, activate=False)
+        body = function
+        if recorder.replay is not None:
+            body = recorder.replay.choose(GENERATOR, spec, span, function, bind, args, kwargs)
         stream = open_stream(recorder, span)
         if stream is None:
-            return (yield from function(*args, **kwargs))
+            return (yield from body(*args, **kwargs))
         try:
-            generator = function(*args, **kwargs)
+            generator = body(*args, **kwargs)
         except BaseException as error:
             stream.fail(error)
             raise
@@ -117,9 +133,12 @@ def wrap_async_generator(
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         span = recorder.open_call(spec, bind, args, kwargs, activate=False)
+        body = function
+        if recorder.replay is not None:
+            body = recorder.replay.choose(ASYNC_GENERATOR, spec, span, function, bind, args, kwargs)
         stream = open_stream(recorder, span)
         try:
-            generator = function(*args, **kwargs)
+            generator = body(*args, **kwargs)
         except BaseException as error:
             if stream is not None:
                 stream.fail(error)

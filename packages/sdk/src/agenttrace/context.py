@@ -8,6 +8,8 @@ from sys import modules
 from typing import TYPE_CHECKING, Final
 from weakref import ref
 
+from agenttrace.semconv import PARENT_RUN_ID, PARENT_SPAN_ID
+
 if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Callable, Mapping, MutableMapping
@@ -218,3 +220,10 @@ def _read_correlation(baggage: str) -> str | None:
             text = unquote(value.partition(";")[0].strip())
             return text if 0 < len(text) <= _MAX_CORRELATION_CHARS and "\x00" not in text else None
     return None
+
+
+def describe_parent(parent: RemoteContext | None) -> dict[str, object]:
+    """Return the attributes that name the run and span of another process; none without one."""
+    if parent is None or parent.run_id is None:
+        return {}
+    return {PARENT_RUN_ID: parent.run_id, PARENT_SPAN_ID: parent.span_id}

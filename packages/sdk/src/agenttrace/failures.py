@@ -27,7 +27,10 @@ MAX_VALUE_BYTES: Final = 64 * 1024
 # Whose frames stand between the user's: the wrappers, and the context managers that re-raise.
 _OWN_MODULES: Final = frozenset(
     f"agenttrace.{name}"
-    for name in ("adoption", "calls", "propagation", "recorder", "returned", "streams")
+    for name in (
+        *("adoption", "calls", "propagation", "recorder", "returned", "streams"),
+        *("replay.bodies", "replay.turns"),
+    )
 )
 
 

@@ -13,12 +13,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
-from agenttrace.attributes import clean_name
 from agenttrace.context import Lane, Place, renew_thread
 from agenttrace.encoding.snapshot import Snapshot, take_snapshot
 from agenttrace.event import Event
 from agenttrace.failures import Failure, judge_run, judge_span
-from agenttrace.guard import Boundary
 from agenttrace.pipeline.hub import Hub
 from agenttrace.propagation import register
 from agenttrace.recording_tools import RecordingTools
@@ -87,10 +85,6 @@ class Recorder(RecordingTools):
             resolve()
         return bool(self.hub.sinks)
 
-    def boundary(self, kind: str) -> Boundary:
-        """Return a `with` block that contains and counts under `kind` what goes wrong."""
-        return Boundary(self.guard, kind)
-
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""
         return take_snapshot(value, max_bytes=self.max_payload_bytes)
@@ -153,6 +147,8 @@ class Recorder(RecordingTools):
                 return
             run.start_ns = self._time_ns()
             run._start_mono = self._monotonic_ns()  # noqa: SLF001 -- as above
+            if self.replay is not None:
+                self.replay.enter_run(run)
             if run.recording:
                 self.open_runs.add(run)
                 self.emit(RunSnapshot(run, 0))
@@ -180,6 +176,8 @@ class Recorder(RecordingTools):
 
     def _end_run(self, run: Run, status: RunStatus) -> None:
         self._leave_run(run)  # first: whatever goes wrong after it, the program is out of the run
+        if self.replay is not None:
+            self.replay.leave_run(run, status)
         run.duration_ns = max(0, self._monotonic_ns() - run._start_mono)  # noqa: SLF001 -- as above
         run.status = status
         self.open_runs.discard(run)
@@ -239,7 +237,7 @@ class Recorder(RecordingTools):
                 self.enter_run(node, activate=activate)
             span = Span(node.run, spec, snapshot, owns_run=owns_run)
             if spec.replay_key is not None:
-                span.replay_key = self._find_replay_key(spec, args, kwargs)
+                span.replay_key = self.find_replay_key(spec, args, kwargs)
             if node.failed_call is not None:
                 count_attempt(span, node, max_bytes=self.max_payload_bytes)
             self._start(span, node, activate=activate)
@@ -268,17 +266,6 @@ class Recorder(RecordingTools):
                 self.node.reset(token)
         if span.owns_run:
             self._leave_run(span.run)
-
-    def _find_replay_key(
-        self, spec: Spec, args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> str | None:
-        key = spec.replay_key
-        if callable(key):
-            with self.boundary("replay_key"):
-                found: object = key(*args, **kwargs)
-                return clean_name(found) if isinstance(found, str) else None
-            return None
-        return None if key is None else clean_name(key)
 
     def _start(self, span: Span, node: Node, *, activate: bool) -> None:
         run = span.run
@@ -351,6 +338,8 @@ class Recorder(RecordingTools):
                 if span.owns_run and not run.is_sampled and run.status is RunStatus.STARTED:
                     self._end_run(run, RunStatus.COMPLETED)
                 return
+            if self.replay is not None:
+                self.replay.leave(span, outcome)
             token = span._token  # noqa: SLF001 -- as above
             if token is not None:
                 try:

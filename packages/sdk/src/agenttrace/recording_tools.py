@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agenttrace.guard import Guard
+from agenttrace.attributes import clean_name
+from agenttrace.guard import Boundary, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agenttrace.encoding.payload import Policy
     from agenttrace.redaction import Redactor
+    from agenttrace.replaying import ReplayHook
     from agenttrace.resource import Facts, Resource
     from agenttrace.settings import Settings
+    from agenttrace.spec import Spec
     from agenttrace.usage.prices import PriceBook
     from agenttrace.usage.tables import ListTables
 
@@ -29,6 +32,7 @@ class RecordingTools:
     ) -> None:
         self.settings = settings
         self.guard = Guard()
+        self.replay: ReplayHook | None = None  # unless a replay is on
         self._given_redactor = redactor
         self._given_resource = None if resource is None else dict(resource)
         self._resource: Resource | None = None
@@ -36,6 +40,22 @@ class RecordingTools:
         self.plugin_versions: list[str] = []
         self.list_price_tables: ListTables | None = None  # None: the built-in ones
         self.price_book: PriceBook | None = None  # made on a worker thread, with the first price
+
+    def boundary(self, kind: str) -> Boundary:
+        """Return a `with` block that contains and counts under `kind` what goes wrong."""
+        return Boundary(self.guard, kind)
+
+    def find_replay_key(
+        self, spec: Spec, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> str | None:
+        """Return the user's own key of a call; a function that gives none is contained."""
+        key = spec.replay_key
+        if callable(key):
+            with self.boundary("replay_key"):
+                found: object = key(*args, **kwargs)
+                return clean_name(found) if isinstance(found, str) else None
+            return None
+        return None if key is None else clean_name(key)
 
     @property
     def policy(self) -> Policy:

@@ -103,6 +103,7 @@ class Run:
         "end_seq",
         "error",
         "failed_call",
+        "forked_at",
         "input",
         "is_complete",
         "is_sampled",
@@ -114,6 +115,7 @@ class Run:
         "owns_end",
         "recorder",
         "recording",
+        "replayed_from",
         "run_id",
         "seqs",
         "start_ns",
@@ -144,6 +146,8 @@ class Run:
         self.links: list[LinkRecord] | None = None
         self.failed_call: FailedCall | None = None
         self.end_seq: int | None = None
+        self.replayed_from: str | None = None  # the id of the run that this one re-executes
+        self.forked_at: int | None = None  # the seq at which it left that one
         self.start_ns = self.duration_ns = 0
         self.seqs = count()
         self.open_spans: dict[int, Span] = {}

@@ -64,3 +64,15 @@ EVENT_EXCEPTION: Final = "exception"
 # Attributes of a run that continues a context from another process.
 PARENT_RUN_ID: Final = "agenttrace.parent.run_id"
 PARENT_SPAN_ID: Final = "agenttrace.parent.span_id"
+
+# What a replay says of a span: what became of it (`replayed`, `copied`, `passthrough`, `live`), its
+# counterpart in the recording and how long that took, the kinds of divergence met at it, and what
+# was paid for it now. A span's `cost` stays what was recorded.
+REPLAY_STATUS: Final = "agenttrace.replay.status"
+REPLAY_SOURCE_SPAN: Final = "agenttrace.replay.source_span_id"
+REPLAY_RECORDED_NS: Final = "agenttrace.replay.recorded_duration_ns"
+REPLAY_DIVERGENCE: Final = "agenttrace.replay.divergence"
+REPLAY_BILLED_USD: Final = "agenttrace.replay.billed_usd"
+# And of the run: how it was led, and what it came to.
+REPLAY_MODE: Final = "agenttrace.replay.mode"
+REPLAY_DIVERGENCES: Final = "agenttrace.replay.divergences"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agenttrace.run import Run
     from agenttrace.spec import Spec
     from agenttrace.usage import Report
-    from agenttrace.wire import LinkRecord, SpanType, UsageRecord
+    from agenttrace.wire import CostRecord, LinkRecord, SpanType, UsageRecord
 
 _HEAD_BYTES: Final = 512
 _STARTED: Final = SpanStatus.STARTED  # the class finds a member by a Python call
@@ -117,7 +117,7 @@ class Span:
         self.is_usage_given = False  # by the user: what an answer reports does not replace it
         self.report: Report | None = None  # what the answer said of itself
         self.covered: set[str | None] | None = None  # answers that model calls within it billed
-        self.cost: tuple[str, str] | None = None
+        self.cost: CostRecord | Literal[False] | None = None  # False: none, and none is looked for
         self.replay_key: str | None = None
         self.line: bytes | None = None
         self.links: list[LinkRecord] | None = None
@@ -268,7 +268,7 @@ class Span:
                         "set_cost", f"cost source {source!r}; expected one of {_COST_SOURCES}"
                     )
                 elif text is not None:
-                    self.cost = (text, source)
+                    self.cost = {"usd": text, "source": source}
 
     def set_documents(self, documents: Iterable[object]) -> None:
         """Record what a retrieval found, as `[{"id", "content", "score", "metadata"}]`.
@@ -333,7 +333,10 @@ class Span:
                 self.error = Failure(error)
 
     def __enter__(self) -> Self:
-        self.run.recorder.enter_span(self)
+        recorder = self.run.recorder
+        recorder.enter_span(self)
+        if recorder.replay is not None:
+            recorder.replay.enter_block(self)
         return self
 
     def __exit__(

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agenttrace.attributes import clean_name
 from agenttrace.clock import Clock, SystemClock
-from agenttrace.context import RemoteContext, read_headers, write_environment, write_headers
+from agenttrace.context import (
+    RemoteContext,
+    describe_parent,
+    read_headers,
+    write_environment,
+    write_headers,
+)
 from agenttrace.errors import ConfigurationError
 from agenttrace.guard import log_warning
 from agenttrace.ids import IdGenerator, RandomIds
 from agenttrace.propagation import Propagated, take_spots
 from agenttrace.recorder import Recorder
+from agenttrace.replaying import Replays
 from agenttrace.run import Run
-from agenttrace.semconv import (
-    DECISION_CHOSEN,
-    DECISION_OPTIONS,
-    DECISION_REASON,
-    EVENT_STATE,
-    PARENT_RUN_ID,
-    PARENT_SPAN_ID,
-)
+from agenttrace.semconv import DECISION_CHOSEN, DECISION_OPTIONS, DECISION_REASON, EVENT_STATE
 from agenttrace.settings import Settings, read_settings
 from agenttrace.span import Span
 from agenttrace.spec import Spec, read_span_type
@@ -41,7 +41,7 @@ _Chosen = TypeVar("_Chosen")
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
-class Tracer:
+class Tracer(Replays):
     """Records runs and their spans, and hands them to exporters.
 
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises
@@ -225,7 +225,7 @@ class Tracer:
                     else correlation_id
                 ),
                 tags=tags,
-                attributes={**_describe_parent(parent), **(attributes or {})},
+                attributes={**describe_parent(parent), **(attributes or {})},
             )
             if input is not None and run.recording:
                 run.input = recorder.take(input)
@@ -247,18 +247,25 @@ class Tracer:
         model: str | None = None,
         effect: str | None = None,
         replay_key: str | None = None,
+        boundary: bool | None = None,
     ) -> Span:
         """Return a span to be entered with `with` or `async with`; outside a run it opens its own.
 
         `input` is recorded as it is now; None is no input. `effect` is `none`, `read`, `write` or
-        `unknown`: what the body does to the world.
+        `unknown`: what the body does to the world. `boundary=False` says that the body is code
+        which a replay runs again, where the type says that it reaches out to the world.
 
         Raises:
             ConfigurationError: for a span type or an effect that does not exist.
 
         """
         spec = Spec(
-            name, read_span_type(span_type), model=model, effect=effect, replay_key=replay_key
+            name,
+            read_span_type(span_type),
+            model=model,
+            effect=effect,
+            replay_key=replay_key,
+            boundary=boundary,
         )
         recorder = self._recorder
         node = recorder.node.get()
@@ -391,9 +398,3 @@ class Tracer:
 
 def _is_context(parent: object) -> bool:
     return isinstance(parent, RemoteContext)
-
-
-def _describe_parent(parent: RemoteContext | None) -> dict[str, object]:
-    if parent is None or parent.run_id is None:
-        return {}
-    return {PARENT_RUN_ID: parent.run_id, PARENT_SPAN_ID: parent.span_id}

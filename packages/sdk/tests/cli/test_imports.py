@@ -141,7 +141,7 @@ def test_a_server_that_is_busy_gets_it_again(command: Run, folder: Path, door: D
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(401, "the API key is missing or wrong"), (404, "there is no such path")]
+    ("status", "reason"), [(401, "no API key was sent"), (404, "there is no such path")]
 )
 def test_a_door_that_is_shut_is_one_line(
     command: Run, folder: Path, door: Door, status: int, reason: str

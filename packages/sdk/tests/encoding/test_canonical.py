@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from naming import name_value
 
 from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
@@ -64,7 +65,7 @@ def hash_value(value: Any) -> str | None:
         (object(), '{"$opaque":"builtins.object"}'),
         ('"\\\n\x01/', '"\\"\\\\\\n\\u0001/"'),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=name_value,
 )
 def test_the_text_is_as_documented(value: Any, text: str) -> None:
     """The rules of docs/wire-format.md, one by one; both ways of writing agree."""

@@ -23,6 +23,7 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from naming import name_value
 
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.snapshot import take_snapshot
@@ -104,7 +105,7 @@ Pair = namedtuple("Pair", "left right")  # noqa: PYI024 -- the untyped kind is m
         [[[[1]]]],
         list(range(20_000)),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=name_value,
 )
 def test_plain_data_is_exact(value: Any) -> None:
     """It decodes to an equal value of the same types, whole numbers of any length included."""
@@ -160,7 +161,7 @@ def test_plain_data_is_exact(value: Any) -> None:
         (PurePosixPath("/a/b"), "/a/b"),
         (ValueError("x", 1), ["x", 1]),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=name_value,
 )
 def test_other_types_keep_their_content(value: Any, expected: Any) -> None:
     """Structural: the content is there, the type is not."""

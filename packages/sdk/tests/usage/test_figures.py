@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from naming import name_value
 
 from agenttrace import ConfigurationError, SpanType
 from agenttrace.usage import compute_cost, estimate_tokens, read_rates, read_report, write_money
@@ -116,7 +117,7 @@ def test_other_shapes_are_read_as_far_as_they_are_known(usage: Any, expected: An
     assert read_usage({"usage": usage}) == expected
 
 
-@pytest.mark.parametrize("answer", ["text", 5, None, [], {"usage": 0}, object()], ids=repr)
+@pytest.mark.parametrize("answer", ["text", 5, None, [], {"usage": 0}, object()], ids=name_value)
 def test_an_answer_without_usage_has_none(answer: Any) -> None:
     """Unknown stays absent."""
     assert read_usage(answer) is None

@@ -102,7 +102,9 @@ class _Engine:
             bus.ring(run_ids)
             metrics.interrupted_runs.inc(len(run_ids))
 
-        deletion = DeletionService(database, on_commit=on_delete)
+        deletion = DeletionService(
+            database, on_commit=on_delete, remembers=settings.secret_key is not None
+        )
         days = settings.max_trace_retention_days
         return cls(
             database=database,
@@ -205,6 +207,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
     access = AccessService(database)
     return Services(
         accounts=identities.accounts,
+        sessions=identities.sessions,
         keys=identities.keys,
         audit=identities.audit,
         access=access,

@@ -34,6 +34,7 @@ class ActorKind(StrEnum):
     USER = "USER"
     KEY = "KEY"
     LOCAL = "LOCAL"
+    SERVER = "SERVER"
 
 
 class Permission(StrEnum):
@@ -125,6 +126,8 @@ def describe_lack(principal: Principal, permission: Permission) -> str:
 LOCAL: Final = Principal(ActorKind.LOCAL, "", "local", role=Role.ADMIN, is_operator=True)
 """Everybody who reaches a server without accounts, which lets in nobody but its own user."""
 
+SERVER: Final = Principal(ActorKind.SERVER, "", "retention")
+"""What the server does by itself. It asks at no door."""
 
 NOBODY: Final = Principal(ActorKind.KEY, "", "")
 """Who has not said yet who they are. They may do nothing."""

@@ -34,6 +34,15 @@ class Member(NamedTuple):
     is_disabled: bool
 
 
+class Session(NamedTuple):
+    """A login that has not ended."""
+
+    session_id: str
+    refreshed_ns: int
+    """When it began, or last got new tokens."""
+    expires_ns: int
+
+
 class ApiKey(NamedTuple):
     """A key of a program, without the key."""
 

@@ -195,6 +195,7 @@ def test_c13_every_operation_is_in_the_matrix() -> None:
 
 _INPUTS: Final = {
     "ID!": '"0"',
+    "ID": '"0"',  # of one login: without it, all would end
     "String!": '"ten blue trains by night"',
     "[String!]!": '["a"]',
     "JSON!": "[]",

@@ -352,8 +352,13 @@ async def test_a_run_that_is_heard_of_meanwhile_stays(database: Database) -> Non
     ids = await _store_old(database)
     before_ns = storage.start_of_day(TODAY)
     await database.write(_see_at, ids["alone"], before_ns)
-    names = {"before_ns": before_ns, "now_ns": 1}
-    gone = await database.write(storage.delete_old_runs, [ids["alone"], ids["beside"]], **names)
+    gone = await database.write(
+        storage.delete_old_runs,
+        [ids["alone"], ids["beside"]],
+        project_id=DEFAULT_PROJECT,
+        before_ns=before_ns,
+        now_ns=1,
+    )
     assert gone.run_ids == {ids["beside"]}
 
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.retention import Moment, RetentionService
 from agenttrace_server.storage import deletion as storage
+from agenttrace_server.storage.account_tables import AUDIT, PROJECT
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.leases import interrupt_silent_runs
 from agenttrace_server.storage.tables import RUN, metadata
@@ -56,10 +57,10 @@ class Clock:
 class Keeper(RetentionService):
     """The service with a clock of the test's, and what it told."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, remembers: bool = False) -> None:
         self.clock = Clock()
         self.told: list[int] = []
-        self.deletion = DeletionService(database, on_commit=lambda _gone: None)
+        self.deletion = DeletionService(database, on_commit=lambda _gone: None, remembers=remembers)
         super().__init__(
             database,
             self.deletion,
@@ -229,6 +230,22 @@ async def test_s9_of_several_workers_one_works(
     await _store(database, _make_over(2))
     assert await keepers[1].look() == 1
     assert keepers[1].told == [1]
+
+
+async def test_c18_the_audit_log_has_what_went_for_its_age(database: Database) -> None:
+    """Each project its own: how many runs, from before when, and that nobody asked for it."""
+    keeper = Keeper(database, remembers=True)
+    await _store(database, _make_over(0))
+    other = check_records(_make_over(1))
+    await database.write(append_records, other, project_id="other", now_ns=OLD_NS)
+    project = {"project_id": "other", "slug": "other", "name": "Other", "created_ns": 1}
+    await database.write(lambda connection: connection.execute(insert(PROJECT), project))
+    assert await keeper.look() == 2
+    query = select(AUDIT.c.project_id, AUDIT.c.actor_kind, AUDIT.c.action, AUDIT.c.target)
+    found = await database.read(lambda connection: connection.execute(query).all())
+    target = f"1 runs from before {keeper.find_limit()}, by retention"
+    deed = ("SERVER", "runs_deleted", target)
+    assert sorted(found) == [("default", *deed), ("other", *deed)]
 
 
 @ON_SQLITE

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Final, cast
 
 import httpx
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Connection, text
 from websockets.sync.client import ClientConnection, connect
 
@@ -26,6 +29,10 @@ _TABLES: Final = (
 
 def drop_accounts(connection: Connection) -> None:
     """Take the store back to before there were accounts and projects."""
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module(
+            "agenttrace_server.storage.migrations.versions.0011_lists_by_project"
+        ).downgrade()
     for table in ("run", "deleted_run"):
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN project_id"))
     for table in _TABLES.split():

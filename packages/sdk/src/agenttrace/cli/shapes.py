@@ -50,7 +50,7 @@ def shape_summary(run: RunSummary | RecordedRun, totals: Totals) -> dict[str, An
         "dropped": [
             {"reason": reason, "count": count} for reason, count in sorted(run.dropped.items())
         ],
-        "totals": _shape_totals(totals),
+        "totals": shape_totals(totals),
         "annotations": [
             _shape_annotation(each) for each in run.annotations if each.span_id is None
         ],
@@ -60,11 +60,11 @@ def shape_summary(run: RunSummary | RecordedRun, totals: Totals) -> dict[str, An
 def shape_run(run: RecordedRun, *, has_payloads: bool) -> dict[str, Any]:
     """Return a `Run` with its `spanTree`; with payloads: inputs, outputs, attributes and events."""
     shape = shape_summary(run, run.totals())
-    shape["error"] = _shape_error(run.error)
+    shape["error"] = shape_error(run.error)
     shape["usageByModel"] = [_shape_model_usage(usage) for usage in run.usage_by_model()]
     if has_payloads:
-        shape["input"] = _shape_payload(run.input)
-        shape["output"] = _shape_payload(run.output)
+        shape["input"] = shape_payload(run.input)
+        shape["output"] = shape_payload(run.output)
         shape["attributes"] = run.attributes
         shape["resource"] = run.resource
         shape["events"] = [_shape_event(event, run.start_ns) for event in run.events_of(None)]
@@ -99,7 +99,7 @@ def shape_span(run: RecordedRun, node: TreeNode, *, has_payloads: bool) -> dict[
         "usage": _shape_usage(span.usage),
         "costUsd": None if span.cost is None else span.cost.usd,
         "costSource": None if span.cost is None else span.cost.source.upper(),
-        "error": _shape_error(span.error),
+        "error": shape_error(span.error),
         "flaw": node.flaw,
         "annotations": [_shape_annotation(each) for each in run.annotations_of(span.span_id)],
     }
@@ -110,8 +110,8 @@ def shape_span(run: RecordedRun, node: TreeNode, *, has_payloads: bool) -> dict[
 
 def _shape_contents(run: RecordedRun, span: RecordedSpan) -> dict[str, Any]:
     return {
-        "input": _shape_payload(span.input),
-        "output": _shape_payload(span.output),
+        "input": shape_payload(span.input),
+        "output": shape_payload(span.output),
         "inputHash": span.input_hash,
         "replayKey": span.replay_key,
         "attributes": span.attributes or {},
@@ -133,7 +133,8 @@ def _shape_annotation(annotation: RecordedAnnotation) -> dict[str, Any]:
     }
 
 
-def _shape_totals(totals: Totals) -> dict[str, Any]:
+def shape_totals(totals: Totals) -> dict[str, Any]:
+    """Return a `Totals`."""
     return {
         "spans": totals.spans,
         "llmCalls": totals.llm_calls,
@@ -174,7 +175,8 @@ def _shape_usage(usage: RecordedUsage | None) -> dict[str, Any] | None:
     }
 
 
-def _shape_error(error: RecordedError | None) -> dict[str, Any] | None:
+def shape_error(error: RecordedError | None) -> dict[str, Any] | None:
+    """Return a `SpanError` with what led to it."""
     shapes: list[dict[str, Any]] = []
     while error is not None:  # a loop: a chain of causes may be long
         shapes.append(
@@ -192,7 +194,8 @@ def _shape_error(error: RecordedError | None) -> dict[str, Any] | None:
     return shapes[0] if shapes else None
 
 
-def _shape_payload(payload: RecordedPayload | None) -> dict[str, Any] | None:
+def shape_payload(payload: RecordedPayload | None) -> dict[str, Any] | None:
+    """Return a `Payload` with its value."""
     if payload is None:
         return None
     text = bytes(payload.text)
@@ -211,7 +214,7 @@ def _shape_event(event: RecordedEvent, start_ns: int) -> dict[str, Any]:
         "name": event.name,
         "time": write_time(event.t_ns),
         "offsetMs": _to_ms(event.t_ns - start_ns),
-        "body": _shape_payload(event.body),
+        "body": shape_payload(event.body),
     }
 
 

@@ -17,7 +17,7 @@ from agenttrace.pipeline.export import Exporter, ExportResult
 from agenttrace.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from agenttrace.wire import Record
 
@@ -47,7 +47,8 @@ class APIExporter(Exporter):
 
     Guarantee: at least once. Records are on disk a few milliseconds after they were recorded, and
     stay there until the server has them: this process sends them, or the next one that records to
-    the same endpoint with the same key. Without the spool: while the program runs.
+    the same endpoint with the same key. What was recorded without a key is also sent by one with a
+    key: it was of no project yet. Without the spool: while the program runs.
 
     A server on this machine that was started with `--local-token` leaves its token in a file of
     its user's; without a key, that is found by itself.
@@ -86,14 +87,14 @@ class APIExporter(Exporter):
         if api_key:
             headers["authorization"] = f"Bearer {api_key}"
         if spool:
-            # Not the key itself: whoever looks at this exporter must not find it here.
-            digest = sha256((api_key or "").encode("utf-8", "replace")).hexdigest()
-            self.spool_target = f"{self.endpoint} {digest}"
+            self.spool_target = _name_target(self.endpoint, api_key or "")
+            self.spool_takes_over = _name_target(self.endpoint, "") if api_key else None
+        self._has_key = bool(api_key)
         self._asks_for_token = not api_key and is_loopback(self._url)
         self._local_token: str | None = None
         self._compresses = not is_loopback(self._url) if compress is None else compress
         self._exchange = Exchange(self._url, headers=headers)
-        self._has_warned = False
+        self._told: set[str] = set()
         self._error_retries = self._refusals = self._requests = 0
 
     def export(self, records: Sequence[Record]) -> ExportResult:
@@ -118,7 +119,7 @@ class APIExporter(Exporter):
         try:
             answer = self._exchange.post(body, headers)
         except ExchangeError as error:
-            self._warn(f"cannot reach {self._url}: {error}")
+            self._warn_away(f"cannot reach {self._url}: {error}")
             return ExportResult.RETRY()
         if answer.status == UNAUTHORIZED and self._find_local_token():
             return self._send(lines)
@@ -134,7 +135,7 @@ class APIExporter(Exporter):
     def _judge(self, answer: Answer, lines: list[bytes]) -> ExportResult:
         status = answer.status
         if status in BUSY:
-            self._warn(f"{self._url} answers {status}")
+            self._warn_away(f"{self._url} answers {status}")
             return ExportResult.RETRY(answer.retry_after_s)
         if status == SERVER_ERROR and self._error_retries < MAX_ERROR_RETRIES:
             self._error_retries += 1
@@ -142,9 +143,10 @@ class APIExporter(Exporter):
         self._error_retries = 0
         report = _read_report(answer.body)
         if status in SUCCESS and report is not None:
-            self._has_warned = False
+            self._told -= {_AWAY, _STOPPED}
             self._refusals = 0
             reasons = _find_reasons(report, len(lines))
+            self._warn_rejected(status, reasons.values())
             return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
         if status in SUCCESS or status in REFUSES_ALL:
             return self._stop(status)
@@ -187,53 +189,90 @@ class APIExporter(Exporter):
         self._refusals += 1
         if self._refusals < MAX_TRIES:
             return ExportResult.RETRY()
-        why = _HINTS.get(status, _NO_API)
-        if not self._has_warned:
-            self._has_warned = True
-            log_warning(
-                f"{self._url} refuses all records with status {status}: {why}. Nothing more is "
-                "sent for now. What is in the spool stays there, up to 7 days, and is sent once "
-                "that is set right; without a spool it is dropped and counted in tracer.stats()."
-            )
+        why = self._explain(status) or _NO_API
+        key = "this key" if self._has_key else "or without a key"
+        self._warn(
+            _STOPPED,
+            f"{self._url} refuses all records with status {status}: {why}. Nothing more is sent "
+            f"for now. What is in the spool stays there, up to 7 days, and is sent to this "
+            f"endpoint, with {key}, once it is taken; without a spool it is dropped and counted "
+            "in tracer.stats().",
+        )
         return ExportResult.STOPPED(f"status {status}: {why}")
+
+    def _explain(self, status: int) -> str | None:
+        if status == UNAUTHORIZED:
+            return _WRONG_KEY if self._has_key else _NO_KEY
+        return _HINTS.get(status)
 
     def _reject(self, status: int, report: dict[str, Any] | None, count: int) -> ExportResult:
         reasons = dict.fromkeys(range(count), f"status {status}")
         why = _HINTS.get(status)
-        if report is not None:
-            found = _find_reasons(report, count)
-            reasons |= found
-            named = (each for each in found.values() if each != _UNNAMED)
-            why = why or next(named, _UNNAMED)
-        self._warn_rejected(status, why or "the answer does not say why")
-        return ExportResult.REJECTED(reasons)
+        found = {} if report is None else _find_reasons(report, count)
+        if why is None and found:
+            self._warn_rejected(status, found.values())
+        else:
+            self._warn(f"status {status}", self._describe(status, why or _UNTOLD))
+        return ExportResult.REJECTED(reasons | found)
 
-    def _warn(self, what: str) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            log_warning(
-                f"{what}. The program goes on; records wait, on disk if there is a spool, and are "
-                "sent when the server answers. tracer.stats() counts what is dropped."
-            )
+    def _warn_rejected(self, status: int, reasons: Collection[str]) -> None:
+        """Warn once of each code, with what it means."""
+        named = [reason for reason in reasons if reason != _UNNAMED]
+        for reason in named or reasons:
+            code = reason.partition(":")[0]
+            meaning = _MEANINGS.get(code)
+            why = reason.rstrip(".?!")
+            if len(self._told) < _MAX_TOLD:
+                self._warn(code, self._describe(status, f"{why}; {meaning}" if meaning else why))
 
-    def _warn_rejected(self, status: int, why: str) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            log_warning(
-                f"{self._url} refuses records with status {status}: {why.rstrip('.?!')}. They "
-                "are dropped and counted in tracer.stats()."
-            )
+    def _describe(self, status: int, why: str) -> str:
+        return (
+            f"{self._url} refuses records with status {status}: {why.rstrip('.?!')}. They "
+            "are dropped and counted in tracer.stats()."
+        )
+
+    def _warn_away(self, what: str) -> None:
+        self._warn(
+            _AWAY,
+            f"{what}. The program goes on; records wait, on disk if there is a spool, and are "
+            "sent when the server answers. tracer.stats() counts what is dropped.",
+        )
+
+    def _warn(self, topic: str, message: str) -> None:
+        if topic not in self._told:
+            self._told.add(topic)
+            log_warning(message)
 
 
+_AWAY: Final = "away"
+_STOPPED: Final = "stopped"
+_MAX_TOLD: Final = 32
+"""Codes are the server's: of one that invents them, not each is told of."""
 _NO_API: Final = "no AgentTrace server's API answers so; check the endpoint"
 _UNNAMED: Final = "not named in the server's answer"
+_UNTOLD: Final = "the answer does not say why"
+_NO_KEY: Final = (
+    "no API key was sent; set AGENTTRACE_API_KEY or APIExporter(api_key=…). A server without "
+    "accounts takes records of its own user only"
+)
+_WRONG_KEY: Final = (
+    "the API key is wrong, expired or revoked; set another one as AGENTTRACE_API_KEY or "
+    "APIExporter(api_key=…)"
+)
 _HINTS: Final = {
-    401: "the API key is missing or wrong; set AGENTTRACE_API_KEY or api_key. A server without "
-    "accounts takes records of its own user only",
-    403: "the API key may not ingest",
+    403: "the API key may not ingest; make one with the scope INGEST or WRITE, and set it as "
+    "AGENTTRACE_API_KEY or APIExporter(api_key=…)",
     404: "there is no such path; the endpoint should end in /api",
     413: "one record is larger than the server takes",
 }
+
+_MEANINGS: Final = {
+    "run_not_found": "the run belongs to another project than the API key, or was never there: all "
+    "parts of a run are recorded with keys of one project",
+    "run_deleted": "the run was deleted on the server, and nothing more of it is kept",
+    "forbidden": "the API key may record, but not annotate or tag; make one with the scope WRITE",
+}
+"""What a code of a line says beyond the server's own words: what it means for this program."""
 
 
 def check_endpoint(endpoint: str) -> None:
@@ -253,6 +292,12 @@ def check_endpoint(endpoint: str) -> None:
             f"endpoint {endpoint!r} is no http or https URL of a host, a port and a path alone; "
             "expected one such as http://localhost:8000/api"
         )
+
+
+def _name_target(endpoint: str, api_key: str) -> str:
+    # Not the key itself: whoever looks at this exporter must not find it here.
+    digest = sha256(api_key.encode("utf-8", "replace")).hexdigest()
+    return f"{endpoint} {digest}"
 
 
 def _read_report(answer: bytes) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from agenttrace import semconv
 from agenttrace.attributes import MAX_ATTRIBUTES, clean_name
@@ -69,8 +69,7 @@ def _find_cost(
 ) -> CostRecord | None:
     """Return the first that is known: given or reported, by the call's rates, by a price table."""
     if span.cost is not None:
-        usd, source = span.cost
-        return {"usd": usd, "source": cast("Literal['reported', 'price_table', 'rates']", source)}
+        return span.cost or None
     if report is not None and report.cost is not None:
         reported = write_money(Decimal(str(report.cost)))
         if reported is not None:

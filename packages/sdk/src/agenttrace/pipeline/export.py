@@ -96,11 +96,15 @@ class Exporter(ABC):
     the end of the program leaves is delivered by the next process whose exporter has the same
     target. None, the default, keeps them in memory.
 
+    `spool_takes_over` is a second such name: what other programs left under it, and none of them
+    holds any more, this exporter delivers too.
+
     `wants_signs_of_life` is for where somebody waits: while a run is open, the record of its start
     is exported again every 20 s. What such a batch is answered only counts in `stats()`.
     """
 
     spool_target: str | None = None
+    spool_takes_over: str | None = None
     wants_signs_of_life: bool = False
 
     @abstractmethod

@@ -46,6 +46,7 @@ class Hub:
         self._processors: tuple[Processor, ...] = ()
         self._writer: Writer | None = None
         self.sinks: tuple[Pipeline, ...] = ()
+        self.keeps_all = False  # no run is left out by the sample rate, as a replay wants it
         # False says that the record was dropped.
         self.put: Callable[[Item], bool] = _ignore
 
@@ -95,6 +96,7 @@ class Hub:
         settings = self._settings
         queue = Queue(max_records=settings.queue_max_records, max_bytes=settings.queue_max_bytes)
         target: object = getattr(exporter, "spool_target", None)
+        other: object = getattr(exporter, "spool_takes_over", None)
         if not settings.spool or not isinstance(target, str):
             return queue
         from agenttrace.pipeline.spool import (  # noqa: PLC0415 -- only exporters that want one
@@ -108,6 +110,7 @@ class Hub:
         spool = Spool(
             settings.spool_folder or find_spool_folder(os.environ),
             target=target,
+            takes_over=other if isinstance(other, str) else None,
             durability="sync" if settings.durability == "sync" else "buffered",
             limits=SpoolLimits(
                 max_bytes=max_bytes,
@@ -138,7 +141,7 @@ class Hub:
     def samples(self, run_id: str) -> bool:
         """Tell whether the run of this id is to be recorded, by `AGENTTRACE_SAMPLE_RATE`."""
         rate = self._settings.sample_rate
-        if rate >= 1.0:
+        if rate >= 1.0 or self.keeps_all:
             return True
         from agenttrace.pipeline.sampling import is_sampled  # noqa: PLC0415 -- as in add
 
@@ -157,6 +160,21 @@ class Hub:
         _shut_down(old, deadline)
         writer.sinks = ()
         self._retired += tuple(pipeline.stats(writer.intake.counts) for pipeline in old)
+
+    def remove(self, exporter: Exporter, *, timeout_s: float) -> None:
+        """Deliver to one exporter what is its own, shut it down and forget it."""
+        writer = self._writer
+        if writer is None:
+            return
+        deadline = monotonic() + timeout_s
+        writer.flush(deadline)
+        with writer.intake.lock:
+            gone = tuple(each for each in self.sinks if each.exporter is exporter)
+            self.sinks = writer.sinks = tuple(each for each in self.sinks if each not in gone)
+        if not self.sinks:
+            writer.intake.detach()
+        _shut_down(gone, deadline)
+        self._retired += tuple(pipeline.stats(writer.intake.counts) for pipeline in gone)
 
     def flush(self, *, timeout_s: float) -> FlushResult:
         """Wait until everything put so far is delivered or dropped, at most `timeout_s`."""

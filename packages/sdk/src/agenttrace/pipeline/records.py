@@ -227,6 +227,10 @@ def _build_run(snapshot: RunSnapshot) -> dict[str, Any]:
         record["complete"] = snapshot.is_complete
     if snapshot.end_seq is not None:
         record["end_seq"] = snapshot.end_seq
+    if run.replayed_from is not None:
+        record["replayed_from"] = run.replayed_from
+    if run.forked_at is not None:
+        record["forked_at"] = run.forked_at
     _add_run_contents(snapshot, record)
     resource = run.recorder.describe_resource()
     if resource:

@@ -123,6 +123,7 @@ _COMMANDS = (
         "plugins:list_plugins",
         "List the plugins that were found, and what failed and why.",
     ),
+    ("replay", "replay:replay_run", "Step through a run, forward and back."),
     ("runs", "runs:list_runs", "List the runs of a recording, newest first."),
     ("show", "show:show_run", "Show a run as a tree, with its tokens, costs and errors."),
     ("tail", "tail:tail_recording", "Follow a recording: starts and ends as they come."),

@@ -59,7 +59,13 @@ class RecordedError(_Part):
     message: str
     traceback: str | None = None
     cause: RecordedError | None = None
+    cause_is_context: bool | None = None
     notes: list[str] | None = None
+    module: str | None = None
+    qualname: str | None = None
+    mro: list[str] | None = None
+    args: RecordedPayload | None = None
+    attributes: RecordedPayload | None = None
 
 
 class RecordedUsage(_Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,6 +74,55 @@ class _Sums:
             self.is_estimated = self.is_estimated or usage.source == "estimated"
 
 
+class Tally:
+    """Totals that grow as spans start and end. Whoever goes back in time keeps a `copy`."""
+
+    __slots__ = ("_counts", "_errors", "_sums")
+
+    def __init__(self) -> None:
+        self._counts: dict[SpanType, int] = {}
+        self._errors = 0
+        self._sums = _Sums()
+
+    def add_start(self, span: RecordedSpan) -> None:
+        """Count a span."""
+        self._counts[span.span_type] = self._counts.get(span.span_type, 0) + 1
+
+    def add_end(self, span: RecordedSpan) -> None:
+        """Add what a span used, and whether it failed."""
+        self._errors += span.status is SpanStatus.ERROR
+        if span.span_type is not SpanType.AGENT:
+            self._sums.add(span)
+
+    def copy(self) -> Tally:
+        """Return one that grows by itself."""
+        made = Tally()
+        made._counts = dict(self._counts)
+        made._errors = self._errors
+        made._sums = copy(self._sums)
+        return made
+
+    def count_type(self, span_type: SpanType) -> int:
+        """Return how many spans of a type have started."""
+        return self._counts.get(span_type, 0)
+
+    def add_up(self) -> Totals:
+        """Return what it has come to."""
+        sums = self._sums
+        return Totals(
+            spans=sum(self._counts.values()),
+            llm_calls=self.count_type(SpanType.LLM_CALL),
+            tool_calls=self.count_type(SpanType.TOOL_CALL),
+            errors=self._errors,
+            prompt_tokens=sums.prompt,
+            completion_tokens=sums.completion,
+            cached_tokens=sums.cached,
+            total_tokens=sums.total,
+            tokens_estimated=sums.is_estimated,
+            cost_usd=sums.cost,
+        )
+
+
 def count_tokens(usage: RecordedUsage) -> int | None:
     """Return the tokens of a call in all; None when no figure is known."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
@@ -83,26 +133,11 @@ def count_tokens(usage: RecordedUsage) -> int | None:
 
 def add_up(spans: Iterable[RecordedSpan]) -> Totals:
     """Return what these spans add up to."""
-    sums = _Sums()
-    types: list[SpanType] = []
-    errors = 0
+    tally = Tally()
     for span in spans:
-        types.append(span.span_type)
-        errors += span.status is SpanStatus.ERROR
-        if span.span_type is not SpanType.AGENT:
-            sums.add(span)
-    return Totals(
-        spans=len(types),
-        llm_calls=types.count(SpanType.LLM_CALL),
-        tool_calls=types.count(SpanType.TOOL_CALL),
-        errors=errors,
-        prompt_tokens=sums.prompt,
-        completion_tokens=sums.completion,
-        cached_tokens=sums.cached,
-        total_tokens=sums.total,
-        tokens_estimated=sums.is_estimated,
-        cost_usd=sums.cost,
-    )
+        tally.add_start(span)
+        tally.add_end(span)
+    return tally.add_up()
 
 
 def add_up_models(spans: Iterable[RecordedSpan]) -> list[ModelUsage]:

@@ -13,6 +13,7 @@ from agenttrace_server.graphql.types.enums import KeyScope, ProjectRole
 from agenttrace_server.graphql.types.scalars import DateTime
 from agenttrace_server.graphql.types.user_error import UserError
 from agenttrace_server.identity import Role, Scope
+from agenttrace_server.services.keys import refuse_without_accounts
 
 
 @strawberry.input(description="A key to be made, in the project that the request is about.")
@@ -68,6 +69,13 @@ class ProjectResult:
     """See the description, which is public."""
 
     project: Project | None = field(default=None, description="The project; null with errors.")
+    errors: list[UserError] = field(default_factory=list, description="What was wrong.")
+
+
+@strawberry.type(description="What became of logins. With errors, none was ended.")
+class SessionResult:
+    """See the description, which is public."""
+
     errors: list[UserError] = field(default_factory=list, description="What was wrong.")
 
 
@@ -166,6 +174,33 @@ class AccountMutation:
             wrong = UserError(field="currentPassword", code="too_many_attempts", message=str(error))
             return AccountResult(errors=[wrong])
         return AccountResult()
+
+    @mutation(
+        "End one of one's own logins, or without `id` all of them, this one too: as at a logout, "
+        "live views of it end within 5 seconds."
+    )
+    async def end_sessions(
+        self,
+        info: Info,
+        id: strawberry.ID | None = None,  # noqa: A002 -- Relay's name
+    ) -> SessionResult:
+        """See the description, which is public."""
+        try:
+            refuse_without_accounts(is_on=info.context.sessions is not None)
+            if info.context.sessions is not None:
+                await info.context.sessions.end_sessions(info.context.actor, id)
+        except RefusedError as error:
+            return SessionResult(errors=[UserError.from_error(error)])
+        return SessionResult()
+
+    @mutation("Give the project that the request is about another name; its slug stays.")
+    async def rename_project(self, info: Info, name: str) -> ProjectResult:
+        """See the description, which is public."""
+        try:
+            project = await info.context.accounts.rename_project(info.context.actor, name)
+        except RefusedError as error:
+            return ProjectResult(errors=[UserError.from_error(error)])
+        return ProjectResult(project=Project.from_record(project))
 
     @mutation("Make a project, whose first admin one is. For operators of the server.")
     async def create_project(self, info: Info, slug: str, name: str) -> ProjectResult:

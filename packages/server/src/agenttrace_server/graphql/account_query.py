@@ -15,6 +15,7 @@ from agenttrace_server.graphql.types.account import (
     AuditEntry,
     Member,
     Project,
+    Session,
     Viewer,
 )
 from agenttrace_server.graphql.types.node import make_page_info
@@ -36,6 +37,18 @@ class AccountQuery:
         """See the description, which is public."""
         found = await info.context.accounts.list_projects(info.context.actor)
         return [Project.from_record(project) for project in found]
+
+    @resolver(
+        "One's own logins that have not ended, the last to be used first; at most 1,000. A key has "
+        "none."
+    )
+    async def sessions(self, info: Info) -> list[Session]:
+        """See the description, which is public."""
+        if info.context.sessions is None:
+            return []
+        current = info.context.actor.principal.session_id
+        found = await info.context.sessions.list_sessions(info.context.actor)
+        return [Session.from_record(session, current) for session in found]
 
     @resolver("Who is in the project, by address; at most 1,000. For its admins.")
     async def members(self, info: Info) -> list[Member]:

@@ -22,6 +22,7 @@ from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
+from agenttrace_server.services.sessions import SessionService
 from agenttrace_server.services.usage import UsageService
 
 
@@ -40,6 +41,8 @@ class Services:
     budget: ByteBudget
     """Of bytes of records that wait for the disk, over all doors."""
     accounts: AccountService
+    sessions: SessionService | None
+    """None on a server without accounts."""
     keys: KeyService
     audit: AuditService
     access: AccessService

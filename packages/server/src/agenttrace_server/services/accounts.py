@@ -193,9 +193,7 @@ class AccountService:
         if not _SLUG.fullmatch(slug):
             text = "a slug has 1 to 64 of a-z, 0-9 and -, and neither begins nor ends with -"
             raise RefusedError("slug", "invalid", text)
-        if not name.strip() or len(name) > MAX_PROJECT_NAME_CHARS or "\0" in name:
-            text = f"a name has 1 to {MAX_PROJECT_NAME_CHARS} characters"
-            raise RefusedError("name", "invalid", text)
+        _check_project_name(name)
         now_ns = self._clock_ns()
         project = Project(secrets.token_hex(8), slug, name, now_ns)
         deed = make_deed(
@@ -207,6 +205,25 @@ class AccountService:
         if not made:
             raise RefusedError("slug", "taken", "there is a project of this slug")
         return project
+
+    async def rename_project(self, actor: Actor, name: str) -> Project:
+        """Give the actor's project another name. Its slug stays: keys and addresses have it.
+
+        Raises:
+            RefusedError: the name cannot be taken.
+
+        """
+        self._refuse_local()
+        _check_project_name(name)
+        project_id = actor.principal.project_id
+        deed = make_deed(
+            actor, "project_renamed", name, now_ns=self._clock_ns(), project_id=project_id
+        )
+        await self._database.write(remember(deed, storage.rename_project, project_id, name))
+        found = await self.read_project(actor)
+        if found is None:
+            raise RefusedError("", "not_found", "there is no such project any more")
+        return found
 
     async def read_project(self, actor: Actor) -> Project | None:
         """Return the actor's project; None for an account that is in none."""
@@ -250,6 +267,12 @@ class AccountService:
 
     def _refuse_local(self) -> None:
         refuse_without_accounts(is_on=self.is_on)
+
+
+def _check_project_name(name: str) -> None:
+    if not name.strip() or len(name) > MAX_PROJECT_NAME_CHARS or "\0" in name:
+        text = f"a name has 1 to {MAX_PROJECT_NAME_CHARS} characters"
+        raise RefusedError("name", "invalid", text)
 
 
 def check_email(email: str) -> str:

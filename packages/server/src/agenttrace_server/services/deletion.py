@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from agenttrace_server.identity import SERVER, Actor
+from agenttrace_server.services.audit import make_deed
 from agenttrace_server.storage import deletion, erasure
 from agenttrace_server.storage.orders import RunSort
 from agenttrace_server.storage.partitions import drop_empty_days
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from agenttrace_server.storage.append import Appended
+    from agenttrace_server.storage.audit import Deed
     from agenttrace_server.storage.criteria import RunFilter
     from agenttrace_server.storage.deletion import Step
     from agenttrace_server.storage.engine import Database
@@ -60,17 +63,22 @@ class Deleted:
 
 
 class DeletionService:
-    """Deletes runs. `on_commit` is called on the event loop after a commit, to tell followers."""
+    """Deletes runs. `on_commit` is called on the event loop after a commit, to tell followers.
+
+    With `remembers`, the audit log has what was deleted for its age.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         on_commit: Callable[[Appended], None],
+        remembers: bool = False,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._remembers = remembers
         self._clock_ns = clock_ns
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -107,26 +115,39 @@ class DeletionService:
         On PostgreSQL days of which no run is left are dropped whole. A run that is open, or of
         which a record came since, stays with all that it has. What is not dropped goes in steps.
         """
+        count = 0
+        async with self._turn:
+            for project_id in await self._database.read(deletion.list_owners):
+                count += await self._delete_old(project_id, day)
+            await self._drop_days(day)
+        return count
+
+    async def _delete_old(self, project_id: str, day: date) -> int:
         before_ns = deletion.start_of_day(day)
         count = 0
         after: tuple[int, str] | None = (-(2**63), "")
-        async with self._turn:
-            while after is not None:
-                old = await self._database.read(
-                    deletion.list_old_runs, before_ns=before_ns, after=after, limit=MAX_OLD_RUNS
-                )
-                after = old.after
-                if old.run_ids:
-                    count += await self._delete(
-                        self._database.write(
-                            deletion.delete_old_runs,
-                            old.run_ids,
-                            before_ns=before_ns,
-                            now_ns=self._clock_ns(),
-                        )
+        while after is not None:
+            old = await self._database.read(
+                deletion.list_old_runs,
+                project_id,
+                before_ns=before_ns,
+                after=after,
+                limit=MAX_OLD_RUNS,
+            )
+            after = old.after
+            if old.run_ids:
+                now_ns = self._clock_ns()
+                count += await self._delete(
+                    self._database.write(
+                        deletion.delete_old_runs,
+                        old.run_ids,
+                        project_id=project_id,
+                        before_ns=before_ns,
+                        now_ns=now_ns,
+                        deed=_make_deed(day, now_ns) if self._remembers else None,
                     )
-                await asyncio.sleep(PAUSE_S)
-            await self._drop_days(day)
+                )
+            await asyncio.sleep(PAUSE_S)
         return count
 
     async def run(self) -> None:
@@ -214,3 +235,9 @@ class DeletionService:
         self._deletions.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.warning("runs were not deleted: %s", error)
+
+
+def _make_deed(day: date, now_ns: int) -> Deed:
+    return make_deed(
+        Actor(SERVER), "runs_deleted", f"runs from before {day}, by retention", now_ns=now_ns
+    )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace_server.identity import Actor
+    from agenttrace_server.members import Session
     from agenttrace_server.services.passwords import Passwords
     from agenttrace_server.services.tokens import Tokens
     from agenttrace_server.storage.engine import Database
@@ -137,6 +138,51 @@ class SessionService:
                 jti=principal.token_id,
             )
         )
+
+    async def list_sessions(self, actor: Actor) -> list[Session]:
+        """Return the actor's own logins, the last to be used first; a key has none."""
+        if actor.principal.kind is not ActorKind.USER:
+            return []
+        return await self._database.read(
+            storage.list_sessions,
+            actor.principal.actor_id,
+            now_ns=self._now(),
+            refresh_s=REFRESH_S,
+        )
+
+    async def end_sessions(self, actor: Actor, session_id: str | None) -> None:
+        """End one of the actor's own logins, or all of them, the one that asks too.
+
+        Raises:
+            RefusedError: there is no such login of theirs, or it is a key that asks.
+
+        """
+        principal, now_ns = actor.principal, self._now()
+        if principal.kind is not ActorKind.USER:
+            raise RefusedError("", "invalid", "only an account has logins; a key is revoked")
+        deed = make_deed(actor, "sessions_ended", session_id or "all", now_ns=now_ns)
+        if session_id is None:
+            change = remember(
+                deed,
+                account_storage.end_tokens,
+                principal.actor_id,
+                now_ns=now_ns,
+                refresh=True,
+            )
+            await self._database.write(change)
+            return
+        found = await self._database.write(
+            remember(
+                deed,
+                storage.end_session,
+                principal.actor_id,
+                session_id,
+                now_ns=now_ns,
+                access_s=ACCESS_S,
+            )
+        )
+        if not found:
+            raise RefusedError("id", "not_found", "there is no such login of yours")
 
     async def take_attempt(self, actor: Actor, email: str) -> None:
         """Count a try to give the password of an account.

@@ -249,6 +249,12 @@ def create_project(connection: Connection, project: Project, *, owner_id: str) -
     return True
 
 
+def rename_project(connection: Connection, project_id: str, name: str) -> bool:
+    """Give a project another name; tell whether there is one."""
+    change = update(PROJECT).where(PROJECT.c.project_id == project_id).values(name=name)
+    return bool(connection.execute(change).rowcount)
+
+
 def read_project(connection: Connection, project_id: str) -> Project | None:
     """Return a project; None when there is none."""
     query = select(*(PROJECT.c[name] for name in Project._fields))

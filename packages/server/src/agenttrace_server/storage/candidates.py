@@ -3,6 +3,9 @@
 A list goes along the index of its order until the page is full. When few runs match, that is the
 whole index: so each criterion that has an index of its own is asked first whether it names only a
 few runs, and the list is then made of those. Either way a page costs little, without statistics.
+
+Indexes of runs begin with the project. What hangs from runs is looked up over all projects, and
+the list leaves out what is not its own.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from sqlalchemy import Select, select, union_all
 from agenttrace_server.storage.conditions import (
     DURATION,
     is_any,
+    is_of_project,
     list_start_conditions,
     list_within,
     match_attribute,
@@ -44,27 +48,26 @@ def find_candidates(connection: Connection, run_filter: RunFilter) -> list[str] 
 
 def list_probes(run_filter: RunFilter) -> Iterator[Select[Any]]:
     """Yield a query of run ids for each criterion with an index, what is rare in general first."""
-    yield from _probe_values((RUN.c.correlation_id, run_filter.correlation_ids))
+    own = is_of_project(run_filter.project_id)
+    yield from _probe_runs(own, (RUN.c.correlation_id, run_filter.correlation_ids))
     for attribute in run_filter.attributes:
         if attribute.exists:
             yield select(ATTRIBUTE.c.run_id).where(match_attribute(attribute))
     for score in run_filter.scores:
         yield select(ANNOTATION.c.run_id).where(match_score(score))
-    yield from _probe_values(
-        (TAG.c.tag, run_filter.tags),
-        (RUN.c.name, run_filter.names),
-        (MODEL_USAGE.c.model, run_filter.models),
-    )
+    yield from _probe_values((TAG.c.tag, run_filter.tags))
+    yield from _probe_runs(own, (RUN.c.name, run_filter.names))
+    yield from _probe_values((MODEL_USAGE.c.model, run_filter.models))
     for span in run_filter.spans:
         yield from _probe_failures(span)
     if run_filter.has_error:
-        failed = select(RUN.c.run_id).where(RUN.c.errors > 0)
-        either = union_all(failed, _select_runs(RUN.c.status == "ERROR")).subquery()
+        failed = _select_runs(own, RUN.c.errors > 0)
+        either = union_all(failed, _select_runs(own, RUN.c.status == "ERROR")).subquery()
         yield select(either.c.run_id)
-    yield from _probe_values((RUN.c.status, run_filter.statuses))
-    yield from _probe_ranges(run_filter)
+    yield from _probe_runs(own, (RUN.c.status, run_filter.statuses))
+    yield from _probe_ranges(own, run_filter)
     if starts := list_start_conditions(run_filter):
-        yield _select_runs(*starts)
+        yield _select_runs(own, *starts)
 
 
 def _probe_values(*criteria: tuple[Column[Any], tuple[str, ...] | None]) -> Iterator[Select[Any]]:
@@ -73,7 +76,14 @@ def _probe_values(*criteria: tuple[Column[Any], tuple[str, ...] | None]) -> Iter
             yield select(column.table.c.run_id).where(is_any(column, values))
 
 
-def _probe_ranges(run_filter: RunFilter) -> Iterator[Select[Any]]:
+def _probe_runs(
+    own: ColumnElement[bool], criterion: tuple[Column[Any], tuple[str, ...] | None]
+) -> Iterator[Select[Any]]:
+    for probe in _probe_values(criterion):
+        yield probe.where(own)
+
+
+def _probe_ranges(own: ColumnElement[bool], run_filter: RunFilter) -> Iterator[Select[Any]]:
     ranges: tuple[tuple[ColumnElement[Any], NumberRange | None], ...] = (
         (RUN.c.cost_pico, run_filter.cost_pico),
         (DURATION, run_filter.duration_ns),
@@ -81,7 +91,7 @@ def _probe_ranges(run_filter: RunFilter) -> Iterator[Select[Any]]:
     )
     for column, limits in ranges:
         if limits is not None:
-            yield _select_runs(*list_within(column, limits))
+            yield _select_runs(own, *list_within(column, limits))
 
 
 def _probe_failures(condition: SpanCondition) -> Iterator[Select[Any]]:

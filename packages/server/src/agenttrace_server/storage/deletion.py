@@ -33,7 +33,9 @@ from sqlalchemy import (
 
 from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
+from agenttrace_server.storage.account_tables import PROJECT
 from agenttrace_server.storage.append import Appended
+from agenttrace_server.storage.audit import append_deed
 from agenttrace_server.storage.conditions import is_of_project
 from agenttrace_server.storage.documents import DOCUMENT, delete_run_documents
 from agenttrace_server.storage.keys import match_ids, select_by_ids
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
     from sqlalchemy.sql import ColumnElement
+
+    from agenttrace_server.storage.audit import Deed
 
 MAX_STEP_ROWS: Final = 1_000
 """Of one step: it holds up the records that wait."""
@@ -123,26 +127,22 @@ class OldRuns(NamedTuple):
 
 
 def delete_runs(
-    connection: Connection, run_ids: Sequence[str], *, project_id: str | None, now_ns: int
+    connection: Connection, run_ids: Sequence[str], *, project_id: str, now_ns: int
 ) -> Appended:
     """Make these runs gone, those that the project has; `run_ids` of the result names them.
 
-    Without a project, whichever has them. What hangs from them is still to be taken out, by
-    `delete_details`.
+    What hangs from them is still to be taken out, by `delete_details`.
     """
-    query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id, RUN.c.project_id)
-    if project_id is not None:
-        query = query.where(is_of_project(project_id))
-    owners = {str(run_id): str(owner) for run_id, owner in connection.execute(query)}
-    known = sorted(owners)
+    query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
+    query = query.where(is_of_project(project_id))
+    known = sorted({str(run_id) for run_id in connection.execute(query).scalars()})
     if not known:
         return Appended(read_end(connection), frozenset())
-    for owner in sorted(set(owners.values())):
-        _take_usage_back(connection, owner, [i for i in known if owners[i] == owner])
+    _take_usage_back(connection, project_id, known)
     for table in _OF_RUN:
         connection.execute(delete(table).where(match_ids(table.c.run_id, known)))
     tombstones = [
-        {"run_id": run_id, "deleted_ns": now_ns, "project_id": owners[run_id]} for run_id in known
+        {"run_id": run_id, "deleted_ns": now_ns, "project_id": project_id} for run_id in known
     ]
     connection.execute(insert(DELETED_RUN), tombstones)
     connection.execute(insert(LEFTOVER), [{"run_id": run_id} for run_id in known])
@@ -150,24 +150,48 @@ def delete_runs(
     return Appended(end, frozenset(known))
 
 
-def delete_old_runs(
-    connection: Connection, run_ids: Sequence[str], *, before_ns: int, now_ns: int
+def delete_old_runs(  # noqa: PLR0913 -- what is old, whose it is, and what is remembered of it
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    project_id: str,
+    before_ns: int,
+    now_ns: int,
+    deed: Deed | None = None,
 ) -> Appended:
-    """Make those of these runs gone that are old enough, still: a record may have come."""
+    """Make those of these runs gone that are old enough, still: a record may have come.
+
+    The audit log gets the deed, with their number before its target.
+    """
     chosen = select(RUN.c.run_id).where(match_ids(RUN.c.run_id, run_ids), is_old(before_ns))
     old = [*connection.execute(chosen).scalars()]
-    return delete_runs(connection, old, project_id=None, now_ns=now_ns)
+    gone = delete_runs(connection, old, project_id=project_id, now_ns=now_ns)
+    if deed is not None and gone.run_ids:
+        target = f"{len(gone.run_ids)} {deed.target}"
+        append_deed(connection, deed._replace(project_id=project_id, target=target))
+    return gone
+
+
+def list_owners(connection: Connection) -> list[str]:
+    """Return all projects by their ids."""
+    return [*connection.execute(select(PROJECT.c.project_id)).scalars()]
 
 
 def list_old_runs(
-    connection: Connection, *, before_ns: int, after: tuple[int, str], limit: int
+    connection: Connection,
+    project_id: str,
+    *,
+    before_ns: int,
+    after: tuple[int, str],
+    limit: int,
 ) -> OldRuns:
-    """Return the next runs, oldest first, of which everything is older than that.
+    """Return the next runs of a project, oldest first, of which everything is older than that.
 
     At most `limit`, and of large runs only a few: their spans are looked through.
     """
     key = tuple_(RUN.c.start_ns, RUN.c.run_id)
-    query = select(RUN.c.start_ns, RUN.c.run_id, RUN.c.spans).where(key > after, is_old(before_ns))
+    query = select(RUN.c.start_ns, RUN.c.run_id, RUN.c.spans)
+    query = query.where(is_of_project(project_id), key > after, is_old(before_ns))
     rows = connection.execute(query.order_by(RUN.c.start_ns, RUN.c.run_id).limit(limit)).all()
     totals = accumulate(row.spans for row in rows)
     few = [

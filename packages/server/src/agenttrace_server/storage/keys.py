@@ -79,6 +79,16 @@ def select_by_ids(table: Table, ids: Sequence[str], column: str) -> Select[Any]:
     return select(table).select_from(wanted).join(table, table.c[column] == found)
 
 
+def select_of_project(
+    table: Table, values: Sequence[str], project_id: str, column: str
+) -> Select[Any]:
+    """Select a project's rows whose `column` is one of the values, by an index of the two.
+
+    With the project as a condition of its own, SQLite may go through all that the project has.
+    """
+    return select_by_keys(table, [(project_id, value) for value in values], "project_id", column)
+
+
 def match_ids(column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition that the column is one of the ids."""
     wanted, text = list_elements(_bind([key for key in ids if _NUL not in key]))

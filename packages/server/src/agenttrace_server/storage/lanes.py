@@ -8,6 +8,7 @@ and each visit waits for the interpreter's lock when other threads work (ADR 16)
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import deque
@@ -21,16 +22,20 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from agenttrace_server.errors import OverloadedError, TooSlowError
+from agenttrace_server.storage.journal import fold
 from agenttrace_server.storage.side import TOO_SLOW, run_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from agenttrace_server.storage.journal import Journal
+
 R = TypeVar("R")
 
 STATEMENT_CACHE: Final = 256
 _STOP_POLL_S: Final = 0.02
+_log = logging.getLogger(__name__)
 _CHUNK_ROWS: Final = 64  # of aiosqlite's own cursors, which are not used here
 
 
@@ -98,8 +103,10 @@ class SqliteSide:
         begin: str,
         lanes: int,
         set_up: Callable[[sqlite3.Connection], None],
+        journal: Journal | None = None,
     ) -> None:
         self._path = path
+        self._journal = journal
         self._set_up = set_up
         self._here = threading.local()
         self._jobs: deque[_Job[Any]] = deque()
@@ -167,24 +174,18 @@ class SqliteSide:
         """Empty the journal; False, at once, where somebody still reads what is in it."""
         folded: Future[bool] = Future()
 
-        def fold() -> None:
+        def fold_here() -> None:
             try:
-                driver = self._here.driver
-                ((timeout_ms,),) = driver.execute("PRAGMA busy_timeout").fetchall()
-                driver.execute("PRAGMA busy_timeout=0")
-                try:
-                    ((is_busy, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                finally:
-                    driver.execute(f"PRAGMA busy_timeout={timeout_ms}")
+                is_empty = fold(self._here.driver, wait_ms=0)
             except BaseException as error:  # noqa: BLE001 -- whoever waits for it hears of it
                 folded.set_exception(error)
             else:
-                folded.set_result(not is_busy)
+                folded.set_result(is_empty)
 
         with self._lock:
             if not self._is_open:
                 raise OverloadedError("the store is closed")
-            self._lanes[0].call_soon(fold)
+            self._lanes[0].call_soon(fold_here)
         return await asyncio.shield(asyncio.wrap_future(folded))
 
     def close(self, *, tidy: bool) -> None:
@@ -244,6 +245,14 @@ class SqliteSide:
                     return
                 job = self._jobs.popleft()
             lane.run(job)
+            if self._journal is not None:
+                self._fold_if_large(self._journal)
+
+    def _fold_if_large(self, journal: Journal) -> None:
+        try:
+            journal.fold_if_large(self._here.driver)
+        except sqlite3.Error as error:  # the next commit meets the same, and says it to its asker
+            _log.warning("the journal was not folded: %s", error)
 
     async def _close(self, *, tidy: bool) -> None:
         with self._lock:

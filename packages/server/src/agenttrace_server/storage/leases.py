@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, literal_column, select, update
 
 from agenttrace.wire import RunStatus
 from agenttrace_server.records import ChangeKind
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection
+
+_IS_OPEN: Final = RUN.c.status == literal_column(f"'{RunStatus.STARTED.value}'")
+"""Spelt as in the index of open runs, which serves no bound value."""
 
 
 def has_silent_runs(connection: Connection, *, before_ns: int) -> bool:
@@ -58,4 +61,4 @@ def _take_few(runs: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _is_silent(before_ns: int) -> ColumnElement[bool]:
-    return and_(RUN.c.status == RunStatus.STARTED.value, RUN.c.seen_ns < before_ns)
+    return and_(_IS_OPEN, RUN.c.seen_ns < before_ns)

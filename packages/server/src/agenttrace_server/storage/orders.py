@@ -48,6 +48,7 @@ SORT_COLUMNS: Final[dict[RunSort, tuple[ColumnElement[Any], ...]]] = {
 }
 
 _INDEXED: Final = (
+    RUN.c.project_id,
     RUN.c.start_ns,
     RUN.c.status,
     RUN.c.name,
@@ -89,7 +90,10 @@ def compare_key(sort: RunSort, limit: SortKey, *, smaller: bool) -> ColumnElemen
 
 
 def list_ordering_columns(run_filter: RunFilter, sort: RunSort) -> frozenset[str]:
-    """Return the columns of `run` by which a lookup leads to rows in this order."""
+    """Return the columns of `run` by which a lookup leads to rows in this order.
+
+    The project is one of them always: each index begins with it.
+    """
     single = {
         name
         for name, values in (
@@ -100,12 +104,13 @@ def list_ordering_columns(run_filter: RunFilter, sort: RunSort) -> frozenset[str
         if values is not None and len(values) == 1
     }
     if sort is RunSort.START_TIME:
-        return frozenset({"start_ns", *single})
+        return frozenset({"project_id", "start_ns", *single})
     if sort is RunSort.NAME:
-        return frozenset({"name", "start_ns"} if "name" in single else ())
+        return frozenset({"project_id", *(("name", "start_ns") if "name" in single else ())})
     if sort is RunSort.DURATION:
-        return frozenset({"duration_ns"})
-    return frozenset(column.name for column in SORT_COLUMNS[sort] if isinstance(column, Column))
+        return frozenset({"project_id", "duration_ns"})
+    columns = (column for column in SORT_COLUMNS[sort] if isinstance(column, Column))
+    return frozenset({"project_id", *(column.name for column in columns)})
 
 
 def hide_indexes(

@@ -12,11 +12,10 @@ from sqlalchemy import Connection, Row, Select, func, select
 from agenttrace_server.records import ModelUsage, Page, Run, Totals
 from agenttrace_server.storage.candidates import find_candidates
 from agenttrace_server.storage.conditions import (
-    is_of_project,
     list_fixed_conditions,
     list_state_conditions,
 )
-from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.keys import select_by_ids, select_of_project
 from agenttrace_server.storage.orders import (
     SORT_COLUMNS,
     compare_key,
@@ -117,7 +116,7 @@ def list_forks(
     rank = func.row_number().over(
         partition_by=RUN.c.replayed_from, order_by=(RUN.c.start_ns, RUN.c.run_id)
     )
-    own = select_by_ids(RUN, run_ids, "replayed_from").where(is_of_project(project_id))
+    own = select_of_project(RUN, run_ids, project_id, "replayed_from")
     ranked = own.add_columns(END_OF_LOG.label("position"), rank.label("place"))
     forks = ranked.subquery()
     query = select(forks).where(forks.c.place <= limit).order_by(forks.c.place)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
+from agenttrace_server.members import Session
 from agenttrace_server.storage.account_tables import (
     ACCOUNT,
     LOGIN_ATTEMPT,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SECOND_NS = 1_000_000_000
 KEPT_NS = 3_600 * SECOND_NS
 """Tries older than this are counted for nothing."""
+MAX_LISTED = 1_000
+"""Of logins in a list."""
 
 
 class Allowance(NamedTuple):
@@ -158,6 +161,42 @@ def _use_refresh_token(
     which = REFRESH_TOKEN.c.token_sha256 == token_sha256
     connection.execute(update(REFRESH_TOKEN).where(which).values(used_ns=now_ns))
     return RefreshToken(row.token_sha256, row.family_id, row.account_id, row.expires_ns)
+
+
+def list_sessions(
+    connection: Connection, account_id: str, *, now_ns: int, refresh_s: int
+) -> list[Session]:
+    """Return the logins of an account that may go on, the last to be used first, at most 1,000.
+
+    `refresh_s` is how long a refresh token lasts, in seconds.
+    """
+    query = select(REFRESH_TOKEN.c.family_id, REFRESH_TOKEN.c.expires_ns).where(
+        REFRESH_TOKEN.c.account_id == account_id,
+        REFRESH_TOKEN.c.used_ns.is_(None),
+        REFRESH_TOKEN.c.revoked_ns.is_(None),
+        REFRESH_TOKEN.c.expires_ns > now_ns,
+    )
+    query = query.order_by(REFRESH_TOKEN.c.expires_ns.desc(), REFRESH_TOKEN.c.family_id)
+    rows = connection.execute(query.limit(MAX_LISTED))
+    return [
+        Session(family, expires_ns - refresh_s * SECOND_NS, expires_ns)
+        for family, expires_ns in rows
+    ]
+
+
+def end_session(
+    connection: Connection, account_id: str, family_id: str, *, now_ns: int, access_s: int
+) -> bool:
+    """End one login of an account; tell whether there was one."""
+    known = select(REFRESH_TOKEN.c.family_id).where(
+        REFRESH_TOKEN.c.account_id == account_id,
+        REFRESH_TOKEN.c.family_id == family_id,
+        REFRESH_TOKEN.c.revoked_ns.is_(None),
+    )
+    if connection.execute(known.limit(1)).first() is None:
+        return False
+    revoke_family(connection, family_id, now_ns=now_ns, access_s=access_s)
+    return True
 
 
 def revoke_family(

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.damage import find_damage
+from agenttrace_server.storage.journal import Journal
 from agenttrace_server.storage.lanes import SqliteSide
 from agenttrace_server.storage.mounts import is_in_memory
 from agenttrace_server.storage.schema import refuse_foreign_file
@@ -58,7 +59,10 @@ class SqliteBackend:
 
     def make_writer(self) -> SqliteSide:
         """Return the one connection that writes."""
-        return SqliteSide(self.path, begin="BEGIN IMMEDIATE", lanes=1, set_up=_set_up)
+        journal = Journal(self.path)
+        return SqliteSide(
+            self.path, begin="BEGIN IMMEDIATE", lanes=1, set_up=_set_up, journal=journal
+        )
 
     def make_reader(self) -> SqliteSide:
         """Return the connections that read."""

@@ -51,16 +51,27 @@ class RunRow(SQLModel, table=True):
 
     __tablename__ = "run"
     __table_args__: ClassVar = (
-        Index("run_by_start", "start_ns", "run_id"),
-        Index("run_by_status", "status", "start_ns", "run_id"),
-        Index("run_by_name", "name", "start_ns", "run_id"),
-        Index("run_by_correlation", "correlation_id", "start_ns", "run_id"),
-        Index("run_by_duration", func.coalesce(column("duration_ns"), text("-1")), "run_id"),
-        Index("run_by_cost", "cost_pico", "run_id"),
-        Index("run_by_tokens", "total_tokens", "run_id"),
-        Index("run_by_spans", "spans", "run_id"),
-        Index("run_by_errors", "errors", "run_id"),
-        Index("run_by_source", "replayed_from"),
+        Index("run_by_start", "project_id", "start_ns", "run_id"),
+        Index("run_by_status", "project_id", "status", "start_ns", "run_id"),
+        Index("run_by_name", "project_id", "name", "start_ns", "run_id"),
+        Index("run_by_correlation", "project_id", "correlation_id", "start_ns", "run_id"),
+        Index(
+            "run_by_duration",
+            "project_id",
+            func.coalesce(column("duration_ns"), text("-1")),
+            "run_id",
+        ),
+        Index("run_by_cost", "project_id", "cost_pico", "run_id"),
+        Index("run_by_tokens", "project_id", "total_tokens", "run_id"),
+        Index("run_by_spans", "project_id", "spans", "run_id"),
+        Index("run_by_errors", "project_id", "errors", "run_id"),
+        Index("run_by_source", "project_id", "replayed_from"),
+        Index(
+            "run_open",
+            "run_id",
+            sqlite_where=text("status = 'STARTED'"),
+            postgresql_where=text("status = 'STARTED'"),
+        ),
     )
 
     run_id: str = Field(primary_key=True)

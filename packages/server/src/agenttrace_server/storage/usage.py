@@ -22,7 +22,7 @@ from agenttrace_server.storage.conditions import (
     list_state_conditions,
 )
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
-from agenttrace_server.storage.keys import select_by_ids
+from agenttrace_server.storage.keys import select_of_project
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG
 
@@ -219,7 +219,7 @@ def read_workflows(
         InvalidArgumentError: together they have too many runs.
 
     """
-    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
+    query = select_of_project(RUN, correlation_ids, project_id, "correlation_id")
     of_id: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in _read_some(connection, query):
         of_id[row.correlation_id].append(row)
@@ -235,7 +235,7 @@ def list_workflow_usage(
         InvalidArgumentError: together they call too many models.
 
     """
-    query = select_by_ids(RUN, correlation_ids, "correlation_id").where(is_of_project(project_id))
+    query = select_of_project(RUN, correlation_ids, project_id, "correlation_id")
     query = query.join(MODEL_USAGE, MODEL_USAGE.c.run_id == RUN.c.run_id)
     query = query.with_only_columns(RUN.c.correlation_id, *MODEL_USAGE.c)
     of_id: dict[str, dict[str, _Sum]] = {found: {} for found in correlation_ids}

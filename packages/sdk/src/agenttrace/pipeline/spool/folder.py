@@ -152,6 +152,10 @@ class PrivateFolder:
         """Give the file `old` the name `new`; raises OSError."""
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
+    def move(self, name: str, to: PrivateFolder) -> None:
+        """Move the file `name` to another folder; raises OSError."""
+        os.rename(name, name, src_dir_fd=self._fd, dst_dir_fd=to._fd)
+
     def remove(self, name: str) -> bool:
         """Remove the file `name`; False when it is not there or cannot be removed."""
         try:

@@ -12,6 +12,7 @@ from agenttrace.pipeline.spool.accounts import EXPIRED, SPOOL_FULL
 from agenttrace.pipeline.spool.aside import Aside
 from agenttrace.pipeline.spool.folder import FaultError, open_folder, sync_parents
 from agenttrace.pipeline.spool.losses import Losses
+from agenttrace.pipeline.spool.moving import move_orphans
 from agenttrace.pipeline.spool.segment import (
     HEADER_BYTES,
     SEGMENT_SUFFIX,
@@ -39,6 +40,7 @@ class Shelf:
         root: Path,
         name: str,
         *,
+        takes_over: str | None = None,
         is_synced: bool,
         limits: SpoolLimits,
         accounts: Accounts,
@@ -53,6 +55,7 @@ class Shelf:
         self._losses = Losses(drops)
         self._root = root
         self._name = name
+        self._other = takes_over
         self._is_synced = is_synced
         self._limits = limits
         self._accounts = accounts
@@ -181,6 +184,11 @@ class Shelf:
         if self._is_old():
             self.retire_active()
         folder = self.open_folder()
+        if self._other is not None:
+            try:
+                move_orphans(self._root, self._other, folder)
+            except OSError as error:
+                self._accounts.note(error, path=self._root / self._other)
         entries = folder.list()
         before_s = self._clock_ns() / 1e9 - self._limits.max_age_s
         self._orphans = deque(self._list_orphans(folder, entries, before_s))

@@ -41,6 +41,7 @@ class Spool:
             mode 0700.
         target: everything that decides where a record ends up (address, project, key); spools with
             equal targets share their records. Only its hash is written.
+        takes_over: another target; what no process holds of it is moved to this one.
         durability: `buffered` survives the death of the process, however it dies; `sync` survives
             a power cut as well, for an fsync with each append.
         limits: see `SpoolLimits`.
@@ -57,6 +58,7 @@ class Spool:
         folder: str | os.PathLike[str],
         *,
         target: str,
+        takes_over: str | None = None,
         durability: Literal["buffered", "sync"] = "buffered",
         limits: SpoolLimits | None = None,
         drops: RunDrops | None = None,
@@ -71,7 +73,8 @@ class Spool:
                 f"segment_bytes, which is {self._limits.segment_bytes}"
             )
         self._root = locate_folder(folder)
-        self._name = hashlib.sha256(target.encode()).hexdigest()[:32]
+        self._name = _name_folder(target)
+        self._other = None if takes_over is None else _name_folder(takes_over)
         self._is_synced = durability == "sync"
         self._drops = RunDrops() if drops is None else drops
         self._clock_ns = clock_ns
@@ -83,6 +86,7 @@ class Spool:
         self._shelf = Shelf(
             self._root,
             self._name,
+            takes_over=self._other,
             is_synced=self._is_synced,
             limits=self._limits,
             accounts=self._accounts,
@@ -290,6 +294,10 @@ class _Hooks:
     """Whether this process's fork hook is set: with the first spool, never at import."""
 
     are_set = False
+
+
+def _name_folder(target: str) -> str:
+    return hashlib.sha256(target.encode()).hexdigest()[:32]
 
 
 def _register(spool: Spool) -> None:

@@ -123,6 +123,26 @@ class Member:
         )
 
 
+@strawberry.type(description="A login that has not ended.")
+class Session:
+    """See the description, which is public."""
+
+    id: strawberry.ID = field(description="Unique on the server; no token can be made of it.")
+    is_current: bool = field(description="Whether it is the one that asks.")
+    refreshed_at: DateTime = field(description="When it began, or last got new tokens.")
+    expires_at: DateTime = field(description="When it ends, unless it gets new tokens before.")
+
+    @classmethod
+    def from_record(cls, record: members.Session, current: str) -> Self:
+        """Return the GraphQL object of a login; `current` is the id of the one that asks."""
+        return cls(
+            id=strawberry.ID(record.session_id),
+            is_current=record.session_id == current,
+            refreshed_at=DateTime(record.refreshed_ns),
+            expires_at=DateTime(record.expires_ns),
+        )
+
+
 @strawberry.type(description="A key of a program, for one project. The key itself is shown once.")
 class ApiKey:
     """See the description, which is public."""
@@ -167,8 +187,8 @@ class AuditEntry:
     action: str = field(
         description="What was done: `login`, `login_failed`, `logout`, `registered`, "
         "`account_created`, `account_disabled`, `account_enabled`, `password_changed`, "
-        "`role_changed`, `member_removed`, `project_created`, `key_created`, `key_revoked`, "
-        "`runs_deleted` or `run_exported`."
+        "`sessions_ended`, `role_changed`, `member_removed`, `project_created`, "
+        "`project_renamed`, `key_created`, `key_revoked`, `runs_deleted` or `run_exported`."
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
     address: str = field(description="The network address that the request came from.")

@@ -201,3 +201,6 @@ class ActorKind(Enum):
     LOCAL = enum_value(
         identity.ActorKind.LOCAL, description="The one user of a server without accounts."
     )
+    SERVER = enum_value(
+        identity.ActorKind.SERVER, description="The server itself: it deletes what is too old."
+    )

@@ -1,0 +1,108 @@
+"""Where two inputs differ, and whether they do so in what no two runs have alike."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agenttrace.wire import JsonValue
+
+MAX_DELTAS: Final = 100
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MISSING: Final = "(absent)"
+_MAX_SHOWN_CHARS: Final = 500
+
+# The finest first: what an earlier one took is no longer there for a later one.
+_VOLATILE: Final = (
+    ("uuid", re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)),
+    (
+        "timestamp",
+        re.compile(
+            r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z|[+-]\d{2}:?\d{2})?"
+            r"|\b\d{2}:\d{2}:\d{2}(?:\.\d+)?\b"
+            r"|\b1[5-9]\d{8}(?:\.\d+|\d{3}|\d{6}|\d{9})?\b"
+        ),
+    ),
+    ("uuid", re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)),
+    ("random", re.compile(r"\b0\.\d{8,}(?:e-?\d+)?\b")),
+    ("address", re.compile(r"\b0x[0-9a-f]{6,16}\b", re.IGNORECASE)),
+)
+
+
+class Delta(NamedTuple):
+    """One place where two values differ: its JSON path, and what stands there on either side."""
+
+    path: str
+    recorded: JsonValue
+    live: JsonValue
+
+
+def find_deltas(recorded: JsonValue, live: JsonValue) -> list[Delta]:
+    """Return the first places where two JSON values differ, at most 100, outermost first."""
+    found: list[Delta] = []
+    for delta in _compare(recorded, live, "$"):
+        found.append(delta)
+        if len(found) >= MAX_DELTAS:
+            break
+    return found
+
+
+def _compare(recorded: JsonValue, live: JsonValue, path: str) -> Iterator[Delta]:
+    if type(recorded) is dict and type(live) is dict:
+        for key in [*recorded, *(key for key in live if key not in recorded)]:
+            below = f"{path}.{key}" if _NAME.match(key) else f"{path}[{key!r}]"
+            yield from _compare(recorded.get(key, _MISSING), live.get(key, _MISSING), below)
+    elif type(recorded) is list and type(live) is list:
+        for index in range(max(len(recorded), len(live))):
+            one = recorded[index] if index < len(recorded) else _MISSING
+            other = live[index] if index < len(live) else _MISSING
+            yield from _compare(one, other, f"{path}[{index}]")
+    elif recorded != live or isinstance(recorded, bool) is not isinstance(live, bool):
+        yield Delta(path, recorded, live)
+
+
+def count_equal(recorded: JsonValue, live: JsonValue) -> int:
+    """Return how many top-level arguments two inputs have alike."""
+    if type(recorded) is not dict or type(live) is not dict:
+        return 0
+    return sum(key in live and live[key] == value for key, value in recorded.items())
+
+
+def find_volatile(deltas: list[Delta]) -> tuple[str, ...]:
+    """Return in what kinds of values all the deltas lie; none if one lies in something else."""
+    kinds: dict[str, None] = {}
+    for delta in deltas:
+        found = _explain(_write(delta.recorded), _write(delta.live))
+        if not found:
+            return ()
+        kinds |= dict.fromkeys(found)
+    return tuple(kinds) if len(deltas) < MAX_DELTAS else ()
+
+
+def _explain(recorded: str, live: str) -> list[str]:
+    kinds = []
+    for kind, pattern in _VOLATILE:
+        masked = pattern.sub(f"<{kind}>", recorded), pattern.sub(f"<{kind}>", live)
+        if masked != (recorded, live) and kind not in kinds:
+            kinds.append(kind)
+        recorded, live = masked
+        if recorded == live:
+            return kinds
+    return []
+
+
+def _write(value: JsonValue) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def shorten(value: JsonValue) -> JsonValue:
+    """Return a value for a message: a long text, or a large value, is cut."""
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_SHOWN_CHARS else f"{value[:_MAX_SHOWN_CHARS]}…"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = repr(value)
+    return value if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…"

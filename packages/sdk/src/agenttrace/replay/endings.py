@@ -1,0 +1,157 @@
+"""What is seen at the end of spans and runs: calls that never came, and another outcome."""
+
+from __future__ import annotations
+
+from json import loads
+from typing import TYPE_CHECKING
+
+from agenttrace.encoding.payload import encode
+from agenttrace.replay.calls import LiveCall
+from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
+from agenttrace.replay.marks import strip_report
+from agenttrace.replay.matching import find_missing
+from agenttrace.semconv import REPLAY_DIVERGENCES, REPLAY_STATUS
+from agenttrace.wire import Outcome, RunStatus
+
+if TYPE_CHECKING:
+    from agenttrace.encoding.snapshot import Snapshot
+    from agenttrace.failures import Failure
+    from agenttrace.recorder import Recorder
+    from agenttrace.replay.ledger import Ledger
+    from agenttrace.replay.scopes import Scope, Scopes
+    from agenttrace.replay.tape import Node, Tape
+    from agenttrace.run import Run
+    from agenttrace.span import Span
+    from agenttrace.trace import RecordedError, RecordedPayload
+
+
+class Endings:
+    """Compares ends with recorded ends. Nothing is compared once the replay is stopped."""
+
+    def __init__(self, ledger: Ledger, scopes: Scopes) -> None:
+        self._ledger = ledger
+        self._scopes = scopes
+
+    def end_span(self, span: Span, outcome: Outcome) -> None:
+        """Compare the end of a span with its counterpart's."""
+        scope = self._scopes.find_own(span)
+        if scope is None or scope.own is None or scope.own.span is None:
+            return
+        node = scope.own
+        if scope.ticket is not None and scope.track is not None:
+            scope.track.order.leave(scope.ticket)
+        if (span.attributes or {}).get(REPLAY_STATUS) == Status.REPLAYED:
+            strip_report(span)
+        if self._ledger.is_stopped or scope.is_live:
+            return
+        if not node.is_boundary or outcome is Outcome.CANCELLED:
+            self._compare_span(span, outcome, node)
+        self._report_missing(scope, node, ended_in_lane=True)
+
+    def end_run(self, run: Run, status: RunStatus) -> None:
+        """Compare the end of a run with its counterpart's, and say what never came."""
+        scope = self._scopes.find_run(run.run_id)
+        if scope is None or scope.own is None or scope.track is None:
+            return
+        if not self._ledger.is_stopped and status is not RunStatus.INTERRUPTED:
+            self._compare_run(run, status, scope)
+            self._report_missing(scope, scope.own, ended_in_lane=False)
+        if self._ledger.report.divergences:
+            kinds = [each.kind.value for each in self._ledger.report.divergences]
+            run.set_attribute(REPLAY_DIVERGENCES, kinds[:100])
+
+    def end_all(self, tapes: list[Tape]) -> None:
+        """Say which recorded runs were never begun."""
+        for tape in tapes:
+            if tape.is_taken or self._ledger.is_stopped:
+                continue
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.MISSING_CALL,
+                    Action.RAISE,
+                    "the program never began this run",
+                    tape.run.name,
+                    hint="does the program call tracer.run() with this name, and with this tracer?",
+                )
+            )
+
+    def _report_missing(self, scope: Scope, node: Node, *, ended_in_lane: bool) -> None:
+        track = scope.track
+        assert track is not None
+        for missing in find_missing(node, ended_in_lane=ended_in_lane):
+            if id(missing) in track.reported or self._ledger.is_stopped:
+                continue
+            if self._ledger.policy.is_beyond_cut(missing):
+                continue
+            track.reported.add(id(missing))
+            assert missing.span is not None
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.MISSING_CALL,
+                    Action.RAISE,
+                    f"the recorded call of {missing.span.name!r} was not made",
+                    f"{track.tape.run.name}/{missing.describe()}",
+                    source_span_id=missing.span.span_id,
+                )
+            )
+
+    def _compare_span(self, span: Span, outcome: Outcome, node: Node) -> None:
+        recorded = node.span
+        assert recorded is not None
+        live = Outcome.ERROR if span._failed else outcome  # noqa: SLF001 -- as the recorder decides it
+        if recorded.outcome is None or live is Outcome.UNFINISHED:
+            return
+        why = None
+        if live is not recorded.outcome:
+            why = f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
+        elif _differ_in_error(span.run.recorder, recorded.error, span.error):
+            why = "it failed with another error than the recorded one"
+        elif _differ(span.run.recorder, recorded.output, span.output):
+            why = "its output is another than the recorded one"
+        if why is not None:
+            scope = self._scopes.find(span)
+            call = LiveCall(span, f"{scope.path}/{span.name}")
+            self._ledger.diverge(
+                DivergenceKind.OUTCOME_CHANGED, call, why, node=node, is_structural=True
+            )
+
+    def _compare_run(self, run: Run, status: RunStatus, scope: Scope) -> None:
+        assert scope.track is not None
+        recorded = scope.track.tape.run
+        if not recorded.is_finished:
+            return
+        why = None
+        if status is not recorded.status:
+            why = f"the run ended as {status.value}; the recorded one as {recorded.status.value}"
+        elif _differ_in_error(run.recorder, recorded.error, run.error):
+            why = "the run failed with another error than the recorded one"
+        elif _differ(run.recorder, recorded.output, run.output):
+            why = "the run's output is another than the recorded one"
+        if why is not None:
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.OUTCOME_CHANGED,
+                    Action.WARN,
+                    why,
+                    run.name,
+                    is_structural=True,
+                )
+            )
+
+
+def _differ_in_error(
+    recorder: Recorder, recorded: RecordedError | None, live: Failure | None
+) -> bool:
+    if recorded is None or live is None:
+        return (recorded is None) is not (live is None)
+    redactor = recorder.policy.redactor
+    message = live.message if redactor is None else redactor.redact_text(live.message)
+    return (recorded.type, recorded.message) != (live.type, message)
+
+
+def _differ(recorder: Recorder, recorded: RecordedPayload | None, live: Snapshot | None) -> bool:
+    if recorded is None or live is None:
+        return (recorded is None) is not (live is None)
+    encoded = encode(live, max_bytes=recorder.max_payload_bytes, policy=recorder.policy)
+    types = {} if encoded.types is None else loads(encoded.types)
+    return encoded.text.decode() != recorded.json or types != (recorded.types or {})

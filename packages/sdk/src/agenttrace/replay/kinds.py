@@ -1,0 +1,104 @@
+"""The words of a replay: kinds of divergence, what may be done about one, and how a run is led."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from agenttrace.wire import JsonValue
+
+
+class Mode(StrEnum):
+    """How strictly the code is held to its recording."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+    LIVE_AFTER_DIVERGENCE = "live_after_divergence"
+    CACHE = "cache"
+
+
+class DivergenceKind(StrEnum):
+    """In what the code and its recording differ."""
+
+    INPUT_CHANGED = "input_changed"
+    EXTRA_CALL = "extra_call"
+    MISSING_CALL = "missing_call"
+    REORDERED = "reordered"
+    NESTING_CHANGED = "nesting_changed"
+    RENAMED = "renamed"
+    UNAVAILABLE = "unavailable"
+    TYPE_DEGRADED = "type_degraded"
+    OUTCOME_CHANGED = "outcome_changed"
+    STREAM_OVERRUN = "stream_overrun"
+    CANCEL_NOT_OBSERVED = "cancel_not_observed"
+    UNRECORDED_IO = "unrecorded_io"
+    LIVE_BLOCKED = "live_blocked"
+    INTERNAL = "internal"
+
+
+class Action(StrEnum):
+    """What is done about a divergence."""
+
+    RAISE = "raise"
+    WARN = "warn"
+    SERVE = "serve"
+    LIVE = "live"
+
+
+class Status(StrEnum):
+    """What became of a call in the new run: the attribute `agenttrace.replay.status`."""
+
+    REPLAYED = "replayed"
+    COPIED = "copied"
+    PASSTHROUGH = "passthrough"
+    LIVE = "live"
+    OVERRIDDEN = "overridden"
+
+
+class Divergence(NamedTuple):
+    """One difference between the code and its recording.
+
+    `path` says where the call stands, by the names from the run on: `research_agent/answer`.
+    `at` is the JSON path within the input where the two begin to differ, `$` for all of it;
+    `recorded` and `live` are what stands there. `span_id` is the new run's, `source_span_id` the
+    recording's. `hint` says what to do.
+    """
+
+    kind: DivergenceKind
+    action: Action
+    message: str
+    path: str
+    at: str | None = None
+    recorded: JsonValue = None
+    live: JsonValue = None
+    span_id: str | None = None
+    source_span_id: str | None = None
+    hint: str | None = None
+    is_structural: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.kind} at {self.path}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return it as JSON data with the names of GraphQL; unknown fields are absent."""
+        shown = {
+            "kind": self.kind.value,
+            "action": self.action.value,
+            "message": self.message,
+            "path": self.path,
+            "at": self.at,
+            "recorded": self.recorded,
+            "live": self.live,
+            "spanId": self.span_id,
+            "sourceSpanId": self.source_span_id,
+            "hint": self.hint,
+            "structural": self.is_structural or None,
+        }
+        has_values = self.at is not None
+        return {
+            name: value
+            for name, value in shown.items()
+            if value is not None or (has_values and name in {"recorded", "live"})
+        }

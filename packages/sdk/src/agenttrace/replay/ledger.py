@@ -1,0 +1,133 @@
+"""The account of a replay and its latch: after a divergence that stops it, nothing goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agenttrace.replay.deltas import find_deltas, find_volatile, shorten
+from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.kinds import Action, Divergence, DivergenceKind
+from agenttrace.semconv import REPLAY_DIVERGENCE
+
+if TYPE_CHECKING:
+    from agenttrace.replay.calls import LiveCall
+    from agenttrace.replay.policy import Policy
+    from agenttrace.replay.report import Report
+    from agenttrace.replay.tape import Node
+    from agenttrace.span import Span
+
+
+class Ledger:
+    """Writes down divergences, asks the policy about each, and keeps the one that stopped all."""
+
+    def __init__(self, policy: Policy, report: Report) -> None:
+        self.policy = policy
+        self.report = report
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the replay is over: no call is served and no body runs any more."""
+        return self.report.fatal is not None
+
+    def make_error(self) -> ReplayDivergence:
+        """Return what every call raises from now on."""
+        assert self.report.fatal is not None
+        return ReplayDivergence(self.report.fatal)
+
+    def note(self, name: str) -> None:
+        """Count what was served although it was not the same to the letter."""
+        self.report.notes[name] += 1
+
+    def add(self, divergence: Divergence, span: Span | None = None) -> Action:
+        """Write a divergence down and return what is done about it; RAISE stops the replay."""
+        action = self.policy.judge(divergence)
+        divergence = divergence._replace(action=action)
+        self.report.divergences.append(divergence)
+        if action is Action.RAISE and self.report.fatal is None:
+            self.report.fatal = divergence
+        if span is not None:
+            _tell(span, divergence.kind)
+        return action
+
+    def stop(self, divergence: Divergence) -> None:
+        """Write down a divergence that no policy can let pass."""
+        divergence = divergence._replace(action=Action.RAISE)
+        self.report.divergences.append(divergence)
+        if self.report.fatal is None:
+            self.report.fatal = divergence
+
+    def stop_by_error(self, error: BaseException, path: str) -> None:
+        """Stop because the replay itself went wrong: no call may run by mistake."""
+        self.stop(
+            Divergence(
+                DivergenceKind.INTERNAL,
+                Action.RAISE,
+                f"the replay itself failed: {type(error).__name__}: {error}",
+                path,
+                hint="please report it; the recording and the traceback tell more",
+            )
+        )
+
+    def diverge(  # noqa: PLR0913 -- what there is to say, each by its name
+        self,
+        kind: DivergenceKind,
+        call: LiveCall,
+        message: str,
+        *,
+        node: Node | None = None,
+        hint: str | None = None,
+        is_structural: bool = False,
+    ) -> Action:
+        """Write down that a call differs from its counterpart."""
+        source = None if node is None or node.span is None else node.span.span_id
+        divergence = Divergence(
+            kind,
+            Action.RAISE,
+            message,
+            call.path,
+            span_id=call.span.span_id,
+            source_span_id=source,
+            hint=hint,
+            is_structural=is_structural,
+        )
+        if kind is DivergenceKind.INPUT_CHANGED and node is not None:
+            divergence = _compare_inputs(divergence, node, call)
+        return self.add(divergence, call.span)
+
+
+def _compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Divergence:
+    """Say where two inputs begin to differ, and whether in what no two runs have alike."""
+    assert node.span is not None
+    recorded = None if node.span.input is None else node.span.input.value
+    deltas = find_deltas(recorded, call.value)
+    if not deltas:
+        return divergence._replace(
+            message="its input has the same content, and other types",
+            at="$",
+            recorded=shorten(recorded),
+            live=shorten(call.value),
+        )
+    first, *others = deltas
+    more = f", and in {len(others)} more places" if others else ""
+    kinds = find_volatile(deltas)
+    hint = divergence.hint
+    if kinds:
+        names = ",".join(kinds)
+        hint = (
+            f"volatile: {names}; it differs in every run. Use tracer.now(), .random() and "
+            ".uuid4(), or freeze=, or leave it out with ignore= or mask="
+        )
+    return divergence._replace(
+        message=f"its input differs at {first.path}{more}",
+        at=first.path,
+        recorded=shorten(first.recorded),
+        live=shorten(first.live),
+        hint=hint,
+    )
+
+
+def _tell(span: Span, kind: DivergenceKind) -> None:
+    """Let the new run's span say what was met at it."""
+    before = (span.attributes or {}).get(REPLAY_DIVERGENCE)
+    kinds = [*before] if isinstance(before, list) else []
+    span.set_own_attribute(REPLAY_DIVERGENCE, [*kinds, kind.value])

@@ -1,0 +1,118 @@
+"""What a replay came to: what was served, what ran, where the code left its recording."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
+from agenttrace.replay.kinds import Action, DivergenceKind, Mode, Status
+
+if TYPE_CHECKING:
+    from agenttrace.replay.kinds import Divergence
+    from agenttrace.trace import RecordedSpan
+
+
+class Report:
+    """The account of one replay; it grows while the replay goes on.
+
+    `source_run_ids` are the recordings, `run_ids` the new runs. `counts` has for each status how
+    many spans ended with it; `live_calls` is how many calls ran, but for those that `descend`
+    opened. `notes` says what was served although it was not the same to the
+    letter: `defaults_added` and the like, and how often.
+    """
+
+    def __init__(self, mode: str, source_run_ids: list[str]) -> None:
+        self.mode = mode
+        self.source_run_ids = source_run_ids
+        self.run_ids: list[str] = []
+        self.counts: Counter[Status] = Counter()
+        self.live_calls = 0
+        self.notes: Counter[str] = Counter()
+        self.divergences: list[Divergence] = []
+        self.fatal: Divergence | None = None
+        self.saved_usd = Decimal(0)
+        self.saved_tokens = 0
+        self.saved_ns = 0
+
+    @property
+    def identical(self) -> bool:
+        """Whether the code did what its recording says, to the last call, and nothing ran live."""
+        return not self.divergences and not self.live_calls
+
+    @property
+    def exit_code(self) -> int:
+        """0 without a divergence that counts; 10, 11 or 12 as docs/replay.md says."""
+        if self.fatal is not None:
+            return find_exit_code(self.fatal)
+        if self.mode == Mode.CACHE:
+            return 0
+        counting = [each for each in self.divergences if each.action is not Action.SERVE]
+        return EXIT_DIVERGED if any(map(_counts, counting)) else 0
+
+    def save(self, span: RecordedSpan, *, is_outermost: bool) -> None:
+        """Count what a call that was not made again cost when it was recorded.
+
+        Time counts of calls that no other served call holds.
+        """
+        if span.cost is not None:
+            self.saved_usd += Decimal(span.cost.usd)
+        if span.usage is not None and span.usage.total_tokens is not None:
+            self.saved_tokens += span.usage.total_tokens
+        if is_outermost and span.duration_ns is not None:
+            self.saved_ns += span.duration_ns
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as JSON data with the names of GraphQL."""
+        return {
+            "mode": self.mode,
+            "sourceRunIds": self.source_run_ids,
+            "runIds": self.run_ids,
+            "identical": self.identical,
+            "exitCode": self.exit_code,
+            "counts": {status.value: self.counts[status] for status in Status},
+            "divergences": [each.describe() for each in self.divergences],
+            "notes": dict(sorted(self.notes.items())),
+            "saved": {
+                "costUsd": format(self.saved_usd, "f"),
+                "totalTokens": self.saved_tokens,
+                "durationMs": self.saved_ns / 1_000_000,
+            },
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(write_report(self))
+
+    def __repr__(self) -> str:
+        state = "identical" if self.identical else f"{len(self.divergences)} divergences"
+        return f"<Report {state}, {self.counts[Status.REPLAYED]} replayed>"
+
+
+def _counts(divergence: Divergence) -> bool:
+    return divergence.kind is not DivergenceKind.OUTCOME_CHANGED
+
+
+def write_report(report: Report) -> list[str]:
+    """Return a report as lines for people."""
+    parts = [
+        f"{report.counts[status]} {status.value}" for status in Status if report.counts[status]
+    ]
+    lines = [f"replay ({report.mode}): {', '.join(parts) or 'no call was made'}"]
+    for each in report.divergences:
+        lines.append(f"  {each.action:<5} {each.kind} at {each.path}: {each.message}")
+        if each.at is not None:
+            lines.append(f"        {each.at}")
+            lines.append(f"        - {each.recorded!r}")
+            lines.append(f"        + {each.live!r}")
+        if each.hint:
+            lines.append(f"        {each.hint}")
+    if report.notes:
+        notes = ", ".join(f"{name} {count}" for name, count in sorted(report.notes.items()))
+        lines.append(f"  notes: {notes}")
+    seconds = report.saved_ns / 1_000_000_000
+    lines.append(
+        f"  saved: ${report.saved_usd:f}, {report.saved_tokens:,} tokens, {seconds:.1f} s of calls"
+    )
+    lines.append("  identical" if report.identical else "  not identical")
+    return lines

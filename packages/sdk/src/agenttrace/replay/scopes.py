@@ -1,0 +1,88 @@
+"""Where a live span stands in the recording: what its calls are looked up under."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agenttrace.replay.copies import Lanes
+from agenttrace.replay.matching import Matcher
+
+if TYPE_CHECKING:
+    from agenttrace.replay.order import Order, Ticket
+    from agenttrace.replay.tape import Node, Tape
+    from agenttrace.replay.volatile import Volatile
+    from agenttrace.span import Span
+
+
+class Track:
+    """One live run that goes by one recorded run."""
+
+    __slots__ = ("lanes", "matcher", "order", "reported", "tape")
+
+    def __init__(self, tape: Tape, volatile: Volatile | None, order: Order) -> None:
+        self.tape = tape
+        self.order = order
+        self.matcher = Matcher(tape, volatile)
+        self.lanes = Lanes()
+        self.reported: set[int] = set()  # ids of nodes that are known to be missing
+
+
+class Scope:
+    """A live span or run: `node` is what its calls are looked up under, `own` its own counterpart.
+
+    Without a counterpart it is transparent and has its parent's node. `is_live`: what is called
+    within it runs.
+    """
+
+    __slots__ = ("is_live", "node", "own", "path", "ticket", "track")
+
+    def __init__(
+        self,
+        path: str,
+        track: Track | None,
+        node: Node | None,
+        *,
+        own: Node | None = None,
+        is_live: bool = False,
+    ) -> None:
+        self.path = path
+        self.track = track
+        self.node = node
+        self.own = own
+        self.is_live = is_live
+        self.ticket: Ticket | None = None  # while a served call is on its way
+
+
+class Scopes:
+    """The scopes of all live spans and runs of a replay; they stay, for tasks that outlive them."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, Scope] = {}
+        self._by_span: dict[tuple[str, int], Scope] = {}
+
+    def find(self, span: Span) -> Scope:
+        """Return the scope that a span was started in."""
+        run_id = span.run.run_id
+        found = self._by_span.get((run_id, span.parent_id)) if span.parent_id else None
+        found = found or self._by_run.get(run_id)
+        return Scope(span.run.name, None, None) if found is None else found
+
+    def find_own(self, span: Span) -> Scope | None:
+        """Return the scope that a span itself is."""
+        return self._by_span.get((span.run.run_id, span.id))
+
+    def find_run(self, run_id: str) -> Scope | None:
+        """Return the scope that a run is."""
+        return self._by_run.get(run_id)
+
+    def add(self, span: Span, scope: Scope) -> None:
+        """Remember a span's scope."""
+        self._by_span[span.run.run_id, span.id] = scope
+
+    def add_run(self, run_id: str, scope: Scope) -> None:
+        """Remember a run's scope."""
+        self._by_run[run_id] = scope
+
+    def runs(self) -> list[Scope]:
+        """Return the scopes of all runs."""
+        return list(self._by_run.values())

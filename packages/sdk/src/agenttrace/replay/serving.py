@@ -1,0 +1,228 @@
+"""What a recorded call gives the program again: its value, its exception, or why there is neither.
+
+A recording is untrusted input: classes are looked for among the loaded ones and in the caller's
+list, nothing is imported, nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from agenttrace.encoding.decode import decode_payload
+from agenttrace.encoding.payload import encode
+from agenttrace.encoding.raised import decode_error
+from agenttrace.encoding.snapshot import Encoded, Whole, take_snapshot
+from agenttrace.errors import DecodeError, ReplayedError
+from agenttrace.wire import Fidelity, Outcome, SpanStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agenttrace.replay.tape import Node
+    from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
+    from agenttrace.wire import ErrorRecord
+
+_MAX_BYTES: Final = 2**62
+_LOSSES: Final = {
+    Fidelity.OPAQUE: "it holds an object of which only the class was recorded",
+    Fidelity.REDACTED: "a secret was taken out of it when it was recorded",
+    Fidelity.TRUNCATED: "it was too long to be recorded whole",
+}
+_LOSS_HINTS: Final = {
+    Fidelity.OPAQUE: "register_codec() teaches the recorder the class; then record anew",
+    Fidelity.REDACTED: "let the call return the secret in another way, or run it with live=",
+    Fidelity.TRUNCATED: "record anew with a larger AGENTTRACE_PAYLOAD_MAX_BYTES",
+}
+
+
+class ReplayNote(str):
+    """A note on a replayed exception: shown in tracebacks, and no part of what is recorded."""
+
+    __slots__ = ()
+
+
+class Served(NamedTuple):
+    """What a call gives: `value`, or `error` to be raised. `is_cancelled`: a task waits for that.
+
+    `reason` is why it cannot be given as it was; with `is_available` False, not at all.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+    is_cancelled: bool = False
+    is_available: bool = True
+    reason: str | None = None
+    hint: str | None = None
+
+
+class Server:
+    """Makes values and exceptions of one recording; `classes` count before the loaded ones."""
+
+    def __init__(self, classes: Mapping[str, type]) -> None:
+        self._classes = classes
+
+    def serve(self, node: Node) -> Served:
+        """Return what the call of this node gives; made anew each time."""
+        span = node.span
+        assert span is not None
+        outcome = _find_outcome(span)
+        if outcome is None or outcome is Outcome.UNFINISHED:
+            return _refuse(
+                "it had not ended when the recording did (unfinished)",
+                "its answer was never recorded: run it with live=, or record anew",
+            )
+        if outcome is Outcome.CANCELLED and span.error is None:
+            return Served(error=CancelledError(), is_cancelled=True)
+        if outcome is Outcome.CANCELLED:
+            return self._serve_error(span)._replace(is_cancelled=True)
+        if outcome is Outcome.ERROR:
+            return self._serve_error(span)
+        return self._serve_value(span.output)
+
+    def _serve_value(self, payload: RecordedPayload | None) -> Served:
+        if payload is None:
+            return _refuse("its output was not recorded", "record anew with capture_output=True")
+        if payload.fidelity in _LOSSES:
+            why = f"its output is not whole: {_LOSSES[payload.fidelity]}"
+            return _refuse(why, _LOSS_HINTS[payload.fidelity])
+        return self.decode(payload)
+
+    def decode(self, payload: RecordedPayload) -> Served:
+        """Return the value of a payload that is whole, of its types as far as that is possible."""
+        record = spell_payload(payload)
+        try:
+            value = decode_payload(record, classes=self._classes)
+        except DecodeError as error:
+            return self._degrade(record, error)
+        if payload.fidelity is Fidelity.STRUCTURAL and not _is_same(payload, value):
+            return Served(
+                value, reason="its output was recorded by its content, and its type is not certain"
+            )
+        return Served(value)
+
+    def _degrade(self, record: dict[str, Any], error: DecodeError) -> Served:
+        hint = None
+        if error.culprit:
+            hint = f"import {error.culprit.partition(':')[0]}, or give the class with classes="
+        try:
+            value = decode_payload(record, classes=self._classes, degrade=True)
+        except DecodeError as second:
+            return _refuse(f"its output cannot be decoded: {second}", hint)
+        return Served(value, reason=f"its output is plain data now: {error}", hint=hint)
+
+    def _serve_error(self, span: RecordedSpan) -> Served:
+        if span.error is None:
+            return _refuse("it failed, and its error was not recorded", None)
+        record = spell_error(span.error)
+        try:
+            error = decode_error(record, classes=self._classes)
+        except DecodeError as second:
+            return _refuse(f"its error cannot be made again: {second}", None)
+        error.add_note(ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
+        if not isinstance(error, ReplayedError):
+            reason = self._find_loss(span.error)
+            return Served(error=error, reason=reason)
+        return Served(
+            error=error,
+            reason=f"class {span.error.type} is not loaded: raised as a "
+            f"{_name_base(error)} of that name",
+            hint="import its module, or give the class with classes=",
+        )
+
+    def _find_loss(self, error: RecordedError) -> str | None:
+        """Return what of an exception or its causes is not as it was; None when all is."""
+        part: RecordedError | None = error
+        while part is not None:
+            for payload in (part.args, part.attributes):
+                if payload is None:
+                    continue
+                try:
+                    decode_payload(spell_payload(payload), classes=self._classes)
+                except DecodeError as loss:
+                    return f"what the {part.type} held is not whole: {loss}"
+            part = part.cause
+        return None
+
+
+def _find_outcome(span: RecordedSpan) -> Outcome | None:
+    """Return how a span ended; an import of other recorders has the status alone."""
+    if span.status in {SpanStatus.STARTED, SpanStatus.INTERRUPTED}:
+        return Outcome.UNFINISHED if span.error is None else span.outcome
+    if span.outcome is not None:
+        return span.outcome
+    return {
+        SpanStatus.COMPLETED: Outcome.OK,
+        SpanStatus.ERROR: Outcome.ERROR,
+        SpanStatus.CANCELLED: Outcome.CANCELLED,
+    }[span.status]
+
+
+def _refuse(reason: str, hint: str | None) -> Served:
+    return Served(is_available=False, reason=reason, hint=hint)
+
+
+def _is_same(payload: RecordedPayload, value: object) -> bool:
+    """Tell whether a decoded value is written as the payload was: then its types are proven."""
+    again = encode(take_snapshot(value, max_bytes=_MAX_BYTES), max_bytes=_MAX_BYTES)
+    return again.text.decode() == payload.json and _read_types(again) == (payload.types or {})
+
+
+def _read_types(encoded: Encoded) -> object:
+    from json import loads  # noqa: PLC0415 -- only values whose types were never proven
+
+    return {} if encoded.types is None else loads(encoded.types)
+
+
+def _name_base(error: BaseException) -> str:
+    bases = type(error).__mro__
+    return next(
+        base.__name__
+        for base in bases[1:]
+        if base is not ReplayedError and not issubclass(base, ReplayedError)
+    )
+
+
+def spell_payload(payload: RecordedPayload) -> dict[str, Any]:
+    """Return a recorded payload as the wire has it."""
+    record: dict[str, Any] = {
+        "value": payload.value,
+        "codec": payload.codec,
+        "fidelity": payload.fidelity.value,
+    }
+    if payload.types is not None:
+        record["types"] = payload.types
+    return record
+
+
+def spell_error(error: RecordedError) -> ErrorRecord:
+    """Return a recorded error as the wire has it."""
+    record: dict[str, Any] = {
+        name: value
+        for name in ("type", "message", "cause_is_context", "notes", "module", "qualname", "mro")
+        if (value := getattr(error, name)) is not None
+    }
+    for name in ("args", "attributes"):
+        payload = getattr(error, name)
+        if payload is not None:
+            record[name] = spell_payload(payload)
+    if error.cause is not None:
+        record["cause"] = spell_error(error.cause)
+    return record  # type: ignore[return-value]  # built by the names of its fields
+
+
+def keep_payload(payload: RecordedPayload) -> Encoded:
+    """Return a recorded payload as a span keeps one, byte for byte."""
+    from orjson import dumps  # noqa: PLC0415 -- as _read_types
+
+    whole = None
+    if payload.size_bytes is not None and payload.sha256 is not None:
+        whole = Whole(payload.size_bytes, payload.sha256, payload.size_bytes)
+    encoded = Encoded(
+        bytes(payload.text),
+        payload.fidelity.value,
+        whole=whole,
+        types=None if payload.types is None else dumps(payload.types),
+    )
+    encoded.is_final = True
+    return encoded

@@ -1,0 +1,173 @@
+"""One replay: from the recording to the report. `tracer.replay()` makes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from agenttrace.encoding.objects import spell_class
+from agenttrace.errors import ConfigurationError
+from agenttrace.exporters.memory import MemoryExporter
+from agenttrace.replay.conductor import Conductor, Settings
+from agenttrace.replay.cuts import find_cut
+from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.kinds import Mode
+from agenttrace.replay.ledger import Ledger
+from agenttrace.replay.policy import Policy
+from agenttrace.replay.report import Report
+from agenttrace.replay.serving import Server
+from agenttrace.replay.sources import load_recordings
+from agenttrace.replay.tape import Tape
+from agenttrace.replay.volatile import Volatile
+from agenttrace.trace import RecordedRun, load_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from agenttrace.recorder import Recorder
+    from agenttrace.replaying import ReplayOptions
+
+_FLUSH_S: Final = 30.0
+_NAME: Final = "replay"
+
+
+class ReplaySession:
+    """A replay of one or several recorded runs. Use it as `with` or `async with`, around the runs.
+
+    Within the block every call that a wrapper of this tracer records is looked up, on any thread.
+    The end of the block raises `ReplayDivergence` when the code left its recording and the policy
+    says raise, whatever the program did with it in between.
+    """
+
+    def __init__(self, recorder: Recorder, source: Any, options: ReplayOptions) -> None:
+        """Load the recording and read the settings.
+
+        Raises:
+            NotReplayableError: there is no recording, or none that can be replayed.
+            ConfigurationError: for a setting that cannot be meant.
+
+        """
+        self._recorder = recorder
+        policy = Policy(
+            mode=options.mode,
+            live=options.live,
+            descend=options.descend,
+            allow_effects=options.allow_effects,
+            max_live_calls=options.max_live_calls,
+            on=options.on,
+        )
+        is_lenient = policy.mode in {Mode.LENIENT, Mode.CACHE}
+        self.recordings = load_recordings(
+            source, exporter=recorder.settings.exporter, is_lenient=is_lenient
+        )
+        if options.live_from is not None:
+            policy.cut = find_cut(options.live_from, self.recordings)
+        volatile = Volatile(options.ignore, options.mask)
+        self.report = Report(policy.mode, [run.run_id for run in self.recordings])
+        self._ledger = Ledger(policy, self.report)
+        self._conductor = Conductor(
+            [Tape(run) for run in self.recordings],
+            self._ledger,
+            Server(_list_classes(options.classes)),
+            Settings(
+                volatile=volatile or None,
+                order_timeout_s=options.order_timeout_s,
+                is_immediate=_read_order(options.order),
+            ),
+        )
+        self._memory = MemoryExporter()
+        self._is_over = False
+
+    # The block
+
+    def __enter__(self) -> Self:
+        recorder = self._recorder
+        if recorder.settings.disabled:
+            raise ConfigurationError(
+                "AGENTTRACE_DISABLED=1 records nothing, and so nothing can be replayed; unset it"
+            )
+        if recorder.replay is not None:
+            raise ConfigurationError("a replay is on already; one tracer leads one at a time")
+        if self._is_over:
+            raise ConfigurationError("this replay is over; tracer.replay() begins another one")
+        if recorder.node.get() is not None:
+            raise ConfigurationError(
+                "a run is open here; begin the replay outside of it: with tracer.replay(…): "
+                "with tracer.run(…): …"
+            )
+        recorder.is_recording()  # the exporter that the environment names comes first
+        recorder.hub.add(self._memory, name=_NAME)
+        recorder.hub.keeps_all = True
+        recorder.replay = self._conductor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._conductor.finish()
+        self._stop()
+        if self.report.fatal is None or isinstance(error, ReplayDivergence | KeyboardInterrupt):
+            return
+        raise self._ledger.make_error() from error
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _stop(self) -> None:
+        recorder = self._recorder
+        recorder.replay = None
+        recorder.hub.keeps_all = False
+        recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
+        self._is_over = True
+
+    # What came of it
+
+    @property
+    def runs(self) -> list[RecordedRun]:
+        """The new runs, as recorded, in the order of the report; complete once the block ended."""
+        found = {run.run_id: run for run in load_runs(self._memory.records).runs}
+        return [found[run_id] for run_id in self.report.run_ids if run_id in found]
+
+    @property
+    def run(self) -> RecordedRun:
+        """The new run, where one was replayed.
+
+        Raises:
+            LookupError: when none or several were.
+
+        """
+        runs = self.runs
+        if len(runs) != 1:
+            raise LookupError(f"the replay made {len(runs)} runs; see .runs")
+        return runs[0]
+
+
+def _read_order(order: str) -> bool:
+    if order not in {"recorded", "immediate"}:
+        raise ConfigurationError(f"order {order!r}; expected 'recorded' or 'immediate'")
+    return order == "immediate"
+
+
+def _list_classes(given: Iterable[type] | Mapping[str, type]) -> dict[str, type]:
+    """Return classes that recordings may be made objects of, by how recordings spell them."""
+    if hasattr(given, "items"):
+        return dict(given.items())
+    found = {}
+    for cls in given:
+        spelled = spell_class(cls)
+        if spelled is None:
+            raise ConfigurationError(f"classes: {cls!r} is no class that has a name")
+        found[spelled] = cls
+    return found

@@ -1,0 +1,115 @@
+"""A recorded run as a replay goes by it: its spans as nodes, each of which is used once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agenttrace.wire import SpanType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agenttrace.trace import RecordedEvent, RecordedRun, RecordedSpan
+
+BOUNDARY_TYPES: Final = frozenset({SpanType.LLM_CALL, SpanType.TOOL_CALL, SpanType.RETRIEVAL})
+"""What is served from the record unless a wrapper says otherwise: what reaches out to the world."""
+
+
+def is_boundary(span_type: SpanType, given: bool | None) -> bool:  # noqa: FBT001 -- None is a third answer
+    """Tell whether a call is a unit of replay: as its wrapper says, else by its type."""
+    return span_type in BOUNDARY_TYPES if given is None else given
+
+
+class Node:
+    """A recorded span, or the run itself where `span` is None.
+
+    `is_used` is whether the replay has had it: served, matched or copied. `is_opened` is whether
+    the body of a boundary runs, so that what it calls is looked up.
+    """
+
+    __slots__ = ("children", "is_boundary", "is_opened", "is_used", "parent", "span")
+
+    def __init__(self, span: RecordedSpan | None, parent: Node | None) -> None:
+        self.span = span
+        self.parent = parent
+        self.children: list[Node] = []
+        self.is_used = span is None
+        self.is_opened = False
+        self.is_boundary = span is not None and is_boundary(span.span_type, span.boundary)
+
+    @property
+    def seq(self) -> int:
+        """Where among the run's events it started; -1 for the run."""
+        return -1 if self.span is None else self.span.seq
+
+    @property
+    def end_seq(self) -> int | None:
+        """Where it ended; None when it did not, and for the run."""
+        return None if self.span is None else self.span.end_seq
+
+    @property
+    def lane(self) -> int:
+        """The recorded thread of control; the run's own is 0."""
+        return 0 if self.span is None else self.span.lane
+
+    def walk(self) -> Iterator[Node]:
+        """Yield everything below it, parents first, siblings in their order."""
+        for child in self.children:
+            yield child
+            yield from child.walk()
+
+    def find_units(self) -> Iterator[Node]:
+        """Yield the boundaries right below it that no other boundary holds."""
+        for child in self.children:
+            if child.is_boundary:
+                yield child
+            else:
+                yield from child.find_units()
+
+    def is_within(self, scope: Node) -> bool:
+        """Tell whether `scope` is its parent, but for structural spans that were not met."""
+        node = self.parent
+        while node is not None:
+            if node is scope:
+                return True
+            if node.is_boundary or node.is_used:
+                return False
+            node = node.parent
+        return False
+
+    def describe(self) -> str:
+        """Return its place by names, without the run's: `answer/search`."""
+        names = []
+        node: Node | None = self
+        while node is not None and node.span is not None:
+            names.append(node.span.name)
+            node = node.parent
+        return "/".join(reversed(names))
+
+
+class Tape:
+    """One recorded run, made ready. `root` stands for the run."""
+
+    __slots__ = ("by_id", "is_taken", "nodes", "root", "run")
+
+    def __init__(self, run: RecordedRun) -> None:
+        self.run = run
+        self.root = Node(None, None)
+        self.by_id: dict[str, Node] = {}
+        self.is_taken = False  # a live run goes by it
+        self.nodes = self._link(run.spans)
+
+    def _link(self, spans: list[RecordedSpan]) -> list[Node]:
+        """Return the nodes in the order of their start; a parent starts before its children."""
+        nodes = []
+        for span in spans:
+            parent = self.by_id.get(span.parent_span_id or "", self.root)
+            node = Node(span, parent)
+            parent.children.append(node)
+            self.by_id[span.span_id] = node
+            nodes.append(node)
+        return nodes
+
+    def events_of(self, node: Node) -> list[RecordedEvent]:
+        """Return the events of one recorded span."""
+        return [] if node.span is None else self.run.events_of(node.span.span_id)

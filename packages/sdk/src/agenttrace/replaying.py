@@ -1,0 +1,154 @@
+"""Where a replay takes part in recording: what it may do to a call, a run and a span.
+
+Capture knows this much of replays and no more: `recorder.replay` is None unless there is one, and
+what there is then comes from `agenttrace.replay`, which only `tracer.replay()` imports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from agenttrace.recorder import Recorder
+    from agenttrace.replay.kinds import Divergence
+    from agenttrace.replay.session import ReplaySession
+    from agenttrace.replay.sources import Source
+    from agenttrace.run import Run
+    from agenttrace.span import Span
+    from agenttrace.spec import Spec
+    from agenttrace.wire import Outcome, RunStatus
+
+    Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
+
+CallKind: TypeAlias = Literal["function", "coroutine", "generator", "async_generator"]
+FUNCTION: Final = "function"
+COROUTINE: Final = "coroutine"
+GENERATOR: Final = "generator"
+ASYNC_GENERATOR: Final = "async_generator"
+
+
+class ReplayHook(Protocol):
+    """What a recorder asks while a replay is on. Safe on any thread."""
+
+    def choose(  # noqa: PLR0913, PLR0917 -- what a wrapper knows of a call; by position, as it is called often
+        self,
+        kind: CallKind,
+        spec: Spec,
+        span: Span | None,
+        function: Callable[..., Any],
+        bind: Bind,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Callable[..., Any]:
+        """Return what is called in the place of `function`: a callable of the same kind.
+
+        `span` is None when the call is not recorded. It raises nothing: what has to be raised, the
+        returned callable does.
+        """
+
+    def enter_block(self, span: Span) -> None:
+        """Take notice of a `with` block that starts; raises where a replay may not go on."""
+
+    def enter_run(self, run: Run) -> None:
+        """Take notice of a run that is about to start; raises nothing."""
+
+    def leave_run(self, run: Run, status: RunStatus) -> None:
+        """Take notice of a run that is about to end with this status; raises nothing."""
+
+    def leave(self, span: Span, outcome: Outcome) -> None:
+        """Take notice of a span that is about to end; raises nothing."""
+
+
+class ReplayOptions(NamedTuple):
+    """What `tracer.replay()` was told, each by its name; see there."""
+
+    mode: str
+    live_from: int | str | None
+    live: Iterable[str]
+    descend: Iterable[str]
+    allow_effects: Iterable[str]
+    max_live_calls: int | None
+    on: Mapping[str, str | Callable[[Divergence], str]] | None
+    order: str
+    order_timeout_s: float
+    ignore: Iterable[str]
+    mask: Iterable[str]
+    classes: Iterable[type] | Mapping[str, type]
+
+
+class Replays:
+    """What a tracer has for replays."""
+
+    _recorder: Recorder
+
+    def replay(  # noqa: PLR0913 -- what a replay may be told, each by its name
+        self,
+        source: Source | Sequence[Source],
+        *,
+        mode: str = "strict",
+        live_from: int | str | None = None,
+        live: Iterable[str] = (),
+        descend: Iterable[str] = (),
+        allow_effects: Iterable[str] = ("none", "read"),
+        max_live_calls: int | None = None,
+        on: Mapping[str, str | Callable[[Divergence], str]] | None = None,
+        order: str = "recorded",
+        order_timeout_s: float = 0.25,
+        ignore: Iterable[str] = (),
+        mask: Iterable[str] = (),
+        classes: Iterable[type] | Mapping[str, type] = (),
+    ) -> ReplaySession:
+        """Return a replay, to be entered with `with` around the runs: calls are served, not made.
+
+            with tracer.replay("./traces.jsonl") as session:
+                agent.main()
+            print(session.report)
+
+        Args:
+            source: a recorded run, a JSONL file that holds one, `FILE:RUN`, a run's id, the
+                beginning of one or `last`; or a list of these.
+            mode: what is done where the code leaves its recording: `strict` raises, `lenient`
+                serves what is nearest, `live_after_divergence` makes that call and all after it,
+                `cache` makes every call that the recording lacks.
+            live_from: from which step on calls are made: a `seq`, a span's id, or a selector.
+            live: calls that are made in any case. A selector is a span type (`LLM_CALL`),
+                `tool:search` or `tool:web_*`, or `span:agent/*/search`.
+            descend: calls whose body runs, while the calls within it are served.
+            allow_effects: what calls that are made may do to the world, or selectors of such that
+                may do anything: `("none", "read", "tool:charge_card")`.
+            max_live_calls: how many calls may be made at most; one more stops the replay.
+            on: what is done about one kind of divergence: `raise`, `warn`, `serve`, `live`, or a
+                function that takes the divergence and returns one of these.
+            order: `recorded` lets concurrent calls end in the order of the recording, `immediate`
+                when they are served.
+            order_timeout_s: how long a call waits, in seconds, for one that ended before it in the
+                recording and is not made yet.
+            ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
+            mask: regular expressions; what they match in the texts of inputs does not count.
+            classes: classes that recorded values may be of, though their modules are not loaded;
+                with a dict, by how the recording spells them, `module:Class`.
+
+        Raises:
+            NotReplayableError: there is no recording, or none that can be replayed.
+            ConfigurationError: for a setting that cannot be meant.
+
+        """
+        from agenttrace.replay.session import ReplaySession  # noqa: PLC0415 -- capture never loads it
+
+        options = ReplayOptions(
+            mode=mode,
+            live_from=live_from,
+            live=live,
+            descend=descend,
+            allow_effects=allow_effects,
+            max_live_calls=max_live_calls,
+            on=on,
+            order=order,
+            order_timeout_s=order_timeout_s,
+            ignore=ignore,
+            mask=mask,
+            classes=classes,
+        )
+        return ReplaySession(self._recorder, source, options)

@@ -1,0 +1,167 @@
+"""R11: recorded exceptions are raised again, and what catches them catches them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agenttrace.replay import DivergenceKind
+from agenttrace.trace import load_runs
+from agenttrace.wrappers import trace_tool
+
+from .kinds_of_values import BudgetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Stage
+
+
+def make_program(
+    stage: Stage, fail: Callable[[], object], caught: list[BaseException]
+) -> Callable[[], None]:
+    @trace_tool(stage.tracer)
+    def tool() -> object:
+        stage.ran.append("tool")
+        return fail()
+
+    def main() -> None:
+        with stage.tracer.run("agent"):
+            try:
+                tool()
+            except Exception as error:  # noqa: BLE001 -- what agents do
+                caught.append(error)
+
+    return main
+
+
+def _over_budget() -> None:
+    try:
+        int("x")
+    except ValueError as error:
+        raise BudgetError(code=7) from error
+
+
+def _undecodable() -> str:
+    return b"\xff".decode()
+
+
+def _handled() -> None:
+    try:
+        int("x")
+    except ValueError:
+        raise LookupError("while another was handled")  # noqa: B904
+
+
+def _missing_file() -> None:
+    Path("/nowhere/at/all").read_text()
+
+
+@pytest.mark.parametrize("fail", [_over_budget, _undecodable, _handled, _missing_file])
+def test_an_exception_comes_back_of_its_class_with_what_it_held(
+    stage: Stage, fail: Callable[[], object]
+) -> None:
+    caught: list[BaseException] = []
+    main = make_program(stage, fail, caught)
+    recorded = stage.record(main)
+    session, _ = stage.replay(recorded, main)
+    first, second = caught
+    assert stage.ran == []
+    assert session.report.identical
+    assert first is not second
+    one, other = _show(first), _show(second)
+    other["notes"] = [note for note in other["notes"] if "replayed from span" not in note]
+    assert one == other
+    assert any("replayed from span" in note for note in second.__notes__)
+    # The note is for people: the new run's record is without it.
+    (span,) = session.run.spans
+    assert span.error is not None
+    assert not span.error.notes
+
+
+def _show(error: BaseException | None) -> dict[str, Any]:
+    if error is None:
+        return {}
+    return {
+        "type": type(error),
+        "args": error.args,
+        "dict": {k: v for k, v in vars(error).items() if k != "__notes__"},
+        "text": str(error),
+        "notes": list(getattr(error, "__notes__", [])),
+        "cause": _show(error.__cause__),
+        "context": _show(error.__context__ if error.__cause__ is None else None),
+    }
+
+
+def test_attempts_are_as_many_as_were_recorded(stage: Stage) -> None:
+    @trace_tool(stage.tracer)
+    def flaky(value: int) -> str:
+        stage.ran.append("flaky")
+        if len(stage.ran) < 3:
+            raise BudgetError(code=len(stage.ran))
+        return "at last"
+
+    attempts: list[int] = []
+    codes: list[int] = []
+
+    def main() -> str:
+        with stage.tracer.run("agent"):
+            for attempt in range(5):
+                try:
+                    attempts.append(attempt)
+                    return flaky(1)
+                except BudgetError as error:
+                    codes.append(error.code)
+        return "never"
+
+    recorded = stage.record(main)
+    session, answer = stage.replay(recorded, main)
+    assert answer == "at last"
+    assert attempts == [0, 1, 2] * 2
+    assert codes == [1, 2] * 2
+    assert stage.ran == []
+    assert session.report.identical
+    assert [span.attributes for span in recorded.spans] != [None] * 3
+
+
+@pytest.mark.parametrize("mode", ["strict", "lenient"])
+def test_a_class_that_is_gone_is_caught_by_its_base(stage: Stage, mode: str) -> None:
+    class GoneError(ValueError):
+        pass
+
+    def fail() -> None:
+        raise GoneError("gone")
+
+    caught: list[BaseException] = []
+    main = make_program(stage, fail, caught)
+    recorded = stage.record(main)  # a class in a function has a name that nothing can find
+    caught.clear()
+    if mode == "strict":
+        _, raised = stage.diverge(recorded, main)
+        assert raised.divergence.kind is DivergenceKind.TYPE_DEGRADED
+        assert caught == []
+        return
+    session, _ = stage.replay(recorded, main, mode=mode)
+    (error,) = caught
+    assert isinstance(error, ValueError)
+    assert not isinstance(error, GoneError)
+    assert type(error).__name__ == "GoneError"
+    assert str(error) == "gone"
+    assert [each.kind for each in session.report.divergences] == [DivergenceKind.TYPE_DEGRADED]
+    assert stage.ran == []
+
+
+def test_an_exception_of_a_module_that_is_not_loaded_imports_nothing(stage: Stage) -> None:
+    import sys
+
+    caught: list[BaseException] = []
+    main = make_program(stage, _over_budget, caught)
+    recorded = stage.record(main)
+    records = [r for r in stage.memory.records if r["run_id"] == recorded.run_id]
+    forged = json.loads(json.dumps(records).replace(BudgetError.__module__, "antigravity"))
+    stage.diverge(load_runs(forged).runs[0], main)
+    assert "antigravity" not in sys.modules
+    assert stage.ran == []
