@@ -186,15 +186,16 @@ def test_a_full_summary_is_not_added_to(command: Callable[..., Done], folder: Pa
 
 
 def test_markdown_keeps_to_its_limit(command: Callable[..., Done], folder: Path) -> None:
-    """Of two runs with thousands of differences; the line at the end says what is left out."""
-    for name, word in (("left", "a"), ("right", "b")):
-        calls = tuple(f"tool:{word}{n}-{'x' * 150}" for n in range(6_000))
-        write_runs(folder / f"{name}.jsonl", 1, [{"calls": calls}])
-    done = command("diff", "left.jsonl", "right.jsonl", "--format", "md", cwd=folder)
-    assert 500_000 < len(done.out.encode()) < 2**20
+    """Of 5,000 gates that failed; the line at the end says what is left out."""
+    names = "".join(f"  - tool:{'x' * 190}{n}\n" for n in range(5_000))
+    write_gates(folder, f"require:\n{names}")
+    args = ("diff", "a.jsonl", "b.jsonl", "--gate", "gates.yaml", "--format", "md")
+    done = command(*args, cwd=folder)
+    assert done.code == 1, done.err
+    assert 900_000 < len(done.out.encode()) < 2**20
     assert "more lines are left out" in done.out.splitlines()[-1]
-    args = ("diff", "left.jsonl", "right.jsonl", "--format", "md", "--max-bytes", "5000")
-    assert len(command(*args, cwd=folder).out.encode()) <= 5_000
+    short = command(*args, "--max-bytes", "5000", cwd=folder)
+    assert len(short.out.encode()) <= 5_000
 
 
 def test_a_group_of_which_many_did_not_end_lacks_data(

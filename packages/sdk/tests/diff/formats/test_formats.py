@@ -54,7 +54,7 @@ def test_annotations_are_escaped() -> None:
     text = write_annotations(report)
     assert text == (
         "::error title=agenttrace%3A a%25b%3Ac%2Cd\\n0::"
-        "100%25 of a:b,c\\r%0A::set-output name=x::y\\x00\\x1b[31m <script> @team | `x` ]]> "
+        "100%25 of a:b,c\\r\\n::set-output name=x::y\\x00\\x1b[31m <script> @team | `x` ]]> "
         "https://e.vil\n"
     )
     assert len(text.splitlines()) == 1
