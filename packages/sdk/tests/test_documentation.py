@@ -221,7 +221,7 @@ def check_test(test: str, folder: Path) -> None:
         "from agenttrace import Tracer\ntracer = Tracer()\n"
         "def answer(question):\n    with tracer.run('agent'): return question\n"
     )
-    plugin = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "agenttrace_pytest")
+    plugin = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
     written = run(*plugin, "-c", os.devnull, "test_guide.py", "--update-baseline", folder=folder)
     assert "test_guide.test_the_weather.jsonl is the new baseline" in written
     assert "1 passed" in run(*plugin, "-c", os.devnull, "test_guide.py", folder=folder)
