@@ -105,7 +105,7 @@ def test_groups_are_compared_without_gates_too(command: Callable[..., Done], fol
     shape = json.loads(found.out)
     assert (shape["base"]["runs"], shape["head"]["runs"], "gates" in shape) == (10, 10, False)
     by_name = {row["name"]: row["verdict"] for row in shape["metrics"]}
-    assert by_name["cost_usd"] == "regression"
+    assert by_name["cost_usd"] == "REGRESSION"
 
 
 def test_json_of_two_runs_holds_the_gates(command: Callable[..., Done], folder: Path) -> None:
@@ -114,9 +114,9 @@ def test_json_of_two_runs_holds_the_gates(command: Callable[..., Done], folder: 
     args = ("diff", "a.jsonl", "b.jsonl", "--gate", "gates.yaml", "--format", "json")
     shape = json.loads(command(*args, cwd=folder).out)
     assert shape["identical"] is False
-    assert shape["gates"]["status"] == "fail"
+    assert shape["gates"]["status"] == "FAIL"
     statuses = {each["name"]: each["status"] for each in shape["gates"]["results"]}
-    assert statuses == {"structure.removed": "fail", "require.search": "pass"}
+    assert statuses == {"structure.removed": "FAIL", "require.search": "PASS"}
 
 
 def test_a_baseline_is_the_base(command: Callable[..., Done], folder: Path) -> None:

@@ -166,13 +166,13 @@ def test_json_has_graphqls_names_and_every_row(comparison: GroupComparison) -> N
         "names": ["agent"],
     }
     cost = shape["metrics"][0]
-    assert (cost["name"], cost["unit"], cost["verdict"]) == ("cost_usd", "USD", "regression")
-    assert cost["evidence"]["interval"]["method"] == "bca"
+    assert (cost["name"], cost["unit"], cost["verdict"]) == ("cost_usd", "USD", "REGRESSION")
+    assert cost["evidence"]["interval"]["method"] == "BCA"
     assert len(shape["structure"]) == len(comparison.structure)
     assert shape["pairs"] is None
     assert shape["success"]["base"] == {"hits": 10, "total": 10, "share": 1.0}
     report = GateReport((GateResult("a", INCONCLUSIVE, "why", ("b",)),))
     assert shape_gates(report) == {
-        "status": "inconclusive",
-        "results": [{"name": "a", "status": "inconclusive", "message": "why", "details": ["b"]}],
+        "status": "INCONCLUSIVE",
+        "results": [{"name": "a", "status": "INCONCLUSIVE", "message": "why", "details": ["b"]}],
     }
