@@ -29,7 +29,7 @@ _OWN_MODULES: Final = frozenset(
     f"agenttrace.{name}"
     for name in (
         *("adoption", "calls", "propagation", "recorder", "returned", "streams"),
-        *("replay.bodies", "replay.turns"),
+        *("replay.bodies", "replay.streams", "replay.turns"),
     )
 )
 

@@ -203,13 +203,19 @@ def _enter(stream: Stream, manager: object, entered: Any) -> Any:
     try:
         from agenttrace.adoption import adopt  # noqa: PLC0415 -- it imports this module
         from agenttrace.returned import replace_async_generator, replace_generator  # noqa: PLC0415 -- the same
+        from agenttrace.stream_kinds import note_kind  # noqa: PLC0415 -- only who returns streams
 
         if type(entered) is GeneratorType and entered.gi_frame is not None:
+            note_kind(stream.span, entered)
             return replace_generator(stream, entered)
         if type(entered) is AsyncGeneratorType and entered.ag_frame is not None:
+            note_kind(stream.span, entered)
             return replace_async_generator(stream, entered)
         if adopt(stream, entered) is None:
+            note_kind(stream.span, None)
             stream.enter_block(entered)
+        else:
+            note_kind(stream.span, entered)
     except BaseException as error:  # noqa: BLE001 -- the boundary
         stream.recorder.guard.note("stream", error)
     return entered

@@ -6,10 +6,14 @@ what there is then comes from `agenttrace.replay`, which only `tracer.replay()` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, cast
+
+from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
 
     from agenttrace.recorder import Recorder
     from agenttrace.replay.kinds import Divergence
@@ -73,6 +77,8 @@ class ReplayOptions(NamedTuple):
     on: Mapping[str, str | Callable[[Divergence], str]] | None
     order: str
     order_timeout_s: float
+    stream_timing: str | float
+    guard_io: bool | Mapping[str, Iterable[str]]
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
@@ -82,6 +88,7 @@ class Replays:
     """What a tracer has for replays."""
 
     _recorder: Recorder
+    _sources: dict[str, Callable[..., object]] | None = None
 
     def replay(  # noqa: PLR0913 -- what a replay may be told, each by its name
         self,
@@ -96,6 +103,8 @@ class Replays:
         on: Mapping[str, str | Callable[[Divergence], str]] | None = None,
         order: str = "recorded",
         order_timeout_s: float = 0.25,
+        stream_timing: str | float = "zero",
+        guard_io: bool | Mapping[str, Iterable[str]] = True,
         ignore: Iterable[str] = (),
         mask: Iterable[str] = (),
         classes: Iterable[type] | Mapping[str, type] = (),
@@ -125,6 +134,10 @@ class Replays:
                 when they are served.
             order_timeout_s: how long a call waits, in seconds, for one that ended before it in the
                 recording and is not made yet.
+            stream_timing: when the chunks of streams come: `zero` is at once, `original` as they
+                did, a number so many times faster.
+            guard_io: whether, in strict mode, sockets and processes that no recorded call answers
+                for stop the replay; `{"allow": ["localhost:5432"]}` names what may be reached.
             ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
             mask: regular expressions; what they match in the texts of inputs does not count.
             classes: classes that recorded values may be of, though their modules are not loaded;
@@ -147,8 +160,61 @@ class Replays:
             on=on,
             order=order,
             order_timeout_s=order_timeout_s,
+            stream_timing=stream_timing,
+            guard_io=guard_io,
             ignore=ignore,
             mask=mask,
             classes=classes,
         )
         return ReplaySession(self._recorder, source, options)
+
+    def now(self) -> datetime:
+        """Return the time, in UTC; recorded, so that a replay gives the same."""
+        return cast("datetime", self._serve("tracer.now", _read_time))
+
+    def random(self) -> float:
+        """Return a number from 0 to 1; recorded, so that a replay gives the same."""
+        return cast("float", self._serve("tracer.random", _read_random))
+
+    def uuid4(self) -> UUID:
+        """Return a random UUID; recorded, so that a replay gives the same."""
+        return cast("UUID", self._serve("tracer.uuid4", _read_uuid))
+
+    def _serve(self, name: str, function: Callable[[], object]) -> object:
+        """Call a function as a recorded call that a replay serves; outside of a run, alone."""
+        if self._recorder.node.get() is None and self._recorder.replay is None:
+            return function()
+        if self._sources is None:
+            self._sources = {}
+        call = self._sources.get(name)
+        if call is None:
+            from agenttrace.calls import wrap_function  # noqa: PLC0415 -- it imports this module
+            from agenttrace.spec import Spec  # noqa: PLC0415 -- only who draws from it
+
+            spec = Spec(name, SpanType.CUSTOM, effect="none", function=function, boundary=True)
+            call = self._sources[name] = wrap_function(
+                self._recorder, function, spec, _bind_nothing
+            )
+        return call()
+
+
+def _bind_nothing(_args: tuple[object, ...], _kwargs: dict[str, object]) -> dict[str, object]:
+    return {}
+
+
+def _read_time() -> datetime:
+    from datetime import UTC, datetime  # noqa: PLC0415 -- only who asks for the time
+
+    return datetime.now(UTC)
+
+
+def _read_random() -> float:
+    from random import random  # noqa: PLC0415 -- only who asks for a number
+
+    return random()  # noqa: S311 -- as the program would draw it
+
+
+def _read_uuid() -> UUID:
+    from uuid import uuid4  # noqa: PLC0415 -- only who asks for one
+
+    return uuid4()

@@ -32,6 +32,15 @@ def take_over(recorder: Recorder, span: Span, value: object) -> object | None:
 
     From then on the span is the stream's: it is no longer current, and ends with the stream.
     """
+    followed = _take_over(recorder, span, value)
+    if followed is not None:
+        from agenttrace.stream_kinds import note_kind  # noqa: PLC0415 -- only who returns streams
+
+        note_kind(span, value)
+    return followed
+
+
+def _take_over(recorder: Recorder, span: Span, value: object) -> object | None:
     kind = type(value)
     for builtin, replace in _BUILTINS:
         if kind is builtin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from recordings import RUN_ID, write_file
@@ -159,7 +159,7 @@ def test_what_cannot_be_compared_ends_with_its_code(
     ],
 )
 def test_missing_data_is_code_4_after_the_result(
-    folder: Path, fields: dict[str, object], message: str
+    folder: Path, fields: dict[str, Any], message: str
 ) -> None:
     """What is there is compared, and nobody takes it for the whole."""
     write_file(folder / "open.jsonl", write_records(program("x"), run_id=OTHER_ID, **fields))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agenttrace.diff import lcs
-from agenttrace.diff.lcs import match_sequences
+from agenttrace.diff.lcs import match_anchors, match_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +41,14 @@ def check_pairs(base: Sequence[object], head: Sequence[object]) -> None:
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_the_longest_is_found(base: str, head: str) -> None:
     """What is matched is common, in order, and nothing longer exists."""
     check_pairs(base, head)
 
 
 @given(TEXTS, TEXTS, st.integers(1, 60))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_halving_the_problem_loses_nothing(base: str, head: str, bits: int) -> None:
     """A table that is too big is cut in two, and the result is as long."""
     with pytest.MonkeyPatch.context() as patch:
@@ -73,6 +74,27 @@ def test_small_cases(base: str, head: str, pairs: list[tuple[int, int]]) -> None
     assert match_sequences(base, head) == pairs
 
 
+@given(st.lists(st.integers(0, 60), max_size=60), st.lists(st.integers(0, 60), max_size=60))
+@settings(max_examples=400, deadline=None)
+def test_items_that_seldom_recur_are_matched_as_well(base: list[int], head: list[int]) -> None:
+    """The way for few equal pairs finds the longest, too, and so does the way for many."""
+    for sparse in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lcs, "_SPARSE", sparse)
+            check_pairs(base, head)
+
+
+@given(TEXTS, TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_anchors_are_equal_and_rise(base: str, head: str) -> None:
+    """Anchors are a common subsequence; all of the longest where nothing occurs twice."""
+    pairs = match_anchors(base, head)
+    assert all(base[i] == head[j] for i, j in pairs)
+    assert all(one[0] < other[0] and one[1] < other[1] for one, other in pairwise(pairs))
+    if len(set(base)) == len(base) and len(set(head)) == len(head):
+        assert len(pairs) == measure_longest(base, head)
+
+
 def test_long_sequences_are_matched_whole() -> None:
     """5,000 items with 300 replaced: the others all stay matched."""
     chance = random.Random(6)
@@ -81,6 +103,18 @@ def test_long_sequences_are_matched_whole() -> None:
     for at in chance.sample(range(5000), 300):
         head[at] = -1
     assert len(match_sequences(base, head)) >= 4700
+
+
+def test_a_hundred_thousand_different_items_are_matched() -> None:
+    """Memory and time do not grow with the square where items are the only ones of their kind."""
+    base = list(range(100_000))
+    head = [-1, *base[:50_000], -2, *base[50_001:], -3]
+    tracemalloc.start()
+    pairs = match_sequences(base, head)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pairs) == 99_999
+    assert peak_bytes < 64 * 1024 * 1024
 
 
 def test_the_answer_does_not_hang_on_the_hash_seed() -> None:

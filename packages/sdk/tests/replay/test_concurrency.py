@@ -252,8 +252,8 @@ def test_a_cancellation_that_does_not_come_is_told(
 
     recorded = stage.record(lambda: asyncio.run(play(0.01)))
     session = stage.tracer.replay(recorded)
-    settings = session._conductor._settings
-    session._conductor._settings = settings._replace(cancel_wait_s=0.05)
+    deliveries = session._conductor._deliveries
+    deliveries.settings = deliveries.settings._replace(cancel_wait_s=0.05)
     with pytest.raises(ReplayDivergence) as raised, session:
         asyncio.run(play(None))
     assert raised.value.divergence.kind is DivergenceKind.CANCEL_NOT_OBSERVED
@@ -301,3 +301,33 @@ def test_a_sync_call_on_the_thread_of_a_loop_does_not_hold_it_up(stage: Stage) -
     session, again = stage.replay(recorded, lambda: asyncio.run(play()))
     assert again == [3, 2, 1]
     assert session.report.identical
+
+
+def test_equal_calls_of_two_tasks_get_the_answers_of_their_own_lane(stage: Stage) -> None:
+    @trace_tool(stage.tracer)
+    async def tool() -> int:
+        stage.ran.append("tool")
+        return len(stage.ran)
+
+    async def play(*, in_turn: bool) -> dict[str, list[int]]:
+        got: dict[str, list[int]] = {"one": [], "two": []}
+
+        async def worker(name: str) -> None:
+            for _ in range(2):
+                got[name].append(await tool())
+                if in_turn:
+                    await asyncio.sleep(0)
+
+        async with stage.tracer.run("agent"):
+            if in_turn:
+                await asyncio.gather(worker("one"), worker("two"))
+            else:
+                await asyncio.create_task(worker("one"))
+                await asyncio.create_task(worker("two"))
+        return got
+
+    recorded = stage.record(lambda: asyncio.run(play(in_turn=True)))
+    assert [span.lane for span in recorded.spans] == [1, 2, 1, 2]
+    _, again = stage.replay(recorded, lambda: asyncio.run(play(in_turn=False)), order_timeout_s=0)
+    assert again == {"one": [1, 3], "two": [2, 4]}
+    assert stage.ran == []

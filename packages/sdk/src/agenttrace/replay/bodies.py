@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.replay.streams import generate, generate_async, give
 from agenttrace.replaying import ASYNC_GENERATOR, COROUTINE, FUNCTION, GENERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
+    from agenttrace.replay.streams import Feed
     from agenttrace.replay.turns import Turn
     from agenttrace.replaying import CallKind
 
@@ -56,5 +59,24 @@ def make_served(kind: CallKind, turn: Turn) -> Callable[..., Any]:
     bodies: Final[dict[str, Callable[..., Any]]] = {
         FUNCTION: serve,
         COROUTINE: serve_coroutine,
+    }
+    return bodies[kind]
+
+
+def make_streamed(kind: CallKind, feed: Feed, classes: Mapping[str, type]) -> Callable[..., Any]:
+    """Return a callable of this kind that gives the recorded stream, as an object of its kind."""
+
+    def stream(*_args: Any, **_kwargs: Any) -> Any:
+        return give(feed, feed.tale.kinds, classes)
+
+    async def stream_coroutine(*_args: Any, **_kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return give(feed, feed.tale.kinds, classes)
+
+    bodies: Final[dict[str, Callable[..., Any]]] = {
+        FUNCTION: stream,
+        COROUTINE: stream_coroutine,
+        GENERATOR: lambda *_args, **_kwargs: generate(feed),
+        ASYNC_GENERATOR: lambda *_args, **_kwargs: generate_async(feed),
     }
     return bodies[kind]

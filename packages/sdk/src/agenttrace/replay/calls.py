@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.snapshot import take_snapshot
+from agenttrace.replaying import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace.encoding.snapshot import Encoded, Snapshot
-    from agenttrace.replaying import Bind
+    from agenttrace.replaying import Bind, CallKind
     from agenttrace.span import Span
     from agenttrace.spec import Spec
     from agenttrace.wire import JsonValue, SpanType
@@ -26,12 +27,17 @@ class LiveCall:
     a `with` block, which has none.
     """
 
-    __slots__ = ("_has_read", "_input", "path", "rebind", "span", "spec")
+    __slots__ = ("_has_read", "_input", "kind", "path", "rebind", "span", "spec")
 
     def __init__(
-        self, span: Span, path: str, rebind: Callable[[], dict[str, object]] | None = None
+        self,
+        span: Span,
+        path: str,
+        kind: CallKind = FUNCTION,
+        rebind: Callable[[], dict[str, object]] | None = None,
     ) -> None:
         self.span = span
+        self.kind = kind
         self.spec: Spec = span.spec
         self.path = path
         self.rebind = rebind

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from agenttrace.replay.bodies import make_served, make_stop
+from agenttrace.replay.bodies import make_served, make_stop, make_streamed
 from agenttrace.replay.calls import LiveCall, make_rebind
-from agenttrace.replay.copies import Copier
+from agenttrace.replay.deliveries import Deliveries
 from agenttrace.replay.endings import Endings
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
-from agenttrace.replay.marks import dress, mark
-from agenttrace.replay.order import CANCEL_WAIT_S, ORDER_TIMEOUT_S, Order
+from agenttrace.replay.marks import mark
+from agenttrace.replay.order import Order
 from agenttrace.replay.scopes import Scope, Scopes, Track
+from agenttrace.replay.streams import Feed
 from agenttrace.replay.tape import is_boundary
 from agenttrace.replay.turns import Turn
 from agenttrace.semconv import REPLAY_MODE
@@ -21,11 +21,11 @@ from agenttrace.semconv import REPLAY_MODE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agenttrace.replay.deliveries import Settings
     from agenttrace.replay.ledger import Ledger
     from agenttrace.replay.matching import Match
     from agenttrace.replay.serving import Served, Server
     from agenttrace.replay.tape import Node, Tape
-    from agenttrace.replay.volatile import Volatile
     from agenttrace.replaying import Bind, CallKind
     from agenttrace.run import Run
     from agenttrace.span import Span
@@ -40,15 +40,6 @@ _MESSAGES: Final = {
 }
 
 
-class Settings(NamedTuple):
-    """How a replay is led beside its policy."""
-
-    volatile: Volatile | None = None
-    order_timeout_s: float = ORDER_TIMEOUT_S
-    is_immediate: bool = False
-    cancel_wait_s: float = CANCEL_WAIT_S
-
-
 class _Run:
     """A plan: the body runs."""
 
@@ -59,6 +50,7 @@ class _Stop:
 
 RUN: Final = _Run()
 STOP: Final = _Stop()
+Plan: TypeAlias = Turn | Feed | _Run | _Stop
 
 
 class Conductor:
@@ -77,8 +69,9 @@ class Conductor:
         self._policy = ledger.policy
         self._server = server
         self._settings = settings
-        self._endings = Endings(ledger, self.scopes)
         self._lock = threading.RLock()
+        self._deliveries = Deliveries(ledger, server, self.scopes, settings, self._lock)
+        self._endings = Endings(ledger, self.scopes)
         self._is_live = False  # the recording was left for good
 
     # Calls
@@ -94,10 +87,10 @@ class Conductor:
         kwargs: dict[str, object],
     ) -> Callable[..., Any]:
         """Return what is called in the place of a traced function."""
-        plan: Turn | _Run | _Stop = STOP
+        plan: Plan = STOP
         try:
             with self._lock:
-                plan = self._plan(spec, span, make_rebind(bind, args, kwargs))
+                plan = self._plan(kind, spec, span, make_rebind(bind, args, kwargs))
         except KeyboardInterrupt:
             return make_stop(kind, KeyboardInterrupt)
         except BaseException as error:  # noqa: BLE001 -- no call may run because the replay failed
@@ -106,18 +99,24 @@ class Conductor:
             return function
         if isinstance(plan, Turn):
             return make_served(kind, plan)
+        if isinstance(plan, Feed):
+            return make_streamed(kind, plan, self._server.classes)
         return make_stop(kind, self._ledger.make_error)
 
     def _plan(
-        self, spec: Spec, span: Span | None, rebind: Callable[[], dict[str, object]]
-    ) -> Turn | _Run | _Stop:
+        self,
+        kind: CallKind,
+        spec: Spec,
+        span: Span | None,
+        rebind: Callable[[], dict[str, object]],
+    ) -> Plan:
         is_unit = is_boundary(spec.span_type, spec.boundary)
         if is_unit and self._ledger.is_stopped:
             return STOP
         if span is None or not span.run.recording:
             return self._plan_unrecorded(spec) if is_unit else RUN
         scope = self.scopes.find(span)
-        call = LiveCall(span, f"{scope.path}/{spec.name}", rebind)
+        call = LiveCall(span, f"{scope.path}/{spec.name}", kind, rebind)
         if is_unit:
             return self._plan_call(call, scope)
         self._enter_structure(call, scope)
@@ -135,7 +134,7 @@ class Conductor:
         )
         return STOP
 
-    def _plan_call(self, call: LiveCall, scope: Scope) -> Turn | _Run | _Stop:
+    def _plan_call(self, call: LiveCall, scope: Scope) -> Plan:
         if scope.is_live or self._is_live:
             return self._run_live(call, scope, None)
         if scope.track is None or scope.node is None:
@@ -149,7 +148,7 @@ class Conductor:
             return self._run_live(call, scope, None)
         return self._plan_match(call, scope, match)
 
-    def _plan_stray(self, call: LiveCall, scope: Scope) -> Turn | _Run | _Stop:
+    def _plan_stray(self, call: LiveCall, scope: Scope) -> Plan:
         names = ", ".join(repr(tape.run.name) for tape in self._tapes)
         action = self._ledger.diverge(
             DivergenceKind.EXTRA_CALL,
@@ -159,7 +158,7 @@ class Conductor:
         )
         return self._follow(action, call, scope, None) or STOP
 
-    def _plan_match(self, call: LiveCall, scope: Scope, match: Match) -> Turn | _Run | _Stop:
+    def _plan_match(self, call: LiveCall, scope: Scope, match: Match) -> Plan:
         assert scope.track is not None
         node, ledger = match.node, self._ledger
         if match.note is not None:
@@ -209,7 +208,7 @@ class Conductor:
             for below in node.walk():
                 below.is_used = True
         ledger.report.live_calls += 1
-        self._begin(
+        self._deliveries.begin(
             call, Scope(call.path, scope.track, scope.node, is_live=True), node, Status.LIVE
         )
         return RUN
@@ -220,51 +219,16 @@ class Conductor:
         scope.track.matcher.use(node, call.lane)
         node.is_opened = True
         own = Scope(call.path, scope.track, node, own=node)
-        self._begin(call, own, node, Status.PASSTHROUGH)
+        self._deliveries.begin(call, own, node, Status.PASSTHROUGH)
         return RUN
 
-    def _begin(self, call: LiveCall, scope: Scope, node: Node | None, status: Status) -> None:
-        self.scopes.add(call.span, scope)
-        self._ledger.report.counts[status] += 1
-        mark(call.span, status, None if node is None else node.span)
-
-    def _serve(self, call: LiveCall, scope: Scope, node: Node) -> Turn | _Run | _Stop:
-        assert scope.track is not None
-        assert node.span is not None
-        served = self._server.serve(node)
+    def _serve(self, call: LiveCall, scope: Scope, node: Node) -> Plan:
+        tale, served = self._deliveries.examine(call, scope, node)
         if served.reason is not None:
             plan = self._judge_loss(served, call, scope, node)
             if plan is not None:
                 return plan
-        track, report = scope.track, self._ledger.report
-        track.matcher.use(node, call.lane)
-        own = Scope(call.path, track, node, own=node)
-        own.ticket = track.order.enter(node)
-        self._begin(call, own, node, Status.REPLAYED)
-        dress(call.span, node.span)
-        report.save(node.span, is_outermost=True)
-        for copied in Copier(track.tape, node, call.span, track.lanes).copy():
-            report.counts[Status.COPIED] += 1
-            report.save(copied, is_outermost=False)
-        return Turn(
-            served,
-            track.order,
-            own.ticket,
-            give_up=partial(self._miss_cancellation, call, node),
-            limit_s=self._settings.cancel_wait_s,
-        )
-
-    def _miss_cancellation(self, call: LiveCall, node: Node) -> BaseException:
-        with self._lock:
-            self._ledger.diverge(
-                DivergenceKind.CANCEL_NOT_OBSERVED,
-                call,
-                f"it was cancelled in the recording, and is not after "
-                f"{self._settings.cancel_wait_s:g} s",
-                node=node,
-                hint="the code that cancels it has changed, or waits for something else",
-            )
-            return self._ledger.make_error()
+        return self._deliveries.deliver(call, scope, node, tale, served)
 
     def _judge_loss(
         self, served: Served, call: LiveCall, scope: Scope, node: Node
@@ -316,7 +280,7 @@ class Conductor:
             span.run.recorder.end_span_by(span, divergence)
             raise divergence
 
-    def _plan_block(self, span: Span) -> Turn | _Run | _Stop:
+    def _plan_block(self, span: Span) -> Plan:
         scope = self.scopes.find(span)
         call = LiveCall(span, f"{scope.path}/{span.name}")
         if not is_boundary(span.spec.span_type, span.spec.boundary):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agenttrace.encoding.payload import encode
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
-from agenttrace.replay.marks import strip_report
+from agenttrace.replay.marks import finish_marks
 from agenttrace.replay.matching import find_missing
 from agenttrace.semconv import REPLAY_DIVERGENCES, REPLAY_STATUS
 from agenttrace.wire import Outcome, RunStatus
@@ -35,16 +35,17 @@ class Endings:
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
         scope = self._scopes.find_own(span)
+        self._scopes.end_live(span)
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own
         if scope.ticket is not None and scope.track is not None:
             scope.track.order.leave(scope.ticket)
         if (span.attributes or {}).get(REPLAY_STATUS) == Status.REPLAYED:
-            strip_report(span)
+            finish_marks(span, scope.own.span)
         if self._ledger.is_stopped or scope.is_live:
             return
-        if not node.is_boundary or outcome is Outcome.CANCELLED:
+        if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
 
@@ -104,6 +105,8 @@ class Endings:
         why = None
         if live is not recorded.outcome:
             why = f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
+        elif node.is_boundary:
+            return  # it was served: its output is the recorded one
         elif _differ_in_error(span.run.recorder, recorded.error, span.error):
             why = "it failed with another error than the recorded one"
         elif _differ(span.run.recorder, recorded.output, span.output):

@@ -11,6 +11,9 @@ from agenttrace.semconv import (
     REPLAY_RECORDED_NS,
     REPLAY_SOURCE_SPAN,
     REPLAY_STATUS,
+    STREAM_CHUNKS,
+    STREAM_KIND,
+    TIME_TO_FIRST_CHUNK,
 )
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from agenttrace.wire import CostRecord, UsageRecord
 
 _OWN: Final = "agenttrace.replay."
+_STREAM: Final = frozenset({STREAM_CHUNKS, STREAM_KIND, TIME_TO_FIRST_CHUNK})
 _USAGE_FIELDS: Final = (
     "prompt_tokens",
     "completion_tokens",
@@ -41,12 +45,15 @@ def mark(span: Span, status: Status | None, recorded: RecordedSpan | None) -> No
             span.set_own_attribute(REPLAY_RECORDED_NS, recorded.duration_ns)
 
 
-def dress(span: Span, recorded: RecordedSpan) -> None:
-    """Give a served span what the body, which does not run, gave the recorded one."""
+def dress(span: Span, recorded: RecordedSpan, *, is_stream: bool) -> None:
+    """Give a served span what the body, which does not run, gave the recorded one.
+
+    What is recorded of a stream is recorded again as it is given out.
+    """
     for name, value in (recorded.attributes or {}).items():
-        if not name.startswith(_OWN):
+        if not name.startswith(_OWN) and name not in _STREAM:
             span.set_own_attribute(name, value)
-    if recorded.output is not None and span.spec.capture_output:
+    if recorded.output is not None and span.spec.capture_output and not is_stream:
         span.output = keep_payload(recorded.output)
     if recorded.model is not None:
         span.model = recorded.model
@@ -57,9 +64,12 @@ def dress(span: Span, recorded: RecordedSpan) -> None:
     span.cost = _read_cost(recorded)
 
 
-def strip_report(span: Span) -> None:
-    """Forget what the served answer says of itself: what counts was recorded."""
+def finish_marks(span: Span, recorded: RecordedSpan) -> None:
+    """Put back what was recorded where giving it out has measured or read it anew."""
     span.report = None
+    first_s = (recorded.attributes or {}).get(TIME_TO_FIRST_CHUNK)
+    if first_s is not None:
+        span.set_own_attribute(TIME_TO_FIRST_CHUNK, first_s)
 
 
 def _read_usage(recorded: RecordedSpan) -> UsageRecord | None:

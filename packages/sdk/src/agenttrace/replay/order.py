@@ -28,12 +28,13 @@ ORDER_UNCERTAIN: Final = "order_uncertain"
 
 
 class Ticket:
-    """One served call between its start and its end."""
+    """One served call between its start and its end, or a stream between two chunks."""
 
-    __slots__ = ("end_seq", "node")
+    __slots__ = ("end_seq", "node", "start_seq")
 
-    def __init__(self, node: Node, end_seq: int) -> None:
+    def __init__(self, node: Node, start_seq: int, end_seq: int) -> None:
         self.node = node
+        self.start_seq = start_seq
         self.end_seq = end_seq
 
 
@@ -60,7 +61,27 @@ class Order:
         """Return a ticket for a call that is served now; None when it ends when it likes."""
         if self.is_immediate or node.end_seq is None:
             return None
-        ticket = Ticket(node, node.end_seq)
+        return self._issue(Ticket(node, node.seq, node.end_seq))
+
+    def pass_by(self, node: Node, start_seq: int, seq: int) -> None:
+        """Wait on this thread until a stream may go on with what has this `seq`."""
+        if not self.is_immediate:
+            ticket = self._issue(Ticket(node, start_seq, seq))
+            try:
+                self.wait(ticket)
+            finally:
+                self.leave(ticket)
+
+    async def pass_by_async(self, node: Node, start_seq: int, seq: int) -> None:
+        """Wait in this task until a stream may go on; as `pass_by`."""
+        if not self.is_immediate:
+            ticket = self._issue(Ticket(node, start_seq, seq))
+            try:
+                await self.wait_async(ticket)
+            finally:
+                self.leave(ticket)
+
+    def _issue(self, ticket: Ticket) -> Ticket:
         with self._changed:
             self._tickets[ticket.end_seq] = ticket
             self.arrivals += 1
@@ -119,7 +140,7 @@ class Order:
     def _find_expected(self, ticket: Ticket) -> list[Node]:
         """Return calls of other lanes that ended while this one was out, and are not made yet."""
         node = ticket.node
-        low = bisect_right(self._ends, node.seq)
+        low = bisect_right(self._ends, ticket.start_seq)
         high = bisect_left(self._ends, ticket.end_seq)
         return [each for each in self._nodes[low:high] if self._is_expected(each, node)]
 

@@ -59,6 +59,7 @@ class Scopes:
     def __init__(self) -> None:
         self._by_run: dict[str, Scope] = {}
         self._by_span: dict[tuple[str, int], Scope] = {}
+        self._open_live: set[tuple[str, int]] = set()
 
     def find(self, span: Span) -> Scope:
         """Return the scope that a span was started in."""
@@ -83,6 +84,19 @@ class Scopes:
         """Remember a run's scope."""
         self._by_run[run_id] = scope
 
-    def runs(self) -> list[Scope]:
-        """Return the scopes of all runs."""
-        return list(self._by_run.values())
+    def is_live(self, span: Span) -> bool:
+        """Tell whether a span is within a call that runs live."""
+        scope = self.find_own(span)
+        return scope is not None and scope.is_live
+
+    def begin_live(self, span: Span) -> None:
+        """Take notice of a call that runs live, until `end_live`."""
+        self._open_live.add((span.run.run_id, span.id))
+
+    def end_live(self, span: Span) -> None:
+        """Take notice that a call has ended."""
+        self._open_live.discard((span.run.run_id, span.id))
+
+    def has_open_live(self) -> bool:
+        """Tell whether a call that runs live is open."""
+        return bool(self._open_live)

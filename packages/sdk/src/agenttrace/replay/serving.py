@@ -60,39 +60,37 @@ class Server:
     """Makes values and exceptions of one recording; `classes` count before the loaded ones."""
 
     def __init__(self, classes: Mapping[str, type]) -> None:
-        self._classes = classes
+        self.classes = classes
 
     def serve(self, node: Node) -> Served:
         """Return what the call of this node gives; made anew each time."""
         span = node.span
         assert span is not None
-        outcome = _find_outcome(span)
+        outcome = find_outcome(span)
         if outcome is None or outcome is Outcome.UNFINISHED:
-            return _refuse(
-                "it had not ended when the recording did (unfinished)",
-                "its answer was never recorded: run it with live=, or record anew",
-            )
+            return refuse_unfinished()
         if outcome is Outcome.CANCELLED and span.error is None:
             return Served(error=CancelledError(), is_cancelled=True)
         if outcome is Outcome.CANCELLED:
-            return self._serve_error(span)._replace(is_cancelled=True)
+            return self.serve_error(span)._replace(is_cancelled=True)
         if outcome is Outcome.ERROR:
-            return self._serve_error(span)
-        return self._serve_value(span.output)
+            return self.serve_error(span)
+        return self.serve_value(span.output)
 
-    def _serve_value(self, payload: RecordedPayload | None) -> Served:
+    def serve_value(self, payload: RecordedPayload | None) -> Served:
+        """Return a recorded output or chunk."""
         if payload is None:
-            return _refuse("its output was not recorded", "record anew with capture_output=True")
+            return refuse("its output was not recorded", "record anew with capture_output=True")
         if payload.fidelity in _LOSSES:
             why = f"its output is not whole: {_LOSSES[payload.fidelity]}"
-            return _refuse(why, _LOSS_HINTS[payload.fidelity])
+            return refuse(why, _LOSS_HINTS[payload.fidelity])
         return self.decode(payload)
 
     def decode(self, payload: RecordedPayload) -> Served:
         """Return the value of a payload that is whole, of its types as far as that is possible."""
         record = spell_payload(payload)
         try:
-            value = decode_payload(record, classes=self._classes)
+            value = decode_payload(record, classes=self.classes)
         except DecodeError as error:
             return self._degrade(record, error)
         if payload.fidelity is Fidelity.STRUCTURAL and not _is_same(payload, value):
@@ -106,19 +104,20 @@ class Server:
         if error.culprit:
             hint = f"import {error.culprit.partition(':')[0]}, or give the class with classes="
         try:
-            value = decode_payload(record, classes=self._classes, degrade=True)
+            value = decode_payload(record, classes=self.classes, degrade=True)
         except DecodeError as second:
-            return _refuse(f"its output cannot be decoded: {second}", hint)
+            return refuse(f"its output cannot be decoded: {second}", hint)
         return Served(value, reason=f"its output is plain data now: {error}", hint=hint)
 
-    def _serve_error(self, span: RecordedSpan) -> Served:
+    def serve_error(self, span: RecordedSpan) -> Served:
+        """Return the recorded exception of a call, with a note that says where it comes from."""
         if span.error is None:
-            return _refuse("it failed, and its error was not recorded", None)
+            return refuse("it failed, and its error was not recorded", None)
         record = spell_error(span.error)
         try:
-            error = decode_error(record, classes=self._classes)
+            error = decode_error(record, classes=self.classes)
         except DecodeError as second:
-            return _refuse(f"its error cannot be made again: {second}", None)
+            return refuse(f"its error cannot be made again: {second}", None)
         error.add_note(ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
         if not isinstance(error, ReplayedError):
             reason = self._find_loss(span.error)
@@ -138,14 +137,14 @@ class Server:
                 if payload is None:
                     continue
                 try:
-                    decode_payload(spell_payload(payload), classes=self._classes)
+                    decode_payload(spell_payload(payload), classes=self.classes)
                 except DecodeError as loss:
                     return f"what the {part.type} held is not whole: {loss}"
             part = part.cause
         return None
 
 
-def _find_outcome(span: RecordedSpan) -> Outcome | None:
+def find_outcome(span: RecordedSpan) -> Outcome | None:
     """Return how a span ended; an import of other recorders has the status alone."""
     if span.status in {SpanStatus.STARTED, SpanStatus.INTERRUPTED}:
         return Outcome.UNFINISHED if span.error is None else span.outcome
@@ -158,7 +157,16 @@ def _find_outcome(span: RecordedSpan) -> Outcome | None:
     }[span.status]
 
 
-def _refuse(reason: str, hint: str | None) -> Served:
+def refuse_unfinished() -> Served:
+    """Return what there is of a call that was going on when its program died: nothing."""
+    return refuse(
+        "it had not ended when the recording did (unfinished)",
+        "its answer was never recorded: run it with live=, or record anew",
+    )
+
+
+def refuse(reason: str, hint: str | None) -> Served:
+    """Return what there is of a call that cannot be served, and why."""
     return Served(is_available=False, reason=reason, hint=hint)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from agenttrace.encoding.objects import spell_class
 from agenttrace.errors import ConfigurationError
 from agenttrace.exporters.memory import MemoryExporter
-from agenttrace.replay.conductor import Conductor, Settings
+from agenttrace.replay.conductor import Conductor
 from agenttrace.replay.cuts import find_cut
+from agenttrace.replay.deliveries import Settings
 from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.guard import Guard, guarding, read_allowed
 from agenttrace.replay.kinds import Mode
 from agenttrace.replay.ledger import Ledger
 from agenttrace.replay.policy import Policy
@@ -73,8 +76,14 @@ class ReplaySession:
                 volatile=volatile or None,
                 order_timeout_s=options.order_timeout_s,
                 is_immediate=_read_order(options.order),
+                stream_speed=_read_speed(options.stream_timing),
             ),
         )
+        self._guard = Guard(
+            recorder, self._ledger, self._conductor.scopes, read_allowed(options.guard_io)
+        )
+        self._is_guarded = options.guard_io is not False and policy.mode is Mode.STRICT
+        self._blocks = ExitStack()
         self._memory = MemoryExporter()
         self._is_over = False
 
@@ -99,6 +108,8 @@ class ReplaySession:
         recorder.hub.add(self._memory, name=_NAME)
         recorder.hub.keeps_all = True
         recorder.replay = self._conductor
+        if self._is_guarded:
+            self._blocks.enter_context(guarding(self._guard))
         return self
 
     def __exit__(
@@ -127,6 +138,7 @@ class ReplaySession:
 
     def _stop(self) -> None:
         recorder = self._recorder
+        self._blocks.close()
         recorder.replay = None
         recorder.hub.keeps_all = False
         recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
@@ -158,6 +170,18 @@ def _read_order(order: str) -> bool:
     if order not in {"recorded", "immediate"}:
         raise ConfigurationError(f"order {order!r}; expected 'recorded' or 'immediate'")
     return order == "immediate"
+
+
+def _read_speed(timing: str | float) -> float | None:
+    """Return how many times faster than recorded chunks come; None is at once."""
+    if timing == "zero":
+        return None
+    speed = 1.0 if timing == "original" else timing
+    if isinstance(speed, str) or speed <= 0:
+        raise ConfigurationError(
+            f"stream_timing {timing!r}; expected 'zero', 'original' or a speed above 0"
+        )
+    return float(speed)
 
 
 def _list_classes(given: Iterable[type] | Mapping[str, type]) -> dict[str, type]:
