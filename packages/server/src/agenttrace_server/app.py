@@ -36,6 +36,7 @@ from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.comparisons import ComparisonService
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
@@ -217,6 +218,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         usage=UsageService(database),
         annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
+        comparisons=ComparisonService(database),
         plugins=PluginService(),
         ingest=IngestService(
             engine.writer,
