@@ -198,6 +198,36 @@ def test_markdown_keeps_to_its_limit(command: Callable[..., Done], folder: Path)
     assert len(short.out.encode()) <= 5_000
 
 
+def test_noise_is_no_difference_to_a_gate(command: Callable[..., Done], folder: Path) -> None:
+    """D15: ids, times and durations a hundred times as long; what a rule ignores; nothing else."""
+    base = {"answer": 3, "id": "call_abc123def456", "at": "2026-01-02T03:04:05Z"}
+    head = {"answer": 3, "id": "call_zzz999yyy888", "at": "2027-11-12T13:14:15Z"}
+    calls = ("llm:plan", "tool:search", "tool:verify")
+    for name, output in (("left", base), ("right", head), ("other", {**head, "answer": 4})):
+        records = make_records(1, calls, output=output)
+        for record in records:
+            record["duration_ns"] *= 1 if name == "left" else 100
+        write_file(folder / f"{name}.jsonl", records)
+    write_gates(folder, "structure: {added: 0, removed: 0, changed: 0}\nfinal_output: equal\n")
+    gate = ("diff", "--gate", "gates.yaml", "left.jsonl")
+    assert command(*gate, "right.jsonl", cwd=folder).code == 0
+    other = command(*gate, "other.jsonl", cwd=folder)
+    assert (other.code, "the final output is another one" in other.out) == (1, True)
+    (folder / "rules.yaml").write_text("ignore: ['$.output.answer', '$..name']\n")
+    assert command(*gate, "other.jsonl", "--rules", "rules.yaml", cwd=folder).code == 0
+    # A rule about content never hides a span that is gone.
+    write_file(folder / "less.jsonl", make_records(1, calls[:2], output=base))
+    assert command(*gate, "less.jsonl", "--rules", "rules.yaml", cwd=folder).code == 1
+    # Groups are held to the same rules.
+    write_runs(folder / "lefts.jsonl", 10, [{"output": {**base, "n": 1}}] * 2)
+    write_runs(folder / "rights.jsonl", 20, [{"output": {**head, "n": 1}}] * 2)
+    groups = ("diff", "--gate", "gates.yaml", "lefts.jsonl", "rights.jsonl")
+    write_gates(folder, "final_output: equal\n")
+    assert command(*groups, cwd=folder).code == 0
+    (folder / "rules.yaml").write_text("builtin_masks: false\n")
+    assert command(*groups, "--rules", "rules.yaml", cwd=folder).code == 1
+
+
 def test_a_group_of_which_many_did_not_end_lacks_data(
     command: Callable[..., Done], folder: Path
 ) -> None:
