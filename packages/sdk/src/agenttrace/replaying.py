@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agenttrace.run import Run
     from agenttrace.span import Span
     from agenttrace.spec import Spec
+    from agenttrace.tracer import Tracer
     from agenttrace.wire import Outcome, RunStatus
 
     Bind: TypeAlias = Callable[[tuple[object, ...], dict[str, object]], dict[str, object]]
@@ -82,6 +83,10 @@ class ReplayOptions(NamedTuple):
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
+
+
+tracer_hooks: Final[list[Callable[[Tracer], None]]] = []
+"""What a replay of the whole process does with each tracer that the program makes."""
 
 
 class Replays:
@@ -167,6 +172,11 @@ class Replays:
             classes=classes,
         )
         return ReplaySession(self._recorder, source, options)
+
+    def _join_replay(self) -> None:
+        """Join the replay of the whole process, if there is one."""
+        for join in tracer_hooks:
+            join(cast("Tracer", self))
 
     def now(self) -> datetime:
         """Return the time, in UTC; recorded, so that a replay gives the same."""

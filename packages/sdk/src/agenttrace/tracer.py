@@ -87,6 +87,7 @@ class Tracer(Replays):
             self.set_exporter(self._settings.exporter)  # a build must not go on without it
         else:
             self._recorder.resolve_with(self._set_exporter_of_environment)
+        self._join_replay()
 
     @property
     def recorder(self) -> Recorder:
@@ -207,7 +208,7 @@ class Tracer(Replays):
         `input` is recorded as it is now; None is no input.
         """
         recorder = self._recorder
-        if parent is not None and not _is_context(parent):
+        if parent is not None and type(parent) is not RemoteContext:
             recorder.guard.warn("parent", "a run's parent is what extract() returns; left out")
             parent = None
         outer = self.current_run() if parent is None else parent
@@ -394,7 +395,3 @@ class Tracer(Replays):
     def stats(self) -> Stats:
         """Return what became of every record, and what went wrong."""
         return self._recorder.hub.stats()
-
-
-def _is_context(parent: object) -> bool:
-    return isinstance(parent, RemoteContext)

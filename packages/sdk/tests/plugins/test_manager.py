@@ -265,7 +265,8 @@ def test_plugins_can_be_given_without_entry_points() -> None:
 
     manager = PluginManager(settings=Settings(), plugins=[("mine", Plugin())], find=find)
     assert names(manager.commands()) == [
-        *("export", "hello", "import", "plugins", "replay", "runs", "show", "tail"),
+        *("baseline", "diff", "doctor", "export", "hello", "import", "plugins", "replay", "runs"),
+        *("show", "tail", "test"),
     ]
 
 

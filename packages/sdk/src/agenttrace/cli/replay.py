@@ -1,16 +1,23 @@
-"""`agenttrace replay`: a recorded run once more."""
+"""`agenttrace replay`: a recorded run once more, step by step or by the program itself."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from agenttrace.cli.dashes import CommandWithProgram, get_program
 from agenttrace.cli.sources import RUN_HELP, FileOption, JsonOption
 from agenttrace.trace.sources import LAST
 
+replay = typer.Typer(add_completion=False)
 
+_SELECTOR = "SELECTOR"
+
+
+@replay.command(name="replay", cls=CommandWithProgram)
 def replay_run(  # noqa: PLR0913 -- the options of a command
+    ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)] = LAST,
     *,
     file: FileOption = None,
@@ -33,27 +40,118 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
             "-b",
             metavar="WHERE",
             help="With --step: stop where this holds, such as error, type:LLM_CALL, name:search*, "
-            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T or loop:3. May be "
-            "given several times.",
+            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T, loop:3 or "
+            "diverges:RUN. May be given several times.",
         ),
     ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="What is done where the program leaves the recording: strict, lenient, "
+            "live_after_divergence or cache.",
+        ),
+    ] = "strict",
+    live: Annotated[
+        list[str] | None,
+        typer.Option(metavar=_SELECTOR, help="Make these calls: LLM_CALL, tool:NAME, span:PATH."),
+    ] = None,
+    live_from: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="Make all calls from this seq, span or call on."),
+    ] = None,
+    descend: Annotated[
+        list[str] | None,
+        typer.Option(metavar=_SELECTOR, help="Run the body of these, and serve what it calls."),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EFFECT|SELECTOR",
+            help="What calls that are made may do to the world, beside none and read: write, "
+            "unknown, or calls that may do anything.",
+        ),
+    ] = None,
+    max_live_calls: Annotated[
+        int | None, typer.Option(metavar="N", help="How many calls may be made at most.")
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=ACTION",
+            help="What is done about one kind of divergence: raise, warn, serve or live.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="JSONPATH", help="Places in inputs that do not count."),
+    ] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Texts in inputs that do not count."),
+    ] = None,
+    allow_io: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST[:PORT]|PROGRAM",
+            help="What may be reached beside the recording; * turns the guard off.",
+        ),
+    ] = None,
+    stream_timing: Annotated[
+        str,
+        typer.Option(
+            metavar="TIMING", help="When chunks come: zero, original, or so many times faster."
+        ),
+    ] = "zero",
     as_json: JsonOption = False,
 ) -> None:
-    """Go through a run step by step, forward and back.
+    """Run a program against a recording of it: its calls are served, and none is made.
 
-    In a terminal, keys move; ? lists them. Piped, it prints a line a step: with --break only those
-    where a breakpoint holds, with --at one step whole.
+    The program is as it is; python, python -m and pytest work. What it prints is its own, the
+    report goes to standard error; with --json the report is all that standard output has.
+
+    It exits as the program does, or with 10: it left the recording; 11: it reached for the world
+    beside it; 12: there is no such recording, or it cannot be replayed.
+
+    With --step no program runs: keys move through the run, forward and back; ? lists them. Piped,
+    it prints a line a step.
 
     For example:
 
-      agenttrace replay last --step
+      agenttrace replay last -- python agent.py
+
+      agenttrace replay 0193a5f0 --from http://localhost:8000/api -- pytest -q tests/test_agent.py
+
+      agenttrace replay run.jsonl --live tool:search -- python agent.py
 
       agenttrace replay last --step --break 'name:search* & $.output[?length(@)==0]'
-
-      agenttrace replay run.jsonl --step --at 42 --json | jq .step.state
     """
-    if not step:
-        raise typer.BadParameter("give --step, to step through the run", param_hint="replay")
-    from agenttrace.cli.stepping import Stepping, show_steps  # noqa: PLC0415 -- only who steps needs it
+    program = get_program(ctx)
+    if step:
+        if program is not None:
+            raise typer.BadParameter("with --step no program runs: leave out what follows --")
+        from agenttrace.cli.stepping import Stepping, show_steps  # noqa: PLC0415 -- only who steps needs it
 
-    show_steps(Stepping(run, file, at, tuple(breaks or ()), as_json=as_json))
+        show_steps(Stepping(run, file, at, tuple(breaks or ()), as_json=as_json))
+        return
+    if not program:
+        raise typer.BadParameter(
+            "give a program after --, as in: agenttrace replay last -- python agent.py; or --step",
+            param_hint="replay",
+        )
+    options: dict[str, Any] = {
+        "mode": mode,
+        "live": live,
+        "live_from": live_from,
+        "descend": descend,
+        "allow": allow,
+        "max_live_calls": max_live_calls,
+        "on": on,
+        "ignore": ignore,
+        "mask": mask,
+        "allow_io": allow_io,
+        "stream_timing": stream_timing,
+    }
+    from agenttrace.cli.reexecution import replay_command  # noqa: PLC0415 -- who steps needs it not
+
+    raise typer.Exit(replay_command(run, file, program, options, as_json=as_json))

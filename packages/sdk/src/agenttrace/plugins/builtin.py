@@ -116,6 +116,7 @@ def agenttrace_cli() -> Iterable[CommandSpec]:
 _COMMANDS = (
     ("baseline", "baseline:app", "Learn what several runs of one version vary in."),
     ("diff", "diff:diff_runs", "Compare two runs: what changed, where it began, and why."),
+    ("doctor", "doctor:doctor", "Run a program twice and list what is not the same in both runs."),
     ("export", "export:export_runs", "Write whole runs in the wire format."),
     ("import", "imports:import_files", "Send recordings to a server, or add them to a file."),
     (
@@ -123,10 +124,11 @@ _COMMANDS = (
         "plugins:list_plugins",
         "List the plugins that were found, and what failed and why.",
     ),
-    ("replay", "replay:replay_run", "Step through a run, forward and back."),
+    ("replay", "replay:replay", "Run a program against a recording, or step through it."),
     ("runs", "runs:list_runs", "List the runs of a recording, newest first."),
     ("show", "show:show_run", "Show a run as a tree, with its tokens, costs and errors."),
     ("tail", "tail:tail_recording", "Follow a recording: starts and ends as they come."),
+    ("test", "corpus:corpus", "Replay a program against recordings, as a build's tests."),
 )
 
 

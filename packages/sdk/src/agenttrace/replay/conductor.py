@@ -21,6 +21,7 @@ from agenttrace.semconv import REPLAY_MODE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agenttrace.recorder import Recorder
     from agenttrace.replay.deliveries import Settings
     from agenttrace.replay.ledger import Ledger
     from agenttrace.replay.matching import Match
@@ -62,13 +63,16 @@ class Conductor:
         ledger: Ledger,
         server: Server,
         settings: Settings,
+        keep: Callable[[Recorder], None],
     ) -> None:
+        """`keep` is called when a run begins: what records the new run must be there then."""
         self.scopes = Scopes()
         self._tapes = tapes
         self._ledger = ledger
         self._policy = ledger.policy
         self._server = server
         self._settings = settings
+        self._keep = keep
         self._lock = threading.RLock()
         self._deliveries = Deliveries(ledger, server, self.scopes, settings, self._lock)
         self._endings = Endings(ledger, self.scopes)
@@ -316,6 +320,7 @@ class Conductor:
         """Give a run the first recording of its name that no other run goes by."""
         try:
             with self._lock:
+                self._keep(run.recorder)
                 self._enter_run(run)
         except KeyboardInterrupt:
             raise

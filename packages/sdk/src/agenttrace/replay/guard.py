@@ -60,9 +60,9 @@ class Guard:
     """
 
     def __init__(
-        self, recorder: Recorder, ledger: Ledger, scopes: Scopes, allow: frozenset[str]
+        self, recorders: list[Recorder], ledger: Ledger, scopes: Scopes, allow: frozenset[str]
     ) -> None:
-        self._recorder = recorder
+        self._recorders = recorders
         self._ledger = ledger
         self._scopes = scopes
         self._allow = allow
@@ -79,8 +79,7 @@ class Guard:
             return
         if self._is_live():
             return
-        node = self._recorder.node.get()
-        path = _find_path(self._scopes, node)
+        path = _find_path(self._scopes, self._find_node())
         action = self._ledger.add(
             Divergence(
                 DivergenceKind.UNRECORDED_IO,
@@ -94,6 +93,12 @@ class Guard:
         if action is Action.RAISE:
             raise self._ledger.make_error()
 
+    def _find_node(self) -> Node | None:
+        """Return the innermost span or run of this context, of any of the tracers."""
+        nodes = [recorder.node.get() for recorder in self._recorders]
+        spans = [node for node in nodes if isinstance(node, Span)]
+        return next((node for node in [*spans, *nodes] if node is not None), None)
+
     def _is_allowed(self, target: str) -> bool:
         return target in self._allow or target.rpartition(":")[0] in self._allow
 
@@ -102,7 +107,7 @@ class Guard:
 
         A thread without a context of ours (a resolver's) may work for any that is open.
         """
-        node = self._recorder.node.get()
+        node = self._find_node()
         if not isinstance(node, Span):
             return self._scopes.has_open_live()
         return self._scopes.is_live(node)

@@ -71,6 +71,7 @@ class Report:
             "runIds": self.run_ids,
             "identical": self.identical,
             "exitCode": self.exit_code,
+            "liveCalls": self.live_calls,
             "counts": {status.value: self.counts[status] for status in Status},
             "divergences": [each.describe() for each in self.divergences],
             "notes": dict(sorted(self.notes.items())),
@@ -82,7 +83,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n".join(write_report(self))
+        return "\n".join(write_described(self.describe()))
 
     def __repr__(self) -> str:
         state = "identical" if self.identical else f"{len(self.divergences)} divergences"
@@ -93,26 +94,24 @@ def _counts(divergence: Divergence) -> bool:
     return divergence.kind is not DivergenceKind.OUTCOME_CHANGED
 
 
-def write_report(report: Report) -> list[str]:
-    """Return a report as lines for people."""
-    parts = [
-        f"{report.counts[status]} {status.value}" for status in Status if report.counts[status]
-    ]
-    lines = [f"replay ({report.mode}): {', '.join(parts) or 'no call was made'}"]
-    for each in report.divergences:
-        lines.append(f"  {each.action:<5} {each.kind} at {each.path}: {each.message}")
-        if each.at is not None:
-            lines.append(f"        {each.at}")
-            lines.append(f"        - {each.recorded!r}")
-            lines.append(f"        + {each.live!r}")
-        if each.hint:
-            lines.append(f"        {each.hint}")
-    if report.notes:
-        notes = ", ".join(f"{name} {count}" for name, count in sorted(report.notes.items()))
+def write_described(report: dict[str, Any]) -> list[str]:
+    """Return what `Report.describe` gave as lines for people."""
+    counts = [f"{count} {status}" for status, count in report["counts"].items() if count]
+    lines = [f"replay ({report['mode']}): {', '.join(counts) or 'no call was made'}"]
+    for each in report["divergences"]:
+        lines.append(f"  {each['action']:<5} {each['kind']} at {each['path']}: {each['message']}")
+        if "at" in each:
+            lines.append(f"        - {each['recorded']!r}")
+            lines.append(f"        + {each['live']!r}")
+        if "hint" in each:
+            lines.append(f"        {each['hint']}")
+    if report["notes"]:
+        notes = ", ".join(f"{name} {count}" for name, count in report["notes"].items())
         lines.append(f"  notes: {notes}")
-    seconds = report.saved_ns / 1_000_000_000
+    saved = report["saved"]
     lines.append(
-        f"  saved: ${report.saved_usd:f}, {report.saved_tokens:,} tokens, {seconds:.1f} s of calls"
+        f"  saved: ${saved['costUsd']}, {saved['totalTokens']:,} tokens, "
+        f"{saved['durationMs'] / 1000:.1f} s of calls"
     )
-    lines.append("  identical" if report.identical else "  not identical")
+    lines.append("  identical" if report["identical"] else "  not identical")
     return lines

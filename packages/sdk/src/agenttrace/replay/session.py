@@ -50,7 +50,7 @@ class ReplaySession:
             ConfigurationError: for a setting that cannot be meant.
 
         """
-        self._recorder = recorder
+        self._recorders = [recorder]
         policy = Policy(
             mode=options.mode,
             live=options.live,
@@ -78,9 +78,10 @@ class ReplaySession:
                 is_immediate=_read_order(options.order),
                 stream_speed=_read_speed(options.stream_timing),
             ),
+            self._keep,
         )
         self._guard = Guard(
-            recorder, self._ledger, self._conductor.scopes, read_allowed(options.guard_io)
+            self._recorders, self._ledger, self._conductor.scopes, read_allowed(options.guard_io)
         )
         self._is_guarded = options.guard_io is not False and policy.mode is Mode.STRICT
         self._blocks = ExitStack()
@@ -90,27 +91,39 @@ class ReplaySession:
     # The block
 
     def __enter__(self) -> Self:
-        recorder = self._recorder
+        if self._is_over:
+            raise ConfigurationError("this replay is over; tracer.replay() begins another one")
+        self._take(self._recorders[0])
+        if self._is_guarded:
+            self._blocks.enter_context(guarding(self._guard))
+        return self
+
+    def join(self, recorder: Recorder) -> None:
+        """Lead another tracer's calls as well: a program may have several.
+
+        Raises:
+            ConfigurationError: as entering the block.
+
+        """
+        self._take(recorder)
+        self._recorders.append(recorder)
+
+    def _take(self, recorder: Recorder) -> None:
         if recorder.settings.disabled:
             raise ConfigurationError(
                 "AGENTTRACE_DISABLED=1 records nothing, and so nothing can be replayed; unset it"
             )
         if recorder.replay is not None:
             raise ConfigurationError("a replay is on already; one tracer leads one at a time")
-        if self._is_over:
-            raise ConfigurationError("this replay is over; tracer.replay() begins another one")
         if recorder.node.get() is not None:
             raise ConfigurationError(
                 "a run is open here; begin the replay outside of it: with tracer.replay(…): "
                 "with tracer.run(…): …"
             )
         recorder.is_recording()  # the exporter that the environment names comes first
-        recorder.hub.add(self._memory, name=_NAME)
+        self._keep(recorder)
         recorder.hub.keeps_all = True
         recorder.replay = self._conductor
-        if self._is_guarded:
-            self._blocks.enter_context(guarding(self._guard))
-        return self
 
     def __exit__(
         self,
@@ -118,9 +131,7 @@ class ReplaySession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._conductor.finish()
-        self._stop()
+        self.end(is_whole=error is None)
         if self.report.fatal is None or isinstance(error, ReplayDivergence | KeyboardInterrupt):
             return
         raise self._ledger.make_error() from error
@@ -136,12 +147,23 @@ class ReplaySession:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
-    def _stop(self) -> None:
-        recorder = self._recorder
+    def _keep(self, recorder: Recorder) -> None:
+        """Record into memory too, also after the program has set another exporter."""
+        if all(sink.exporter is not self._memory for sink in recorder.hub.sinks):
+            recorder.hub.add(self._memory, name=_NAME)
+
+    def end(self, *, is_whole: bool = True) -> None:
+        """End the replay and complete its report; raises nothing of the replay's own.
+
+        With `is_whole` the program came to its end, and recorded runs that it never began count.
+        """
+        if is_whole:
+            self._conductor.finish()
         self._blocks.close()
-        recorder.replay = None
-        recorder.hub.keeps_all = False
-        recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
+        for recorder in self._recorders:
+            recorder.replay = None
+            recorder.hub.keeps_all = False
+            recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
         self._is_over = True
 
     # What came of it

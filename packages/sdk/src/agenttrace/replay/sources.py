@@ -17,7 +17,7 @@ from agenttrace.trace.sources import LAST, resolve_only_run
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-    from agenttrace.trace import Problem
+    from agenttrace.trace import Problem, RunSource
 
 Source: TypeAlias = "RecordedRun | Recording | str | os.PathLike[str]"
 DEFAULT_FILE: Final = "./traces.jsonl"
@@ -75,12 +75,22 @@ def _load(source: Source, exporter: str | None) -> list[tuple[RecordedRun, list[
 def _load_from(file: FileSource, wanted: str | None) -> RecordedRun:
     if wanted is None:
         return file.load_run(resolve_only_run(file))
-    if wanted == LAST:  # a replay of it, recorded in the same file since, is not meant
-        for head in file.list_heads():
-            run = file.load_run(head.run_id)
-            if run.replayed_from is None:
-                return run
-    return file.load_run(resolve_run(file, wanted))
+    last = find_last(file) if wanted == LAST else None
+    return file.load_run(resolve_run(file, wanted)) if last is None else last
+
+
+def find_last(source: RunSource) -> RecordedRun | None:
+    """Return the newest run that is no replay itself; a replay in the same file is not meant.
+
+    Raises:
+        RecordingError: when the source cannot be read.
+
+    """
+    for head in source.list_heads():
+        run = source.load_run(head.run_id)
+        if run.replayed_from is None:
+            return run
+    return None
 
 
 def _find_file(text: str, exporter: str | None) -> tuple[str, str | None]:

@@ -33,6 +33,7 @@ OPERATIONS: Final[dict[str, dict[str, Permission]]] = {
         "workflow": _READ,
         "usage": _READ,
         "search": _READ,
+        "replay": _READ,
         "compare": _READ,
         "plugins": _READ,
         "server": _KNOWN,

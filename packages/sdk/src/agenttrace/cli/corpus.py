@@ -1,0 +1,166 @@
+"""`agenttrace test FILE… -- PROGRAM`: recordings as a corpus of tests, for a build."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+import typer
+
+from agenttrace.cli.dashes import CommandWithProgram, get_program
+from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED
+from agenttrace.cli.reexecution import fetch_recording, read_options
+from agenttrace.cli.shapes import print_json
+from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
+from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
+from agenttrace.replay.programs import Ended, replay_program
+from agenttrace.replay.report import write_described
+from agenttrace.trace.sources import RecordingError
+from agenttrace.trace.visible import show_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+corpus = typer.Typer(add_completion=False)
+
+_NO_XML: Final = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}
+
+
+class Verdict(NamedTuple):
+    """What became of one recording: the exit code of its replay, and why, if not well."""
+
+    name: str
+    code: int
+    why: str
+    took_s: float
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the program did what was recorded."""
+        return self.code == EXIT_DONE
+
+
+@corpus.command(name="test", cls=CommandWithProgram)
+def run_corpus(  # noqa: PLR0913 -- the options of a command
+    ctx: typer.Context,
+    recordings: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="JSONL files that hold one run each.")
+    ],
+    *,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML too.")
+    ] = None,
+    mode: Annotated[str, typer.Option(metavar="MODE", help="As agenttrace replay.")] = "strict",
+    on: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=ACTION", help="As agenttrace replay.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="JSONPATH", help="As agenttrace replay.")
+    ] = None,
+    mask: Annotated[
+        list[str] | None, typer.Option(metavar="REGEX", help="As agenttrace replay.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay a program against each of these recordings: no network, no key, no cost.
+
+    It exits with 0 when the program did what every recording says; else with the greatest of what
+    agenttrace replay exits with: 10 diverged, 11 reached for the world, 12 not replayable; 1 when
+    the program itself failed and the recorded one did not.
+
+    For example:
+
+      agenttrace test golden/*.jsonl --junit report.xml -- python agent.py
+    """
+    program = get_program(ctx)
+    if not program:
+        raise typer.BadParameter(
+            "give a program after --, as in: agenttrace test golden/*.jsonl -- python agent.py",
+            param_hint="test",
+        )
+    options = read_options({"mode": mode, "on": on, "ignore": ignore, "mask": mask})
+    verdicts = [_judge(each, program, options) for each in recordings]
+    if junit is not None:
+        junit.write_bytes(write_junit(verdicts))
+    if as_json:
+        print_json([verdict._asdict() | {"passed": verdict.is_passed} for verdict in verdicts])
+    else:
+        _print(verdicts)
+    raise typer.Exit(max(verdict.code for verdict in verdicts))
+
+
+def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> Verdict:
+    began_s = monotonic()
+    with tempfile.TemporaryDirectory(prefix="agenttrace-test-") as name:
+        try:
+            path = fetch_recording(recording, None, Path(name), mode=options["mode"])
+            ended = replay_program(program, [path], options, Path(name), has_own_output=False)
+        except (NotReplayableError, RecordingError) as error:
+            return Verdict(recording, EXIT_NOT_REPLAYABLE, str(error), monotonic() - began_s)
+        except OSError as error:
+            why = f"cannot start {program[0]}: {error.strerror or error}"
+            return Verdict(recording, EXIT_FAILED, why, monotonic() - began_s)
+    code, why = _explain(ended)
+    return Verdict(recording, code, why, monotonic() - began_s)
+
+
+def _explain(ended: Ended) -> tuple[int, str]:
+    if not ended.reports:
+        return EXIT_NOT_REPLAYABLE, "the program made no agenttrace.Tracer: nothing was replayed"
+    code = max(report["exitCode"] for report in ended.reports)
+    if code:
+        lines: list[str] = []
+        for report in ended.reports:
+            lines += [report["error"]] if "error" in report else write_described(report)
+        return code, "\n".join(lines)
+    if ended.code:
+        return EXIT_FAILED, f"the program ended with {ended.code}"
+    return EXIT_DONE, ""
+
+
+def _print(verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts:
+        state = "passed" if verdict.is_passed else "failed"
+        sys.stdout.write(f"{state}  {show_lines(verdict.name)}  {verdict.took_s:.2f} s\n")
+        for line in verdict.why.splitlines():
+            sys.stdout.write(f"        {show_lines(line)}\n")
+    failed = sum(not verdict.is_passed for verdict in verdicts)
+    sys.stdout.write(f"{len(verdicts) - failed} passed, {failed} failed\n")
+
+
+def write_junit(verdicts: Sequence[Verdict]) -> bytes:
+    """Return the verdicts as JUnit XML: a test case a recording, an error where it is unfit."""
+    errors = [verdict for verdict in verdicts if verdict.code == EXIT_NOT_REPLAYABLE]
+    failures = [each for each in verdicts if not each.is_passed and each not in errors]
+    figures = {
+        "tests": str(len(verdicts)),
+        "failures": str(len(failures)),
+        "errors": str(len(errors)),
+        "time": f"{sum(verdict.took_s for verdict in verdicts):.3f}",
+    }
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(root, "testsuite", {"name": "agenttrace", **figures})
+    for verdict in verdicts:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            classname="agenttrace.replay",
+            name=_clean(verdict.name),
+            time=f"{verdict.took_s:.3f}",
+        )
+        if not verdict.is_passed:
+            kind = "error" if verdict in errors else "failure"
+            first = _clean(verdict.why.partition("\n")[0])
+            part = ET.SubElement(case, kind, message=first, type=str(verdict.code))
+            part.text = _clean(verdict.why)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
+
+
+def _clean(text: str) -> str:
+    """Return a text without characters that XML has no place for."""
+    return text.translate(_NO_XML).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")

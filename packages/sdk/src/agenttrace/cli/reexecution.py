@@ -1,0 +1,153 @@
+"""What `agenttrace replay … -- PROGRAM` does: fetch a recording, run the program, report."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agenttrace.cli.output import warn
+from agenttrace.cli.shapes import print_json
+from agenttrace.cli.sources import RunFinder
+from agenttrace.errors import ConfigurationError
+from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
+from agenttrace.replay.integrity import check_recording
+from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
+from agenttrace.replay.programs import Ended, replay_program
+from agenttrace.replay.report import write_described
+from agenttrace.replay.sources import find_last
+from agenttrace.trace.sources import LAST, RecordingError
+from agenttrace.trace.visible import show_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agenttrace.trace.sources import RunSource
+
+_CANNOT_START: Final = 127
+
+
+def replay_command(
+    run: str, file: str | None, program: Sequence[str], given: dict[str, Any], *, as_json: bool
+) -> int:
+    """Replay a program and tell the report; return the exit code."""
+    options = read_options(given)
+    with tempfile.TemporaryDirectory(prefix="agenttrace-replay-") as name:
+        folder = Path(name)
+        try:
+            recording = fetch_recording(run, file, folder, mode=options["mode"])
+        except (NotReplayableError, RecordingError) as error:
+            return _refuse(str(error), as_json=as_json)
+        try:
+            ended = replay_program(
+                program, [recording], options, folder, has_own_output=not as_json
+            )
+        except OSError as error:
+            warn(f"cannot start {program[0]}: {error.strerror or error}")
+            return _CANNOT_START
+    tell_reports(ended, as_json=as_json)
+    return ended.exit_code
+
+
+def _refuse(message: str, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": message, "exitCode": EXIT_NOT_REPLAYABLE})
+    warn(message)
+    return EXIT_NOT_REPLAYABLE
+
+
+def read_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the options of a command are to `tracer.replay()`.
+
+    Raises:
+        ConfigurationError: for one that cannot be meant; before anything runs.
+
+    """
+    allow_io = given.get("allow_io") or []
+    options = {
+        "mode": given["mode"],
+        "live": given.get("live") or [],
+        "descend": given.get("descend") or [],
+        "allow_effects": [*DEFAULT_EFFECTS, *(given.get("allow") or [])],
+        "max_live_calls": given.get("max_live_calls"),
+        "on": dict(map(_read_answer, given.get("on") or [])),
+    }
+    Policy(**options)
+    rest = {
+        "ignore": given.get("ignore") or [],
+        "mask": given.get("mask") or [],
+        "live_from": _read_step(given.get("live_from")),
+        "stream_timing": _read_timing(given.get("stream_timing") or "zero"),
+        "guard_io": "*" not in allow_io and ({"allow": allow_io} if allow_io else True),
+    }
+    return {**options, **rest}
+
+
+def _read_answer(text: str) -> tuple[str, str]:
+    kind, separator, action = text.partition("=")
+    if not separator:
+        raise ConfigurationError(f"--on {text!r}; expected KIND=ACTION, as input_changed=warn")
+    return kind, action
+
+
+def _read_step(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdigit() and len(text) < _ID_CHARS else text
+
+
+_ID_CHARS: Final = 16
+
+
+def _read_timing(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def fetch_recording(run: str, file: str | None, folder: Path, *, mode: str) -> Path:
+    """Write the lines of one run into a file of `folder`: the replay itself needs no server.
+
+    Raises:
+        RecordingError: when it cannot be found or read.
+        NotReplayableError: when it cannot be replayed.
+
+    """
+    with closing(RunFinder(file)) as finder:
+        source, run_id = _find(finder, run)
+        path = folder / f"{run_id}.jsonl"
+        with path.open("wb") as bundle:
+            for line in source.read_lines(run_id):
+                bundle.write(line + b"\n")
+        recorded = source.load_run(run_id)
+        is_lenient = mode in {"lenient", "cache"}
+        check_recording(recorded, source.problems, is_lenient=is_lenient)
+    return path
+
+
+def _find(finder: RunFinder, run: str) -> tuple[RunSource, str]:
+    if run == LAST:  # a replay that was recorded since is not meant
+        source = finder.open()
+        found = find_last(source)
+        if found is not None:
+            return source, found.run_id
+    return finder.find(run)
+
+
+def tell_reports(ended: Ended, *, as_json: bool) -> None:
+    """Print what a replay came to: on standard error, or as JSON on standard output."""
+    if as_json:
+        shown: Any = ended.reports[0] if len(ended.reports) == 1 else {"reports": ended.reports}
+        print_json({**shown, "exitCode": ended.exit_code, "programExitCode": ended.code})
+    for report in ended.reports:
+        if "error" in report:
+            warn(report["error"])
+        elif not as_json:
+            for line in write_described(report):
+                sys.stderr.write(f"{show_lines(line)}\n")
+    if not ended.reports:
+        warn(
+            "nothing was replayed: the program made no agenttrace.Tracer, or was ended before its "
+            "time; is agenttrace installed for its Python?"
+        )
