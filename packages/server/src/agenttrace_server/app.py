@@ -39,6 +39,7 @@ from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.comparisons import ComparisonService
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.export import ExportService
@@ -233,6 +234,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
         diffs=DiffService(database),
+        comparisons=ComparisonService(database),
         plugins=PluginService(),
         ingest=IngestService(
             engine.writer,

@@ -157,6 +157,9 @@ def test_c14_no_list_has_it(world: World) -> None:
     ):
         wanted = f"filter:{{{criterion}}}" if criterion != "orderBy" else "orderBy:{field:COST}"
         assert caller.ask(f"{{runs({wanted}){ids}}}") == one, criterion
+    sides = "base{runIds} head{runIds}"
+    compared = caller.ask(f'{{compare(base:{{}},head:{{tags:["t"]}}){{{sides}}}}}')
+    assert compared == {"base": {"runIds": [OWN]}, "head": {"runIds": [OWN]}}
     found = caller.ask('{search(text:"zebra"){edges{node{run{id}}}}}')
     assert {edge["node"]["run"]["id"] for edge in found["edges"]} <= {OWN}
     workflow = caller.ask('{workflow(correlationId:"wf"){totals{spans} runs{totalCount}}}')

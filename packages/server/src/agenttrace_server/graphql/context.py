@@ -15,6 +15,7 @@ from agenttrace_server.services.accounts import AccountService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.audit import AuditService
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.comparisons import ComparisonService
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.ingest import IngestService
@@ -40,6 +41,7 @@ class Services:
     annotations: AnnotationService
     deletion: DeletionService
     diffs: DiffService
+    comparisons: ComparisonService
     plugins: PluginService
     ingest: IngestService
     budget: ByteBudget

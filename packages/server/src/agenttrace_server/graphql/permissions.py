@@ -35,6 +35,7 @@ OPERATIONS: Final[dict[str, dict[str, Permission]]] = {
         "search": _READ,
         "diff": _READ,
         "replay": _READ,
+        "compare": _READ,
         "plugins": _READ,
         "server": _KNOWN,
         "viewer": _KNOWN,

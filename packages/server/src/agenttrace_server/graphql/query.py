@@ -10,6 +10,11 @@ from agenttrace_server import __version__
 from agenttrace_server.graphql.account_query import AccountQuery
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.comparison import (
+    CompareOptions,
+    GroupComparison,
+    read_options,
+)
 from agenttrace_server.graphql.types.diff import DiffOptions, RunDiff, read_rules
 from agenttrace_server.graphql.types.enums import Interval, UsageGroup
 from agenttrace_server.graphql.types.filters import RunFilterInput, check_text, read_filter
@@ -32,6 +37,7 @@ from agenttrace_server.graphql.types.span import (
 )
 from agenttrace_server.graphql.types.workflow import UsageBucket, Workflow
 from agenttrace_server.services import usage as services
+from agenttrace_server.services.comparisons import MAX_RUNS
 from agenttrace_server.services.runs import parse_run_id, parse_span_key
 from agenttrace_server.services.search import read_query
 
@@ -150,6 +156,25 @@ class Query(AccountQuery):
             return None
         kept = await info.context.diffs.compare(runs[0].record.run_id, runs[1].record.run_id, rules)
         return RunDiff.from_kept(kept, runs[0], runs[1])
+
+    @resolver(
+        "What differs from one group of runs (`base`) to another (`head`) beyond chance: the "
+        "newest 200 of each that match, unless `options.first` says fewer. Of at most 200,000 "
+        "spans together and 20,000 a run, within 8 seconds."
+    )
+    async def compare(
+        self,
+        info: Info,
+        base: RunFilterInput,
+        head: RunFilterInput,
+        options: CompareOptions | None = None,
+    ) -> GroupComparison:
+        """See the description, which is public."""
+        chosen = read_options(options)
+        filters = read_filter(info, base), read_filter(info, head)
+        first = options.first if options else MAX_RUNS
+        found = await info.context.comparisons.compare(*filters, chosen, first=first)
+        return GroupComparison.from_comparison(found)
 
     @resolver("The runs that share a correlation id; null when there is none.")
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:
