@@ -69,6 +69,7 @@ class ReplayHook(Protocol):
 class ReplayOptions(NamedTuple):
     """What `tracer.replay()` was told, each by its name; see there."""
 
+    companions: Sequence[Source]
     mode: str
     live_from: int | str | None
     live: Iterable[str]
@@ -99,6 +100,7 @@ class Replays:
         self,
         source: Source | Sequence[Source],
         *,
+        companions: Sequence[Source] = (),
         mode: str = "strict",
         live_from: int | str | None = None,
         live: Iterable[str] = (),
@@ -123,6 +125,7 @@ class Replays:
         Args:
             source: a recorded run, a JSONL file that holds one, `FILE:RUN`, a run's id, the
                 beginning of one or `last`; or a list of these.
+            companions: more of these, of runs that the program may begin besides.
             mode: what is done where the code leaves its recording: `strict` raises, `lenient`
                 serves what is nearest, `live_after_divergence` makes that call and all after it,
                 `cache` makes every call that the recording lacks.
@@ -156,6 +159,7 @@ class Replays:
         from agenttrace.replay.session import ReplaySession  # noqa: PLC0415 -- capture never loads it
 
         options = ReplayOptions(
+            companions=companions,
             mode=mode,
             live_from=live_from,
             live=live,

@@ -64,7 +64,7 @@ class Endings:
     def end_all(self, tapes: list[Tape]) -> None:
         """Say which recorded runs were never begun."""
         for tape in tapes:
-            if tape.is_taken or self._ledger.is_stopped:
+            if tape.is_taken or tape.is_optional or self._ledger.is_stopped:
                 continue
             self._ledger.add(
                 Divergence(

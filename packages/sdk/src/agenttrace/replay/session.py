@@ -63,13 +63,21 @@ class ReplaySession:
         self.recordings = load_recordings(
             source, exporter=recorder.settings.exporter, is_lenient=is_lenient
         )
+        companions: list[RecordedRun] = []
+        if options.companions:
+            companions = load_recordings(
+                options.companions, exporter=recorder.settings.exporter, is_lenient=is_lenient
+            )
         if options.live_from is not None:
             policy.cut = find_cut(options.live_from, self.recordings)
         volatile = Volatile(options.ignore, options.mask)
         self.report = Report(policy.mode, [run.run_id for run in self.recordings])
         self._ledger = Ledger(policy, self.report)
         self._conductor = Conductor(
-            [Tape(run) for run in self.recordings],
+            [
+                *(Tape(run) for run in self.recordings),
+                *(Tape(run, is_optional=True) for run in companions),
+            ],
             self._ledger,
             Server(_list_classes(options.classes)),
             Settings(
