@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.graphql.context import Services
+from agenttrace_server.graphql.doors import REPLAY, StoredDoor
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
@@ -25,6 +26,7 @@ from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.metrics import MetricsRoute
 from agenttrace_server.http.middleware import list_middleware
+from agenttrace_server.http.replay import ReplayRoute
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.http.texts import TextRoutes
 from agenttrace_server.identities import Identities
@@ -46,6 +48,7 @@ from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.retention import RetentionService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.steps import StepService
 from agenttrace_server.services.texts import TextService
 from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
@@ -178,6 +181,15 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
             ExportRoute(
                 ExportService(engine.database), services.access, identities.audit
             ).make_route(),
+            ReplayRoute(
+                StoredDoor(
+                    schema,
+                    documents,
+                    REPLAY,
+                    make_context=services.make_context,
+                    timeout_s=graphql.timeout_s,
+                )
+            ).make_route(),
             *TextRoutes(TextService(engine.database), services.access).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
@@ -215,6 +227,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         live=LiveService(database, bus, access),
         search=SearchService(database),
         usage=UsageService(database),
+        steps=StepService(database),
         annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
         plugins=PluginService(),

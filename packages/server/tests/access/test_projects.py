@@ -85,6 +85,8 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
     assert (
         _ask_same(world.caller, "query($i: ID!){node(id:$i){id}}", i="RUN")["data"]["node"] is None
     )
+    steps = "query($i: ID!){replay(runId:$i){totalSteps steps{edges{node{index}}}}}"
+    assert _ask_same(world.caller, steps, i="RUN")["data"] == {"replay": None}
     for root in ("span", "node"):
         found = _ask_same(world.caller, f"query($i: ID!){{{root}(id:$i){{id}}}}", i=span)
         assert found["data"] == {root: None}
@@ -114,6 +116,8 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
     "path",
     [
         "/api/export/runs/{run}",
+        "/api/replay/runs/{run}",
+        "/api/replay/runs/{run}?at=0",
         "/api/runs/{run}/input",
         "/api/runs/{run}/spans/{span}/input",
         "/api/runs/{run}/events/5/body",

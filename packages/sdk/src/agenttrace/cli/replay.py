@@ -40,8 +40,8 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
             "-b",
             metavar="WHERE",
             help="With --step: stop where this holds, such as error, type:LLM_CALL, name:search*, "
-            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T or loop:3. May be "
-            "given several times.",
+            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T, loop:3 or "
+            "diverges:RUN. May be given several times.",
         ),
     ] = None,
     mode: Annotated[

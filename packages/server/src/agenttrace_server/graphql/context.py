@@ -23,6 +23,7 @@ from agenttrace_server.services.plugins import PluginService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
 from agenttrace_server.services.sessions import SessionService
+from agenttrace_server.services.steps import StepService
 from agenttrace_server.services.usage import UsageService
 
 
@@ -34,6 +35,7 @@ class Services:
     live: LiveService
     search: SearchService
     usage: UsageService
+    steps: StepService
     annotations: AnnotationService
     deletion: DeletionService
     plugins: PluginService

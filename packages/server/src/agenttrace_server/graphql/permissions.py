@@ -33,6 +33,7 @@ OPERATIONS: Final[dict[str, dict[str, Permission]]] = {
         "workflow": _READ,
         "usage": _READ,
         "search": _READ,
+        "replay": _READ,
         "plugins": _READ,
         "server": _KNOWN,
         "viewer": _KNOWN,

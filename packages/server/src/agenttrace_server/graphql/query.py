@@ -20,6 +20,7 @@ from agenttrace_server.graphql.types.lists import (
 )
 from agenttrace_server.graphql.types.node import Node
 from agenttrace_server.graphql.types.plugin import Plugin
+from agenttrace_server.graphql.types.replay import RunReplay, load_replay
 from agenttrace_server.graphql.types.run import Run, RunConnection
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import (
@@ -122,6 +123,12 @@ class Query(AccountQuery):
             query, read_filter(info, filter), first=first, after=after
         )
         return make_found_connection(page, query)
+
+    @resolver("A run as its steps, to go through forward and back; null when there is no such run.")
+    async def replay(self, info: Info, run_id: strawberry.ID) -> RunReplay | None:
+        """See the description, which is public."""
+        found = await _find_run(info, run_id)
+        return None if found is None else await load_replay(info, found.record)
 
     @resolver("The runs that share a correlation id; null when there is none.")
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:

@@ -31,6 +31,7 @@ _DOORS: Final = (
     "/graphql",
     "/api/ingest",
     "/api/export",
+    "/api/replay",
     "/api/runs",
     "/api/auth",
     "/api",
