@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from agenttrace.recorder import Recorder
+    from agenttrace.replay.freezing import Freeze
     from agenttrace.replay.kinds import Divergence
     from agenttrace.replay.session import ReplaySession
     from agenttrace.replay.sources import Source
@@ -69,6 +70,7 @@ class ReplayHook(Protocol):
 class ReplayOptions(NamedTuple):
     """What `tracer.replay()` was told, each by its name; see there."""
 
+    companions: Sequence[Source]
     mode: str
     live_from: int | str | None
     live: Iterable[str]
@@ -80,6 +82,7 @@ class ReplayOptions(NamedTuple):
     order_timeout_s: float
     stream_timing: str | float
     guard_io: bool | Mapping[str, Iterable[str]]
+    freeze: Iterable[str] | None
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
@@ -99,6 +102,7 @@ class Replays:
         self,
         source: Source | Sequence[Source],
         *,
+        companions: Sequence[Source] = (),
         mode: str = "strict",
         live_from: int | str | None = None,
         live: Iterable[str] = (),
@@ -110,6 +114,7 @@ class Replays:
         order_timeout_s: float = 0.25,
         stream_timing: str | float = "zero",
         guard_io: bool | Mapping[str, Iterable[str]] = True,
+        freeze: Iterable[str] | None = None,
         ignore: Iterable[str] = (),
         mask: Iterable[str] = (),
         classes: Iterable[type] | Mapping[str, type] = (),
@@ -123,6 +128,7 @@ class Replays:
         Args:
             source: a recorded run, a JSONL file that holds one, `FILE:RUN`, a run's id, the
                 beginning of one or `last`; or a list of these.
+            companions: more of these, of runs that the program may begin besides.
             mode: what is done where the code leaves its recording: `strict` raises, `lenient`
                 serves what is nearest, `live_after_divergence` makes that call and all after it,
                 `cache` makes every call that the recording lacks.
@@ -143,6 +149,9 @@ class Replays:
                 did, a number so many times faster.
             guard_io: whether, in strict mode, sockets and processes that no recorded call answers
                 for stop the replay; `{"allow": ["localhost:5432"]}` names what may be reached.
+            freeze: what is held still: `time`, `random`, `uuid`; None is what was when the run was
+                recorded (see `freeze()`). The time can be in any case: then the clock goes from one
+                recorded end to the next.
             ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
             mask: regular expressions; what they match in the texts of inputs does not count.
             classes: classes that recorded values may be of, though their modules are not loaded;
@@ -156,6 +165,7 @@ class Replays:
         from agenttrace.replay.session import ReplaySession  # noqa: PLC0415 -- capture never loads it
 
         options = ReplayOptions(
+            companions=companions,
             mode=mode,
             live_from=live_from,
             live=live,
@@ -167,6 +177,7 @@ class Replays:
             order_timeout_s=order_timeout_s,
             stream_timing=stream_timing,
             guard_io=guard_io,
+            freeze=freeze,
             ignore=ignore,
             mask=mask,
             classes=classes,
@@ -177,6 +188,21 @@ class Replays:
         """Join the replay of the whole process, if there is one."""
         for join in tracer_hooks:
             join(cast("Tracer", self))
+
+    def freeze(self, *kinds: Literal["time", "random", "uuid"]) -> Freeze:
+        """Return a `with` block in which runs are recorded with time, chance or ids held still.
+
+        The clock goes on at the end of each span only; `random` (and numpy's) and `uuid.uuid4` draw
+        from a seed that the run keeps. A replay of such a run holds them alike. It holds for the
+        whole process, so it is for tests and for recordings that are to be replayed.
+
+        Raises:
+            ConfigurationError: for something else, or for the time without `agenttrace[replay]`.
+
+        """
+        from agenttrace.replay.freezing import Freeze  # noqa: PLC0415 -- capture never loads it
+
+        return Freeze(self._recorder, kinds)
 
     def now(self) -> datetime:
         """Return the time, in UTC; recorded, so that a replay gives the same."""

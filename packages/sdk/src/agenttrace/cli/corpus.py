@@ -13,7 +13,7 @@ import typer
 
 from agenttrace.cli.dashes import CommandWithProgram, get_program
 from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED
-from agenttrace.cli.reexecution import fetch_recording, read_options
+from agenttrace.cli.reexecution import fetch_recordings, read_options
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
 from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
@@ -97,8 +97,8 @@ def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> V
     began_s = monotonic()
     with tempfile.TemporaryDirectory(prefix="agenttrace-test-") as name:
         try:
-            path = fetch_recording(recording, None, Path(name), mode=options["mode"])
-            ended = replay_program(program, [path], options, Path(name), has_own_output=False)
+            paths = fetch_recordings(recording, None, Path(name), mode=options["mode"])
+            ended = replay_program(program, paths, options, Path(name), has_own_output=False)
         except (NotReplayableError, RecordingError) as error:
             return Verdict(recording, EXIT_NOT_REPLAYABLE, str(error), monotonic() - began_s)
         except OSError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.cli.filters import Wanted
 from agenttrace.cli.output import warn
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import RunFinder
@@ -18,15 +20,27 @@ from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
 from agenttrace.replay.programs import Ended, replay_program
 from agenttrace.replay.report import write_described
 from agenttrace.replay.sources import find_last
+from agenttrace.trace import FileSource
 from agenttrace.trace.sources import LAST, RecordingError
 from agenttrace.trace.visible import show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agenttrace.trace import RecordedRun
     from agenttrace.trace.sources import RunSource
 
 _CANNOT_START: Final = 127
+_ANY: Final = Wanted(
+    statuses=frozenset(),
+    names=(),
+    tags=frozenset(),
+    correlation_ids=frozenset(),
+    since_ns=None,
+    has_error=None,
+)
+_MAX_COMPANIONS: Final = 32
+_MAX_SEEN: Final = 1_000
 
 
 def replay_command(
@@ -37,13 +51,11 @@ def replay_command(
     with tempfile.TemporaryDirectory(prefix="agenttrace-replay-") as name:
         folder = Path(name)
         try:
-            recording = fetch_recording(run, file, folder, mode=options["mode"])
+            recordings = fetch_recordings(run, file, folder, mode=options["mode"])
         except (NotReplayableError, RecordingError) as error:
             return _refuse(str(error), as_json=as_json)
         try:
-            ended = replay_program(
-                program, [recording], options, folder, has_own_output=not as_json
-            )
+            ended = replay_program(program, recordings, options, folder, has_own_output=not as_json)
         except OSError as error:
             warn(f"cannot start {program[0]}: {error.strerror or error}")
             return _CANNOT_START
@@ -106,24 +118,66 @@ def _read_timing(text: str) -> str | float:
         return text
 
 
-def fetch_recording(run: str, file: str | None, folder: Path, *, mode: str) -> Path:
-    """Write the lines of one run into a file of `folder`: the replay itself needs no server.
+def fetch_recordings(run: str, file: str | None, folder: Path, *, mode: str) -> list[Path]:
+    """Write the lines of a run into a file of `folder`, so that the replay itself needs no server.
+
+    Files of other runs of its workflow follow, the nearest in time first: the program may begin
+    those as well.
 
     Raises:
         RecordingError: when it cannot be found or read.
         NotReplayableError: when it cannot be replayed.
 
     """
+    is_lenient = mode in {"lenient", "cache"}
     with closing(RunFinder(file)) as finder:
         source, run_id = _find(finder, run)
-        path = folder / f"{run_id}.jsonl"
-        with path.open("wb") as bundle:
-            for line in source.read_lines(run_id):
-                bundle.write(line + b"\n")
         recorded = source.load_run(run_id)
-        is_lenient = mode in {"lenient", "cache"}
         check_recording(recorded, source.problems, is_lenient=is_lenient)
+        paths = [_fetch(source, run_id, folder)]
+        for each in _find_companions(source, recorded):
+            companion = source.load_run(each)
+            if companion.replayed_from is None and _is_fit(companion, is_lenient=is_lenient):
+                paths.append(_fetch(source, each, folder))
+    return paths
+
+
+def _fetch(source: RunSource, run_id: str, folder: Path) -> Path:
+    path = folder / f"{run_id}.jsonl"
+    with path.open("wb") as bundle:
+        for line in source.read_lines(run_id):
+            bundle.write(line + b"\n")
     return path
+
+
+def _is_fit(run: RecordedRun, *, is_lenient: bool) -> bool:
+    try:
+        check_recording(run, (), is_lenient=is_lenient)
+    except NotReplayableError:
+        return False
+    return True
+
+
+def _find_companions(source: RunSource, run: RecordedRun) -> list[str]:
+    """Return the ids of other runs that share the run's correlation id, the nearest first."""
+    wanted = run.correlation_id
+    if wanted is None:
+        return []
+    if isinstance(source, FileSource):
+        found = [each for each in source.summarize_runs() if each.correlation_id == wanted]
+    else:
+        from agenttrace.cli.server import ServerSource  # noqa: PLC0415 -- files need no HTTP client
+
+        assert isinstance(source, ServerSource)
+        found = list(
+            islice(
+                source.iterate_summaries(_ANY._replace(correlation_ids=frozenset({wanted}))),
+                _MAX_SEEN,
+            )
+        )
+    found = [each for each in found if each.run_id != run.run_id]
+    found.sort(key=lambda each: abs(each.start_ns - run.start_ns))
+    return [each.run_id for each in found[:_MAX_COMPANIONS]]
 
 
 def _find(finder: RunFinder, run: str) -> tuple[RunSource, str]:

@@ -41,7 +41,9 @@ def replay_program(
     *,
     has_own_output: bool = True,
 ) -> Ended:
-    """Run a command against recordings; its reports come by way of `folder`.
+    """Run a command against recordings, the first of which it must begin a run for.
+
+    Its reports come by way of `folder`.
 
     `options` are those of `tracer.replay()`. Without `has_own_output`, what it prints goes to
     standard error.
@@ -52,9 +54,10 @@ def replay_program(
     """
     reports = folder / "reports"
     reports.mkdir()
+    main, *companions = map(str, recordings)
     plan = {
-        "recordings": [str(path) for path in recordings],
-        "options": options,
+        "recordings": [main],
+        "options": {**options, "companions": companions},
         "reports": str(reports),
     }
     code = _run(command, plan, has_own_output=has_own_output)

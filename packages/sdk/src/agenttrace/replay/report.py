@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
 from agenttrace.replay.kinds import Action, DivergenceKind, Mode, Status
+from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
     from agenttrace.replay.kinds import Divergence
@@ -58,8 +59,8 @@ class Report:
         """
         if span.cost is not None:
             self.saved_usd += Decimal(span.cost.usd)
-        if span.usage is not None and span.usage.total_tokens is not None:
-            self.saved_tokens += span.usage.total_tokens
+        if span.usage is not None:
+            self.saved_tokens += count_tokens(span.usage) or 0
         if is_outermost and span.duration_ns is not None:
             self.saved_ns += span.duration_ns
 

@@ -12,6 +12,7 @@ from agenttrace.replay.conductor import Conductor
 from agenttrace.replay.cuts import find_cut
 from agenttrace.replay.deliveries import Settings
 from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.freezing import find_stillness
 from agenttrace.replay.guard import Guard, guarding, read_allowed
 from agenttrace.replay.kinds import Mode
 from agenttrace.replay.ledger import Ledger
@@ -63,13 +64,21 @@ class ReplaySession:
         self.recordings = load_recordings(
             source, exporter=recorder.settings.exporter, is_lenient=is_lenient
         )
+        companions: list[RecordedRun] = []
+        if options.companions:
+            companions = load_recordings(
+                options.companions, exporter=recorder.settings.exporter, is_lenient=is_lenient
+            )
         if options.live_from is not None:
             policy.cut = find_cut(options.live_from, self.recordings)
         volatile = Volatile(options.ignore, options.mask)
         self.report = Report(policy.mode, [run.run_id for run in self.recordings])
         self._ledger = Ledger(policy, self.report)
         self._conductor = Conductor(
-            [Tape(run) for run in self.recordings],
+            [
+                *(Tape(run) for run in self.recordings),
+                *(Tape(run, is_optional=True) for run in companions),
+            ],
             self._ledger,
             Server(_list_classes(options.classes)),
             Settings(
@@ -85,6 +94,8 @@ class ReplaySession:
         )
         self._is_guarded = options.guard_io is not False and policy.mode is Mode.STRICT
         self._blocks = ExitStack()
+        self._still = find_stillness(options.freeze, self.recordings, self._recorders)
+        self._conductor.hold_still(self._still)
         self._memory = MemoryExporter()
         self._is_over = False
 
@@ -96,6 +107,8 @@ class ReplaySession:
         self._take(self._recorders[0])
         if self._is_guarded:
             self._blocks.enter_context(guarding(self._guard))
+        self._still.start()
+        self._blocks.callback(self._still.stop)
         return self
 
     def join(self, recorder: Recorder) -> None:

@@ -88,12 +88,16 @@ class Node:
 
 
 class Tape:
-    """One recorded run, made ready. `root` stands for the run."""
+    """One recorded run, made ready. `root` stands for the run.
 
-    __slots__ = ("by_id", "is_taken", "nodes", "root", "run")
+    One that `is_optional` need not be begun by the program.
+    """
 
-    def __init__(self, run: RecordedRun) -> None:
+    __slots__ = ("by_id", "is_optional", "is_taken", "nodes", "root", "run")
+
+    def __init__(self, run: RecordedRun, *, is_optional: bool = False) -> None:
         self.run = run
+        self.is_optional = is_optional
         self.root = Node(None, None)
         self.by_id: dict[str, Node] = {}
         self.is_taken = False  # a live run goes by it
