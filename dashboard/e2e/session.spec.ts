@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page, WebSocket } from "@playwright/test";
 import { expect, type Office, type Pair, signIn, test } from "./accounts";
 import { Recorder } from "./records";
@@ -145,4 +146,24 @@ test("a changed role ends no view: the reader goes on with what they may", async
   await expect(
     page.getByRole("heading", { name: "This project is not open to you" }),
   ).toBeVisible();
+});
+
+test("a long text is downloaded, and the schema explored, by who is signed in", async ({
+  page,
+  office,
+}) => {
+  const operator = await office.logIn(office.operator);
+  const recorder = new Recorder("long_winded");
+  const text = "word ".repeat(60_000);
+  const step = recorder.span({ name: "step", atMs: 1, output: text });
+  await office.server.ingest([recorder.start(), step.end], await office.makeKey(operator.access));
+  await page.goto("/docs");
+  await signIn(page, office.operator);
+  await expect(page.getByRole("region", { name: "Schema" })).toContainText("runs");
+  await page.goto(`/runs/${recorder.runId}?span=${step.id}&view=output&project=default`);
+  const coming = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download the output" }).click();
+  const file = await coming;
+  expect(file.suggestedFilename()).toBe("output.json");
+  expect(JSON.parse(await readFile(await file.path(), "utf8"))).toBe(text);
 });
