@@ -44,7 +44,6 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "DeleteResult.errors": 1,
     "MemberResult.errors": 1,
     "ProjectResult.errors": 1,
-    "SessionResult.errors": 1,
     "Query.accounts": 200,
     "Query.apiKeys": DEFAULT_PAGE,
     "Query.members": DEFAULT_PAGE,
