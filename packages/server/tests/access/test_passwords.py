@@ -11,6 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 from sqlalchemy import select, update
 
 from agenttrace_server.errors import AttemptsError, RefusedError
+from agenttrace_server.services.common_passwords import COMMON
 from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.tokens import make_setup_token
 from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP
@@ -187,6 +188,16 @@ def test_c11_passwords_that_are_guessed_first_are_not_taken(password: str, code:
         check_password(password, "me@example.org")
     assert caught.value.code == code
     assert password not in str(caught.value)
+
+
+def test_c11_the_ten_thousand_most_frequent_ones_are_not_taken() -> None:
+    """Nine of them have 15 characters: the others are too short, which is tried above."""
+    assert len(COMMON) == 31
+    for password in sorted(COMMON):
+        for spelt in (password, password.upper()):
+            with pytest.raises(RefusedError) as caught:
+                check_password(spelt, "me@example.org")
+            assert caught.value.code == "common"
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "ünïcödé pässwörd", "password of mine 42 trees"])
