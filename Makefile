@@ -98,7 +98,7 @@ $(BIN)/python: | .stamps/prerequisites
 
 .stamps/node: dashboard/package-lock.json | .stamps/prerequisites
 	@echo "Installing the dashboard's dependencies …"
-	@cd dashboard && npm ci --no-audit --no-fund --loglevel=error </dev/null >/dev/null
+	@cd dashboard && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >/dev/null
 	@touch $@
 
 .stamps/chromium: scripts/ensure-chromium | .stamps/node

@@ -19,6 +19,7 @@ from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.sessions import Allowance, take_attempt
 
 from ..support.accounts import OPERATOR, PASSWORD, AccountsServer, Caller, open_accounts
+from ..support.client import Client
 from ..support.thread import SECRET, ServerThread
 
 WRONG = "nine white horses at noon"
@@ -234,6 +235,20 @@ def test_c12_the_first_account_needs_the_setup_token(database_url: str) -> None:
         assert viewer.ask(query) == expected
         viewer.close()
         nobody.close()
+
+
+def test_p8_nobody_is_there_before_the_first_account(database_url: str) -> None:
+    """No name and no password is known of a new server: none is let in, nor without the token."""
+    with ServerThread(database_url, secret_key=SECRET) as server, Client(server.url) as client:
+        for name in ("admin", "admin@localhost", "root", "agenttrace", OPERATOR):
+            for password in ("", "admin", "password", "agenttrace", PASSWORD):
+                answer = client.http.post(
+                    "/api/auth/token", json={"email": name, "password": password}
+                )
+                assert answer.status_code in (400, 401, 429), (name, password)
+        for token in ({}, {"setup_token": ""}, {"setup_token": "admin"}):
+            body = {"email": OPERATOR, "password": PASSWORD, **token}
+            assert client.http.post("/api/auth/register", json=body).status_code in (403, 429)
 
 
 def test_c12_registration_is_closed_unless_it_is_opened(accounts: AccountsServer) -> None:
