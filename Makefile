@@ -61,6 +61,10 @@ schema: .stamps/python-dev ## write schema.graphql from the code
 lock: .stamps/python-dev ## resolve the dependencies anew (needs uv), with hashes and no addresses
 	scripts/lock
 
+.PHONY: rows
+rows: .stamps/python-dev ## run the tests of what is promised, row by row, into docs/rows.md
+	$(BIN)/python scripts/rows.py
+
 .PHONY: bench
 bench: .stamps/python-dev ## the benchmarks: tables, never tests
 	$(BIN)/python packages/sdk/benchmarks/span_cost.py
