@@ -1,7 +1,7 @@
 """Runs the tests of the rows of packages/server/tests/rows.toml, and writes docs/rows.md.
 
     python scripts/rows.py              runs them (some minutes) and writes what came of it
-    python scripts/rows.py REPORT.xml   takes that from a report of `pytest --junitxml`
+    python scripts/rows.py REPORT.xml…  takes that from reports of `pytest --junitxml`
 
 A test is of a row by its name: `test_c09_…` of C09, `test_p1_p2_…` of two, `test_l_…` of L; or
 since the row names it.
@@ -97,16 +97,17 @@ def run_tests(tests: Sequence[str]) -> dict[str, Outcome]:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *tests]
         subprocess.run(command, cwd=ROOT, check=False)  # what failed is in the report
-        return read_report(report)
+        return read_reports([report])
 
 
-def read_report(path: Path) -> dict[str, Outcome]:
-    """Return what became of each test of a JUnit report, by `file::name`.
+def read_reports(paths: Sequence[Path]) -> dict[str, Outcome]:
+    """Return what became of each test of JUnit reports, by `file::name`.
 
     With the parameters in brackets, and without: then of all of them together.
     """
     found: dict[str, Outcome] = {}
-    for case in ET.parse(path).iter("testcase"):  # noqa: S314 -- pytest's own
+    cases = [case for path in paths for case in ET.parse(path).iter("testcase")]  # noqa: S314 -- pytest's own
+    for case in cases:
         place = case.get("classname", "").replace(".", "/") + ".py"
         name = case.get("name", "")
         is_failed = case.find("failure") is not None or case.find("error") is not None
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
     rows = read_rows()
     tests = assign_tests(rows, [*list_tests()])
     named = sorted({test for of_row in tests.values() for test in of_row})
-    outcomes = read_report(Path(arguments[0])) if arguments else run_tests(named)
+    outcomes = read_reports([Path(each) for each in arguments]) if arguments else run_tests(named)
     (ROOT / DOCUMENT).write_text(write_document(rows, tests, outcomes), encoding="utf-8")
     bad = {row.number: judge(row, tests[row.number], outcomes) for row in rows}
     bad = {number: verdict for number, verdict in bad.items() if verdict.startswith("**")}
