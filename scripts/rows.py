@@ -1,7 +1,7 @@
 """Runs the tests of the rows of packages/server/tests/rows.toml, and writes docs/rows.md.
 
     python scripts/rows.py              runs them (some minutes) and writes what came of it
-    python scripts/rows.py REPORT.xml…  takes that from reports of `pytest --junitxml`
+    python scripts/rows.py REPORT.xml…  takes that from reports of pytest (junit_family=xunit1)
 
 A test is of a row by its name: `test_c09_…` of C09, `test_p1_p2_…` of two, `test_l_…` of L; or
 since the row names it.
@@ -95,7 +95,9 @@ def run_tests(tests: Sequence[str]) -> dict[str, Outcome]:
     """Run these tests and return what became of them."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *tests]
+        # Of the newer form of reports, tests that note a figure are no part.
+        options = ["-q", f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", *options, *tests]
         subprocess.run(command, cwd=ROOT, check=False)  # what failed is in the report
         return read_reports([report])
 
