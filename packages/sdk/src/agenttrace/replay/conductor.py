@@ -329,7 +329,7 @@ class Conductor:
 
     def _enter_run(self, run: Run) -> None:
         free = (tape for tape in self._tapes if not tape.is_taken and tape.run.name == run.name)
-        tape = next(free, None)
+        tape = next(filter(self._claim, free), None)
         if tape is None:
             self.scopes.add_run(run.run_id, Scope(run.name, None, None))
             return
@@ -348,6 +348,10 @@ class Conductor:
         if self._policy.cut is not None:
             run.forked_at = self._policy.cut.seq
         run.set_attribute(REPLAY_MODE, self._policy.mode.value)
+
+    def _claim(self, tape: Tape) -> bool:
+        witness = self._ledger.witness
+        return witness is None or witness.claim(tape.run.run_id)
 
     def leave_run(self, run: Run, status: RunStatus) -> None:
         """See what a run has left over, and how it ended."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.recorder import Recorder
+    from agenttrace.replay.ledger import Witness
     from agenttrace.replaying import ReplayOptions
 
 _FLUSH_S: Final = 30.0
@@ -95,6 +96,11 @@ class ReplaySession:
         self._blocks = ExitStack()
         self._memory = MemoryExporter()
         self._is_over = False
+
+    def report_to(self, witness: Witness, memory: MemoryExporter) -> None:
+        """Tell a witness at once what happens, and keep new runs in `memory`; before the block."""
+        self._ledger.witness = witness
+        self._memory = memory
 
     # The block
 
