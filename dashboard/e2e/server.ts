@@ -20,18 +20,33 @@ export class TestServer {
   #process: ChildProcess | null = null;
   #log = "";
   readonly #flags: readonly string[];
+  readonly #settings: Readonly<Record<string, string>>;
 
-  private constructor(port: number, folder: string, flags: readonly string[]) {
+  private constructor(
+    port: number,
+    folder: string,
+    flags: readonly string[],
+    settings: Readonly<Record<string, string>>,
+  ) {
     this.#port = port;
     this.#folder = folder;
     this.#flags = flags;
+    this.#settings = settings;
     this.url = `http://127.0.0.1:${port}`;
   }
 
   /** Start one; `flags` are those of `agenttrace serve`. */
-  static async start(...flags: readonly string[]): Promise<TestServer> {
+  static start(...flags: readonly string[]): Promise<TestServer> {
+    return TestServer.startWith({}, ...flags);
+  }
+
+  /** The same with settings, as docs/settings.md has them. */
+  static async startWith(
+    settings: Readonly<Record<string, string>>,
+    ...flags: readonly string[]
+  ): Promise<TestServer> {
     const folder = await mkdtemp(join(tmpdir(), "agenttrace-e2e-"));
-    const server = new TestServer(await findFreePort(), folder, flags);
+    const server = new TestServer(await findFreePort(), folder, flags, settings);
     await server.run();
     return server;
   }
@@ -46,6 +61,7 @@ export class TestServer {
         SERVER_HOST: "127.0.0.1",
         XDG_STATE_HOME: this.#folder,
         SERVER_PORT: String(this.#port),
+        ...this.#settings,
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -83,6 +99,13 @@ export class TestServer {
     return found;
   }
 
+  /** What the first account registers with, as the server said it. */
+  get setupToken(): string {
+    const found = /register the first with (\S+)/.exec(this.#log)?.[1];
+    if (found === undefined) throw new Error(`The server printed no setup token:\n${this.#log}`);
+    return found;
+  }
+
   /** Stop the process; the database stays. */
   async halt(): Promise<void> {
     const child = this.#process;
@@ -100,11 +123,14 @@ export class TestServer {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Send records as an exporter does; throws unless every line was taken. */
-  async ingest(records: readonly WireRecord[]): Promise<void> {
+  /** Send records as an exporter does, with a credential if there must be one; throws unless every line was taken. */
+  async ingest(records: readonly WireRecord[], credential?: string): Promise<void> {
     const answer = await fetch(`${this.url}/api/ingest`, {
       method: "POST",
-      headers: { "content-type": "application/x-ndjson" },
+      headers: {
+        "content-type": "application/x-ndjson",
+        ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+      },
       body: records.map((record) => `${JSON.stringify(record)}\n`).join(""),
     });
     const text = await answer.text();

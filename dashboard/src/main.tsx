@@ -1,8 +1,8 @@
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { createTransport } from "@/graphql/client";
-import { TransportProvider } from "@/graphql/hooks";
+import { SessionProvider } from "@/session/context";
+import { createSession } from "@/session/session";
 import { router } from "./router";
 import "./styles.css";
 
@@ -11,8 +11,8 @@ if (root === null) throw new Error("index.html has no #root to draw into.");
 
 createRoot(root).render(
   <StrictMode>
-    <TransportProvider transport={createTransport(location.origin)}>
+    <SessionProvider session={createSession(location.origin)}>
       <RouterProvider router={router} />
-    </TransportProvider>
+    </SessionProvider>
   </StrictMode>,
 );

@@ -3,13 +3,17 @@ import {
   createRoute,
   createRouter,
   type ErrorComponentProps,
+  retainSearchParams,
 } from "@tanstack/react-router";
 import { RunPage } from "@/features/run/run-page";
 import { RunsPage } from "@/features/runs/runs-page";
 import { SearchPage } from "@/features/search/search-page";
+import { Entrance } from "@/features/session/entrance";
+import { Root } from "@/features/session/root";
+import { SettingsPage } from "@/features/settings/settings-page";
 import { CrashPage, LostPage } from "@/features/shell/failure-page";
-import { Shell } from "@/features/shell/shell";
 import {
+  type ProjectSearch,
   RUN_KEYS,
   RUNS_KEYS,
   type RunSearch,
@@ -18,7 +22,13 @@ import {
   textValues,
 } from "@/model/search";
 
-const rootRoute = createRootRoute({ component: Shell });
+const rootRoute = createRootRoute({
+  component: Root,
+  validateSearch: (search: Record<string, unknown>): ProjectSearch =>
+    textValues(search, ["project"]),
+  // Every link leads within the project of its page, unless it names another.
+  search: { middlewares: [retainSearchParams<ProjectSearch>(["project"])] },
+});
 
 const runsRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -41,8 +51,40 @@ const searchRoute = createRoute({
   validateSearch: (search: Record<string, unknown>): SearchSearch => textValues(search, ["q"]),
 });
 
+const settingsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/settings",
+  component: () => <SettingsPage asked={null} />,
+});
+
+const settingsPageRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/settings/$page",
+  component: AskedSettings,
+});
+
+function AskedSettings() {
+  return <SettingsPage asked={settingsPageRoute.useParams().page} />;
+}
+
+// Who is not signed in is asked to at every address; these two are for links that should lead there.
+const entryRoutes = (["/login", "/register"] as const).map((path) =>
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path,
+    component: Entrance,
+  }),
+);
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([runsRoute, runRoute, searchRoute]),
+  routeTree: rootRoute.addChildren([
+    runsRoute,
+    runRoute,
+    searchRoute,
+    settingsRoute,
+    settingsPageRoute,
+    ...entryRoutes,
+  ]),
   defaultErrorComponent: ({ error }: ErrorComponentProps) => <CrashPage error={error} />,
   defaultNotFoundComponent: LostPage,
   // Plain text both ways: `?q=123` is the text 123, never a number.

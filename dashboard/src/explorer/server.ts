@@ -1,4 +1,7 @@
 import { buildClientSchema, type GraphQLSchema, getIntrospectionQuery } from "graphql";
+import { createSession } from "@/session/session";
+
+export const session = createSession(location.origin);
 
 interface Answer {
   readonly data?: unknown;
@@ -7,7 +10,7 @@ interface Answer {
 
 /** Post an operation to the server's GraphQL door; the answer's text. Rejects when there is none. */
 export async function post(query: string, variables: unknown): Promise<string> {
-  const answer = await fetch("/graphql", {
+  const answer = await session.fetch("/graphql", {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
     body: JSON.stringify({ query, variables }),

@@ -1,14 +1,29 @@
 import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient as createSocketClient } from "graphql-ws";
+import type { Tokens } from "@/model/session";
+import type { Session } from "@/session/session";
 import { Connection } from "./connection";
 
 const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
+/** Codes that close a socket of somebody who is not known, or may follow no more. */
+const REFUSED_CODES: readonly number[] = [4401, 4403];
+const PROJECT_HEADER = "x-agenttrace-project";
 
 /** The way to the server and what is known of it. */
 export interface Transport {
   readonly client: Client;
   readonly connection: Connection;
+  /** Get what another door of the server has, by its path. */
+  readonly get: (path: string) => Promise<Response>;
+  /** Called when the server does not let one follow any more: who one is should be asked anew. */
+  readonly watchRefusals: (listener: () => void) => () => void;
+}
+
+interface Asker {
+  readonly session: Session;
+  /** The slug of the project that is asked about; null: that which the server takes by itself. */
+  readonly project: string | null;
 }
 
 /**
@@ -16,14 +31,25 @@ export interface Transport {
  * of 50,000 spans should not be walked twice. No retry in the socket either: a dropped subscription must
  * resume from its latest cursor, which only `follow` knows.
  */
-export function createTransport(origin: string): Transport {
+export function createTransport(origin: string, { session, project }: Asker): Transport {
   const connection = new Connection();
-  const socket = createSocket(origin, connection);
+  const refusals = new Set<() => void>();
+  const tellRefusal = () => {
+    for (const listener of refusals) listener();
+  };
+  const socket = createSocket(origin, connection, { session, project }, tellRefusal);
+  const named = project === null ? {} : { [PROJECT_HEADER]: project };
   const client = new Client({
     url: `${origin}/graphql`,
     preferGetMethod: false,
     // The default also offers event streams, and a server that has them may pick them for a plain query.
-    fetchOptions: { headers: { accept: "application/graphql-response+json, application/json" } },
+    fetchOptions: {
+      headers: {
+        accept: "application/graphql-response+json, application/json",
+        ...named,
+      },
+    },
+    fetch: session.fetch,
     exchanges: [
       fetchExchange,
       subscriptionExchange({
@@ -42,14 +68,33 @@ export function createTransport(origin: string): Transport {
       }),
     ],
   });
-  return { client, connection };
+  const watchRefusals = (listener: () => void) => {
+    refusals.add(listener);
+    return () => refusals.delete(listener);
+  };
+  const get = (path: string) => session.fetch(`${origin}${path}`, { headers: named });
+  return { client, connection, get, watchRefusals };
 }
 
-function createSocket(origin: string, connection: Connection) {
+function createSocket(
+  origin: string,
+  connection: Connection,
+  { session, project }: Asker,
+  onRefused: () => void,
+) {
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
   let current: WebSocket | undefined;
+  let used: Tokens | null = null;
   return createSocketClient({
     url: `${origin.replace(/^http/, "ws")}/graphql`,
+    // A browser sends no header with a WebSocket: the first message says who one is.
+    connectionParams: async () => {
+      used = await session.authorize();
+      return {
+        ...(used === null ? {} : { authorization: `Bearer ${used.access}` }),
+        ...(project === null ? {} : { project }),
+      };
+    },
     lazyCloseTimeout: 1_000,
     retryAttempts: 0,
     keepAlive: PING_EVERY_MS,
@@ -66,9 +111,11 @@ function createSocket(origin: string, connection: Connection) {
       pong: (received) => {
         if (received) clearTimeout(pongTimer);
       },
-      closed: () => {
+      closed: (event) => {
         clearTimeout(pongTimer);
         connection.markClosed();
+        if (!(event instanceof CloseEvent) || !REFUSED_CODES.includes(event.code)) return;
+        if (used !== null) void session.doubt(used).then(onRefused);
       },
     },
   });

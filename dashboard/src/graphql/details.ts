@@ -2,7 +2,6 @@ import { useQuery } from "urql";
 import {
   RunDetailDocument,
   RunPayloadsDocument,
-  ServerDocument,
   SpanDetailDocument,
   SpanEventsDocument,
   SpanPayloadsDocument,
@@ -31,12 +30,14 @@ type Result<Data> = {
   readonly stale: boolean;
 };
 
-function toAnswer<Data, Part>(
+/** What urql answered, in the reader's terms; `pick` takes the part that is asked for. */
+export function toAnswer<Data, Part>(
   [result, execute]: readonly [Result<Data>, () => void],
   pick: (data: Data) => Part | null | undefined,
 ): Answer<Part> {
   return {
-    data: result.data === undefined ? null : (pick(result.data) ?? null),
+    // Beside errors there may be no data at all: null, whatever the types say.
+    data: result.data ? (pick(result.data) ?? null) : null,
     failure: result.error === undefined ? null : failureOf(result.error),
     isLoading: result.fetching || result.stale,
     again: execute,
@@ -96,9 +97,4 @@ export function useSpanEvents(id: string, after: string | null): Answer<SpanEven
     useQuery({ query: SpanEventsDocument, variables: { id, first: 100, after } }),
     ({ span }) => span?.events,
   );
-}
-
-export function useServerVersion(): string | null {
-  const [{ data }] = useQuery({ query: ServerDocument });
-  return data?.server.version ?? null;
 }

@@ -337,13 +337,3 @@ export const SearchDocument = graphql(/* GraphQL */ `
     }
   }
 `);
-
-export const ServerDocument = graphql(/* GraphQL */ `
-  query Server {
-    server {
-      version
-      environment
-      wireVersion
-    }
-  }
-`);

@@ -1,21 +1,27 @@
 import type { CombinedError } from "@urql/core";
 
-/** Why an answer did not come, in words for the reader. */
+/** Why an answer did not come, in words for the reader. `forbidden`: not for who asks, or not there. */
 export interface Failure {
-  readonly kind: "unreachable" | "refused" | "graphql";
+  readonly kind: "unreachable" | "refused" | "graphql" | "forbidden";
   readonly message: string;
 }
 
+const FORBIDDEN = "FORBIDDEN";
+const FORBIDDEN_STATUS = 403;
 /** The server's code for an argument that no store could answer: of a subscription, a cursor that is none. */
 const ARGUMENT_REFUSED = "INVALID_ARGUMENT";
 
 /** What went wrong, in the reader's terms. */
 export function failureOf(error: CombinedError): Failure {
   const first = error.graphQLErrors[0];
-  if (first !== undefined) return { kind: "graphql", message: first.message };
+  if (first !== undefined) {
+    const kind = first.extensions.code === FORBIDDEN ? "forbidden" : "graphql";
+    return { kind, message: first.message };
+  }
   const status = statusOf(error);
   if (status !== null) {
-    return { kind: "refused", message: `The server answered with HTTP status ${status}.` };
+    const kind = status === FORBIDDEN_STATUS ? "forbidden" : "refused";
+    return { kind, message: `The server answered with HTTP status ${status}.` };
   }
   return { kind: "unreachable", message: error.networkError?.message ?? error.message };
 }

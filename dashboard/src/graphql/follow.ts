@@ -100,7 +100,7 @@ class Follower<Data, Variables extends AnyVariables> {
 
   #fail(error: CombinedError): void {
     const failure = failureOf(error);
-    if (failure.kind === "graphql") this.#failures += 1;
+    if (failure.kind === "graphql" || failure.kind === "forbidden") this.#failures += 1;
     if (isArgumentRefused(error) || this.#failures >= MAX_FAILURES) this.#asked.onRefused(failure);
     else this.#again(reasonOf(failure));
   }

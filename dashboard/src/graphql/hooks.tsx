@@ -10,6 +10,7 @@ import { Provider } from "urql";
 import type { RunListQuery } from "@/model/run-list";
 import type { Transport } from "./client";
 import type { ConnectionState } from "./connection";
+import { type Failure, reasonOf } from "./failure";
 import { RunFeed } from "./run-feed";
 import { RunListFeed } from "./run-list-feed";
 import { SearchFeed } from "./search-feed";
@@ -30,7 +31,7 @@ export function TransportProvider({
   );
 }
 
-function useTransport(): Transport {
+export function useTransport(): Transport {
   const transport = useContext(TransportContext);
   if (transport === null) throw new Error("Put the page inside <TransportProvider>.");
   return transport;
@@ -75,4 +76,23 @@ export function useSearchFeed(text: string): SearchFeed {
   useEffect(() => feed.open(), [feed]);
   useSyncExternalStore(feed.subscribe, feed.getVersion);
   return feed;
+}
+
+/** Ask again after a pause, for as long as this failure stands. */
+export function useScheduledRetry(failure: Failure, again: () => void): void {
+  const { connection } = useTransport();
+  useEffect(() => {
+    connection.scheduleRetry(again, reasonOf(failure));
+    return () => connection.cancelRetry();
+  }, [connection, failure, again]);
+}
+
+/** Says that the page follows nothing. */
+export function useIdleMark(): () => void {
+  return useTransport().connection.markIdle;
+}
+
+/** Gets what another door of the server has, by its path. */
+export function useGet(): Transport["get"] {
+  return useTransport().get;
 }

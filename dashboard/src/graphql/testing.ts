@@ -30,6 +30,8 @@ export class FakeServer {
 
   readonly transport = {
     connection: new Connection(),
+    get: () => Promise.reject(new Error("Only what is asked over GraphQL is answered here.")),
+    watchRefusals: () => () => undefined,
     client: {
       query: () => ({
         toPromise: () => new Promise<Answer>((answer) => this.#answers.push(answer)),

@@ -98,3 +98,14 @@ export function spanTypeLabel(type: string): string {
     ? text.replace("llm", "LLM")
     : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
+
+/** "42 s", "14 min 20 s": how long there is to wait, to the second. */
+export function formatWait(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
+}
+
+/** Local date and time of day to the minute: "2026-11-05 14:03". */
+export function formatDay(atMs: number): string {
+  return Number.isFinite(atMs) ? formatMoment(atMs).slice(0, 16) : UNKNOWN;
+}

@@ -49,6 +49,11 @@ const SPAN_FILTER_KEYS = [
 /** The keys of a run's address. */
 export const RUN_KEYS = ["span", "view", ...SPAN_FILTER_KEYS] as const;
 
+/** The part of every address that names a project, by its slug; without accounts there is none. */
+export interface ProjectSearch {
+  project?: string | undefined;
+}
+
 /** The search part of the address of what was searched for. */
 export interface SearchSearch {
   q?: string | undefined;
@@ -79,7 +84,7 @@ export function textValues<Key extends string>(
 }
 
 /** The list that an address asks for; what it does not know is left out. */
-export function readRunsSearch(search: RunsSearch): RunListQuery {
+export function readRunsSearch(search: RunsSearch & ProjectSearch): RunListQuery {
   const order = search.order ?? DEFAULT_ORDER;
   const word = order.replace(/^-/, "");
   const field = ORDER_FIELDS.find((name) => ORDER_WORDS[name] === word);

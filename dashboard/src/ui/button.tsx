@@ -3,17 +3,25 @@ import { Icon, type IconName } from "./icons";
 
 type Native = Omit<ButtonHTMLAttributes<HTMLButtonElement>, "type">;
 
+const LOOKS = {
+  plain: "border-line bg-surface text-ink hover:bg-hover",
+  primary: "border-accent bg-accent font-medium text-surface hover:opacity-90",
+  danger: "border-line bg-surface text-bad hover:border-bad hover:bg-bad-soft",
+} as const;
+
 /** A small button; `pressed` makes it a switch. */
 export function Button({
   pressed,
+  tone = "plain",
   type = "button",
   className = "",
   ...rest
-}: Native & { readonly pressed?: boolean; readonly type?: "button" | "submit" }) {
-  const look =
-    pressed === true
-      ? "border-accent bg-accent-soft text-accent"
-      : "border-line bg-surface text-ink hover:bg-hover";
+}: Native & {
+  readonly pressed?: boolean;
+  readonly tone?: keyof typeof LOOKS;
+  readonly type?: "button" | "submit";
+}) {
+  const look = pressed === true ? "border-accent bg-accent-soft text-accent" : LOOKS[tone];
   return (
     <button
       type={type}

@@ -59,6 +59,7 @@ const PATHS = {
     <path d="M2 5V2.600h2.400M14 5V2.600h-2.400M2 11v2.400h2.400M14 11v2.400h-2.400M4.6 8h6.8" />
   ),
   follow: <path d="M8 2.400v8M4.6 7.200L8 10.600l3.4-3.400M3 13.600h10" />,
+  leave: <path d="M6.400 2.600H3.400v10.800h3M7 8h6.600M11 5.200L13.800 8 11 10.800" />,
   expand: <path d="M4 6l4-3.600L12 6M4 10l4 3.600L12 10" />,
   collapse: <path d="M4 2.600L8 6l4-3.400M4 13.400L8 10l4 3.4" />,
 } satisfies Record<string, ReactNode>;

@@ -214,22 +214,40 @@ def test_every_command_has_its_section() -> None:
     assert set(explained) == listed
 
 
+def check_test(test: str, folder: Path) -> None:
+    """Run the guide's test twice: it writes its baseline, and then holds to it."""
+    (folder / "test_guide.py").write_text(test)
+    (folder / "program.py").write_text(
+        "from agenttrace import Tracer\ntracer = Tracer()\n"
+        "def answer(question):\n    with tracer.run('agent'): return question\n"
+    )
+    plugin = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    written = run(*plugin, "-c", os.devnull, "test_guide.py", "--update-baseline", folder=folder)
+    assert "test_guide.test_the_weather.jsonl is the new baseline" in written
+    assert "1 passed" in run(*plugin, "-c", os.devnull, "test_guide.py", folder=folder)
+
+
 def test_the_gates_of_the_documentation_are_read(tmp_path: Path) -> None:
     """Every key that it names is one, and its Python runs."""
     from agenttrace.cli.gates import METRIC_NAMES, load_gates
 
     guide = ROOT / "docs" / "gates.md"
-    (text,) = find_blocks(guide, "yaml")
+    text, action = find_blocks(guide, "yaml")
     (tmp_path / "gates.yaml").write_text(text)
     gates = load_gates(str(tmp_path / "gates.yaml"))
     assert [gate.metric for gate in gates.metrics] == ["cost_usd", "duration_ms", "total_tokens"]
-    (program,) = find_blocks(guide, "python")
+    test, program = find_blocks(guide, "python")
     for name in ("main", "branch"):
         (tmp_path / f"{name}.jsonl").write_bytes(GOLDEN.read_bytes())
     (tmp_path / "program.py").write_text(program)
     printed = run("program.py", folder=tmp_path)
     assert "cost inconclusive 1 v 1: the smallest possible p is 1.00; needs 4 v 4" in printed
     assert "require.tool:verify fail tool:verify is required" in printed
+    check_test(test, tmp_path)
+    inputs = re.findall(r"^      (\w+):", action, re.MULTILINE)
+    known = (ROOT / ".github" / "actions" / "diff" / "action.yml").read_text()
+    assert inputs == ["base", "head", "gates", "inconclusive"]
+    assert all(f"\n  {name}:\n" in known for name in inputs)
     written = guide.read_text()
     assert [name for name in METRIC_NAMES if f"`{name}`" not in written] == [
         "cost_usd",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
+from pytest_sessions import Done, make_session
 
 from agenttrace.trace import load_runs
 
@@ -16,53 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PROGRAM = """\
-from agenttrace import Tracer
-from agenttrace.wrappers import trace_tool
-
-tracer = Tracer()
-
-@trace_tool(tracer)
-def fetch(key):
-    return {"key": key}
-"""
-
-
-class Done(NamedTuple):
-    """How a session ended."""
-
-    code: int
-    out: str
-
 
 @pytest.fixture
 def session(tmp_path: Path) -> Callable[..., Done]:
     """Give a function that runs a test file in a session with the plugin installed."""
-    info = tmp_path / "site" / "agenttrace_plugin_test-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Name: agenttrace-plugin-test\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[pytest11]\nagenttrace = agenttrace_pytest\n")
-    (tmp_path / "program.py").write_text(PROGRAM)
-
-    def run(code: str, *arguments: str) -> Done:
-        (tmp_path / "test_it.py").write_text(code)
-        paths = [str(info.parent), str(tmp_path), os.environ.get("PYTHONPATH", "")]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        environment["PYTHONWARNINGS"] = "error"
-        options = ["-q", "-p", "no:cacheprovider", "--strict-markers", "-c", os.devnull]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, "test_it.py", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        return Done(done.returncode, done.stdout)
-
-    return run
+    return make_session(tmp_path)
 
 
 def test_a_test_looks_at_what_it_recorded(session: Callable[..., Done], tmp_path: Path) -> None:
@@ -138,7 +94,7 @@ def test_it(agenttrace_recording):
 """
     )
     assert done.code == 1
-    assert "takes deterministic=True alone, not determinstic" in done.out
+    assert "rules=PATH alone, not determinstic" in done.out
 
 
 def test_it_costs_nothing_where_it_is_not_used(session: Callable[..., Done]) -> None:

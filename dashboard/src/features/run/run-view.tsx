@@ -9,6 +9,7 @@ import { useNow } from "@/ui/clock";
 import { Resizer, useShare } from "@/ui/resizer";
 import { useMedia } from "@/ui/size";
 import { DroppedBanner } from "../parts/dropped";
+import { readKeptPlace } from "../session/use-place";
 import { Inspector } from "./inspector/inspector";
 import { Minimap } from "./minimap";
 import { RunHeader } from "./run-header";
@@ -35,7 +36,9 @@ export function RunView({ feed, run }: { readonly feed: RunFeed; readonly run: R
   const [filter, setFilter] = useFilter();
   const rows = useRows(timeline, filter);
   const [selected, select] = useSelection();
-  const [isFollowing, setFollowing] = useState(isLive && selected === null);
+  const [isFollowing, setFollowing] = useState(
+    () => readKeptPlace()?.isFollowing ?? (isLive && selected === null),
+  );
   const [treeShare, setTreeShare] = useShare("split.tree", 40);
   const waterfall = useRef<WaterfallHandle>(null);
   useRunKeys({

@@ -13,6 +13,7 @@ import { fraction, type Tick, type TimeWindow, ticks } from "@/model/time-scale"
 import type { Timeline } from "@/model/timeline";
 import { Resizer } from "@/ui/resizer";
 import { useWidth } from "@/ui/size";
+import { usePlace } from "../session/use-place";
 import { TimeAxis } from "./time-axis";
 import type { Rows } from "./use-rows";
 import type { Zoom } from "./use-time-window";
@@ -52,6 +53,13 @@ export function Waterfall(props: Props) {
   const { ref, rows, zoom, selected, treeShare, onTreeShare, onLeaveTail } = props;
   const scrollRef = useRef<HTMLDivElement>(null);
   const barsPx = Math.max(0, useWidth(scrollRef) * (1 - treeShare / 100));
+  const beginPx = usePlace({
+    scrollRef,
+    rowHeight: ROW_HEIGHT,
+    idAt: (index) => rows.tree.ids[rows.rows[index] ?? -1],
+    indexOf: (spanId) => rows.rows.indexOf(rows.tree.indexOf.get(spanId) ?? -1),
+    isFollowing: props.isFollowing,
+  });
   const virtualizer = useVirtualizer({
     count: rows.rows.length,
     getScrollElement: () => scrollRef.current,
@@ -60,13 +68,14 @@ export function Waterfall(props: Props) {
     scrollMargin: AXIS_HEIGHT,
     scrollPaddingStart: AXIS_HEIGHT,
     overscan: 8,
+    initialOffset: beginPx ?? 0,
   });
   const scrollTo = useScrollTo(rows, (index) =>
     virtualizer.scrollToIndex(index, { align: "auto" }),
   );
   useImperativeHandle(ref, () => ({ scrollTo, focus: () => scrollRef.current?.focus() }));
   useTail(props, scrollTo);
-  useFirstSight(props, scrollTo);
+  useFirstSight(props, beginPx !== null, scrollTo);
   useWheelZoom(scrollRef, treeShare, zoom);
   const marks = useMemo(
     () => ticks(zoom.window, Math.max(2, Math.floor(barsPx / TICK_EVERY_PX))),
@@ -190,9 +199,13 @@ function useTail({ timeline, isFollowing }: Props, scrollTo: (spanId: string) =>
   }, [isFollowing, newestId]);
 }
 
-/** A link to a step shows that step, opened and scrolled to, once. */
-function useFirstSight({ selected, rows }: Props, scrollTo: (spanId: string) => void): void {
-  const isDone = useRef(selected === null);
+/** A link to a step shows that step, opened and scrolled to, once; not to who comes back to where they were. */
+function useFirstSight(
+  { selected, rows }: Props,
+  isReturn: boolean,
+  scrollTo: (spanId: string) => void,
+): void {
+  const isDone = useRef(selected === null || isReturn);
   useEffect(() => {
     if (isDone.current || selected === null || !rows.tree.indexOf.has(selected)) return;
     isDone.current = true;

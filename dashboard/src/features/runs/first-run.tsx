@@ -1,4 +1,7 @@
+import { Link } from "@tanstack/react-router";
+import { may } from "@/model/viewer";
 import { CopyButton } from "@/ui/copy-button";
+import { useViewer } from "../session/known";
 
 /** The empty list: how the first run gets here. */
 export function FirstRun() {
@@ -39,6 +42,30 @@ export function FirstRun() {
         <code className="font-mono text-ink">@trace_llm</code> and their kin make each call a step
         of its own.
       </p>
+      <KeyHint />
     </section>
+  );
+}
+
+/** Where there are accounts a program says who it is, too. */
+function KeyHint() {
+  const viewer = useViewer();
+  if (viewer?.kind !== "USER") return null;
+  return (
+    <p className="mt-4 text-dim">
+      It records here with an API key in{" "}
+      <code className="font-mono text-ink">AGENTTRACE_API_KEY</code>.{" "}
+      {may(viewer, "MANAGE") ? (
+        <Link
+          to="/settings/$page"
+          params={{ page: "keys" }}
+          className="text-accent hover:underline"
+        >
+          Create one
+        </Link>
+      ) : (
+        "An admin of the project makes it for you."
+      )}
+    </p>
   );
 }

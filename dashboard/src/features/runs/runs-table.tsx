@@ -7,6 +7,7 @@ import type { RunListQuery } from "@/model/run-list";
 import { useNow } from "@/ui/clock";
 import { useShortcuts } from "@/ui/shortcuts";
 import { InlineFailure } from "../parts/inline-failure";
+import { usePlace } from "../session/use-place";
 import { RunRow } from "./run-row";
 import { RunsHeader } from "./runs-header";
 import { useSteadyScroll } from "./steady-scroll";
@@ -27,6 +28,13 @@ interface Props {
 export function RunsTable({ feed, query, onChange }: Props) {
   const { rows } = feed.list;
   const scrollRef = useRef<HTMLDivElement>(null);
+  const beginPx = usePlace({
+    scrollRef,
+    rowHeight: ROW_HEIGHT,
+    idAt: (index) => rows[index]?.id,
+    indexOf: (runId) => rows.findIndex(({ id }) => id === runId),
+    isFollowing: false,
+  });
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scrollRef.current,
@@ -35,6 +43,7 @@ export function RunsTable({ feed, query, onChange }: Props) {
     scrollMargin: HEADS_HEIGHT,
     scrollPaddingStart: HEADS_HEIGHT,
     overscan: 10,
+    initialOffset: beginPx ?? 0,
   });
   const items = virtualizer.getVirtualItems();
   const shown = items.flatMap(({ index }) => rows[index] ?? []);

@@ -30,7 +30,7 @@ export function ConnectionMark() {
         className={`mr-1 flex items-center gap-1.5 text-sm ${color}`}
       >
         <span className="size-1.5 rounded-full bg-current" />
-        {label}
+        <span className="max-sm:sr-only">{label}</span>
       </span>
     );
   }

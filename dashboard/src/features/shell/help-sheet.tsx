@@ -7,6 +7,7 @@ const SHEETS = [
     keys: [
       ["/", "Search on this page"],
       ["s", "Search what was said in all runs"],
+      [",", "Settings"],
       ["?", "This sheet"],
       ["Esc", "Close, or leave a field"],
     ],

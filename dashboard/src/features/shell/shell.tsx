@@ -1,35 +1,36 @@
-import { Link, Outlet, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
-import { useServerVersion } from "@/graphql/details";
-import { IconButton } from "@/ui/button";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
 import { useShortcuts } from "@/ui/shortcuts";
-import { type ThemeChoice, useTheme } from "@/ui/theme";
+import { AccountMenu } from "../session/account-menu";
+import { useKnownAnswer } from "../session/known";
+import { ProjectSwitch } from "../session/project-switch";
 import { ConnectionMark } from "./connection-mark";
 import { HelpSheet } from "./help-sheet";
-
-const NEXT_THEME: Record<ThemeChoice, ThemeChoice> = {
-  system: "light",
-  light: "dark",
-  dark: "system",
-};
-const THEME_ICON = { system: "system", light: "sun", dark: "moon" } as const;
+import { Logo } from "./logo";
+import { ThemeButton } from "./theme-button";
 
 /** What every page stands in. */
-export function Shell() {
+export function Shell({ children }: { readonly children: ReactNode }) {
   const [isHelpOpen, setHelpOpen] = useState(false);
   const navigate = useNavigate();
-  useShortcuts({ "?": () => setHelpOpen(true), s: () => void navigate({ to: "/search" }) });
+  useShortcuts({
+    "?": () => setHelpOpen(true),
+    s: () => void navigate({ to: "/search" }),
+    ",": () => void navigate({ to: "/settings" }),
+  });
   return (
     <div className="flex h-full flex-col">
-      <header className="flex h-11 shrink-0 items-center gap-3 border-line border-b bg-surface px-4">
+      <header className="flex h-11 shrink-0 items-center gap-3 border-line border-b bg-surface px-4 max-md:gap-2 max-md:px-2">
         <Link to="/" className="flex items-center gap-2 font-semibold">
           <Logo />
-          AgentTrace
+          <span className="max-md:sr-only">AgentTrace</span>
         </Link>
         <Version />
+        <ProjectSwitch />
         <nav aria-label="Pages" className="flex items-center gap-1 text-sm">
           <PageLink to="/">Runs</PageLink>
           <PageLink to="/search">Search</PageLink>
+          <PageLink to="/settings">Settings</PageLink>
         </nav>
         <div className="ml-auto flex items-center gap-1">
           <ConnectionMark />
@@ -43,21 +44,26 @@ export function Shell() {
           >
             ?
           </button>
+          <AccountMenu />
         </div>
       </header>
-      <main className="min-h-0 flex-1">
-        <Outlet />
-      </main>
+      <main className="min-h-0 flex-1">{children}</main>
       <HelpSheet isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
     </div>
   );
 }
 
-function PageLink({ to, children }: { readonly to: "/" | "/search"; readonly children: string }) {
+function PageLink({
+  to,
+  children,
+}: {
+  readonly to: "/" | "/search" | "/settings";
+  readonly children: string;
+}) {
   return (
     <Link
       to={to}
-      activeOptions={{ exact: true, includeSearch: false }}
+      activeOptions={{ exact: to !== "/settings", includeSearch: false }}
       activeProps={{ className: "bg-hover text-ink" }}
       inactiveProps={{ className: "text-dim" }}
       className="rounded-md px-2 py-1 hover:bg-hover hover:text-ink"
@@ -67,28 +73,9 @@ function PageLink({ to, children }: { readonly to: "/" | "/search"; readonly chi
   );
 }
 
-function Logo() {
-  return (
-    <svg aria-hidden="true" viewBox="0 0 32 32" width="20" height="20">
-      <rect width="32" height="32" rx="7" fill="#5b5bd6" />
-      <path d="M7 10h12M11 16h12M15 22h10" stroke="#fff" strokeWidth="3.2" strokeLinecap="round" />
-    </svg>
-  );
-}
-
 function Version() {
-  const version = useServerVersion();
-  return version === null ? null : <span className="text-faint text-xs">{version}</span>;
-}
-
-function ThemeButton() {
-  const [theme, chooseTheme] = useTheme();
-  const next = NEXT_THEME[theme];
-  return (
-    <IconButton
-      icon={THEME_ICON[theme]}
-      label={`Theme: ${theme}. Switch to ${next}`}
-      onClick={() => chooseTheme(next)}
-    />
+  const version = useKnownAnswer().data?.server.version ?? null;
+  return version === null ? null : (
+    <span className="text-faint text-xs max-lg:hidden">{version}</span>
   );
 }

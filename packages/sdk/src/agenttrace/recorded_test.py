@@ -107,8 +107,14 @@ class RecordedTest:
         mark = sha256(test_id.encode("utf-8", "replace")).hexdigest()[:8]  # names may fall together
         path = Path(folder) / f"{name}.{mark}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"\n".join([*self._lines.lines, b""]))
+        path.write_bytes(self.read_lines())
         return path
+
+    def read_lines(self) -> bytes:
+        """Return every record so far as NDJSON."""
+        for tracer in self._tracers:
+            tracer.flush(timeout_s=_FLUSH_TIMEOUT_S)
+        return b"\n".join([*self._lines.lines, b""])
 
     def close(self) -> None:
         """Stop recording."""

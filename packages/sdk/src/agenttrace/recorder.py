@@ -69,6 +69,7 @@ class Recorder(RecordingTools):
         self.ids = ids
         self.node: ContextVar[Node | None] = ContextVar("agenttrace_node", default=None)
         self.lane: ContextVar[Lane | None] = ContextVar("agenttrace_lane", default=None)
+        self._clock = clock
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
@@ -84,6 +85,14 @@ class Recorder(RecordingTools):
             resolve, self._resolve = self._resolve, None
             resolve()
         return bool(self.hub.sinks)
+
+    def read_clock_by(self, time_ns: Callable[[], int] | None) -> None:
+        """Read the wall clock by this from now on; None is by the recorder's own."""
+        self._time_ns = self._clock.time_ns if time_ns is None else time_ns
+
+    def read_clock_ns(self) -> int:
+        """Return the wall clock, in ns since the Unix epoch."""
+        return self._time_ns()
 
     def take(self, value: object) -> Snapshot:
         """Return a copy of `value` as it is now."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from agenttrace.recorder import Recorder
+    from agenttrace.replay.freezing import Freeze
     from agenttrace.replay.kinds import Divergence
     from agenttrace.replay.session import ReplaySession
     from agenttrace.replay.sources import Source
@@ -82,6 +83,7 @@ class ReplayOptions(NamedTuple):
     order_timeout_s: float
     stream_timing: str | float
     guard_io: bool | Mapping[str, Iterable[str]]
+    freeze: Iterable[str] | None
     ignore: Iterable[str]
     mask: Iterable[str]
     classes: Iterable[type] | Mapping[str, type]
@@ -113,6 +115,7 @@ class Replays:
         order_timeout_s: float = 0.25,
         stream_timing: str | float = "zero",
         guard_io: bool | Mapping[str, Iterable[str]] = True,
+        freeze: Iterable[str] | None = None,
         ignore: Iterable[str] = (),
         mask: Iterable[str] = (),
         classes: Iterable[type] | Mapping[str, type] = (),
@@ -147,6 +150,9 @@ class Replays:
                 did, a number so many times faster.
             guard_io: whether, in strict mode, sockets and processes that no recorded call answers
                 for stop the replay; `{"allow": ["localhost:5432"]}` names what may be reached.
+            freeze: what is held still: `time`, `random`, `uuid`; None is what was when the run was
+                recorded (see `freeze()`). The time can be in any case: then the clock goes from one
+                recorded end to the next.
             ignore: JSONPaths in inputs that do not count, such as `$.request_id`.
             mask: regular expressions; what they match in the texts of inputs does not count.
             classes: classes that recorded values may be of, though their modules are not loaded;
@@ -172,6 +178,7 @@ class Replays:
             order_timeout_s=order_timeout_s,
             stream_timing=stream_timing,
             guard_io=guard_io,
+            freeze=freeze,
             ignore=ignore,
             mask=mask,
             classes=classes,
@@ -185,6 +192,21 @@ class Replays:
             from agenttrace.replay.activation import join  # noqa: PLC0415 -- capture never loads it
 
             join(cast("Tracer", self), folder)
+
+    def freeze(self, *kinds: Literal["time", "random", "uuid"]) -> Freeze:
+        """Return a `with` block in which runs are recorded with time, chance or ids held still.
+
+        The clock goes on at the end of each span only; `random` (and numpy's) and `uuid.uuid4` draw
+        from a seed that the run keeps. A replay of such a run holds them alike. It holds for the
+        whole process, so it is for tests and for recordings that are to be replayed.
+
+        Raises:
+            ConfigurationError: for something else, or for the time without `agenttrace[replay]`.
+
+        """
+        from agenttrace.replay.freezing import Freeze  # noqa: PLC0415 -- capture never loads it
+
+        return Freeze(self._recorder, kinds)
 
     def now(self) -> datetime:
         """Return the time, in UTC; recorded, so that a replay gives the same."""

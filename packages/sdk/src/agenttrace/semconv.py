@@ -77,3 +77,9 @@ REPLAY_BILLED_USD: Final = "agenttrace.replay.billed_usd"
 # And of the run: how it was led, and what it came to.
 REPLAY_MODE: Final = "agenttrace.replay.mode"
 REPLAY_DIVERGENCES: Final = "agenttrace.replay.divergences"
+
+# What was held still while a run was recorded: `time`, `random`, `uuid`; the seed of chance; and of
+# a span what the clock showed from its end on, in ns since the Unix epoch.
+FREEZE_KINDS: Final = "agenttrace.freeze.kinds"
+FREEZE_SEED: Final = "agenttrace.freeze.seed"
+FREEZE_CLOCK: Final = "agenttrace.freeze.clock_ns"

@@ -38,7 +38,7 @@ def test_it_is_learnt_from_the_runs_of_a_query(command: Callable[..., Done], fol
     """The newest four with the tag; the file reads back, and is the same each time."""
     done = command("baseline", "build", "tag:main last:4", "-o", "b.json", cwd=folder)
     assert (done.code, done.out) == (0, "")
-    assert done.err == "agenttrace: b.json holds what 4 runs vary in\n"
+    assert done.err == "agenttrace: b.json is learnt from 4 runs\n"
     text = (folder / "b.json").read_text()
     found = read_baseline(text, name="b.json")
     assert (found.runs, str(found.success)) == (4, "4/4")

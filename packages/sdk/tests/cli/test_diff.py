@@ -136,8 +136,7 @@ def test_rules_that_cannot_be_meant_are_usage(folder: Path, text: str, message: 
     ("args", "code"),
     [
         (("a.jsonl", "gone.jsonl"), 4),
-        (("a.jsonl", "ffff"), 3),
-        (("a.jsonl", "traces.jsonl"), 3),
+        (("a.jsonl", "ffff"), 4),
         (("a.jsonl",), 2),
         (("a.jsonl", "b.jsonl", "--format", "yaml"), 2),
         (("a.jsonl", "b.jsonl", "--rules", "gone.yaml"), 2),
@@ -146,7 +145,7 @@ def test_rules_that_cannot_be_meant_are_usage(folder: Path, text: str, message: 
 def test_what_cannot_be_compared_ends_with_its_code(
     folder: Path, args: tuple[str, ...], code: int
 ) -> None:
-    """3 not found, 4 data missing, 2 usage; never a traceback."""
+    """4 data missing, 2 usage; never a traceback."""
     done = run_process("diff", *args, cwd=folder)
     assert (done.code, done.out) == (code, "")
     assert "Traceback" not in done.err

@@ -93,6 +93,20 @@ def test_breakpoints_leave_only_where_they_hold(folder: Path, command: Callable[
     assert done.out.rstrip().endswith("[$.output[?length(@)==0]]")
 
 
+def test_a_run_stops_where_it_parts_from_another(
+    folder: Path, command: Callable[..., Done]
+) -> None:
+    """The other is named as any run is; from itself it parts nowhere."""
+    other = (folder / "traces.jsonl").read_text().replace('"results": []', '"results": ["found"]')
+    (folder / "other.jsonl").write_text(other)
+    args = ("replay", "last", "--step", "--json", "--break")
+    done = command(*args, "diverges:other.jsonl", cwd=folder)
+    assert [step["index"] for step in json.loads(done.out)["steps"]] == [4]
+    same = command(*args, "diverges:traces.jsonl", cwd=folder)
+    assert json.loads(same.out)["steps"] == []
+    assert command(*args, "diverges:nothing.jsonl", cwd=folder).code == 4
+
+
 def test_one_step_is_shown_whole(folder: Path, command: Callable[..., Done]) -> None:
     """Its values, what is new in the context, what is open, and what it came to."""
     done = command("replay", "last", "--step", "--at", "6", cwd=folder)
@@ -135,7 +149,7 @@ def test_json_has_graphql_s_names(folder: Path, command: Callable[..., Done]) ->
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["last"], 2, "give --step"),
+        (["last"], 2, "or --step"),
         (["last", "--step", "--break", "what"], 2, "'what' is no breakpoint"),
         (["last", "--step", *["-b", "error"] * 21], 2, "21 breakpoints are too many; at most 20"),
         (["last", "--step", "--at", "9"], 3, "there is no step 9; they go from 0 to 8"),

@@ -48,11 +48,21 @@ def test_what_happened_to_messages_is_told(
     assert [(each.kind, each.old_place, each.new_place) for each in found] == expected
 
 
-def test_messages_in_another_order_are_moved_and_no_more() -> None:
-    """The fewest that must have moved."""
-    items: list[object] = [say("user", str(number)) for number in range(6)]
-    found = compare_messages(items, [items[5], *items[:5]])
-    assert [(each.kind, each.old_place, each.new_place) for each in found] == [("REORDERED", 5, 0)]
+def test_a_message_in_another_place_is_moved() -> None:
+    """And those that it passed are not."""
+    tool = say("tool", "the weather in Bergen is rain")
+    found = compare_messages([SYSTEM, ASK, ANSWER, tool], [SYSTEM, tool, ASK, ANSWER])
+    assert [(each.kind, each.old_place, each.new_place) for each in found] == [("REORDERED", 3, 1)]
+
+
+def test_what_is_no_message_is_compared_too() -> None:
+    """A list of texts, and messages without a role or a content."""
+    old: list[object] = ["first", {"role": "user"}, {"content": 7}]
+    found = compare_messages(old, ["first", {"role": "user", "name": "x"}, {"content": 7}, None])
+    assert [(each.kind, each.new_place, each.role) for each in found] == [
+        ("CHANGED", 1, "user"),
+        ("ADDED", 3, ""),
+    ]
 
 
 def test_one_injected_and_one_truncated_of_two_hundred() -> None:

@@ -15,16 +15,19 @@ from starlette.routing import Route, WebSocketRoute
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.graphql.context import Services
+from agenttrace_server.graphql.doors import DIFF, REPLAY, StoredDoor
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.accounts import AccountRoutes
+from agenttrace_server.http.diffs import DiffRoute
 from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
 from agenttrace_server.http.metrics import MetricsRoute
 from agenttrace_server.http.middleware import list_middleware
+from agenttrace_server.http.replay import ReplayRoute
 from agenttrace_server.http.static import STATIC_FOLDER, Dashboard
 from agenttrace_server.http.texts import TextRoutes
 from agenttrace_server.identities import Identities
@@ -36,16 +39,20 @@ from agenttrace_server.services.access import AccessService
 from agenttrace_server.services.additions import AdditionService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.comparisons import ComparisonService
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.export import ExportService
 from agenttrace_server.services.health import HealthService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.rates import SenderRates
 from agenttrace_server.services.retention import RetentionService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
+from agenttrace_server.services.steps import StepService
 from agenttrace_server.services.texts import TextService
 from agenttrace_server.services.usage import UsageService
 from agenttrace_server.storage.engine import Database, open_database
@@ -68,6 +75,7 @@ class Application:
     graphql: GraphQLView
     bus: Bus
     budget: ByteBudget
+    rates: SenderRates
     documents: StoredDocuments
 
 
@@ -172,12 +180,21 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
         documents=documents,
         authenticator=identities.authenticator,
     )
+    make_door = partial(
+        StoredDoor,
+        schema,
+        documents,
+        make_context=services.make_context,
+        timeout_s=graphql.timeout_s,
+    )
     app = Starlette(
         routes=[
-            IngestRoute(services.ingest, services.budget).make_route(),
+            IngestRoute(services.ingest, services.budget, services.rates).make_route(),
             ExportRoute(
                 ExportService(engine.database), services.access, identities.audit
             ).make_route(),
+            ReplayRoute(make_door(REPLAY)).make_route(),
+            DiffRoute(make_door(DIFF)).make_route(),
             *TextRoutes(TextService(engine.database), services.access).make_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
@@ -199,7 +216,9 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
     # spelling with another slash is redirected.
     app.router.default = Dashboard(shows_explorer=settings.shows_schema)
     app.router.redirect_slashes = False
-    return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
+    return Application(
+        app, engine.database, graphql, engine.bus, services.budget, services.rates, documents
+    )
 
 
 def _make_services(settings: Settings, engine: _Engine) -> Services:
@@ -215,8 +234,11 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
         live=LiveService(database, bus, access),
         search=SearchService(database),
         usage=UsageService(database),
+        steps=StepService(database),
         annotations=AnnotationService(database, access, on_commit=bus.ring),
         deletion=engine.deletion,
+        diffs=DiffService(database),
+        comparisons=ComparisonService(database),
         plugins=PluginService(),
         ingest=IngestService(
             engine.writer,
@@ -226,6 +248,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
             ),
         ),
         budget=ByteBudget(settings.buffer_size),
+        rates=SenderRates(),
         environment=settings.environment.value,
         retention_days=settings.max_trace_retention_days,
     )

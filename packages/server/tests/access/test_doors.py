@@ -204,6 +204,7 @@ _INPUTS: Final = {
     "ProjectRole!": "VIEWER",
     "AnnotationInput!": '{name: "a", score: 1}',
     "ApiKeyInput!": '{name: "", scope: READ}',
+    "RunFilter!": "{}",
 }
 
 

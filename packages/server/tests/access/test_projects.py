@@ -85,6 +85,11 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
     assert (
         _ask_same(world.caller, "query($i: ID!){node(id:$i){id}}", i="RUN")["data"]["node"] is None
     )
+    steps = "query($i: ID!){replay(runId:$i){totalSteps steps{edges{node{index}}}}}"
+    assert _ask_same(world.caller, steps, i="RUN")["data"] == {"replay": None}
+    diff = "query($i: ID!, $o: ID!){diff(base:$i,head:$o){identical}}"
+    for base, head in (("RUN", OWN), (OWN, "RUN")):
+        assert _ask_same(world.caller, diff, i=base, o=head)["data"] == {"diff": None}
     for root in ("span", "node"):
         found = _ask_same(world.caller, f"query($i: ID!){{{root}(id:$i){{id}}}}", i=span)
         assert found["data"] == {root: None}
@@ -114,6 +119,9 @@ def test_c14_what_is_others_is_as_if_it_were_not(world: World) -> None:
     "path",
     [
         "/api/export/runs/{run}",
+        "/api/replay/runs/{run}",
+        "/api/replay/runs/{run}?at=0",
+        "/api/diff/runs?run_id_1={run}&run_id_2={run}",
         "/api/runs/{run}/input",
         "/api/runs/{run}/spans/{span}/input",
         "/api/runs/{run}/events/5/body",
@@ -149,6 +157,9 @@ def test_c14_no_list_has_it(world: World) -> None:
     ):
         wanted = f"filter:{{{criterion}}}" if criterion != "orderBy" else "orderBy:{field:COST}"
         assert caller.ask(f"{{runs({wanted}){ids}}}") == one, criterion
+    sides = "base{runIds} head{runIds}"
+    compared = caller.ask(f'{{compare(base:{{}},head:{{tags:["t"]}}){{{sides}}}}}')
+    assert compared == {"base": {"runIds": [OWN]}, "head": {"runIds": [OWN]}}
     found = caller.ask('{search(text:"zebra"){edges{node{run{id}}}}}')
     assert {edge["node"]["run"]["id"] for edge in found["edges"]} <= {OWN}
     workflow = caller.ask('{workflow(correlationId:"wf"){totals{spans} runs{totalCount}}}')

@@ -31,6 +31,11 @@ FULL = """{ runs(first: 50) { totalCount edges { node { name tags links { runId 
     events { edges { node { seq } } } } } } }"""
 SEARCH = """{ search(text: "step", first: 200, filter: { name: ["agent"] }) {
     edges { snippet node { name input { json } run { name } } } } }"""
+STEPS = """query($id: ID!) { replay(runId: $id) { totalSteps steps(first: 100) { edges { node {
+    index span { name } input { json } output { json } error { type } state stateDelta { value }
+    contextDiff { kind } openSpans { name } cumulative { spans } } } }
+    chunks: steps(first: 100, filter: { phase: [CHUNK] }) { edges { node { chunk { json } } } }
+    } }"""
 
 
 @contextmanager
@@ -56,7 +61,7 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
         make_call(n, output=text, attributes={"n": n}, parent_span_id=make_span_id(n // 3 - 1))
         for n in range(spans)
     ]
-    client.send([*calls, *(make_event(10_000 + n, span=n) for n in range(spans))])
+    client.send([*calls, *(make_event(10_000 + n, span=n, body=text) for n in range(spans))])
 
 
 async def _index_nothing(_: Indexer) -> bool:
@@ -69,8 +74,8 @@ async def _find_nothing(_: DeletionService) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 11)],
-    ids=["list", "run", "heavy", "search", "full"],
+    [(LIST, 5), (RUN_PAGE, 3), (HEAVY, 11), (SEARCH, 7), (FULL, 11), (STEPS, 12)],
+    ids=["list", "run", "heavy", "search", "full", "steps"],
 )
 @pytest.mark.parametrize("size", [(2, 10), (150, 1_000)], ids=["few", "many"])
 def test_statements_do_not_grow_with_the_page(

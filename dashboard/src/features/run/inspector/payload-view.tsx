@@ -5,6 +5,7 @@ import { parseJson } from "@/model/json";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
 import { TextBlock } from "@/ui/text";
+import { DownloadLink } from "../../parts/download-link";
 import { InlineFailure } from "../../parts/inline-failure";
 import { JsonView } from "./json-view";
 import type { PayloadSlot } from "./use-payloads";
@@ -54,13 +55,9 @@ function PayloadBeginning({
   return (
     <>
       <div className="mb-2 flex flex-wrap items-center gap-2">
-        <a
-          href={slot.href}
-          download
-          className="inline-flex h-7 items-center rounded-md border border-line bg-surface px-2.5 text-ink text-sm hover:bg-hover"
-        >
+        <DownloadLink href={slot.href} fileName={`${name}.json`}>
           Download the {name} ({formatBytes(head.storedBytes)})
-        </a>
+        </DownloadLink>
         {slot.isLoadable && <Button onClick={slot.load}>Show it here</Button>}
         <span className="text-faint text-xs">
           Below is its beginning, {formatBytes(head.preview.bytes)}.

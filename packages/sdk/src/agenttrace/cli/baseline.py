@@ -68,4 +68,4 @@ def build_baseline(
     except OSError as error:
         warn(f"cannot write {out}: {error.strerror or error}")
         raise typer.Exit(EXIT_NO_DATA) from None
-    warn(f"{out} holds what {show_count(len(whole), 'run')} vary in")
+    warn(f"{out} is learnt from {show_count(len(whole), 'run')}")

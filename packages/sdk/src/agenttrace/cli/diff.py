@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 from contextlib import closing
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agenttrace.cli.diff_reports import (
+    DiffFormat,
+    Inconclusive,
+    Printing,
+    find_exit_code,
+    write_report_as,
+)
 from agenttrace.cli.diff_rules import find_rules
 from agenttrace.cli.diff_shapes import shape_diff
+from agenttrace.cli.diff_sides import find_side
 from agenttrace.cli.diff_text import write_diff
-from agenttrace.cli.output import EXIT_DONE, EXIT_NO_DATA, Screen, warn
+from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
 from agenttrace.cli.progress import Progress
-from agenttrace.cli.shapes import print_json
-from agenttrace.cli.sources import RUN_HELP, FileOption, RunFinder
+from agenttrace.cli.run_groups import QUERY_HELP
+from agenttrace.cli.sources import FileOption, RunFinder
 from agenttrace.diff.compare import compare_runs
+from agenttrace.diff.formats import MAX_REPORT_BYTES, describe_runs, shape_gates
+from agenttrace.diff.formats.text import write_gates
+from agenttrace.trace.sources import RunNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from agenttrace.cli.diff_sides import DiffSide
+    from agenttrace.diff.gates import GateReport, Gates
     from agenttrace.diff.model import RunDiff
     from agenttrace.diff.rules import Rules
     from agenttrace.trace.run import RecordedRun
 
 
-class Format(StrEnum):
-    """How a comparison is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def diff_runs(  # noqa: PLR0913 -- each an option
-    base: Annotated[str, typer.Argument(metavar="A", help=f"What to compare with. {RUN_HELP}")],
+    base: Annotated[str, typer.Argument(metavar="A", help=f"What to compare with. {QUERY_HELP}")],
     head: Annotated[str, typer.Argument(metavar="B", help="What to judge: as A.")],
     *,
     file: FileOption = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[
+        DiffFormat,
+        typer.Option(
+            "--format",
+            help="text, json, md, junit (a case a gate) or github (annotations and the summary).",
+        ),
+    ] = DiffFormat.TEXT,
     changed: Annotated[
         bool, typer.Option("--changed", help="Leave out rows in which nothing differs.")
     ] = False,
@@ -49,12 +58,31 @@ def diff_runs(  # noqa: PLR0913 -- each an option
             show_default=False,
         ),
     ] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Check the gates of this gates.yaml.", show_default=False
+        ),
+    ] = None,
+    inconclusive: Annotated[
+        Inconclusive, typer.Option(help="What an inconclusive gate comes to; report is code 3.")
+    ] = Inconclusive.REPORT,
+    max_bytes: Annotated[
+        int,
+        typer.Option(
+            min=1_000, max=MAX_REPORT_BYTES, help="The longest Markdown; it says what is left out."
+        ),
+    ] = MAX_REPORT_BYTES,
 ) -> None:
-    """Show what differs between two runs, where it begins, and what it costs.
+    """Show what differs between two runs, or two groups of runs, and check gates on it.
 
-    Ids, times and temporary paths are no difference; durations, tokens and costs are compared
-    apart. The exit code is 0 whether or not they differ, and 4 when a run is still open or records
-    of it are lost.
+    Of two runs: where it begins and what it costs; ids, times and temporary paths are no
+    difference. Of groups: which figures, calls and attributes differ beyond chance. A may be a
+    baseline that `agenttrace baseline build` wrote.
+
+    The exit code is 0 whether or not they differ. With --gate it is 1 when a gate failed and 3
+    when one is inconclusive. It is 4 when a run is not there, is still open, or records of it are
+    lost.
 
     For example:
 
@@ -62,14 +90,25 @@ def diff_runs(  # noqa: PLR0913 -- each an option
 
       agenttrace diff old.jsonl new.jsonl --changed
 
+      agenttrace diff 'tag:main last:20' 'tag:pr' --gate gates.yaml --format junit > gates.xml
+
       agenttrace diff A B --from http://localhost:8000/api --format json | jq .firstDivergence
     """
     chosen = find_rules(rules)
+    gates = None if gate is None else read_gates(gate)
+    printing = Printing(form, max_bytes=max_bytes, is_changed_only=changed)
     with closing(RunFinder(file)) as finder:
-        runs = [_load(finder, wanted) for wanted in (base, head)]
-    diff = compare(runs[0], runs[1], chosen)
-    WRITERS[form](diff, changed)
-    raise typer.Exit(judge(diff))
+        try:
+            sides = find_side(finder, base), find_side(finder, head)
+        except RunNotFoundError as error:  # who compares lacks data, where others only look
+            warn(str(error))
+            raise typer.Exit(EXIT_NO_DATA) from None
+        _refuse_sides(*sides, gates)
+        if sides[0].is_single and sides[1].is_single:
+            report, is_incomplete = _diff_single(sides, gates, chosen, printing)
+        else:
+            report, is_incomplete = _diff_groups(sides, gates, chosen, printing)
+    raise typer.Exit(find_exit_code(report, is_incomplete=is_incomplete, inconclusive=inconclusive))
 
 
 def compare(base: RecordedRun, head: RecordedRun, rules: Rules) -> RunDiff:
@@ -84,29 +123,64 @@ def compare(base: RecordedRun, head: RecordedRun, rules: Rules) -> RunDiff:
         progress.clear()
 
 
-def judge(diff: RunDiff) -> int:
-    """Return the exit code of a comparison: 4 where data is missing, each lack on a line."""
+def read_gates(path: str) -> Gates:
+    """Return the gates of a file.
+
+    Raises:
+        GatesFileError: when something in it cannot be meant.
+
+    """
+    from agenttrace.cli.gates import load_gates  # noqa: PLC0415 -- pydantic takes 100 ms
+
+    return load_gates(path)
+
+
+def _refuse_sides(base: DiffSide, head: DiffSide, gates: Gates | None) -> None:
+    if head.baseline is not None:
+        raise typer.BadParameter("B is a baseline; it is A that B is held to")
+    if base.baseline is not None and gates is None:
+        raise typer.BadParameter("a baseline is compared by gates: name them with --gate")
+
+
+def _diff_single(
+    sides: tuple[DiffSide, DiffSide], gates: Gates | None, rules: Rules, printing: Printing
+) -> tuple[GateReport | None, bool]:
+    base, head = (source.load_run(run_id) for side in sides for source, run_id in side.runs)
+    diff = compare(base, head, rules)
     for warning in diff.warnings:
         warn(warning.message)
-    return EXIT_NO_DATA if diff.is_incomplete else EXIT_DONE
+    report = None
+    if gates is not None:
+        from agenttrace.cli.diff_groups import check_single  # noqa: PLC0415 -- only with gates
+
+        report = check_single(gates, base, head, diff, rules)
+    _print_single(sides, diff, report, printing)
+    return report, diff.is_incomplete
 
 
-def _write_text(diff: RunDiff, is_changed_only: bool) -> None:  # noqa: FBT001 -- as all writers
-    screen = Screen()
-    screen.write(write_diff(diff, screen, is_changed_only=is_changed_only))
+def _print_single(
+    sides: tuple[DiffSide, DiffSide], diff: RunDiff, gates: GateReport | None, printing: Printing
+) -> None:
+    if printing.form is DiffFormat.TEXT:
+        screen = Screen()
+        screen.write(write_diff(diff, screen, is_changed_only=printing.is_changed_only))
+        if gates is not None:
+            screen.write(write_gates(gates, screen.paint))
+        return
+    report = describe_runs(diff, base=sides[0].name, head=sides[1].name, gates=gates)
+
+    def shape() -> dict[str, Any]:
+        found = shape_diff(diff, is_changed_only=printing.is_changed_only)
+        return found if gates is None else {**found, "gates": shape_gates(gates)}
+
+    write_report_as(printing, report, shape)
 
 
-def _write_json(diff: RunDiff, is_changed_only: bool) -> None:  # noqa: FBT001 -- as all writers
-    print_json(shape_diff(diff, is_changed_only=is_changed_only))
+def _diff_groups(
+    sides: tuple[DiffSide, DiffSide], gates: Gates | None, rules: Rules, printing: Printing
+) -> tuple[GateReport | None, bool]:
+    from agenttrace.cli.diff_groups import GroupDiff  # noqa: PLC0415 -- only who compares groups
 
-
-# A further format is a member of Format and a writer here; a gate adds to what `judge` says.
-WRITERS: Final[dict[Format, Callable[[RunDiff, bool], None]]] = {
-    Format.TEXT: _write_text,
-    Format.JSON: _write_json,
-}
-
-
-def _load(finder: RunFinder, wanted: str) -> RecordedRun:
-    source, run_id = finder.find(wanted)
-    return source.load_run(run_id)
+    found = GroupDiff(*sides, gates=gates, rules=rules)
+    write_report_as(printing, found.report, lambda: found.shape)
+    return found.gates, found.is_incomplete

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.cli.output import is_unicode
+from agenttrace.diff.contents import list_contents
+from agenttrace.diff.fields import MISSING, ChangeKind
 from agenttrace.diff.flags import shorten
 from agenttrace.diff.model import Flag, Outcome
 from agenttrace.diff.rows import find_parents
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agenttrace.cli.output import Screen
+    from agenttrace.diff.fields import Change
     from agenttrace.diff.model import Cause, MetricDelta, Origin, Row, RunDiff, RunRef
-    from agenttrace.trace.records import RecordedPayload
+    from agenttrace.wire import JsonValue
 
 MARKS: Final = {
     Outcome.UNCHANGED: " ",
@@ -53,6 +56,7 @@ _FOLDED: Final = 4
 _MAX_INDENT: Final = 30
 _MAX_ORIGINS: Final = 20
 _VALUE_CHARS: Final = 100
+_MAX_CHANGES: Final = 8
 _FIGURES: Final = (("duration", "wall_ns"), ("tokens", "total_tokens"), ("cost", "cost_usd"))
 
 
@@ -202,7 +206,8 @@ class _Writer:
         line = self._fit(f"{MARKS[row.outcome]} {indent}{name}{told}")
         yield self._screen.paint(line, style)
         if row.outcome is Outcome.CHANGED and not row.is_propagated:
-            for flag in (flag for flag in Flag if flag in row.flags):
+            yield from self._write_contents(f"  {indent}    ", row)
+            for flag in (flag for flag in (Flag.ERROR, Flag.STATUS) if flag in row.flags):
                 yield from self._write_part(f"  {indent}    ", row, flag)
 
     def _describe_row(self, row: Row) -> str:
@@ -215,23 +220,36 @@ class _Writer:
             facts.append(f"follows from #{row.origin + 1}")
         return f"  {', '.join(facts)}" if facts else ""
 
+    def _write_contents(self, indent: str, row: Row) -> Iterator[str]:
+        for contents in list_contents(row, self._diff.rules):
+            if contents.is_too_large:
+                yield f"{indent}{contents.part}: over 1 MiB, not looked into"
+            for change in contents.changes[:_MAX_CHANGES]:
+                yield self._fit(f"{indent}{self._describe_change(change)}")
+            if len(contents.changes) > _MAX_CHANGES:
+                yield f"{indent}and {len(contents.changes) - _MAX_CHANGES:,} more"
+
+    def _describe_change(self, change: Change) -> str:
+        about = "" if change.message is None else f" ({change.message.value})"
+        path = show_text(change.path, max_chars=400)
+        if change.kind is ChangeKind.MOVED:
+            return f"{path}{about}: moved from {change.base} to {change.head}"
+        sides = [_show_value(each) for each in (change.base, change.head)]
+        return f"{path}{about}: {sides[0]} {self._arrow} {sides[1]}"
+
     def _write_part(self, indent: str, row: Row, flag: Flag) -> Iterator[str]:
         base, head = row.base_span, row.head_span
         if base is None or head is None:
             return
-        if flag in {Flag.INPUT, Flag.OUTPUT}:
-            sides = [_show_payload(getattr(span, flag.value)) for span in (base, head)]
-        elif flag is Flag.ERROR:
+        if flag is Flag.ERROR:
             sides = [
                 "none"
                 if span.error is None
                 else show_text(f"{span.error.type}: {span.error.message}")
                 for span in (base, head)
             ]
-        elif flag is Flag.STATUS:
-            sides = [base.status.value, head.status.value]
         else:
-            return
+            sides = [base.status.value, head.status.value]
         yield self._fit(f"{indent}{flag.value}: {sides[0]} {self._arrow} {sides[1]}")
 
     def _fit(self, line: str) -> str:
@@ -249,13 +267,10 @@ def _show_figure(name: str, value: int | Decimal | None) -> str:
     return show_duration(value) if name.endswith("_ns") else f"{value:,}"
 
 
-def _show_payload(payload: RecordedPayload | None) -> str:
-    if payload is None:
+def _show_value(value: JsonValue) -> str:
+    if value is MISSING:
         return "nothing"
-    size = memoryview(payload.text).nbytes
-    if size > 64 * 1024:
-        return f"{size:,} bytes"
-    return show_text(shorten(payload.value, max_chars=_VALUE_CHARS), max_chars=_VALUE_CHARS)
+    return show_text(shorten(value, max_chars=_VALUE_CHARS), max_chars=_VALUE_CHARS)
 
 
 def _list_flags(flags: frozenset[Flag]) -> str:

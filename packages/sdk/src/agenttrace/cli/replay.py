@@ -40,8 +40,8 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
             "-b",
             metavar="WHERE",
             help="With --step: stop where this holds, such as error, type:LLM_CALL, name:search*, "
-            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T or loop:3. May be "
-            "given several times.",
+            "'$.output[?length(@)==0]', 'cost>0.1', text:T, regex:R, watch:T, loop:3 or "
+            "diverges:RUN. May be given several times.",
         ),
     ] = None,
     mode: Annotated[
@@ -136,7 +136,8 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
         return
     if not program:
         raise typer.BadParameter(
-            "give a program after --, as in: agenttrace replay last -- python agent.py; or --step",
+            "give --step, to step through the run; or a program after --, as in: agenttrace replay "
+            "last -- python agent.py",
             param_hint="replay",
         )
     options: dict[str, Any] = {

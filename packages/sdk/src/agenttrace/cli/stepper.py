@@ -32,7 +32,8 @@ g         go to a step: its number, a span's id, or a time such as 1.5s
 q         quit                         ?         this help
 
 A breakpoint is error, type:LLM_CALL, name:search*, model:gpt-*, status:ERROR, text:T, regex:R,
-watch:T, loop:3, cost>0.1, durationMs>5000 or a JSONPath query such as $.output[?length(@)==0].
+watch:T, loop:3, cost>0.1, durationMs>5000, diverges:RUN or a JSONPath query such as
+$.output[?length(@)==0].
 Several joined with ' & ' must all hold of one span."""
 _TITLES: Final = {"b": "breakpoint", "g": "go to", "/": "find"}
 
@@ -40,8 +41,14 @@ _TITLES: Final = {"b": "breakpoint", "g": "go to", "/": "find"}
 class Walker:
     """What the keys do. It knows no terminal: `press` takes names of keys."""
 
-    def __init__(self, cursor: StepCursor, breakpoints: list[Breakpoint]) -> None:
+    def __init__(
+        self,
+        cursor: StepCursor,
+        breakpoints: list[Breakpoint],
+        read: Callable[[str], Breakpoint] = read_breakpoint,
+    ) -> None:
         self.cursor = cursor
+        self._read = read
         self.breakpoints = cursor.settle(breakpoints)
         self.message = "? for help"
         self.prompt: str | None = None
@@ -116,7 +123,7 @@ class Walker:
         elif len(self.breakpoints) >= MAX_BREAKPOINTS:
             self.message = f"there are {MAX_BREAKPOINTS} breakpoints: take one away first"
         else:
-            (found,) = self.cursor.settle([read_breakpoint(line)])
+            (found,) = self.cursor.settle([self._read(line)])
             self.breakpoints.append(found)
             self.message = f"set: {found.text}; c goes on to it, C back"
 
@@ -142,9 +149,8 @@ class Walker:
             self.message = str(error)
 
 
-def walk(run: RecordedRun, cursor: StepCursor, breakpoints: list[Breakpoint]) -> None:
+def walk(run: RecordedRun, walker: Walker) -> None:
     """Show a run in the terminal and move through it until the user leaves."""
-    walker = Walker(cursor, breakpoints)
     view = StepView(run, walker)
     with Keyboard(sys.stdin.fileno()).listen() as wait, view.show():
         going = True

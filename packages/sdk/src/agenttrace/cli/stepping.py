@@ -13,20 +13,20 @@ from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import RunFinder
 from agenttrace.cli.step_shapes import shape_replay, shape_step, shape_whole_step
 from agenttrace.cli.step_text import describe_step, list_details
-from agenttrace.steps.breakpoints import MAX_BREAKPOINTS, read_breakpoint
+from agenttrace.steps.breakpoints import MAX_BREAKPOINTS, Breakpoint, read_breakpoint, settle
 from agenttrace.steps.cursor import StepCursor
 from agenttrace.steps.errors import BreakpointError, StepError
-from agenttrace.trace.sources import RecordingError, RunNotFoundError
+from agenttrace.trace.sources import LAST, RecordingError, RunNotFoundError
 from agenttrace.trace.text import write_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agenttrace.steps.breakpoints import Breakpoint
     from agenttrace.trace.run import RecordedRun
 
 _OFFSET: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s)\Z")
 _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\Z")
+_DIVERGES: Final = "diverges:"
 _SPAN_ID: Final = re.compile(r"(?:[0-9a-f]{32}:)?([0-9a-f]{4,16})\Z")
 
 
@@ -49,14 +49,19 @@ def show_steps(wanted: Stepping) -> None:
         StepError: a breakpoint or a place is none.
 
     """
-    breakpoints = read_breakpoints(wanted.breaks)
     with closing(RunFinder(wanted.file)) as finder:
         source, run_id = finder.find(wanted.run)
         run = source.load_run(run_id)
-    try:
-        cursor = StepCursor.of_run(run)
-    except ValueError as error:
-        raise RecordingError(f"run {run_id} cannot be stepped through: {error}") from error
+        try:
+            cursor = StepCursor.of_run(run)
+        except ValueError as error:
+            raise RecordingError(f"run {run_id} cannot be stepped through: {error}") from error
+        reader = BreakpointReader(run, cursor, finder)
+        _show(wanted, reader, reader.read_all(wanted.breaks))
+
+
+def _show(wanted: Stepping, reader: BreakpointReader, breakpoints: list[Breakpoint]) -> None:
+    run, cursor = reader.run, reader.cursor
     if wanted.at is not None:
         go_to(cursor, wanted.at)
     if wanted.as_json:
@@ -67,21 +72,48 @@ def show_steps(wanted: Stepping) -> None:
         screen = Screen()
         screen.write([describe_step(screen, cursor.step), *list_details(screen, run, cursor)])
     else:
-        from agenttrace.cli.stepper import walk  # noqa: PLC0415 -- only a terminal needs it
+        from agenttrace.cli.stepper import Walker, walk  # noqa: PLC0415 -- only a terminal needs it
 
-        walk(run, cursor, breakpoints)
+        walk(run, Walker(cursor, breakpoints, reader.read))
 
 
-def read_breakpoints(texts: tuple[str, ...]) -> list[Breakpoint]:
-    """Return the breakpoints that texts mean.
+class BreakpointReader:
+    """Reads breakpoints, one that names another run too: `diverges:RUN`."""
 
-    Raises:
-        BreakpointError: one means none, or there are too many.
+    def __init__(self, run: RecordedRun, cursor: StepCursor, finder: RunFinder) -> None:
+        self.run = run
+        self.cursor = cursor
+        self._finder = finder
 
-    """
-    if len(texts) > MAX_BREAKPOINTS:
-        raise BreakpointError(f"{len(texts)} breakpoints are too many; at most {MAX_BREAKPOINTS}")
-    return [read_breakpoint(text) for text in texts]
+    def read(self, text: str) -> Breakpoint:
+        """Return the breakpoint that a text means.
+
+        Raises:
+            BreakpointError: it means none.
+            RecordingError: the other run cannot be read.
+
+        """
+        if not text.startswith(_DIVERGES):
+            return read_breakpoint(text)
+        from agenttrace.steps.divergence import find_divergence  # noqa: PLC0415 -- only who compares needs it
+
+        source, run_id = self._finder.find(text.removeprefix(_DIVERGES).strip() or LAST)
+        found = find_divergence(self.cursor.timeline, self.run, source.load_run(run_id))
+        return settle(Breakpoint(text), () if found is None else (found,))
+
+    def read_all(self, texts: tuple[str, ...]) -> list[Breakpoint]:
+        """Return the breakpoints that texts mean.
+
+        Raises:
+            BreakpointError: one means none, or there are too many.
+            RecordingError: another run cannot be read.
+
+        """
+        if len(texts) > MAX_BREAKPOINTS:
+            raise BreakpointError(
+                f"{len(texts)} breakpoints are too many; at most {MAX_BREAKPOINTS}"
+            )
+        return [self.read(text) for text in texts]
 
 
 def go_to(cursor: StepCursor, place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agenttrace.diff.compare import compare_runs, invert
+from agenttrace.diff.contents import Contents, list_contents
 from agenttrace.diff.model import (
     Aggregate,
     Aggregates,
@@ -34,6 +35,7 @@ __all__ = [
     "Aggregates",
     "Cause",
     "CauseKind",
+    "Contents",
     "Counts",
     "DiffWarning",
     "Divergence",
@@ -58,5 +60,6 @@ __all__ = [
     "apply_patch",
     "compare_runs",
     "invert",
+    "list_contents",
     "read_rules",
 ]

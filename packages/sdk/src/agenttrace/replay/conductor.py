@@ -16,13 +16,14 @@ from agenttrace.replay.scopes import Scope, Scopes, Track
 from agenttrace.replay.streams import Feed
 from agenttrace.replay.tape import is_boundary
 from agenttrace.replay.turns import Turn
-from agenttrace.semconv import REPLAY_MODE
+from agenttrace.semconv import FREEZE_SEED, REPLAY_MODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agenttrace.recorder import Recorder
     from agenttrace.replay.deliveries import Settings
+    from agenttrace.replay.freezing import Stillness
     from agenttrace.replay.ledger import Ledger
     from agenttrace.replay.matching import Match
     from agenttrace.replay.serving import Served, Server
@@ -76,7 +77,12 @@ class Conductor:
         self._lock = threading.RLock()
         self._deliveries = Deliveries(ledger, server, self.scopes, settings, self._lock)
         self._endings = Endings(ledger, self.scopes)
+        self._still: Stillness | None = None
         self._is_live = False  # the recording was left for good
+
+    def hold_still(self, still: Stillness) -> None:
+        """Let the time, chance and ids of each run be those of its recording."""
+        self._still = self._endings.still = still
 
     # Calls
 
@@ -348,6 +354,9 @@ class Conductor:
         if self._policy.cut is not None:
             run.forked_at = self._policy.cut.seq
         run.set_attribute(REPLAY_MODE, self._policy.mode.value)
+        if self._still is not None:
+            seed = tape.run.attributes.get(FREEZE_SEED)
+            self._still.begin(seed if isinstance(seed, int) else 0, tape.run.start_ns)
 
     def _claim(self, tape: Tape) -> bool:
         witness = self._ledger.witness

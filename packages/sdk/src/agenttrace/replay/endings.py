@@ -10,19 +10,20 @@ from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks
 from agenttrace.replay.matching import find_missing
-from agenttrace.semconv import REPLAY_DIVERGENCES, REPLAY_STATUS
+from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS
 from agenttrace.wire import Outcome, RunStatus
 
 if TYPE_CHECKING:
     from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.failures import Failure
     from agenttrace.recorder import Recorder
+    from agenttrace.replay.freezing import Stillness
     from agenttrace.replay.ledger import Ledger
     from agenttrace.replay.scopes import Scope, Scopes
     from agenttrace.replay.tape import Node, Tape
     from agenttrace.run import Run
     from agenttrace.span import Span
-    from agenttrace.trace import RecordedError, RecordedPayload
+    from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
 
 
 class Endings:
@@ -31,6 +32,7 @@ class Endings:
     def __init__(self, ledger: Ledger, scopes: Scopes) -> None:
         self._ledger = ledger
         self._scopes = scopes
+        self.still: Stillness | None = None
 
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
@@ -39,6 +41,7 @@ class Endings:
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own
+        self._move_clock(scope.own.span)
         if scope.ticket is not None and scope.track is not None:
             scope.track.order.leave(scope.ticket)
         if (span.attributes or {}).get(REPLAY_STATUS) == Status.REPLAYED:
@@ -48,6 +51,13 @@ class Endings:
         if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
+
+    def _move_clock(self, recorded: RecordedSpan) -> None:
+        """Let a clock that is held still go on to the recorded end."""
+        if self.still is not None:
+            at_ns = (recorded.attributes or {}).get(FREEZE_CLOCK, recorded.end_ns)
+            if isinstance(at_ns, int):
+                self.still.move_to(at_ns)
 
     def end_run(self, run: Run, status: RunStatus) -> None:
         """Compare the end of a run with its counterpart's, and say what never came."""

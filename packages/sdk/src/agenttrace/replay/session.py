@@ -12,6 +12,7 @@ from agenttrace.replay.conductor import Conductor
 from agenttrace.replay.cuts import find_cut
 from agenttrace.replay.deliveries import Settings
 from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.freezing import find_stillness
 from agenttrace.replay.guard import Guard, guarding, read_allowed
 from agenttrace.replay.kinds import Mode
 from agenttrace.replay.ledger import Ledger
@@ -94,6 +95,8 @@ class ReplaySession:
         )
         self._is_guarded = options.guard_io is not False and policy.mode is Mode.STRICT
         self._blocks = ExitStack()
+        self._still = find_stillness(options.freeze, self.recordings, self._recorders)
+        self._conductor.hold_still(self._still)
         self._memory = MemoryExporter()
         self._is_over = False
 
@@ -110,6 +113,8 @@ class ReplaySession:
         self._take(self._recorders[0])
         if self._is_guarded:
             self._blocks.enter_context(guarding(self._guard))
+        self._still.start()
+        self._blocks.callback(self._still.stop)
         return self
 
     def join(self, recorder: Recorder) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace.diff.fields import EXACT_RULES, MessageOutcome, compare_values, list_messages
 from agenttrace.semconv import LLM_MESSAGES
 from agenttrace.steps.texts import TextKey
 
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agenttrace.steps.timeline import StepTimeline
+    from agenttrace.wire import JsonValue
 
 _PROMPTS: Final = ("prompt", "input", "text", "query", "context")
 _SYSTEMS: Final = ("system", "instructions", "system_instruction")
-_MIN_KEPT: Final = 40
-_MARK_CHARS: Final = 40
 
 
 class MessageChangeKind(StrEnum):
@@ -28,7 +27,7 @@ class MessageChangeKind(StrEnum):
     DROPPED = "DROPPED"
     CHANGED = "CHANGED"
     TRUNCATED = "TRUNCATED"
-    """Its text is the beginning of what it was, perhaps with a mark that says so."""
+    """Its text is a part of what it was, perhaps with a mark that says so."""
     REORDERED = "REORDERED"
 
 
@@ -39,8 +38,8 @@ class MessageChange(NamedTuple):
     old_place: int | None
     new_place: int | None
     role: str
-    old: object
-    new: object
+    old: JsonValue
+    new: JsonValue
 
 
 class ContextKeys(NamedTuple):
@@ -58,7 +57,7 @@ def name_context(timeline: StepTimeline, span_id: str) -> ContextKeys:
     return ContextKeys(old, TextKey("input", span_id))
 
 
-def read_messages(text: str | None) -> list[object]:
+def read_messages(text: str | None) -> list[JsonValue]:
     """Return the messages of a model call's input, a system prompt beside them first.
 
     A call that was given no `messages` but a text has one message, the user's.
@@ -67,7 +66,7 @@ def read_messages(text: str | None) -> list[object]:
     if not isinstance(value, dict):
         return []
     given = [value[name] for name in _SYSTEMS if value.get(name)]
-    found: list[object] = [{"role": "system", "content": each} for each in given]
+    found: list[JsonValue] = [{"role": "system", "content": each} for each in given]
     messages = value.get(LLM_MESSAGES)
     if isinstance(messages, list):
         return found + messages
@@ -80,110 +79,62 @@ def read_messages(text: str | None) -> list[object]:
     return found
 
 
-def compare_messages(old: Sequence[object], new: Sequence[object]) -> list[MessageChange]:
+def compare_messages(old: Sequence[JsonValue], new: Sequence[JsonValue]) -> list[MessageChange]:
     """Return the messages that are not as they were, in the order of the new ones.
 
-    What stands at the beginning and at the end of both is the same message; of the rest, equal
-    messages are, wherever they stand, then those of one role in their order.
+    It is the comparison of messages that a diff of two runs makes, to the letter.
     """
-    old_texts, new_texts = [*map(_write, old)], [*map(_write, new)]
-    begin = _count_equal(old_texts, new_texts)
-    end = _count_equal(old_texts[begin:][::-1], new_texts[begin:][::-1])
-    old_left = [*range(begin, len(old) - end)]
-    new_left = [*range(begin, len(new) - end)]
-    moved = _pair([old_texts[at] for at in old_left], [new_texts[at] for at in new_left])
-    pairs = [(old_left[i], new_left[j]) for i, j in moved]
-    same = {*_keep_order(pairs)}
-    found = [
-        MessageChange(MessageChangeKind.REORDERED, i, j, _get_role(new[j]), old[i], new[j])
-        for i, j in pairs
-        if (i, j) not in same
+    if not old or not new:
+        return [
+            *(_make_change(MessageOutcome.DROPPED, at, None, old, new) for at in range(len(old))),
+            *(_make_change(MessageOutcome.INJECTED, None, at, old, new) for at in range(len(new))),
+        ]
+    delta = compare_values([*map(_dress, old)], [*map(_dress, new)], EXACT_RULES)
+    return [
+        _make_change(row.outcome, row.base_at, row.head_at, old, new)
+        for _, rows in list_messages(delta)
+        for row in rows
+        if row.outcome is not MessageOutcome.UNCHANGED
     ]
-    old_left = [at for at in old_left if at not in {i for i, _ in pairs}]
-    new_left = [at for at in new_left if at not in {j for _, j in pairs}]
-    by_role = _pair([_get_role(old[i]) for i in old_left], [_get_role(new[j]) for j in new_left])
-    for i, j in [(old_left[a], new_left[b]) for a, b in by_role]:
-        kind = _judge(old[i], new[j])
-        found.append(MessageChange(kind, i, j, _get_role(new[j]), old[i], new[j]))
-    gone = {i for i, _ in by_role}
-    come = {j for _, j in by_role}
-    for at, i in enumerate(old_left):
-        if at not in gone:
-            role = _get_role(old[i])
-            found.append(MessageChange(MessageChangeKind.DROPPED, i, None, role, old[i], None))
-    for at, j in enumerate(new_left):
-        if at not in come:
-            role = _get_role(new[j])
-            found.append(MessageChange(MessageChangeKind.ADDED, None, j, role, None, new[j]))
-    return sorted(found, key=_place)
 
 
-def _place(change: MessageChange) -> tuple[int, int]:
-    old, new = change.old_place, change.new_place
-    return (old or 0, 0) if new is None else (new, 1)
+_KINDS: Final = {
+    MessageOutcome.INJECTED: MessageChangeKind.ADDED,
+    MessageOutcome.DROPPED: MessageChangeKind.DROPPED,
+    MessageOutcome.CHANGED: MessageChangeKind.CHANGED,
+    MessageOutcome.TRUNCATED: MessageChangeKind.TRUNCATED,
+    MessageOutcome.REORDERED: MessageChangeKind.REORDERED,
+}
 
 
-def _pair(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Pair equal texts, the first of each with the first, in the order of the new ones."""
-    waiting: dict[str, list[int]] = {}
-    for at in range(len(old) - 1, -1, -1):
-        waiting.setdefault(old[at], []).append(at)
-    return [(waiting[text].pop(), at) for at, text in enumerate(new) if waiting.get(text)]
+def _make_change(
+    outcome: MessageOutcome,
+    old_at: int | None,
+    new_at: int | None,
+    old: Sequence[JsonValue],
+    new: Sequence[JsonValue],
+) -> MessageChange:
+    before = None if old_at is None else old[old_at]
+    after = None if new_at is None else new[new_at]
+    role = _get_role(before if after is None else after)
+    return MessageChange(_KINDS[outcome], old_at, new_at, role, before, after)
 
 
-def _keep_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest part of the pairs whose old places are in order (patience sorting)."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before: list[int] = []
-    for at, (old, _) in enumerate(pairs):
-        length = bisect_left(ends, old)
-        before.append(tails[length - 1] if length else -1)
-        tails[length:] = [at]
-        ends[length:] = [old]
-    found: list[tuple[int, int]] = []
-    at = tails[-1] if tails else -1
-    while at >= 0:
-        found.append(pairs[at])
-        at = before[at]
-    return found[::-1]
+def _dress(item: JsonValue) -> JsonValue:
+    """Return what stands among messages and is none, such as a mere text, as one."""
+    if isinstance(item, dict) and isinstance(item.get("role"), str) and "content" in item:
+        return item
+    return {"role": _get_role(item), "content": item}
 
 
-def _judge(old: object, new: object) -> MessageChangeKind:
-    before, after = _get_text(old), _get_text(new)
-    if after and len(after) < len(before):
-        kept = _count_equal(before, after)
-        if kept == len(after) or (kept >= _MIN_KEPT and len(after) - kept <= _MARK_CHARS):
-            return MessageChangeKind.TRUNCATED
-    return MessageChangeKind.CHANGED
-
-
-def _count_equal(first: Sequence[str], second: Sequence[str]) -> int:
-    """Return how long the common beginning is."""
-    count = 0
-    for a, b in zip(first, second, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
-
-
-def _get_role(message: object) -> str:
+def _get_role(message: JsonValue) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     return role if isinstance(role, str) else ""
 
 
-def _get_text(message: object) -> str:
-    content = message.get("content") if isinstance(message, dict) else message
-    return content if isinstance(content, str) else ""
-
-
-def _write(message: object) -> str:
-    return json.dumps(message, sort_keys=True)
-
-
-def _parse(text: str | None) -> object:
+def _parse(text: str | None) -> JsonValue:
     try:
-        return None if text is None else json.loads(text)
+        value: JsonValue = None if text is None else json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return value

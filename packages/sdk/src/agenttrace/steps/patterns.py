@@ -20,7 +20,8 @@ MAX_TEXT_CHARS: Final = 1_000
 MAX_REGEX_CHARS: Final = 256
 MAX_REGEX_WEIGHT: Final = 300
 """Of an expression: a character or class is 1, `\\w` and the like 15, and what is repeated `{n}`
-times counts so many times. At the limit, 256 KiB of the worst text took 0.2 s."""
+times counts so many times. At the limit no expression that was tried took over 10 ms for 256 KiB;
+beyond, at 1,500, one took 13 s for 1 MiB."""
 
 PART_CHARS: Final = 256 * 1024
 OVERLAP_CHARS: Final = 64 * 1024

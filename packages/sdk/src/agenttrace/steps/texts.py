@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from agenttrace.trace.records import RecordedError
+
 if TYPE_CHECKING:
-    from agenttrace.trace.records import RecordedError, RecordedEvent, RecordedPayload
+    from agenttrace.trace.records import RecordedEvent, RecordedPayload
     from agenttrace.trace.run import RecordedRun
 
 TextKind: TypeAlias = Literal["input", "output", "error", "body"]
@@ -17,6 +19,7 @@ TextKind: TypeAlias = Literal["input", "output", "error", "body"]
 _KEY: Final = re.compile(rb'\s*\{\s*"key"\s*:\s*("(?:[^"\\]|\\.)*+")')
 _MAX_CAUSES: Final = 20
 _BEGINNING_BYTES: Final = 4_096
+_decode_error: Final = msgspec.json.Decoder(RecordedError).decode
 _decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -61,6 +64,14 @@ def write_error(error: RecordedError | None) -> str:
         lines.append(f"{error.type}: {error.message}")
         error = error.cause
     return "\n".join(lines)
+
+
+def describe_error_json(text: str) -> str:
+    """Return what `write_error` does, of an error's JSON text; the text where it is none."""
+    try:
+        return write_error(_decode_error(text))
+    except msgspec.DecodeError:
+        return text
 
 
 def read_state_key(event: RecordedEvent) -> str | None:

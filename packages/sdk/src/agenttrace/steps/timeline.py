@@ -117,6 +117,11 @@ class StepTimeline:
         """Return a step as the recording has it: cheaper than `step`."""
         return self._moments[index]
 
+    def list_spans(self) -> list[RecordedSpan]:
+        """Return every span in the order of their starts."""
+        moments = (self._moments[index] for index in self.starts.values())
+        return [moment.span for moment in moments if moment.span is not None]
+
     def find_offset(self, offset_ns: int) -> int:
         """Return the last step that came no later than so long after the start; -1 for none."""
         return bisect_right(self._elapsed_ns, offset_ns) - 1

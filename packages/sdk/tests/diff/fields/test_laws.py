@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import jsonpath
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_values import VALUES, pairs, write
@@ -18,13 +19,16 @@ from agenttrace.diff.fields import (
     EXACT_RULES,
     FieldRules,
     Unordered,
+    alignment,
     apply_delta,
     compare_values,
+    comparison,
     export_patch,
     hash_value,
     invert_delta,
     list_changes,
     list_messages,
+    reading,
 )
 from agenttrace.diff.fields.alignment import Aligner
 from agenttrace.diff.fields.reading import read_value
@@ -69,6 +73,67 @@ def test_the_other_direction_is_the_inverse(pair: tuple[Any, Any], rules: FieldR
     delta = compare_values(base, head, rules)
     assert write(compare_values(head, base, rules)) == write(invert_delta(delta))
     assert write(invert_delta(invert_delta(delta))) == write(delta)
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (0.0, -0.0),
+        (1, 1.0),
+        (1, True),
+        (float("nan"), 0),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"a": 0.0, "c": 1}, {"c": 1.0, "a": -0.0}),
+        ([0.0, {"b": 1, "a": 2}], [-0.0, {"a": 2, "b": 1}]),
+        ({"arguments": '{"a":1}'}, {"arguments": '{ "a": 1 }'}),
+        ({"call_Ab3dEf6h": 1, "z": 0}, {"z": 0, "call_Zz9yXx8w": 1}),
+        (["call_Ab3dEf6h", "\ud800"], ["call_Zz9yXx8w", "\ud800"]),
+    ],
+)
+def test_what_is_equal_by_the_rules_is_kept_to_the_letter_too(base: Any, head: Any) -> None:
+    """P3 where there is least to see: -0, kinds of numbers, the order of names, what is masked."""
+    delta = compare_values(base, head)
+    assert write(apply_delta(base, delta)) == write(head)
+    assert write(apply_delta(head, invert_delta(delta))) == write(base)
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (
+            [{"role": "v", "content": 2}, {"role": "v", "content": 2}],
+            [{"role": "v", "content": 1}, {"role": "u", "content": 1}],
+        ),
+        (
+            [[2], 2, {"role": "v", "content": 2}, [1, 2], {"role": "v", "content": 2}],
+            [{"a": 1, "b": 2}, {"a": 1}, {"a": 1, "b": 2}, {"role": "v", "content": 1}, [1]],
+        ),
+    ],
+    ids=["messages", "mixed"],
+)
+def test_ties_fall_the_same_way_in_both_directions(base: Any, head: Any) -> None:
+    """P2 where several alignments are the least: without one orientation they would differ."""
+    assert write(compare_values(head, base)) == write(invert_delta(compare_values(base, head)))
+
+
+@given(pairs(), RULES, st.integers(0, 8), st.integers(1, 12))
+@SOME
+def test_the_laws_hold_when_budgets_are_met(
+    pair: tuple[Any, Any], rules: FieldRules, cells: int, fields: int
+) -> None:
+    """P2 and P3 where lists are matched in tiers and large values as they stand."""
+    base, head = pair
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "MAX_CELLS", cells)
+        patch.setattr(alignment, "MAX_LCS_CELLS", cells)
+        patch.setattr(reading, "MAX_FIELDS", fields)
+        patch.setattr(comparison, "MAX_FIELDS", fields * 2)
+        patch.setattr(comparison, "MAX_HIDDEN_LOOKS", 2)
+        delta = compare_values(base, head, rules)
+        assert write(apply_delta(base, delta)) == write(head)
+        assert write(apply_delta(head, invert_delta(delta))) == write(base)
+        assert write(compare_values(head, base, rules)) == write(invert_delta(delta))
+        assert len(list_changes(delta)) == delta.changes
 
 
 @given(pairs(), RULES)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from recordings import load, make_payload, make_run, make_span
 
-from agenttrace.diff.fields import compare_payloads, hash_payload, list_changes
+from agenttrace.diff.fields import FieldRules, compare_payloads, hash_payload, list_changes
 from agenttrace.encoding.freeze import freeze
 from agenttrace.encoding.payload import encode
 from agenttrace.trace.records import RecordedPayload
@@ -81,6 +81,19 @@ def test_a_payload_that_is_nested_beyond_the_parser_is_compared_as_text() -> Non
     delta = compare_payloads(one, other)
     assert [change.kind.value for change in list_changes(delta.values)] == ["changed"]
     assert hash_payload(one) != hash_payload(other)
+
+
+def test_a_payload_that_one_side_lacks_needs_a_name() -> None:
+    """With a name it is added or removed at that place, and rules find it there."""
+    delta = compare_payloads(None, record({"a": (1,)}), name="output")
+    (change,) = list_changes(delta.values)
+    assert (change.path, change.kind.value, change.head) == ("output", "added", {"a": [1]})
+    rules = FieldRules(ignore=("$.output.a",))
+    one, other = record({"a": (1,)}), record({"a": [2]})
+    assert compare_payloads(one, other, rules, name="output").is_empty
+    assert not compare_payloads(one, other, rules).is_empty
+    with pytest.raises(TypeError, match="give a name"):
+        compare_payloads(None, other)
 
 
 def _make_raw(text: str) -> RecordedPayload:

@@ -141,6 +141,10 @@ def test_a_rule_that_finds_nothing_does_nothing() -> None:
         (float("inf"), float("-inf"), {"numeric_rel": 1}, False),
         (10**400, 10**400 + 1, {"numeric_rel": 1e-3}, False),
         (True, 1, {"numeric_abs": 5}, False),
+        (0.1 + 0.2, 0.3, {"float_digits": 12}, True),
+        (0.1 + 0.2, 0.3, {"float_digits": 17}, False),
+        (10**15, 10**15 + 1, {"float_digits": 12}, False),
+        (float("nan"), float("inf"), {"float_digits": 12}, False),
     ],
 )
 def test_numbers_within_the_tolerance_are_equal(
@@ -167,6 +171,7 @@ def test_numbers_within_the_tolerance_are_equal(
         ({"masks": (Mask("x", "a*"),)}, "empty text"),
         ({"numeric_abs": -1.0}, "from 0 on"),
         ({"numeric_rel": float("nan")}, "from 0 on"),
+        ({"float_digits": 0}, "1 to 17"),
         ({"parse_json_strings": True}, "'arguments', 'all' or 'none'"),
     ],
 )

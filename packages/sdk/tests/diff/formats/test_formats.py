@@ -54,7 +54,7 @@ def test_annotations_are_escaped() -> None:
     text = write_annotations(report)
     assert text == (
         "::error title=agenttrace%3A a%25b%3Ac%2Cd\\n0::"
-        "100%25 of a:b,c\\r%0A::set-output name=x::y\\x00\\x1b[31m <script> @team | `x` ]]> "
+        "100%25 of a:b,c\\r\\n::set-output name=x::y\\x00\\x1b[31m <script> @team | `x` ]]> "
         "https://e.vil\n"
     )
     assert len(text.splitlines()) == 1
@@ -166,13 +166,13 @@ def test_json_has_graphqls_names_and_every_row(comparison: GroupComparison) -> N
         "names": ["agent"],
     }
     cost = shape["metrics"][0]
-    assert (cost["name"], cost["unit"], cost["verdict"]) == ("cost_usd", "USD", "regression")
-    assert cost["evidence"]["interval"]["method"] == "bca"
+    assert (cost["name"], cost["unit"], cost["verdict"]) == ("cost_usd", "USD", "REGRESSION")
+    assert cost["evidence"]["interval"]["method"] == "BCA"
     assert len(shape["structure"]) == len(comparison.structure)
     assert shape["pairs"] is None
     assert shape["success"]["base"] == {"hits": 10, "total": 10, "share": 1.0}
     report = GateReport((GateResult("a", INCONCLUSIVE, "why", ("b",)),))
     assert shape_gates(report) == {
-        "status": "inconclusive",
-        "results": [{"name": "a", "status": "inconclusive", "message": "why", "details": ["b"]}],
+        "status": "INCONCLUSIVE",
+        "results": [{"name": "a", "status": "INCONCLUSIVE", "message": "why", "details": ["b"]}],
     }

@@ -96,6 +96,18 @@ def test_several_metrics_are_one_family() -> None:
     assert "among 3 tests is 0.09; needs 5 v 5" in report.results[0].message
 
 
+def test_what_one_test_would_call_a_change_three_have_to_be_surer_of() -> None:
+    """Holm: p = 0.03 of each of three is 0.10; twelve against twelve could show one."""
+    base, head = measure(1, draw(16, 12)), measure(1001, draw(516, 12, 1.4))
+    names = ("cost_usd", "total_tokens", "prompt_tokens")
+    gates = [MetricGate(name, 0.1) for name in names]
+    (alone,) = check_gates(Gates(metrics=(gates[0],)), GateEvidence(base, head)).results
+    assert (alone.status, "p = 0.03" in alone.message) == (FAIL, True)
+    together = check_gates(Gates(metrics=tuple(gates)), GateEvidence(base, head)).results
+    assert [each.status for each in together] == [INCONCLUSIVE] * 3
+    assert "p = 0.10: neither a change nor none is shown" in together[0].message
+
+
 @pytest.mark.parametrize(
     ("before", "after", "status", "part"),
     [

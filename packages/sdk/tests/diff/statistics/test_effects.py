@@ -82,7 +82,7 @@ def test_a_seed_gives_the_same_interval_each_time() -> None:
         (5, True, IntervalMethod.PERCENTILE),
         (20, True, IntervalMethod.BCA),
         (20, False, IntervalMethod.RANK),
-        (101, True, IntervalMethod.RANK),
+        (51, True, IntervalMethod.RANK),
     ],
 )
 def test_each_size_has_its_interval(count: int, resampled: bool, method: IntervalMethod) -> None:

@@ -15,14 +15,18 @@ from agenttrace_server.services.accounts import AccountService
 from agenttrace_server.services.annotations import AnnotationService
 from agenttrace_server.services.audit import AuditService
 from agenttrace_server.services.budget import ByteBudget
+from agenttrace_server.services.comparisons import ComparisonService
 from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.diffs import DiffService
 from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.keys import KeyService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.rates import SenderRates
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
 from agenttrace_server.services.sessions import SessionService
+from agenttrace_server.services.steps import StepService
 from agenttrace_server.services.usage import UsageService
 
 
@@ -34,12 +38,17 @@ class Services:
     live: LiveService
     search: SearchService
     usage: UsageService
+    steps: StepService
     annotations: AnnotationService
     deletion: DeletionService
+    diffs: DiffService
+    comparisons: ComparisonService
     plugins: PluginService
     ingest: IngestService
     budget: ByteBudget
     """Of bytes of records that wait for the disk, over all doors."""
+    rates: SenderRates
+    """Of requests with records, over all doors."""
     accounts: AccountService
     sessions: SessionService | None
     """None on a server without accounts."""

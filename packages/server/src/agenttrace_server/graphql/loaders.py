@@ -24,6 +24,9 @@ from agenttrace_server.services.usage import UsageService
 MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 """Of recorded texts in an answer: one may have 16 MiB, and a page has up to 200 spans."""
 
+MAX_REPLAYS: Final = 4
+"""Runs of an answer whose steps are read: all spans of each."""
+
 PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
 
@@ -52,8 +55,10 @@ class Loaders:
         self.run_by_id = _make_loader(self._get_runs)
         self.span_by_key = _make_loader(self._get_spans)
         self.head_by_key = _make_loader(runs.get_heads)
+        self.body_by_key = _make_loader(runs.get_body_heads)
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
+        self.replays_left = MAX_REPLAYS
         self._text_by_head: DataLoader[PayloadHead, str] = DataLoader(self._load_texts, cache=False)
         self._beginning_by_head: DataLoader[tuple[PayloadHead, int], str] = DataLoader(
             self._load_beginnings, cache=False
@@ -76,6 +81,20 @@ class Loaders:
     def begin_answer(self) -> None:
         """Take note that another answer begins: each event of a subscription is one."""
         self.texts_left_bytes = MAX_TEXT_BYTES
+        self.replays_left = MAX_REPLAYS
+
+    def take_replay(self) -> None:
+        """Take note of a run whose steps are asked for, before they are read.
+
+        Raises:
+            InvalidArgumentError: the answer would have those of too many.
+
+        """
+        if not self.replays_left:
+            raise InvalidArgumentError(
+                f"an answer has the steps of at most {MAX_REPLAYS} runs; ask for `replay` of one"
+            )
+        self.replays_left -= 1
 
     async def load_snippet(self, span: Span, query: TextQuery) -> str | None:
         """Return the part of a span's texts that was searched for."""

@@ -10,6 +10,12 @@ from agenttrace_server import __version__
 from agenttrace_server.graphql.account_query import AccountQuery
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.comparison import (
+    CompareOptions,
+    GroupComparison,
+    read_options,
+)
+from agenttrace_server.graphql.types.diff import DiffOptions, RunDiff, read_rules
 from agenttrace_server.graphql.types.enums import Interval, UsageGroup
 from agenttrace_server.graphql.types.filters import RunFilterInput, check_text, read_filter
 from agenttrace_server.graphql.types.lists import (
@@ -20,6 +26,7 @@ from agenttrace_server.graphql.types.lists import (
 )
 from agenttrace_server.graphql.types.node import Node
 from agenttrace_server.graphql.types.plugin import Plugin
+from agenttrace_server.graphql.types.replay import RunReplay, load_replay
 from agenttrace_server.graphql.types.run import Run, RunConnection
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import (
@@ -30,6 +37,7 @@ from agenttrace_server.graphql.types.span import (
 )
 from agenttrace_server.graphql.types.workflow import UsageBucket, Workflow
 from agenttrace_server.services import usage as services
+from agenttrace_server.services.comparisons import MAX_RUNS
 from agenttrace_server.services.runs import parse_run_id, parse_span_key
 from agenttrace_server.services.search import read_query
 
@@ -122,6 +130,51 @@ class Query(AccountQuery):
             query, read_filter(info, filter), first=first, after=after
         )
         return make_found_connection(page, query)
+
+    @resolver("A run as its steps, to go through forward and back; null when there is no such run.")
+    async def replay(self, info: Info, run_id: strawberry.ID) -> RunReplay | None:
+        """See the description, which is public."""
+        found = await _find_run(info, run_id)
+        return None if found is None else await load_replay(info, found.record)
+
+    @resolver(
+        "What differs from one run (`base`) to another (`head`), where it begins, and why; null "
+        "when one of them is not there. Of runs of at most 20,000 spans, with 128 MiB of values "
+        "together."
+    )
+    async def diff(
+        self,
+        info: Info,
+        base: strawberry.ID,
+        head: strawberry.ID,
+        options: DiffOptions | None = None,
+    ) -> RunDiff | None:
+        """See the description, which is public."""
+        rules = read_rules(options)
+        runs = await _find_run(info, base), await _find_run(info, head)
+        if runs[0] is None or runs[1] is None:
+            return None
+        kept = await info.context.diffs.compare(runs[0].record.run_id, runs[1].record.run_id, rules)
+        return RunDiff.from_kept(kept, runs[0], runs[1])
+
+    @resolver(
+        "What differs from one group of runs (`base`) to another (`head`) beyond chance: the "
+        "newest 200 of each that match, unless `options.first` says fewer. Of at most 200,000 "
+        "spans together and 20,000 a run, within 8 seconds."
+    )
+    async def compare(
+        self,
+        info: Info,
+        base: RunFilterInput,
+        head: RunFilterInput,
+        options: CompareOptions | None = None,
+    ) -> GroupComparison:
+        """See the description, which is public."""
+        chosen = read_options(options)
+        filters = read_filter(info, base), read_filter(info, head)
+        first = options.first if options else MAX_RUNS
+        found = await info.context.comparisons.compare(*filters, chosen, first=first)
+        return GroupComparison.from_comparison(found)
 
     @resolver("The runs that share a correlation id; null when there is none.")
     async def workflow(self, info: Info, correlation_id: str) -> Workflow | None:

@@ -31,6 +31,8 @@ _DOORS: Final = (
     "/graphql",
     "/api/ingest",
     "/api/export",
+    "/api/replay",
+    "/api/diff",
     "/api/runs",
     "/api/auth",
     "/api",

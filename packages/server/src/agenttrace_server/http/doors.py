@@ -25,6 +25,8 @@ DOORS: Final[dict[str, Permission | None]] = {
     "/api/auth/logout": Permission.ANYBODY,
     "/api/ingest": Permission.INGEST,
     "/api/export/runs/{run_id}": Permission.READ,
+    "/api/replay/runs/{run_id}": Permission.READ,
+    "/api/diff/runs": Permission.READ,
     "/api/runs/{run_id}/{kind}": Permission.READ,
     "/api/runs/{run_id}/spans/{span_id}/{kind}": Permission.READ,
     "/api/runs/{run_id}/events/{seq}/body": Permission.READ,

@@ -127,6 +127,12 @@ class RunService:
         """Return what is known of the texts that exist, by run id, span id and kind."""
         return await self._database.read(payloads.read_heads, keys)
 
+    async def get_body_heads(
+        self, keys: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], PayloadHead]:
+        """Return what is known of the bodies of events that have one, by run id and `seq`."""
+        return await self._database.read(events.read_body_heads, keys)
+
     async def get_texts(self, heads: Sequence[PayloadHead]) -> list[str]:
         """Return the texts, whole.
 

@@ -51,6 +51,16 @@ def read_events(connection: Connection, run_id: str, seqs: Sequence[int]) -> dic
     return {row.seq: _make_event(row) for row in connection.execute(query)}
 
 
+def read_body_heads(
+    connection: Connection, keys: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], PayloadHead]:
+    """Return what is known of the bodies of events that have one, by run id and `seq`."""
+    source = join_keys(EVENT, keys, "run_id", "seq").join(RUN, RUN.c.run_id == EVENT.c.run_id)
+    rows = connection.execute(select(EVENT).select_from(source))
+    found = {(row.run_id, row.seq): _make_body(row) for row in rows}
+    return {key: head for key, head in found.items() if head is not None}
+
+
 def read_body_head(connection: Connection, run_id: str, seq: int) -> PayloadHead | None:
     """Return what is known of an event's body; None: there is no such event, or it has none."""
     query = select(EVENT).join(RUN, RUN.c.run_id == EVENT.c.run_id)

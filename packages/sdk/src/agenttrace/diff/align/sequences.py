@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.diff.align.costs import DELETE
-from agenttrace.diff.align.lcs import find_common
+from agenttrace.diff.lcs import match_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -128,9 +128,7 @@ class SequenceAligner:
             found: list[Gap] = []
             for gap in gaps:
                 names = [name_left[x] for x in gap.left], [name_right[y] for y in gap.right]
-                common, is_longest = find_common(*names)
-                self._budget.is_hit = self._budget.is_hit or not is_longest
-                matched = [(gap.left[i], gap.right[k]) for i, k in common]
+                matched = [(gap.left[i], gap.right[k]) for i, k in match_sequences(*names)]
                 pairs += matched
                 found += find_gaps(gap.left, gap.right, matched)
             gaps = found

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agenttrace.diff.fields.steps import Steps
     from agenttrace.wire import JsonValue
 
-_MAX_HIDDEN_LOOKS: Final = 10_000
+MAX_HIDDEN_LOOKS: Final = 10_000
 """So many pairs that the rules make equal are looked into for what differs to the letter."""
 
 
@@ -53,7 +53,7 @@ class Comparison:
         self.aligner = Aligner(rules)
         self.is_coarse = False
         self._fields_left = MAX_FIELDS
-        self._looks_left = _MAX_HIDDEN_LOOKS
+        self._looks_left = MAX_HIDDEN_LOOKS
 
     def compare(
         self, base: Part, base_value: JsonValue, head: Part, head_value: JsonValue
@@ -161,7 +161,7 @@ class Comparison:
             base_at, head_at = base.place_of(i), head.place_of(j)
             one, other = base.items[i], head.items[j]
             edit = None
-            if one is not other or not isinstance(one, Leaf):  # a leaf of both is equal
+            if not _is_same(one, base_value[base_at], other, head_value[head_at]):
                 edit = yield self.compare(one, base_value[base_at], other, head_value[head_at])
             items.append(Item(base_at, head_at, edit, is_moved=ordered and (i, j) in moved))
         items += _pair_hidden(base, base_value, head, head_value)
@@ -174,6 +174,13 @@ class Comparison:
             _list_rest(head, head_value, head_seen),
             is_messages=is_chat,
         )
+
+
+def _is_same(base: Part, base_value: JsonValue, head: Part, head_value: JsonValue) -> bool:
+    """Tell, for most items without a step of its own, whether there is nothing to compare."""
+    if base is head and isinstance(base, Leaf):  # a leaf of both, known to be equal to the letter
+        return True
+    return key_of(base) == key_of(head) and is_verbatim(base_value, head_value)
 
 
 def _rank_names(pair: tuple[str | None, str | None]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.diff.fields.delta import FieldDelta, compare_values
 from agenttrace.diff.fields.normal import hash_value
@@ -13,6 +13,7 @@ from agenttrace.wire import Fidelity
 
 if TYPE_CHECKING:
     from agenttrace.trace.records import RecordedPayload
+    from agenttrace.wire import JsonValue
 
 _WHOLE: Final = frozenset({Fidelity.EXACT, Fidelity.STRUCTURAL})
 
@@ -38,25 +39,53 @@ class PayloadDelta:
 
 
 def compare_payloads(
-    base: RecordedPayload, head: RecordedPayload, rules: FieldRules = DEFAULT_RULES
+    base: RecordedPayload | None,
+    head: RecordedPayload | None,
+    rules: FieldRules = DEFAULT_RULES,
+    *,
+    name: str | None = None,
 ) -> PayloadDelta:
     """Return what differs between two payloads: content and recorded types, whatever the codec.
 
+    With `name` the values stand as this member of an object, and a side without a payload is an
+    empty one: rules and changes have paths that begin with it. Without, both have to be there.
     A payload that is nested too deeply for Python's parser is compared as its JSON text.
+
+    Raises:
+        TypeError: when a side has no payload, and there is no `name`.
+
     """
-    if base.json == head.json and base.types == head.types:
-        values = FieldDelta(None)
-    else:
+    if name is None and (base is None or head is None):
+        raise TypeError("a side has no payload: give a name, and the other is added or removed")
+    values = FieldDelta(None)
+    if base is None or head is None or base.json != head.json or base.types != head.types:
         values = compare_values(
-            base.value, head.value, rules, base_types=base.types, head_types=head.types
+            _show(base, name),
+            _show(head, name),
+            rules,
+            base_types=_show_types(base, name),
+            head_types=_show_types(head, name),
         )
-    digests = base.sha256, head.sha256
+    given = [payload for payload in (base, head) if payload is not None]
+    digests = {payload.sha256 for payload in given} - {None}
     return PayloadDelta(
         values,
-        values.is_empty and None not in digests and digests[0] != digests[1],
-        base.fidelity not in _WHOLE,
-        head.fidelity not in _WHOLE,
+        values.is_empty and len(digests) > 1,
+        base is not None and base.fidelity not in _WHOLE,
+        head is not None and head.fidelity not in _WHOLE,
     )
+
+
+def _show(payload: RecordedPayload | None, name: str | None) -> JsonValue:
+    if name is None:
+        return None if payload is None else payload.value
+    return {} if payload is None else {name: payload.value}
+
+
+def _show_types(payload: RecordedPayload | None, name: str | None) -> dict[str, Any]:
+    types = {} if payload is None else payload.types or {}
+    above = "" if name is None else f"/{name}"
+    return {f"{above}{pointer}": described for pointer, described in types.items()}
 
 
 def hash_payload(payload: RecordedPayload, rules: FieldRules = DEFAULT_RULES) -> str:

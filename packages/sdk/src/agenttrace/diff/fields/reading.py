@@ -157,6 +157,9 @@ class Reader:
         return f"s{masked}"
 
     def _read_number(self, value: Any) -> Part:
+        digits = self.rules.float_digits
+        if digits is not None and type(value) is float:
+            value = float(f"{value:.{digits}g}")
         key = read_scalar(value)
         if not self.rules.has_tolerance or key[0] not in "nx" or key[1:] in _ENDLESS:
             return key
@@ -299,7 +302,7 @@ def read_coarse_pair(
         return same, same
     if levels and isinstance(base, dict) and isinstance(head, dict):
         one, other = Branch(Form.OBJECT), Branch(Form.OBJECT)
-        for name in base.keys() & head.keys():
+        for name in [each for each in base if each in head]:
             parts = read_coarse_pair(base[name], head[name], levels - 1)
             one.members[name], other.members[name] = parts
         for branch, value in ((one, base), (other, head)):

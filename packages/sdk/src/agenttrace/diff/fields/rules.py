@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 ParseStrings: TypeAlias = Literal["arguments", "all", "none"]
 
 _MIN_MASKED_CHARS: Final = 6  # the shortest thing that a built-in mask finds is longer
+_MAX_DIGITS: Final = 17  # tell all floats apart
 _MAX_REMEMBERED: Final = 20_000
-_MAX_REMEMBERED_CHARS: Final = 2_000
+_MAX_REMEMBERED_CHARS: Final = 500  # of each: 20 MB of texts and what they read as at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class FieldRules:
 
     Paths are JSONPath (RFC 9535), from the value that is compared, and reach into texts that are
     read as JSON. Two numbers are equal when they differ by at most `numeric_abs`, or by
-    `numeric_rel` times the greater one. `parse_json_strings` says which texts are compared as the
+    `numeric_rel` times the greater one; floats also where their first `float_digits` digits are
+    equal. `parse_json_strings` says which texts are compared as the
     JSON object or list that they hold: those named `arguments`, as tool calls have them, all, or
     none. Patterns run on whole values: take them from those whom you trust.
 
@@ -97,6 +99,7 @@ class FieldRules:
     numeric_rel: float = 0.0
     unordered: tuple[Unordered, ...] = ()
     parse_json_strings: ParseStrings = "arguments"
+    float_digits: int | None = None
     ignored: tuple[Query, ...] = field(init=False, repr=False, compare=False)
     unordered_queries: tuple[tuple[Query, Unordered], ...] = field(
         init=False, repr=False, compare=False
@@ -115,6 +118,10 @@ class FieldRules:
             raise ConfigurationError(
                 f"parse_json_strings is {self.parse_json_strings!r}; "
                 "expected 'arguments', 'all' or 'none'"
+            )
+        if self.float_digits is not None and not 1 <= self.float_digits <= _MAX_DIGITS:
+            raise ConfigurationError(
+                f"float_digits is {self.float_digits!r}; expected 1 to {_MAX_DIGITS}, or None"
             )
         keep = object.__setattr__  # a frozen object has no other way
         keep(self, "ignored", tuple(map(_compile_path, self.ignore)))

@@ -37,12 +37,11 @@ def write_annotations(report: Report) -> str:
 
 
 def _write_line(level: str, result: GateResult) -> str:
-    text = "\n".join([result.message, *result.details])
-    return _write(level, f"agenttrace: {result.name}", text)
+    return _write(level, f"agenttrace: {result.name}", result.message, *result.details)
 
 
-def _write(level: str, title: str, message: str) -> str:
-    shown = "\n".join(show_text(line, max_chars=_MESSAGE_CHARS) for line in message.split("\n"))
+def _write(level: str, title: str, *lines: str) -> str:
+    shown = "\n".join(show_text(line, max_chars=_MESSAGE_CHARS) for line in lines)
     return f"::{level} title={_escape_property(show_text(title))}::{_escape(shown)}"
 
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def shape_gates(report: GateReport) -> dict[str, Any]:
     """Return gates as JSON."""
     return {
-        "status": report.status.value,
+        "status": report.status.value.upper(),
         "results": [
             {
                 "name": result.name,
-                "status": result.status.value,
+                "status": result.status.value.upper(),
                 "message": result.message,
                 "details": list(result.details),
             }
@@ -54,7 +54,11 @@ def shape_groups(comparison: GroupComparison) -> dict[str, Any]:
         "attributes": [_shape_attribute(row) for row in comparison.attributes],
         "parts": [_shape_part(row) for row in comparison.parts],
         "warnings": [
-            {"code": each.code, "message": each.message, "side": each.side}
+            {
+                "code": each.code.upper(),
+                "message": each.message,
+                "side": None if each.side is None else each.side.upper(),
+            }
             for each in comparison.warnings
         ],
     }
@@ -71,22 +75,22 @@ def _shape_rate(rate: Rate) -> dict[str, Any]:
 def _shape_evidence(evidence: Evidence) -> dict[str, Any]:
     interval = evidence.interval
     return {
-        "test": evidence.test.value,
+        "test": evidence.test.value.upper(),
         "baseCount": evidence.base_count,
         "headCount": evidence.head_count,
-        "scale": evidence.scale.value,
+        "scale": evidence.scale.value.upper(),
         "p": evidence.p,
         "smallestP": evidence.smallest_p,
         "effect": evidence.effect,
         "interval": None
         if interval is None
-        else {"low": interval.low, "high": interval.high, "method": interval.method.value},
+        else {"low": interval.low, "high": interval.high, "method": interval.method.value.upper()},
         "detectable": evidence.detectable,
     }
 
 
 def _shape_judgement(judgement: Judgement) -> dict[str, Any]:
-    return {"verdict": judgement.verdict.value, "reason": judgement.reason}
+    return {"verdict": judgement.verdict.value.upper(), "reason": judgement.reason}
 
 
 def _shape_sample(sample: Sample) -> dict[str, Any]:
@@ -165,7 +169,7 @@ def _shape_attribute(row: AttributeRow) -> dict[str, Any]:
 
 def _shape_part(row: PartRow) -> dict[str, Any]:
     return {
-        "by": row.by,
+        "by": row.by.upper(),
         "key": row.key,
         "name": row.metric.name,
         "unit": row.metric.unit,

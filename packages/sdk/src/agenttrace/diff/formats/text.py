@@ -40,10 +40,11 @@ def write_text(
         if table.rows:
             yield from _write_table(table, paint)
     if report.gates is not None:
-        yield from _write_gates(report.gates, paint)
+        yield from write_gates(report.gates, paint)
 
 
-def _write_gates(gates: GateReport, paint: Callable[[str, str], str]) -> Iterator[str]:
+def write_gates(gates: GateReport, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Yield the lines of the gates alone."""
     yield ""
     yield f"Gates: {paint(gates.status.value, STYLES[gates.status.value])}"
     width = max((len(result.status.value) for result in gates.results), default=0)

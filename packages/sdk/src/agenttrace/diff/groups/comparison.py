@@ -114,7 +114,7 @@ def weigh_metric(
         name=metric.name,
         pairing=pairing,
         options=options,
-        resampled=True,
+        resampled=options.resampled,
     )
     return WeighedMetric(metric, sample_metric(base, metric), sample_metric(head, metric), evidence)
 

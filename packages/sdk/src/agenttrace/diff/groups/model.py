@@ -17,7 +17,8 @@ class GroupOptions:
 
     `alpha`, `min_effect` and `margin` as in `statistics.Policy`. `seed` makes the bootstrap repeat
     itself. `pair_by` is the run attribute that names its case: when every run has one, figures of
-    the same case are compared with each other.
+    the same case are compared with each other. With `resampled` off no interval is a bootstrap:
+    those that invert the test take no time.
     """
 
     alpha: float = 0.05
@@ -25,6 +26,7 @@ class GroupOptions:
     margin: float = 0.10
     seed: int = 0
     pair_by: str | None = "case_id"
+    resampled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,3 +204,44 @@ class ActorKind(Enum):
     SERVER = enum_value(
         identity.ActorKind.SERVER, description="The server itself: it deletes what is too old."
     )
+
+
+@strawberry.enum(description="What happens at a step of a run.")
+class StepPhase(Enum):
+    """See the description, which is public."""
+
+    START = enum_value("START", description="A span starts: its input is there.")
+    CHUNK = enum_value("CHUNK", description="A piece of a stream comes.")
+    STATE = enum_value("STATE", description="The program records a value of its state.")
+    EVENT = enum_value("EVENT", description="Any other event within a span or the run.")
+    END = enum_value("END", description="A span ends: its output or error is there.")
+
+
+@strawberry.enum(description="Which way steps are gone through.")
+class StepDirection(Enum):
+    """See the description, which is public."""
+
+    FORWARD = enum_value("FORWARD", description="On from a step: later ones.")
+    BACKWARD = enum_value("BACKWARD", description="Back from a step: earlier ones.")
+
+
+@strawberry.enum(description="Why a call cannot be served from the record.")
+class ReplayBlockerKind(Enum):
+    """See the description, which is public."""
+
+    OPAQUE = enum_value("OPAQUE", description="Of a part of its output only the class is known.")
+    TRUNCATED = enum_value("TRUNCATED", description="Its output was cut.")
+    REDACTED = enum_value("REDACTED", description="Parts of its output were removed on purpose.")
+    UNFINISHED = enum_value("UNFINISHED", description="It never ended.")
+    INCOMPLETE = enum_value("INCOMPLETE", description="Of the run: records of it are lost.")
+
+
+@strawberry.enum(description="What happened to a message since the model call before.")
+class ContextChangeKind(Enum):
+    """See the description, which is public."""
+
+    ADDED = enum_value("ADDED", description="It is new.")
+    DROPPED = enum_value("DROPPED", description="It is gone.")
+    CHANGED = enum_value("CHANGED", description="It says something else.")
+    TRUNCATED = enum_value("TRUNCATED", description="Its text is a part of what it was.")
+    REORDERED = enum_value("REORDERED", description="It stands elsewhere among the others.")

@@ -22,6 +22,7 @@ from agenttrace_server.graphql.types.filters import SpanFilterInput, read_span_f
 from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo
 from agenttrace_server.graphql.types.payload import Payload, SpanError, load_payload, load_text
+from agenttrace_server.graphql.types.replay import RunReplay, load_replay
 from agenttrace_server.graphql.types.scalars import (
     Count,
     DateTime,
@@ -183,6 +184,11 @@ class Run(Node):
         """See the description, which is public."""
         found = await info.context.loaders.forks_by_run.load(self.record.run_id)
         return [Run.from_record(fork) for fork in found or ()]
+
+    @resolver("It as its steps, to go through forward and back; of at most 4 runs an answer.")
+    async def replay(self, info: Info) -> RunReplay:
+        """See the description, which is public."""
+        return await load_replay(info, self.record)
 
     @resolver("Other runs and spans that have to do with it; at most 128.")
     def links(self) -> list[Link]:

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Compares, annotates, writes the step's summary, comments, and ends with the comparison's exit code.
+set -uo pipefail
+
+report="$(mktemp)"
+trap 'rm -f "$report"' EXIT
+
+arguments=("$BASE" "$HEAD" --format github --max-bytes 60000) # a comment holds 65,536 characters
+if [[ -n "${GATES:-}" ]]; then arguments+=(--gate "$GATES"); fi
+if [[ -n "${FROM:-}" ]]; then arguments+=(--from "$FROM"); fi
+case "${INCONCLUSIVE:-report}" in
+  report) ;;
+  *) arguments+=(--inconclusive "$INCONCLUSIVE") ;;
+esac
+
+GITHUB_STEP_SUMMARY="$report" python -m agenttrace diff "${arguments[@]}"
+code=$?
+
+if [[ -n "${GITHUB_OUTPUT:-}" ]]; then echo "exit-code=$code" >>"$GITHUB_OUTPUT"; fi
+if [[ ! -s "$report" ]]; then
+  exit "$code" # there is no comparison: the line above says why
+fi
+if [[ -n "${GITHUB_STEP_SUMMARY:-}" ]]; then cat "$report" >>"$GITHUB_STEP_SUMMARY"; fi
+if [[ "${COMMENT:-true}" == true ]]; then
+  # A fork's token may not write: that is said, and is no failure of the comparison.
+  python "$(dirname "${BASH_SOURCE[0]}")/comment.py" "$report"
+fi
+exit "$code"

@@ -1,0 +1,121 @@
+import { expect, Office, signIn, test } from "./accounts";
+import { TestServer } from "./server";
+import { watch } from "./watch";
+
+test("the first account registers with the setup token, and is in", async ({ page }) => {
+  const office = await Office.open();
+  try {
+    const findings = await watch(page, office.server.url);
+    await page.goto(office.server.url);
+    await expect(page.getByRole("heading", { name: "Sign in to AgentTrace" })).toBeVisible();
+    await page.getByRole("button", { name: "Register" }).click();
+    const form = page.getByRole("form", { name: "Register" });
+    await form.getByLabel("E-mail address").fill(office.operator.email);
+    await form.getByLabel("Password").fill("too short");
+    await form.getByLabel("Setup token").fill(office.server.setupToken);
+    await form.getByRole("button", { name: "Register" }).click();
+    await expect(form.getByRole("alert")).toContainText("at least 15 characters");
+    await form.getByLabel("Password").fill(office.operator.password);
+    await form.getByRole("button", { name: "Register" }).click();
+    await expect(page.getByRole("heading", { name: "No runs yet" })).toBeVisible();
+    await expect(page).toHaveURL(`${office.server.url}/?project=default`);
+    await page.getByRole("button", { name: "Account" }).click();
+    await expect(page.getByText("Admin of")).toContainText("operator");
+    expect(await findings()).toEqual([]);
+  } finally {
+    await office.server.remove();
+  }
+});
+
+test("a wrong password, closed registration and too many tries are told in words", async ({
+  page,
+}) => {
+  const office = await Office.openWithOperator();
+  try {
+    await page.goto(`${office.server.url}/register`);
+    const register = page.getByRole("form", { name: "Register" });
+    await register.getByLabel("E-mail address").fill("new@example.org");
+    await register.getByLabel("Password").fill("four and twenty blackbirds");
+    await register.getByRole("button", { name: "Register" }).click();
+    await expect(register.getByRole("alert")).toHaveText(
+      "Registration is closed; ask an operator of this server for an account.",
+    );
+    await page.getByRole("button", { name: "Sign in" }).click();
+    const wrong = { ...office.operator, password: "not the right one" };
+    const alert = page.getByRole("form", { name: "Sign in" }).getByRole("alert");
+    await signIn(page, wrong);
+    await expect(alert).toHaveText("The e-mail address or the password is wrong.");
+    for (let tries = 1; tries < 5; tries += 1) await office.post("token", wrong);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await expect(alert).toHaveText(/The next one is looked at in 1[45] min \d+ s/);
+    await expect(page.getByRole("button", { name: "Sign in", exact: true })).toBeDisabled();
+  } finally {
+    await office.server.remove();
+  }
+});
+
+test("who registers by themselves is in no project yet, and told so", async ({ page }) => {
+  const office = await Office.openWithOperator({ REGISTRATION: "open" });
+  try {
+    await page.goto(`${office.server.url}/register`);
+    const form = page.getByRole("form", { name: "Register" });
+    await form.getByLabel("E-mail address").fill("nora@example.org");
+    await form.getByLabel("Password").fill("four and twenty blackbirds");
+    await form.getByRole("button", { name: "Register" }).click();
+    await expect(page.getByRole("heading", { name: "You are in no project yet" })).toBeVisible();
+    await page.getByRole("link", { name: "Settings" }).click();
+    await expect(page.getByRole("navigation", { name: "Settings" }).getByRole("link")).toHaveText([
+      "Account",
+      "Projects",
+    ]);
+  } finally {
+    await office.server.remove();
+  }
+});
+
+test("a link leads to its page after the login, and signing out ends the login on the server", async ({
+  page,
+  office,
+}) => {
+  const second = await page.context().newPage();
+  await page.goto("/search?q=boats");
+  await signIn(page, office.operator);
+  await expect(page).toHaveURL("/search?q=boats&project=default");
+  await expect(page.getByLabel("Search what was said")).toHaveValue("boats");
+  await second.goto("/");
+  await expect(second.getByRole("heading", { name: "No runs yet" })).toBeVisible();
+  const kept = await page.evaluate(() => localStorage.getItem("agenttrace.session"));
+  const { access, refresh } = JSON.parse(kept ?? "") as { access: string; refresh: string };
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  for (const tab of [page, second])
+    await expect(tab.getByRole("status")).toHaveText("You are signed out.");
+  expect(await page.evaluate(() => localStorage.getItem("agenttrace.session"))).toBeNull();
+  expect((await office.post("refresh", { refresh_token: refresh })).status).toBe(401);
+  expect((await office.post("logout", {}, access)).status).toBe(401);
+});
+
+test("a server without accounts shows no login, and no settings of accounts", async ({ page }) => {
+  const server = await TestServer.start();
+  try {
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      if (request.headers().authorization !== undefined || request.url().includes("/api/auth/"))
+        asked.push(request.url());
+    });
+    await page.goto(`${server.url}/login`);
+    await expect(page.getByRole("heading", { name: "No runs yet" })).toBeVisible();
+    await expect(page).toHaveURL(`${server.url}/`);
+    await expect(page.getByTestId("connection")).toHaveText("Live");
+    await expect(page.getByRole("button", { name: "Account" })).toHaveCount(0);
+    await page.getByRole("link", { name: "Settings" }).click();
+    await expect(page.getByRole("heading", { name: "Retention" })).toBeVisible();
+    await expect(page.getByRole("navigation", { name: "Settings" }).getByRole("link")).toHaveText([
+      "Retention",
+      "Audit log",
+    ]);
+    expect(asked).toEqual([]);
+  } finally {
+    await server.remove();
+  }
+});

@@ -1,0 +1,84 @@
+import { useAuditFeed } from "@/graphql/accounts";
+import type { AuditEntry, AuditFeed } from "@/graphql/audit-feed";
+import { formatCount, formatMoment } from "@/model/format";
+import type { Viewer } from "@/model/viewer";
+import { Button } from "@/ui/button";
+import { Cell, Row, Table } from "@/ui/table";
+import { Text } from "@/ui/text";
+import { InlineFailure } from "../parts/inline-failure";
+import { Nothing, Part } from "./part";
+
+/** What was done in the project, the latest first. */
+export function AuditSection({ viewer }: { readonly viewer: Viewer }) {
+  const feed = useAuditFeed();
+  return (
+    <Part
+      about={
+        <p>
+          {viewer.kind === "LOCAL"
+            ? "Deletions and exports."
+            : "Logins, and what was done with accounts, roles, keys, projects and runs."}{" "}
+          Nothing recorded is in it, and nobody can change or delete an entry.
+        </p>
+      }
+      action={<Button onClick={feed.reload}>Load anew</Button>}
+    >
+      <Body feed={feed} />
+    </Part>
+  );
+}
+
+function Body({ feed }: { readonly feed: AuditFeed }) {
+  if (feed.phase === "failed" && feed.failure !== null)
+    return <InlineFailure failure={feed.failure} onRetry={feed.reload} />;
+  if (feed.phase === "loading") return <div aria-busy="true" className="h-24" />;
+  if (feed.entries.length === 0) return <Nothing>Nothing was done yet that is noted here.</Nothing>;
+  return (
+    <>
+      <Table label="Audit log" heads={["When", "Who", "What", "To what", "From"]}>
+        {feed.entries.map((entry) => (
+          <EntryRow key={entry.id} entry={entry} />
+        ))}
+      </Table>
+      <div className="flex items-center gap-3 text-faint text-sm">
+        {feed.failure !== null && <InlineFailure failure={feed.failure} onRetry={feed.loadMore} />}
+        {feed.hasNextPage && (
+          <Button disabled={feed.isLoadingMore} onClick={feed.loadMore}>
+            {feed.isLoadingMore ? "Loading…" : "Earlier ones"}
+          </Button>
+        )}
+        <span>
+          {formatCount(feed.entries.length)} {feed.entries.length === 1 ? "entry" : "entries"}
+        </span>
+      </div>
+    </>
+  );
+}
+
+const IS_BAD = "login_failed";
+
+function EntryRow({ entry }: { readonly entry: AuditEntry }) {
+  const moment = formatMoment(entry.atMs);
+  return (
+    <Row>
+      <Cell className="whitespace-nowrap text-dim" title={`${moment} · request ${entry.requestId}`}>
+        {moment.slice(0, 19)}
+      </Cell>
+      <Cell className="max-w-56">
+        {entry.actorName === "" ? (
+          <span className="text-faint">nobody</span>
+        ) : (
+          <Text value={entry.actorName} />
+        )}
+        {entry.actorKind === "KEY" && <span className="text-faint"> (key)</span>}
+      </Cell>
+      <Cell className={`whitespace-nowrap ${entry.action === IS_BAD ? "text-bad" : ""}`}>
+        {entry.action.replaceAll("_", " ")}
+      </Cell>
+      <Cell className="max-w-72">
+        <Text value={entry.target} className="font-mono text-sm" />
+      </Cell>
+      <Cell className="whitespace-nowrap font-mono text-dim text-sm">{entry.address}</Cell>
+    </Row>
+  );
+}
