@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 from peer_servers import PEERS, Peer, run_peer
-from rows import Row
 from senders import BATCH, SENDERS
 from workload import make_call, make_runs
+
+from rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
