@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
+from figures import Row
 from peer_servers import PEERS, Peer, run_peer
 from senders import BATCH, SENDERS
 from workload import make_call, make_runs
-
-from rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
+from figures import Row
 from floors import measure_postgresql, measure_sqlite, measure_tree
 from peers import add_options, measure_peers
 from reads import LIST, SEARCH, TREE, USAGE, fill_tree, measure_query, wait_for_index
@@ -33,7 +34,6 @@ from senders import measure_batches, measure_live, measure_singles
 from servers import Server, run_server
 
 from agenttrace_server.storage.engine import open_database
-from rows import Row
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
