@@ -179,6 +179,10 @@ def test_options_are_the_rules(client: Client) -> None:
     [
         ({"ignore": ["input"]}, "options: ignore: 'input' is no JSONPath"),
         ({"ignore": ["$[?match(@.a, '(a*)*')]"]}, "has a filter, which is not taken here"),
+        ({"ignore": ["$.input" + "..*" * 60]}, "has '..' 60 times; expected"),
+        ({"unordered": ["$..a..b"]}, "has '..' 2 times; expected it once at most"),
+        ({"ignore": ["$" + "[*,*]" * 50]}, "has several names in brackets"),
+        ({"ignore": ["$.input | $.output"]}, "is no JSONPath: unexpected token"),
         ({"ignore": ["$.a"] * 33}, "options has at most 32 paths of 256 characters"),
         ({"unordered": ["$." + "a" * 300]}, "options has at most 32 paths of 256 characters"),
         ({"numericAbs": -1}, "options: numeric.abs is -1"),
