@@ -61,6 +61,10 @@ schema: .stamps/python-dev ## write schema.graphql from the code
 lock: .stamps/python-dev ## resolve the dependencies anew (needs uv), with hashes and no addresses
 	scripts/lock
 
+.PHONY: rows
+rows: .stamps/python-dev ## run the tests of what is promised, row by row, into docs/rows.md
+	$(BIN)/python scripts/rows.py
+
 .PHONY: bench
 bench: .stamps/python-dev ## the benchmarks: tables, never tests
 	$(BIN)/python packages/sdk/benchmarks/span_cost.py
@@ -98,7 +102,7 @@ $(BIN)/python: | .stamps/prerequisites
 
 .stamps/node: dashboard/package-lock.json | .stamps/prerequisites
 	@echo "Installing the dashboard's dependencies …"
-	@cd dashboard && npm ci --no-audit --no-fund --loglevel=error </dev/null >/dev/null
+	@cd dashboard && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >/dev/null
 	@touch $@
 
 .stamps/chromium: scripts/ensure-chromium | .stamps/node

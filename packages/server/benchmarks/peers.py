@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
+from figures import Row
 from peer_servers import PEERS, Peer, run_peer
-from rows import Row
 from senders import BATCH, SENDERS
 from workload import make_call, make_runs
 

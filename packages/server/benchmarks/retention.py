@@ -2,11 +2,14 @@
 
     python packages/server/benchmarks/retention.py
     python packages/server/benchmarks/retention.py --postgresql --spans 50000
+    python packages/server/benchmarks/retention.py --by-age
 
 S9. Fills a store with `--spans` spans of agents over four weeks, and puts them into the search
 index. Then writers and readers work for `--baseline` seconds, and go on while everything that ended
 in the first two weeks is deleted by filter, until no row is left of it. Runs that have not ended
-stay, and so does what the writers store. What is missing, left over or wrong must be 0, else the
+stay, and so does what the writers store. With `--by-age` a server that keeps runs for ever has the
+first part, and the rest one with `MAX_TRACE_RETENTION_DAYS`, which deletes what was over before
+the same day. What is missing, left over or wrong must be 0, else the
 exit code is 1. The locks are the times that a step of the deletion had the store's writer.
 """
 
@@ -27,7 +30,7 @@ from bounds import Bound, count, pick, print_bounds
 from loads import Sender, Tally, read, repeat, write
 from seed import fill_store, index_store
 from servers import run_server
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from workload import DAY_NS, DAYS, START_NS
 
 from agenttrace_server.storage import deletion
@@ -55,6 +58,8 @@ from packages.server.tests.faults.nemeses import DURABLE
 from packages.server.tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlalchemy import Connection
 
 WRITERS: Final = 4
@@ -62,7 +67,8 @@ READERS: Final = 2
 BATCH: Final = 10
 RATE: Final = 15.0
 """Requests a second, of each writer and reader."""
-CUT_NS: Final = START_NS + DAYS // 2 * DAY_NS
+CUT_NS: Final = (START_NS // DAY_NS + DAYS // 2) * DAY_NS
+"""The start of a day of UTC."""
 DELETE: Final = """mutation($before: DateTime!) {
     deleteRuns(filter: {startedBefore: $before, status: [COMPLETED, ERROR]}) {
         count hasMore errors { message } } }"""
@@ -81,6 +87,8 @@ class Known(NamedTuple):
     """A run, as the store has it."""
 
     start_ns: int
+    over_ns: int
+    """When it ended, or else began."""
     status: str
     spans: int
 
@@ -100,8 +108,27 @@ class Course(NamedTuple):
 
 def read_known(connection: Connection) -> dict[str, Known]:
     """Return all runs."""
-    rows = connection.execute(select(RUN.c.run_id, RUN.c.start_ns, RUN.c.status, RUN.c.spans))
-    return {row.run_id: Known(row.start_ns, row.status, row.spans) for row in rows}
+    over = func.coalesce(RUN.c.end_ns, RUN.c.start_ns).label("over_ns")
+    columns = (RUN.c.run_id, RUN.c.start_ns, over, RUN.c.status, RUN.c.spans)
+    rows = connection.execute(select(*columns))
+    return {row.run_id: Known(row.start_ns, row.over_ns, row.status, row.spans) for row in rows}
+
+
+def find_old(before: dict[str, Known], *, by_age: bool) -> set[str]:
+    """Return which of the runs are to be deleted."""
+    times_ns = {i: run.over_ns if by_age else run.start_ns for i, run in before.items()}
+    return {i for i, run in before.items() if times_ns[i] < CUT_NS and run.status in ENDED}
+
+
+def make_old(connection: Connection) -> None:
+    """Have the runs that ended as if their records had come then."""
+    change = update(RUN).where(RUN.c.status.in_(ENDED))
+    connection.execute(change.values(seen_ns=func.coalesce(RUN.c.end_ns, RUN.c.start_ns)))
+
+
+def find_days() -> int:
+    """Return the setting with which a server deletes what was over before the cut."""
+    return time.time_ns() // DAY_NS - CUT_NS // DAY_NS
 
 
 def count_orphans(connection: Connection) -> int:
@@ -145,6 +172,19 @@ def delete_old(sender: Sender) -> int:
     return total
 
 
+async def wait_until_old_are_gone(database: Database, old: set[str]) -> int:
+    """Return how many there were, when the server has deleted them all."""
+    query = (
+        select(func.count())
+        .select_from(RUN)
+        .where(RUN.c.start_ns < CUT_NS, RUN.c.status.in_(ENDED), RUN.c.run_id.in_(old))
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        while await database.read(lambda c: c.execute(query).scalar_one()):  # noqa: ASYNC110 -- another process's
+            await asyncio.sleep(0.2)
+    return len(old)
+
+
 async def wait_until_gone(database: Database) -> None:
     """Return when nothing is left of deleted runs, nor of their space."""
     async with asyncio.timeout(DEADLINE_S):
@@ -154,11 +194,41 @@ async def wait_until_gone(database: Database) -> None:
             await asyncio.sleep(0.2)
 
 
+def list_works(url: str, writing: Tally, reading: Tally) -> list[tuple[Callable[[], None], float]]:
+    """Return what writers and readers do, and how often in a second."""
+    works = [(write(Sender(url, writing), writing, n, BATCH), RATE) for n in range(WRITERS)]
+    return works + [(read(Sender(url, reading)), RATE) for _ in range(READERS)]
+
+
+def work_by_age(database_url: str, program: Sequence[str], old: set[str], seconds: float) -> Course:
+    """Do the same with two servers, of which the second deletes by itself, from its start on."""
+    writing, reading = Tally(), Tally()
+    with (
+        run_server(database_url, program=program) as server,
+        repeat(list_works(server.url, writing, reading)),
+    ):
+        time.sleep(seconds / 5)  # caches fill
+        begin_s = time.perf_counter()
+        time.sleep(seconds)
+    before_bytes = measure_bytes(database_url)
+    watcher = open_database(database_url)
+    ended_s = time.perf_counter()
+    days = str(find_days())
+    with (
+        run_server(database_url, program=program, MAX_TRACE_RETENTION_DAYS=days) as server,
+        repeat(list_works(server.url, writing, reading)),
+    ):
+        deleted = asyncio.run(wait_until_old_are_gone(watcher, old))
+        asyncio.run(wait_until_gone(watcher))
+        end_s = time.perf_counter()
+    watcher.close()
+    return Course(writing, reading, begin_s, ended_s, end_s, deleted, before_bytes)
+
+
 def work(url: str, database_url: str, seconds: float) -> Course:
     """Write and read for a while, then delete beside that; return what happened."""
     writing, reading, deleting = Tally(), Tally(), Tally()
-    works = [(write(Sender(url, writing), writing, n, BATCH), RATE) for n in range(WRITERS)]
-    works += [(read(Sender(url, reading)), RATE) for _ in range(READERS)]
+    works = list_works(url, writing, reading)
     watcher = open_database(database_url)
     with repeat(works):
         time.sleep(seconds / 5)  # caches fill
@@ -187,12 +257,13 @@ def measure_free_bytes(database_url: str) -> int:
     return int(pages) * PAGE_BYTES
 
 
-def judge_store(database: Database, before: dict[str, Known], course: Course) -> list[Bound]:
+def judge_store(
+    database: Database, before: dict[str, Known], course: Course, old: set[str]
+) -> list[Bound]:
     """Return what became of the runs."""
 
     def look(connection: Connection) -> list[Bound]:
         known = read_known(connection)
-        old = {i for i, run in before.items() if run.start_ns < CUT_NS and run.status in ENDED}
         kept = {i for i in before if i not in old} | course.writing.stored.keys()
         running = {i for i in kept if i not in before or before[i].status == "STARTED"}
         short = [i for i, n in course.writing.stored.items() if i in known and known[i].spans < n]
@@ -248,14 +319,20 @@ def measure(url: str, folder: Path, options: argparse.Namespace) -> bool:
     database = open_database(url)
     fill_store(database, options.spans, seed=1)
     index_store(database)
+    asyncio.run(database.write(make_old))
     before: dict[str, Known] = asyncio.run(database.read(read_known))
     database.close()
     times = folder / "steps.txt"
     times.touch()
-    with run_server(url, program=[str(TIMED_SERVER), str(times)]) as server:
-        course = work(server.url, url, options.baseline)
+    program = [str(TIMED_SERVER), str(times)]
+    old = find_old(before, by_age=options.by_age)
+    if options.by_age:
+        course = work_by_age(url, program, old, options.baseline)
+    else:
+        with run_server(url, program=program) as server:
+            course = work(server.url, url, options.baseline)
     database = open_database(url)
-    bounds: list[Any] = judge_store(database, before, course)
+    bounds: list[Any] = judge_store(database, before, course, old)
     bounds += judge_times(course, read_steps(times))
     database.close()
     if course.before_bytes:
@@ -263,9 +340,10 @@ def measure(url: str, folder: Path, options: argparse.Namespace) -> bool:
         what = f"MiB of the file that are free, of {after_mib:.1f} ({mib:.1f} before)"
         bounds.append(Bound(what, measure_free_bytes(url) / 2**20, FREE_MIB))
     took_s = course.end_s - course.deleting_s
+    way = "for their age" if options.by_age else "by filter"
     title = (
         f"S9   {course.deleted:,} of {len(before):,} runs ({options.spans:,} spans) deleted in "
-        f"{took_s:.1f} s beside {WRITERS} writers, {WRITERS * BATCH * RATE:.0f} spans/s, and "
+        f"{took_s:.1f} s {way} beside {WRITERS} writers, {WRITERS * BATCH * RATE:.0f} spans/s, and "
         f"{READERS} readers, {'PostgreSQL' if options.postgresql else 'SQLite'}"
     )
     return print_bounds(title, bounds)
@@ -276,6 +354,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="S9: deleting beside ingest and readers")
     parser.add_argument("--postgresql", action="store_true", help="start one for this run")
     parser.add_argument("--spans", type=int, default=100_000, help="in the store at first")
+    parser.add_argument("--by-age", action="store_true", help="by MAX_TRACE_RETENTION_DAYS")
     parser.add_argument("--baseline", type=float, default=20, help="seconds without a deletion")
     options = parser.parse_args()
     with ExitStack() as stack:

@@ -34,14 +34,20 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def run_server(database_url: str, *, program: Sequence[str] = PROGRAM) -> Iterator[Server]:
-    """Start a server, or a program that is one and more; yield it once it answers; stop it."""
+def run_server(
+    database_url: str, *, program: Sequence[str] = PROGRAM, **settings: str
+) -> Iterator[Server]:
+    """Start a server, or a program that is one and more; yield it once it answers; stop it.
+
+    `settings` are variables of its environment.
+    """
     begin = time.perf_counter()
     command = [sys.executable, *program, "serve"]
     process = subprocess.Popen(  # noqa: S603 -- this interpreter, our program
         [*command, "--port", "0", "--database-url", database_url],
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **settings},
     )
     assert process.stdout is not None
     try:

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
+from figures import Row
 from floors import measure_postgresql, measure_sqlite, measure_tree
 from peers import add_options, measure_peers
 from reads import LIST, SEARCH, TREE, USAGE, fill_tree, measure_query, wait_for_index
-from rows import Row
 from seed import fill_store, index_store, skip_index
 from senders import measure_batches, measure_live, measure_singles
 from servers import Server, run_server

@@ -18,7 +18,7 @@ from agenttrace_server.storage.engine import Database
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STEPS = ("delete_runs", "take_step", "give_space_back")
+STEPS = ("delete_runs", "delete_old_runs", "take_step", "give_space_back")
 
 
 def time_steps(path: Path) -> None:

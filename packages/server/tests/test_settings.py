@@ -153,6 +153,15 @@ def test_c04_p2_a_secret_that_can_be_guessed_is_refused(secret: str, problem: st
         assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_l_a_token_and_accounts_exclude_each_other(environment: str) -> None:
+    """Everybody logs in, or everybody is the one user: both at once is nobody's meaning."""
+    with pytest.raises(StartError, match="LOCAL_TOKEN is set, and SECRET_KEY") as caught:
+        read_settings(secret_key=SECRET, local_token=True, environment=environment)
+    assert "\n" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
 def test_a_secret_is_not_printed() -> None:
     """Whoever logs the settings does not log it."""
     assert SECRET not in repr(read_settings(secret_key=SECRET))

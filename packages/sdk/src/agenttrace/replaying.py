@@ -6,6 +6,7 @@ what there is then comes from `agenttrace.replay`, which only `tracer.replay()` 
 
 from __future__ import annotations
 
+from os import environ
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 from agenttrace.wire import SpanType
@@ -88,8 +89,8 @@ class ReplayOptions(NamedTuple):
     classes: Iterable[type] | Mapping[str, type]
 
 
-tracer_hooks: Final[list[Callable[[Tracer], None]]] = []
-"""What a replay of the whole process does with each tracer that the program makes."""
+REPLAY_VARIABLE: Final = "AGENTTRACE_REPLAY"
+"""The environment variable by which `agenttrace replay` has a program replayed: a folder's path."""
 
 
 class Replays:
@@ -186,8 +187,11 @@ class Replays:
 
     def _join_replay(self) -> None:
         """Join the replay of the whole process, if there is one."""
-        for join in tracer_hooks:
-            join(cast("Tracer", self))
+        folder = environ.get(REPLAY_VARIABLE)
+        if folder:
+            from agenttrace.replay.activation import join  # noqa: PLC0415 -- capture never loads it
+
+            join(cast("Tracer", self), folder)
 
     def freeze(self, *kinds: Literal["time", "random", "uuid"]) -> Freeze:
         """Return a `with` block in which runs are recorded with time, chance or ids held still.

@@ -48,6 +48,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.leases import LeaseService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.rates import SenderRates
 from agenttrace_server.services.retention import RetentionService
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import Indexer, SearchService
@@ -74,6 +75,7 @@ class Application:
     graphql: GraphQLView
     bus: Bus
     budget: ByteBudget
+    rates: SenderRates
     documents: StoredDocuments
 
 
@@ -187,7 +189,7 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
     )
     app = Starlette(
         routes=[
-            IngestRoute(services.ingest, services.budget).make_route(),
+            IngestRoute(services.ingest, services.budget, services.rates).make_route(),
             ExportRoute(
                 ExportService(engine.database), services.access, identities.audit
             ).make_route(),
@@ -214,7 +216,9 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
     # spelling with another slash is redirected.
     app.router.default = Dashboard(shows_explorer=settings.shows_schema)
     app.router.redirect_slashes = False
-    return Application(app, engine.database, graphql, engine.bus, services.budget, documents)
+    return Application(
+        app, engine.database, graphql, engine.bus, services.budget, services.rates, documents
+    )
 
 
 def _make_services(settings: Settings, engine: _Engine) -> Services:
@@ -244,6 +248,7 @@ def _make_services(settings: Settings, engine: _Engine) -> Services:
             ),
         ),
         budget=ByteBudget(settings.buffer_size),
+        rates=SenderRates(),
         environment=settings.environment.value,
         retention_days=settings.max_trace_retention_days,
     )

@@ -13,6 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from agenttrace_server.graphql import followers
+
 from ..support.accounts import OPERATOR, AccountsServer, open_socket
 from ..support.lines import make_run, make_run_id
 from ..support.thread import SECRET
@@ -158,6 +160,36 @@ def test_c25_losing_the_right_ends_what_one_follows(accounts: AccountsServer, wa
         _expect_close(socket, 4403)
         accounts.use_key("INGEST").send([make_run()])
         assert _next_change(other) == make_run_id(0)
+
+
+def test_c26_somebody_has_ten_sockets_and_no_more(
+    accounts: AccountsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here two. Another account has its own; when one leaves there is room again."""
+    monkeypatch.setattr(followers, "MAX_SOCKETS_OF_ONE", 2)
+    viewer = accounts.add("v@example.org", "VIEWER")
+    init = _init(viewer.credential)
+    with open_socket(accounts.url, init=init) as first:
+        _follow(first)
+        with open_socket(accounts.url, init=init) as second:
+            _follow(second)
+            with open_socket(accounts.url, init=init) as third:
+                _expect_close(third, 4429)
+            with open_socket(accounts.url, init=_init(accounts.operator.credential)) as other:
+                _follow(other)
+            accounts.use_key("INGEST").send([make_run()])
+            assert _next_change(first) == _next_change(second) == make_run_id(0)
+        deadline = time.monotonic() + PATIENCE_S
+        while not _can_follow(accounts, init):
+            assert time.monotonic() < deadline
+
+
+def _can_follow(accounts: AccountsServer, init: dict[str, Any]) -> bool:
+    with open_socket(accounts.url, init=init) as socket:
+        try:
+            return bool(json.loads(socket.recv(PATIENCE_S)) == {"type": "connection_ack"})
+        except ConnectionClosed:
+            return False
 
 
 def test_a_key_that_only_records_follows_nothing_that_others_follow(

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 from sqlalchemy import select, update
 
 from agenttrace_server.errors import AttemptsError, RefusedError
+from agenttrace_server.services.common_passwords import COMMON
 from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.tokens import make_setup_token
 from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP
@@ -18,6 +19,7 @@ from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.sessions import Allowance, take_attempt
 
 from ..support.accounts import OPERATOR, PASSWORD, AccountsServer, Caller, open_accounts
+from ..support.client import Client
 from ..support.thread import SECRET, ServerThread
 
 WRONG = "nine white horses at noon"
@@ -189,6 +191,16 @@ def test_c11_passwords_that_are_guessed_first_are_not_taken(password: str, code:
     assert password not in str(caught.value)
 
 
+def test_c11_the_ten_thousand_most_frequent_ones_are_not_taken() -> None:
+    """Nine of them have 15 characters: the others are too short, which is tried above."""
+    assert len(COMMON) == 31
+    for password in sorted(COMMON):
+        for spelt in (password, password.upper()):
+            with pytest.raises(RefusedError) as caught:
+                check_password(spelt, "me@example.org")
+            assert caught.value.code == "common"
+
+
 @pytest.mark.parametrize("password", [PASSWORD, "ünïcödé pässwörd", "password of mine 42 trees"])
 def test_c11_a_few_words_are_a_password(password: str) -> None:
     """Letters of any kind, blanks, no rules about signs."""
@@ -223,6 +235,20 @@ def test_c12_the_first_account_needs_the_setup_token(database_url: str) -> None:
         assert viewer.ask(query) == expected
         viewer.close()
         nobody.close()
+
+
+def test_p8_nobody_is_there_before_the_first_account(database_url: str) -> None:
+    """No name and no password is known of a new server: none is let in, nor without the token."""
+    with ServerThread(database_url, secret_key=SECRET) as server, Client(server.url) as client:
+        for name in ("admin", "admin@localhost", "root", "agenttrace", OPERATOR):
+            for password in ("", "admin", "password", "agenttrace", PASSWORD):
+                answer = client.http.post(
+                    "/api/auth/token", json={"email": name, "password": password}
+                )
+                assert answer.status_code in (400, 401, 429), (name, password)
+        for token in ({}, {"setup_token": ""}, {"setup_token": "admin"}):
+            body = {"email": OPERATOR, "password": PASSWORD, **token}
+            assert client.http.post("/api/auth/register", json=body).status_code in (403, 429)
 
 
 def test_c12_registration_is_closed_unless_it_is_opened(accounts: AccountsServer) -> None:

@@ -15,8 +15,27 @@ from ..support.postgres import PostgresServer
 from .nemeses import DURABLE, run_nemesis
 
 SEED: Final = 20261125
-SQLITE: Final = {"kill9": 5, "sigterm": 1, "sigstop": 1, "locked": 1, "disk-full": 1, "ack-lost": 1}
-POSTGRESQL: Final = {"kill9": 5, "sigterm": 1, "database-kill": 2}
+SQLITE: Final = {
+    "kill9": 5,
+    "sigterm": 1,
+    "sigstop": 1,
+    "locked": 1,
+    "disk-full": 1,
+    "ack-lost": 1,
+    "fsync-eio": 1,
+    "write-enospc": 1,
+    "slow-disk": 1,
+    "memory": 1,
+    "few-files": 1,
+}
+POSTGRESQL: Final = {
+    "kill9": 5,
+    "sigterm": 1,
+    "sigstop": 1,
+    "database-kill": 2,
+    "memory": 1,
+    "few-files": 1,
+}
 """Each with how often it happens."""
 
 

@@ -122,7 +122,7 @@ def test_a_filter_over_its_limits_is_refused(
         ("' OR 1=1--", 0),
     ],
 )
-def test_hostile_texts_are_only_texts(client: Client, text: str, count: int) -> None:
+def test_c41_hostile_texts_are_only_texts(client: Client, text: str, count: int) -> None:
     """What means something to SQL, LIKE or a search means nothing in a filter."""
     client.send([make_run(name="Agent 100%")])
     assert client.ask(RUNS, f={"text": text}) == {"runs": {"totalCount": count}}

@@ -45,7 +45,7 @@ def schema() -> GraphQLSchema:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused(shared_client: Client, name: str) -> None:
+def test_c28_c29_c30_c31_a_bomb_is_refused(shared_client: Client, name: str) -> None:
     """422 like all that validation finds, with one message: the limit, and what was found."""
     text, message = BOMBS[name]
     answer = shared_client.http.post("/graphql", json={"query": text})
@@ -72,7 +72,7 @@ def test_a_bomb_is_refused(shared_client: Client, name: str) -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_a_bomb_over_a_socket_ends_its_own_operation(
+def test_c30_a_bomb_over_a_socket_ends_its_own_operation(
     shared_server: ServerThread, selection: str, message: str
 ) -> None:
     """The same limits hold there; the socket goes on."""
@@ -90,7 +90,7 @@ def test_a_bomb_over_a_socket_ends_its_own_operation(
 
 @pytest.mark.parametrize("make", [make_fragment_bomb, make_flat_bomb])
 @pytest.mark.parametrize("count", [5, 19, 30, 50])
-def test_each_selection_is_looked_at_once(make: Any, count: int) -> None:
+def test_c30_each_selection_is_looked_at_once(make: Any, count: int) -> None:
     """However often a fragment is spread: what is visited grows with the text, no faster."""
     figures = measure_document(parse(make(count)))
     assert (
@@ -98,7 +98,7 @@ def test_each_selection_is_looked_at_once(make: Any, count: int) -> None:
     )
 
 
-def test_documents_at_the_limits_are_answered(shared_client: Client) -> None:
+def test_c28_c29_c30_documents_at_the_limits_are_answered(shared_client: Client) -> None:
     """A limit is the last figure that is allowed."""
     aliases = "{ server {" + " ".join(f"a{n}: version" for n in range(30)) + "} }"
     assert len(shared_client.ask(aliases)["server"]) == 30
@@ -119,7 +119,7 @@ def test_documents_at_the_limits_are_answered(shared_client: Client) -> None:
     "text",
     ['"""a \\""" { """ {', '"a \\" {" {', "# {\n{", "{ ... @a(b: -1.5e+3, c: $d) ! }", '"{\n{'],
 )
-def test_tokens_are_counted_as_the_lexer_does(text: str) -> None:
+def test_c30_tokens_are_counted_as_the_lexer_does(text: str) -> None:
     """Texts and comments hide brackets; what the lexer stops at does not matter."""
     lexer, tokens, nesting = Lexer(Source(text + " ")), 0, 0
     if text != '"{\n{':
@@ -166,7 +166,7 @@ def test_the_introspection_of_tools_is_answered(shared_client: Client, query: st
         ("{ nothing { nothing { id } } }", {}, 0),
     ],
 )
-def test_what_an_operation_costs(
+def test_c31_what_an_operation_costs(
     schema: GraphQLSchema, query: str, variables: dict[str, Any], cost: int
 ) -> None:
     """An object is 1, a list what is asked for of it; variables and defaults count."""

@@ -41,25 +41,25 @@ def _list_messages(answer: httpx.Response) -> list[str]:
     return [error["message"] for error in answer.json()["errors"]]
 
 
-def test_aliases_are_bounded(hardened: Client) -> None:
+def test_c29_c33_aliases_are_bounded(hardened: Client) -> None:
     """101 aliases of one field."""
     query = "{" + " ".join(f"a{n}: __typename" for n in range(101)) + "}"
     assert _post(hardened, query).status_code == 422
 
 
-def test_batches_are_refused(hardened: Client) -> None:
+def test_c31_c33_batches_are_refused(hardened: Client) -> None:
     """A list of ten operations."""
     assert hardened.http.post("/graphql", json=[QUERY] * 10).status_code == 422
 
 
-def test_directives_are_bounded(hardened: Client) -> None:
+def test_c30_c33_directives_are_bounded(hardened: Client) -> None:
     """Ten of a directive that does not exist, and 51 of one that does."""
     (first, *_) = _list_messages(_post(hardened, "{ __typename " + "@aa" * 10 + "}"))
     assert first == "Unknown directive '@aa'."
     assert _post(hardened, "{ __typename " + "@skip(if: false)" * 51 + "}").status_code == 422
 
 
-def test_circular_introspection_is_refused(hardened: Client, shared_client: Client) -> None:
+def test_c33_circular_introspection_is_refused(hardened: Client, shared_client: Client) -> None:
     """Types of fields of types, in development as well."""
     query = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
     assert _post(hardened, query).status_code == 422
@@ -69,7 +69,7 @@ def test_circular_introspection_is_refused(hardened: Client, shared_client: Clie
 @pytest.mark.parametrize(
     "query", ["{ __schema { types { name } } }", '{ __type(name: "Run") {name}}']
 )
-def test_introspection_is_off(hardened: Client, query: str) -> None:
+def test_c33_introspection_is_off(hardened: Client, query: str) -> None:
     """The schema is not told; `__typename` still is."""
     (message,) = _list_messages(_post(hardened, query))
     assert message.startswith("introspection is off on this server")
@@ -99,7 +99,7 @@ def test_introspection_can_be_allowed(tmp_path: Any) -> None:
         ("{ __typename @skp(if: true) }", {}),
     ],
 )
-def test_no_names_are_suggested(
+def test_c33_no_names_are_suggested(
     hardened: Client, shared_client: Client, query: str, variables: dict[str, Any]
 ) -> None:
     """A misspelt name is refused without the right one; anywhere in the answer."""
@@ -115,23 +115,23 @@ def test_development_suggests_names(shared_client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["{ __typename }", "mutation { __typename }"])
-def test_get_runs_nothing(hardened: Client, query: str) -> None:
+def test_c33_get_runs_nothing(hardened: Client, query: str) -> None:
     """Neither a query nor a mutation."""
     assert hardened.http.get("/graphql", params={"query": query}).status_code == 405
 
 
-def test_there_is_no_explorer(hardened: Client) -> None:
+def test_c33_there_is_no_explorer(hardened: Client) -> None:
     """No page is served in the place of an answer."""
     answer = hardened.http.get("/graphql", headers={"accept": "text/html"})
     assert (answer.status_code, "<html" in answer.text.lower()) == (405, False)
 
 
-def test_forms_are_refused(hardened: Client) -> None:
+def test_c33_forms_are_refused(hardened: Client) -> None:
     """What another page could post without asking."""
     assert hardened.http.post("/graphql", data=QUERY).status_code == 415
 
 
-def test_nothing_is_traced(hardened: Client) -> None:
+def test_c33_nothing_is_traced(hardened: Client) -> None:
     """No header or extension makes the server tell how it worked."""
     answer = hardened.http.post(
         "/graphql",
@@ -141,7 +141,7 @@ def test_nothing_is_traced(hardened: Client) -> None:
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
-def test_an_unexpected_error_is_hidden(
+def test_c33_c36_an_unexpected_error_is_hidden(
     hardened: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An id instead of the text, the statement, the path or the traceback; the log has them."""
@@ -194,7 +194,7 @@ _RUNS = """query($f: RunFilter, $n: Int, $a: String) {
     ],
     ids=lambda text: text[:40],
 )
-def test_hostile_variables_are_the_client_s_mistake(
+def test_c34_hostile_variables_are_the_client_s_mistake(
     hardened: Client, variables: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A status of the client's, or an answer: never 500, and never an internal error."""

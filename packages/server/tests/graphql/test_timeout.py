@@ -36,7 +36,7 @@ def cancelled(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> list[str
     return noted
 
 
-def test_a_slow_query_is_stopped(client: Client, cancelled: list[str]) -> None:
+def test_c32_a_slow_query_is_stopped(client: Client, cancelled: list[str]) -> None:
     """503 with one error, and the work is cancelled; the server answers others as before."""
     answer = client.http.post("/graphql", json={"query": SLOW})
     assert answer.status_code == 503

@@ -16,8 +16,10 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,6 +82,20 @@ class PostgresServer:
         work = _execute(make_url(url) if url else self.url, statement)
         with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
             return pool.submit(asyncio.run, work).result()
+
+    @contextmanager
+    def hold_row(self, table: str, url: str) -> Iterator[None]:
+        """Lock the rows of a table of a database within the block, as a transaction that hangs."""
+        is_locked, is_over = threading.Event(), threading.Event()
+        work = _hold_rows(make_url(url), table, is_locked, is_over)
+        with ThreadPoolExecutor(1) as pool:
+            holding = pool.submit(asyncio.run, work)
+            assert is_locked.wait(TIMEOUT_S), "the rows are held by somebody else"
+            try:
+                yield
+            finally:
+                is_over.set()
+                holding.result(30)
 
     def start(self) -> None:
         """Start it; return when it answers."""
@@ -177,11 +193,28 @@ class PostgresServer:
         )
 
 
-async def _execute(url: URL, statement: str) -> list[tuple[Any, ...]]:
-    connection = await asyncpg.connect(
+async def _connect(url: URL) -> Any:
+    return await asyncpg.connect(
         url.set(drivername="postgresql").render_as_string(hide_password=False), timeout=TIMEOUT_S
     )
+
+
+async def _execute(url: URL, statement: str) -> list[tuple[Any, ...]]:
+    connection = await _connect(url)
     try:
         return [tuple(row) for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
+
+
+async def _hold_rows(
+    url: URL, table: str, is_locked: threading.Event, is_over: threading.Event
+) -> None:
+    connection = await _connect(url)
+    try:
+        async with connection.transaction():
+            await connection.fetch(f"SELECT 1 FROM {table} FOR UPDATE")
+            is_locked.set()
+            await asyncio.to_thread(is_over.wait, 120)
     finally:
         await connection.close()

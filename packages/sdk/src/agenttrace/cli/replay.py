@@ -136,7 +136,8 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
         return
     if not program:
         raise typer.BadParameter(
-            "give a program after --, as in: agenttrace replay last -- python agent.py; or --step",
+            "give --step, to step through the run; or a program after --, as in: agenttrace replay "
+            "last -- python agent.py",
             param_hint="replay",
         )
     options: dict[str, Any] = {

@@ -1,131 +1,144 @@
-"""A replay of a program that knows nothing of it: begun by the environment, told in a file.
+"""A replay of a program that knows nothing of it: begun by the environment, told in a journal.
 
-The first tracer that the program makes begins it; later ones join. Where the program ends, the
-report is written beside the recording. Or the program is recorded, beside what it does itself.
+The first tracer that the program makes begins it, later ones join. It lasts as long as the process:
+nothing that the program does at its very end runs live either. A program may be recorded in the
+same way, beside what it does with its records itself.
 """
 
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace import replaying
 from agenttrace.errors import AgentTraceError
+from agenttrace.exporters.jsonl import JSONLExporter
+from agenttrace.exporters.memory import MemoryExporter
+from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, ReplayDivergence
+from agenttrace.replay.journal import Journal
+from agenttrace.replay.plans import name_new_runs, read_plan
+from agenttrace.replay.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from agenttrace.pipeline.export import Exporter
+    from agenttrace.pipeline.export import ExportResult
     from agenttrace.recorder import Recorder
     from agenttrace.replay.session import ReplaySession
     from agenttrace.run import Run
     from agenttrace.span import Span
     from agenttrace.tracer import Tracer
-    from agenttrace.wire import Outcome, RunStatus
-
-VARIABLE: Final = "AGENTTRACE_REPLAY"
-"""JSON: `{"recordings": [path…], "options": {…}, "reports": folder}`, or `{"record": path}`."""
+    from agenttrace.wire import Outcome, Record, RunStatus
 
 
-def activate() -> None:
-    """Wait for the program's first tracer, if the environment asks for it."""
-    text = os.environ.get(VARIABLE)
-    if not text:
-        return
-    plan = json.loads(text)
-    if "record" in plan:
-        replaying.tracer_hooks.append(_Recording(plan["record"]).join)
-    else:
-        replaying.tracer_hooks.append(_Replay(plan).join)
+def join(tracer: Tracer, folder: str) -> None:
+    """Let a tracer take part in what `folder` asks of this process.
+
+    Where that cannot be, the process ends here and now: its calls would be made, and not served.
+    """
+    try:
+        if _process.begun is None:
+            _process.begun = _begin(tracer, folder)
+        else:
+            _process.begun.join(tracer.recorder)
+    except BaseException as error:  # noqa: BLE001 -- whatever it is, nothing may run after it
+        code = error.exit_code if isinstance(error, AgentTraceError) else EXIT_NOT_REPLAYABLE
+        message = str(error) if isinstance(error, AgentTraceError) else repr(error)
+        sys.stderr.write(f"agenttrace: this process cannot be replayed: {message}\n")
+        sys.stderr.flush()
+        try:
+            Journal(folder, Report("strict", [])).fail(message, code)
+        finally:
+            os._exit(code)
+
+
+class _Process:
+    """What this process takes part in; one a process."""
+
+    begun: ReplaySession | _Recording | None = None
+
+
+_process: Final = _Process()
+
+
+def _begin(tracer: Tracer, folder: str) -> ReplaySession | _Recording:
+    plan = read_plan(folder)
+    if plan.records:
+        recording = _Recording(folder)
+        recording.join(tracer.recorder)
+        return recording
+    main, *companions = plan.recordings
+    session = tracer.replay(main, companions=companions, **plan.options)
+    journal = Journal(folder, session.report)
+    session.report_to(journal, _NewRuns(folder))
+    session.__enter__()
+    journal.begin()
+    sys.excepthook = _make_excepthook(sys.excepthook)
+    atexit.register(journal.sum_up)
+    return session
+
+
+class _NewRuns(MemoryExporter):
+    """Keeps the new runs in memory and in a file, so that they outlive the process."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self._file = JSONLExporter(name_new_runs(folder))
+
+    def export(self, records: Sequence[Record]) -> ExportResult:
+        self._file.export(records)
+        return super().export(records)
+
+    def shutdown(self, *, timeout_s: float) -> None:
+        self._file.shutdown(timeout_s=timeout_s)
 
 
 class _Recording:
-    """Records into a file of this process what each tracer records; every call runs."""
+    """Records what each tracer records into a file; every call runs."""
 
-    def __init__(self, path: str) -> None:
-        self._target = f"jsonl:{path}.{os.getpid()}.jsonl"
-        self._added: list[tuple[Recorder, Exporter]] = []
+    def __init__(self, folder: str) -> None:
+        self._file = JSONLExporter(name_new_runs(folder))
 
-    def join(self, tracer: Tracer) -> None:
-        tracer.recorder.is_recording()  # the exporter that the environment names comes first
-        _, exporter = tracer.plugins.make_exporter(self._target)
-        self._added.append((tracer.recorder, exporter))
-        tracer.add_exporter(exporter)
-        tracer.recorder.replay = self
+    def join(self, recorder: Recorder) -> None:
+        """Record what this tracer records."""
+        recorder.is_recording()  # the exporter that the environment names comes first
+        recorder.hub.keeps_all = True
+        recorder.replay = self
+        self._keep(recorder)
 
-    def choose(self, _kind: str, _spec: object, _span: object, function: Any, *_rest: Any) -> Any:
-        return function
+    def _keep(self, recorder: Recorder) -> None:
+        if all(sink.exporter is not self._file for sink in recorder.hub.sinks):
+            recorder.hub.add(self._file, name="recording")
+
+    def choose(self, *call: Any) -> Any:
+        """Return the traced function itself: `call` is as `ReplayHook.choose` has it."""
+        return call[3]
 
     def enter_block(self, span: Span) -> None:
-        """Do nothing."""
+        """Let it run."""
 
     def enter_run(self, run: Run) -> None:
-        """Record there also after the program has set another exporter."""
-        for recorder, exporter in self._added:
-            if recorder is run.recorder and all(
-                sink.exporter is not exporter for sink in recorder.hub.sinks
-            ):
-                recorder.hub.add(exporter, name="recording")
+        """Record it also where the program has set another exporter since."""
+        self._keep(run.recorder)
 
     def leave_run(self, run: Run, status: RunStatus) -> None:
-        """Do nothing."""
+        """Let it end."""
 
     def leave(self, span: Span, outcome: Outcome) -> None:
-        """Do nothing."""
+        """Let it end."""
 
 
-class _Replay:
-    """The replay of this process."""
-
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self._plan = plan
-        self._session: ReplaySession | None = None
-
-    def join(self, tracer: Tracer) -> None:
-        if self._session is not None:
-            self._session.join(tracer.recorder)
-            return
-        try:
-            session = tracer.replay(self._plan["recordings"], **self._plan["options"])
-            session.__enter__()
-        except AgentTraceError as error:
-            # Nothing of the program may run: it would do for real what was to be replayed.
-            self._write({"error": str(error), "exitCode": error.exit_code})
-            sys.stderr.flush()
-            os._exit(error.exit_code)
-        self._session = session
-        sys.excepthook = _quieten(sys.excepthook)
-        atexit.register(self._end)
-
-    def _end(self) -> None:
-        session = self._session
-        if session is None:
-            return
-        session.end()
-        self._write(session.report.describe())
-
-    def _write(self, report: dict[str, Any]) -> None:
-        folder = Path(self._plan["reports"])
-        path = folder / f"{os.getpid()}.json"
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(report))
-        unfinished.rename(path)
-
-
-def _quieten(hook: Any) -> Any:
-    """Return a hook that says a divergence in a line: the report tells the rest."""
-    from agenttrace.replay.errors import ReplayDivergence  # noqa: PLC0415 -- loaded by now
+def _make_excepthook(before: Callable[..., object]) -> Callable[..., None]:
+    """Return a hook that says a divergence in one line: the report tells the rest."""
 
     def tell(
         kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
         if isinstance(error, ReplayDivergence):
-            sys.stderr.write(f"agenttrace: {error}\n")
+            sys.stderr.write("agenttrace: the replay was stopped by a divergence\n")
         else:
-            hook(kind, error, traceback)
+            before(kind, error, traceback)
 
     return tell

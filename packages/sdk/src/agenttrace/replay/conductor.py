@@ -335,7 +335,7 @@ class Conductor:
 
     def _enter_run(self, run: Run) -> None:
         free = (tape for tape in self._tapes if not tape.is_taken and tape.run.name == run.name)
-        tape = next(free, None)
+        tape = next(filter(self._claim, free), None)
         if tape is None:
             self.scopes.add_run(run.run_id, Scope(run.name, None, None))
             return
@@ -357,6 +357,10 @@ class Conductor:
         if self._still is not None:
             seed = tape.run.attributes.get(FREEZE_SEED)
             self._still.begin(seed if isinstance(seed, int) else 0, tape.run.start_ns)
+
+    def _claim(self, tape: Tape) -> bool:
+        witness = self._ledger.witness
+        return witness is None or witness.claim(tape.run.run_id)
 
     def leave_run(self, run: Run, status: RunStatus) -> None:
         """See what a run has left over, and how it ended."""

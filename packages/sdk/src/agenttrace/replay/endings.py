@@ -70,6 +70,8 @@ class Endings:
         if self._ledger.report.divergences:
             kinds = [each.kind.value for each in self._ledger.report.divergences]
             run.set_attribute(REPLAY_DIVERGENCES, kinds[:100])
+        if self._ledger.witness is not None:
+            self._ledger.witness.end_run(scope.track.tape.run.run_id, status)
 
     def end_all(self, tapes: list[Tape]) -> None:
         """Say which recorded runs were never begun."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agenttrace.replay.deltas import find_deltas, find_volatile, shorten
 from agenttrace.replay.errors import ReplayDivergence
@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from agenttrace.replay.report import Report
     from agenttrace.replay.tape import Node
     from agenttrace.span import Span
+    from agenttrace.wire import RunStatus
+
+
+class Witness(Protocol):
+    """Who is told at once what happens in a replay, as the process may end at any moment."""
+
+    def claim(self, run_id: str) -> bool:
+        """Tell whether this process may go by a recorded run; no other may then."""
+
+    def see(self, divergence: Divergence) -> None:
+        """Take notice of a divergence."""
+
+    def end_run(self, source_id: str, status: RunStatus) -> None:
+        """Take notice that the run which went by a recorded one has ended."""
 
 
 class Ledger:
@@ -23,6 +37,7 @@ class Ledger:
     def __init__(self, policy: Policy, report: Report) -> None:
         self.policy = policy
         self.report = report
+        self.witness: Witness | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -45,6 +60,8 @@ class Ledger:
         self.report.divergences.append(divergence)
         if action is Action.RAISE and self.report.fatal is None:
             self.report.fatal = divergence
+        if self.witness is not None:
+            self.witness.see(divergence)
         if span is not None:
             _tell(span, divergence.kind)
         return action
@@ -55,6 +72,8 @@ class Ledger:
         self.report.divergences.append(divergence)
         if self.report.fatal is None:
             self.report.fatal = divergence
+        if self.witness is not None:
+            self.witness.see(divergence)
 
     def stop_by_error(self, error: BaseException, path: str) -> None:
         """Stop because the replay itself went wrong: no call may run by mistake."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agenttrace.replay.activation import VARIABLE
 from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE
+from agenttrace.replay.journal import prepare_folder, read_journals
+from agenttrace.replay.outcomes import fold_lines
+from agenttrace.replay.plans import Plan, list_new_runs, write_plan
+from agenttrace.replay.policy import Policy
+from agenttrace.replaying import REPLAY_VARIABLE
+from agenttrace.trace import FileSource
+from agenttrace.trace.sources import resolve_only_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import FrameType
 
-_SITE: Final = str(Path(__file__).parent / "site")
-_PACKAGE_FOLDER: Final = str(Path(__file__).parents[2])
+    from agenttrace.trace import RecordedRun
+
+_FORWARDED: Final = ("SIGTERM", "SIGHUP")
+_LED_BY: Final = ("mode", "live", "descend", "allow_effects", "max_live_calls", "on")
 
 
 class Ended(NamedTuple):
-    """A program that has ended: its own exit code, and a report of each process that replayed."""
+    """A program that has ended: its own exit code, and the report, if any process replayed."""
 
     code: int
     reports: list[dict[str, Any]]
@@ -43,8 +53,7 @@ def replay_program(
 ) -> Ended:
     """Run a command against recordings, the first of which it must begin a run for.
 
-    Its reports come by way of `folder`.
-
+    The report comes by way of `folder`, and is whole whatever the program did and however it ended.
     `options` are those of `tracer.replay()`. Without `has_own_output`, what it prints goes to
     standard error.
 
@@ -52,41 +61,67 @@ def replay_program(
         OSError: when the command cannot be started.
 
     """
-    reports = folder / "reports"
-    reports.mkdir()
-    main, *companions = map(str, recordings)
-    plan = {
-        "recordings": [main],
-        "options": {**options, "companions": companions},
-        "reports": str(reports),
-    }
-    code = _run(command, plan, has_own_output=has_own_output)
-    return Ended(code, [json.loads(path.read_text()) for path in sorted(reports.glob("*.json"))])
+    plan = Plan([str(path) for path in recordings], options)
+    code = _run(command, plan, folder, has_own_output=has_own_output)
+    lines = read_journals(folder)
+    if not lines:
+        return Ended(code, [])
+    policy = Policy(**{name: options[name] for name in _LED_BY if name in options})
+    return Ended(code, [fold_lines(lines, [_load(path) for path in recordings], policy, code)])
 
 
 def record_program(command: Sequence[str], path: Path) -> tuple[int, list[Path]]:
     """Run a command and record it beside what it does itself; return its code and the files.
 
+    `path` is a folder that is made for it.
+
     Raises:
         OSError: when the command cannot be started.
 
     """
-    code = _run(command, {"record": str(path)}, has_own_output=False)
-    return code, sorted(path.parent.glob(f"{path.name}.*.jsonl"))
+    path.mkdir()
+    code = _run(command, Plan([], {}, records=True), path, has_own_output=False)
+    return code, list_new_runs(path)
 
 
-def _run(command: Sequence[str], plan: dict[str, Any], *, has_own_output: bool) -> int:
-    search_path = [_SITE, *filter(None, [os.environ.get("PYTHONPATH")]), _PACKAGE_FOLDER]
-    environment = {
-        **os.environ,
-        VARIABLE: json.dumps(plan),
-        "PYTHONPATH": os.pathsep.join(search_path),
-    }
+def _load(path: Path) -> RecordedRun:
+    with FileSource(path) as file:
+        return file.load_run(resolve_only_run(file))
+
+
+def _run(command: Sequence[str], plan: Plan, folder: Path, *, has_own_output: bool) -> int:
+    prepare_folder(folder)
+    write_plan(folder, plan)
+    environment = {**os.environ, REPLAY_VARIABLE: str(folder)}
+    environment.pop("AGENTTRACE_DISABLED", None)
     sys.stdout.flush()
-    done = subprocess.run(  # noqa: S603 -- the command is the user's own
+    process = subprocess.Popen(  # noqa: S603 -- the command is the user's own
         list(command),
         env=environment,
         stdout=None if has_own_output else sys.stderr.fileno(),
-        check=False,
     )
-    return 128 - done.returncode if done.returncode < 0 else done.returncode
+    with process, _passing_signals(process):
+        code = process.wait()
+    return 128 - code if code < 0 else code
+
+
+@contextmanager
+def _passing_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let the program be ended by what would end this command, and wait for it.
+
+    Ctrl-C reaches both by the terminal.
+    """
+
+    def send(number: int, _frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    for name in _FORWARDED:
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            before[number] = signal.signal(number, send)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

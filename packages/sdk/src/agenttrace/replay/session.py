@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.recorder import Recorder
+    from agenttrace.replay.ledger import Witness
     from agenttrace.replaying import ReplayOptions
 
 _FLUSH_S: Final = 30.0
@@ -98,6 +99,11 @@ class ReplaySession:
         self._conductor.hold_still(self._still)
         self._memory = MemoryExporter()
         self._is_over = False
+
+    def report_to(self, witness: Witness, memory: MemoryExporter) -> None:
+        """Tell a witness at once what happens, and keep new runs in `memory`; before the block."""
+        self._ledger.witness = witness
+        self._memory = memory
 
     # The block
 

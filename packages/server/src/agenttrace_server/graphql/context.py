@@ -22,6 +22,7 @@ from agenttrace_server.services.ingest import IngestService
 from agenttrace_server.services.keys import KeyService
 from agenttrace_server.services.live import LiveService
 from agenttrace_server.services.plugins import PluginService
+from agenttrace_server.services.rates import SenderRates
 from agenttrace_server.services.runs import RunService
 from agenttrace_server.services.search import SearchService
 from agenttrace_server.services.sessions import SessionService
@@ -46,6 +47,8 @@ class Services:
     ingest: IngestService
     budget: ByteBudget
     """Of bytes of records that wait for the disk, over all doors."""
+    rates: SenderRates
+    """Of requests with records, over all doors."""
     accounts: AccountService
     sessions: SessionService | None
     """None on a server without accounts."""

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
-from agenttrace_server.identity import NOBODY, Principal
+from agenttrace_server.identity import NOBODY, ActorKind, Principal
 from agenttrace_server.services.authentication import Authenticator
 
 GOING_AWAY: Final = 1001
@@ -20,6 +20,8 @@ CREDENTIAL_ENDED: Final = "Forbidden: the credential has ended"
 CHECK_EVERY_S: Final = 2.0
 """Whoever lost the right to follow is told within 5 s: the look itself may take some time."""
 CLOSE_TIMEOUT_S: Final = 1.0
+MAX_SOCKETS_OF_ONE: Final = 10
+"""That an account or a key may have open in a process."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,20 @@ class Followers:
     def bind(self, socket: WebSocket, context: Context) -> None:
         """Say whose it is: who the context says, now or later."""
         self._contexts[socket] = context
+
+    def has_room(self, owner: Principal) -> bool:
+        """Tell whether an account or key has no more of them than it may, what it just opened too.
+
+        Who is alone on a server without accounts has as many as the server takes.
+        """
+        if owner.kind is ActorKind.LOCAL:
+            return True
+        whose = (owner.kind, owner.actor_id)
+        opened = [
+            context.actor.principal for context in self._contexts.values() if context is not None
+        ]
+        count = sum((each.kind, each.actor_id) == whose for each in opened)
+        return count <= MAX_SOCKETS_OF_ONE
 
     def remove(self, socket: WebSocket) -> None:
         """Forget a WebSocket that has ended."""

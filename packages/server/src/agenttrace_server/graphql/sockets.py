@@ -19,6 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     Operation,
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
     Message,
     SubscribeMessage,
 )
@@ -27,6 +28,7 @@ from agenttrace_server.frames import WRITE_FRAME, make_text_frame
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.graphql.documents import LimitError, check_document
 from agenttrace_server.graphql.errors import LIMIT_EXCEEDED, hide_unexpected
+from agenttrace_server.graphql.followers import MAX_SOCKETS_OF_ONE
 from agenttrace_server.graphql.sharing import Asked, RefusedError, SharedSubscriptions
 from graphql import GraphQLError, GraphQLFormattedError
 
@@ -37,6 +39,13 @@ TOO_MANY: Final = 4429
 FLOOD_REASON: Final = f"more than {MAX_MESSAGES} messages in {MESSAGES_WINDOW_S:.0f} seconds"
 
 WriteFrame: TypeAlias = Callable[[bytes], bool]
+
+
+class TooManySocketsError(Exception):
+    """Somebody has as many WebSockets open as one may."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {MAX_SOCKETS_OF_ONE} WebSockets of one account or key")
 
 
 class SharingView(Protocol):
@@ -125,6 +134,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         is_flooded = is_full and now_s - self._times_s[0] < MESSAGES_WINDOW_S
         self._times_s.append(now_s)
         return is_flooded
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Find out who it is, and close the socket if they have too many already."""
+        try:
+            await super().handle_connection_init(message)
+        except TooManySocketsError as error:
+            await self.websocket.close(TOO_MANY, str(error))
 
     async def send_message(self, message: Message) -> None:
         """Send a message. Strawberry's own refusals, of one operation too many, have no code."""

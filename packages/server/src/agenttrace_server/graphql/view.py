@@ -57,7 +57,12 @@ from agenttrace_server.graphql.negotiation import (
     write_type,
 )
 from agenttrace_server.graphql.sharing import SharedSubscriptions
-from agenttrace_server.graphql.sockets import SocketAdapter, SocketHandler, refuse_socket
+from agenttrace_server.graphql.sockets import (
+    SocketAdapter,
+    SocketHandler,
+    TooManySocketsError,
+    refuse_socket,
+)
 from agenttrace_server.graphql.stored import StoredDocuments
 from agenttrace_server.identity import NOBODY, Actor
 from agenttrace_server.services.authentication import Authenticator
@@ -169,6 +174,7 @@ class GraphQLView(GraphQL[Context, None]):
 
         Raises:
             ConnectionRejectionError: nobody that is known: it is closed with 4403.
+            TooManySocketsError: they have as many as they may: it is closed with 4429.
 
         """
         actor = context.actor
@@ -184,6 +190,8 @@ class GraphQLView(GraphQL[Context, None]):
                 raise ConnectionRejectionError from error
             context.actor = replace(actor, principal=principal)
             context.loaders = context.make_loaders(context.actor)
+        if not self.followers.has_room(context.actor.principal):
+            raise TooManySocketsError
         return await super().on_ws_connect(context)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:

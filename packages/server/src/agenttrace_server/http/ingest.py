@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agenttrace_server.services.budget import ByteBudget
     from agenttrace_server.services.ingest import IngestResult, IngestService
+    from agenttrace_server.services.rates import SenderRates
 
 CONTENT_TYPES: Final = ("application/x-ndjson", "application/ndjson")
 MAX_RETRY_AFTER_S: Final = 30
@@ -29,9 +30,10 @@ EMPTY_BODY: Final = "the body has no records: send at least one, a JSON object a
 class IngestRoute:
     """The door for recorders."""
 
-    def __init__(self, service: IngestService, budget: ByteBudget) -> None:
+    def __init__(self, service: IngestService, budget: ByteBudget, rates: SenderRates) -> None:
         self._service = service
         self._budget = budget
+        self._rates = rates
 
     def make_route(self) -> Route:
         """Return the route."""
@@ -42,6 +44,7 @@ class IngestRoute:
         _check_content_type(request)
         principal = read_actor(request).principal
         try:
+            self._rates.take(principal)  # before anything of the body is read
             with self._budget.open_account() as account:
                 result = await self._service.ingest(await read_body(request, account), principal)
         except TooLargeError as error:

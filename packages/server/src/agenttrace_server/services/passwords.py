@@ -11,6 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from agenttrace_server.errors import RefusedError
+from agenttrace_server.services.common_passwords import COMMON
 
 MIN_CHARS: Final = 15
 MAX_CHARS: Final = 128
@@ -81,7 +82,7 @@ def is_utf8(text: str) -> bool:
 
 
 def _is_common(password: str, email: str) -> bool:
-    if len(set(password)) < _MIN_DIFFERENT:
+    if password in COMMON or len(set(password)) < _MIN_DIFFERENT:
         return True
     for length in range(1, _MAX_REPEATED_CHARS + 1):
         unit = password[:length]

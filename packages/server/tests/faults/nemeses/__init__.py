@@ -57,7 +57,7 @@ NEMESES: Final[Mapping[str, Nemesis]] = {
     "slow-read": Nemesis(networks.slow_read, batch=3),
     "half-open": Nemesis(networks.half_open, batch=3),
     "few-files": Nemesis(shortages.few_files, batch=3, timeout_s=2.0),
-    "memory": Nemesis(shortages.memory, timeout_s=30.0, clients=50, is_bulk=True, databases=SQLITE),
+    "memory": Nemesis(shortages.memory, timeout_s=30.0, clients=50, is_bulk=True),
     "stuck-reader": Nemesis(shortages.stuck_reader, batch=3, clients=8, databases=SQLITE),
     "ack-synced": Nemesis(disks.ack_synced, batch=5, clients=1, databases=SQLITE),
     "fsync-eio": Nemesis(disks.fsync_eio, batch=5, databases=SQLITE),

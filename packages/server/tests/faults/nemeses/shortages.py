@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from .kills import wait_a_moment
 from .networks import stall
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
     from packages.sdk.tests.faults.judge import Verdict
@@ -54,17 +55,28 @@ def memory(stage: Stage, choose: Random, faults: int) -> Verdict:
     stage.load.start()
     for _ in range(faults):
         stage.load.wait_for(choose.randint(1, 100))
-        with closing(sqlite3.connect(stage.database, isolation_level=None, timeout=30)) as other:
-            other.execute("BEGIN EXCLUSIVE")
+        with stall_commits(stage):
             stage.load.wait_for_outcomes(1, "503", "429")
             stage.read_some()
-            other.execute("ROLLBACK")
         stage.load.wait_for(1)
     stage.load.stop()
     stage.counts["peak_bytes"] = read_peak_bytes(server.pid)
     if stage.counts["peak_bytes"] > MAX_RESIDENT_BYTES:
         stage.complaints.append(f"the server took {stage.counts['peak_bytes'] >> 20} MiB")
     return stage.finish()
+
+
+@contextmanager
+def stall_commits(stage: Stage) -> Iterator[None]:
+    """Let the server commit nothing within the block; reads go on."""
+    if stage.postgres is not None:
+        with stage.postgres.hold_row("store", stage.database_url):
+            yield
+        return
+    with closing(sqlite3.connect(stage.database, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def stuck_reader(stage: Stage, choose: Random, faults: int) -> Verdict:

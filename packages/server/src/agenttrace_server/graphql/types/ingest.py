@@ -55,6 +55,7 @@ async def store_records(info: Info, records: JSON) -> IngestResult:
     # line break of its own in JSON: the lines are the records.
     body = b"\n".join(orjson.dumps(record) for record in records)
     try:
+        info.context.rates.take(info.context.actor.principal)
         with info.context.budget.open_account() as account:
             account.take(len(body))
             result = await info.context.ingest.ingest(body, info.context.actor.principal)

@@ -1,0 +1,144 @@
+"""`agenttrace replay RUN -- PROGRAM` is not deceived: real processes, whatever they do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .programs import AGENT, BEGIN, MAIN, Folder, make_folder
+from .support import COMMAND, ENVIRONMENT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Return a folder with an agent that was recorded into ./traces.jsonl."""
+    return make_folder(tmp_path)
+
+
+# What is served
+
+
+def test_a_program_of_two_runs_is_one_report(tmp_path: Path) -> None:
+    """The other run of the workflow goes along, and both are told in one report."""
+    two = MAIN + BEGIN.replace("sys.argv[1:])", "sys.argv[1:])\n    main('snow')", 1)
+    folder = make_folder(tmp_path, main=two)
+    first, second = dict.fromkeys(line["run_id"] for line in folder.lines)
+    report = folder.report(f"traces.jsonl:{first}")
+    assert (report["identical"], report["counts"]["replayed"]) == (True, 6)
+    assert len(report["runIds"]) == 2
+    assert second not in report["runIds"]
+    assert folder.calls == []
+
+
+def test_each_recorded_run_is_gone_by_once_whatever_process_it_is(folder: Folder) -> None:
+    """Processes share the recording: what a second one does beyond it is stopped, not made."""
+    again = "import subprocess, sys\nsubprocess.run([sys.executable, 'agent.py'])\n"
+    folder.write("twice.py", again * 2)
+    report = folder.report("last", program=("twice.py",))
+    assert [each["kind"] for each in report["divergences"]] == ["extra_call"]
+    assert (report["exitCode"], report["counts"]["replayed"], folder.calls) == (10, 3, [])
+
+
+def test_every_tracer_of_a_program_is_led(folder: Folder) -> None:
+    """A second tracer with settings of its own makes no call either."""
+    second = AGENT.replace("Tracer()", "Tracer(settings=Settings(), exporter='memory')")
+    folder.write(
+        "agent.py",
+        second.replace("import Tracer", "import Tracer\nfrom agenttrace.settings import Settings")
+        + MAIN
+        + BEGIN,
+    )
+    done = folder.replay("last", AGENTTRACE_DISABLED="1")
+    assert (done.code, folder.calls) == (0, []), done.err
+
+
+# Where it leaves the recording
+
+ENDS = {
+    "returns": "",
+    "ends itself": "os._exit(0)",
+    "is killed": "os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_a_divergence_cannot_be_swallowed(folder: Folder, end: str) -> None:
+    """Whatever the program catches and however it ends: exit code 10, and no call was made."""
+    swallowing = f"""
+def main():
+    try:
+        with tracer.run("agent"):
+            for call in (lambda: search("snow"), lambda: answer("x"), lambda: charge(7)):
+                try:
+                    call()
+                except BaseException:
+                    pass
+    except BaseException:
+        pass
+    {end or "pass"}
+"""
+    folder.write("agent.py", AGENT + swallowing + BEGIN)
+    report = folder.report("last")
+    first = report["divergences"][0]
+    assert (report["exitCode"], folder.calls) == (10, [])
+    assert (first["kind"], first["path"], first["at"]) == (
+        "input_changed",
+        "agent/search",
+        "$.query",
+    )
+    assert (first["recorded"], first["live"]) == ("rain", "snow")
+
+
+def test_a_run_that_is_cut_short_is_a_divergence(folder: Folder) -> None:
+    """A program that ends itself within the run did not do what was recorded."""
+    folder.write("agent.py", AGENT + MAIN.replace("charge(7)", "os._exit(0)") + BEGIN)
+    report = folder.report("last")
+    assert [each["kind"] for each in report["divergences"]] == ["missing_call"]
+    assert "before this run did" in report["divergences"][0]["message"]
+    assert (report["exitCode"], report["programExitCode"]) == (10, 0)
+
+
+def test_what_cannot_be_begun_ends_the_process_before_a_call(folder: Folder) -> None:
+    """A tracer that records nothing could be served nothing: its process ends at once."""
+    disabled = AGENT.replace("Tracer()", "Tracer(settings=Settings(disabled=True))")
+    folder.write("agent.py", "from agenttrace.settings import Settings\n" + disabled + MAIN + BEGIN)
+    done = folder.replay("last")
+    assert (done.code, folder.calls) == (2, [])
+    assert "this process cannot be replayed" in done.err
+
+
+# What is printed
+
+
+def test_json_is_all_that_standard_output_has(folder: Folder) -> None:
+    """What the program prints goes to standard error then."""
+    done = folder.replay("last", "--json")
+    assert json.loads(done.out)["identical"] is True
+    assert done.err == "{'QUERY': 'RAIN', 'FOUND': 3}\n"
+
+
+def test_the_end_of_the_command_is_the_end_of_the_program(folder: Folder) -> None:
+    """SIGTERM reaches the program, and the exit code says so."""
+    waiting = "import threading\n    open('ready', 'w').close()\n    threading.Event().wait(50)"
+    folder.write(
+        "agent.py", AGENT + MAIN.replace("with tracer", f"{waiting}\n    with tracer") + BEGIN
+    )
+    command = [*COMMAND, "replay", "last", "--", sys.executable, "agent.py"]
+    with subprocess.Popen(
+        command, cwd=folder.path, env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not (folder.path / "ready").exists() and time.monotonic() < deadline:
+            os.sched_yield()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 10  # it never came to the run
