@@ -278,3 +278,14 @@ def test_a_comparison_is_made_once(client: Client, monkeypatch: pytest.MonkeyPat
     client.ask(ROWS, b=HEAD, h=BASE)
     client.ask(ROWS, b=BASE, h=HEAD)
     assert len(made) == 3
+
+
+@ON_SQLITE
+def test_a_filter_of_rows_has_a_bound(client: Client) -> None:
+    """Each row is held against its lists."""
+    send_pair(client)
+    for criterion, value in (("outcome", "MOVED"), ("flags", "OUTPUT")):
+        found = client.ask(ROWS, b=BASE, h=HEAD, f={criterion: [value] * 100})["diff"]["rows"]
+        assert found["totalCount"] == (0 if value == "MOVED" else 1)
+        (error,) = client.ask_raw(ROWS, b=BASE, h=HEAD, f={criterion: [value] * 101})["errors"]
+        assert error["message"] == f"{criterion} has 101 values; at most 100"
