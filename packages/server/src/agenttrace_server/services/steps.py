@@ -119,8 +119,14 @@ class StepService:
             GoneError: the run was deleted meanwhile.
 
         """
-        going = search(found.timeline, breakpoints, start=start, backward=backward)
         until_s = time.monotonic() + self.max_search_s
+
+        def look(index: int) -> None:
+            # Also where no text is asked for, and between queries over texts that are there.
+            if time.monotonic() > until_s:
+                raise TooSlowError(_describe_end(index, backward=backward))
+
+        going = search(found.timeline, breakpoints, start=start, backward=backward, look=look)
         given: list[str | None] | None = None
         try:
             while True:
@@ -128,8 +134,7 @@ class StepService:
                 wanted = await asyncio.to_thread(_advance, going, given)
                 if not isinstance(wanted, Wanted):
                     return wanted
-                if time.monotonic() > until_s:
-                    raise TooSlowError(_describe_end(wanted.index, backward=backward))
+                look(wanted.index)
                 given = await self._read_some(found.run_id, wanted.keys)
         except StepError as error:
             raise InvalidArgumentError(str(error)) from error
