@@ -35,6 +35,9 @@ MAX_STEPS: Final = 500_000
 MAX_KEPT_STEPS: Final = 300_000
 """Of all timelines that are kept, but for the one that was asked for last."""
 
+MAX_KEPT: Final = 256
+"""Timelines: those of runs without spans have no steps."""
+
 MAX_SEARCH_S: Final = 5.0
 MAX_TURN_BYTES: Final = 8 * 1024 * 1024
 """Of texts that a search has at once, and one more if that is longer."""
@@ -181,7 +184,9 @@ class StepService:
         made = await asyncio.to_thread(_make_steps, run_id, rows)
         self._kept[run_id] = made
         self._kept.move_to_end(run_id)
-        while len(self._kept) > 1 and self._count_kept() > MAX_KEPT_STEPS:
+        while len(self._kept) > 1 and (
+            len(self._kept) > MAX_KEPT or self._count_kept() > MAX_KEPT_STEPS
+        ):
             self._kept.popitem(last=False)
         return made
 
