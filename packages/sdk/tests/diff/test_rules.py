@@ -109,3 +109,9 @@ def test_the_quick_way_and_the_long_way_agree() -> None:
     text = json.dumps(value)
     long_way = Normaliser(Rules(ignore=("$.output.nothing",)))
     assert Normaliser().write("output", text) == long_way.write("output", text)
+
+
+def test_a_place_is_taken_out_once() -> None:
+    """Also when a path comes to it twice: what stands behind it stays."""
+    rules = Rules(ignore=("$.input[0,0]", "$.input..*..gone"))
+    assert Normaliser(rules).write("input", '[1,2,{"a":{"b":{"gone":3}}}]') == '[2,{"a":{"b":{}}}]'

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from agenttrace_server.identity import DEFAULT_PROJECT
+from agenttrace_server.services import live
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.writer import Writer
 
@@ -202,6 +203,21 @@ def test_c14_nobody_follows_it(world: World) -> None:
         told = json.loads(socket.recv(PATIENCE_S))
         assert told["id"] == "1", told
         assert [c["runId"] for c in told["payload"]["data"]["runChanges"]["changes"]] == [OWN]
+
+
+def test_c14_a_cursor_does_not_tell_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many changes it has: the first batch ends where that of no run ends."""
+    monkeypatch.setattr(live, "MAX_BATCH_CHANGES", 2)
+    init = {"authorization": f"Bearer {world.caller.credential}"}
+    events = "subscription($i: ID!){runEvents(runId:$i){cursor events{__typename}}}"
+    batches = []
+    with open_socket(world.accounts.url, init=init) as socket:
+        assert json.loads(socket.recv(PATIENCE_S)) == {"type": "connection_ack"}
+        for run_id in (OTHERS, NONE):
+            payload = {"query": events, "variables": {"i": run_id}}
+            socket.send(json.dumps({"id": run_id, "type": "subscribe", "payload": payload}))
+            batches.append(json.loads(socket.recv(PATIENCE_S))["payload"])
+    assert batches[0] == batches[1]
 
 
 def test_c15_records_of_others_runs_are_refused(world: World) -> None:

@@ -12,7 +12,7 @@ from agenttrace.diff.groups import GroupOptions, compare_groups
 from agenttrace.trace import load_runs
 from agenttrace_server.services import comparisons
 
-from ..support.lines import START_NS, make_run, make_run_id, make_span
+from ..support.lines import START_NS, make_payload, make_run, make_run_id, make_span
 
 if TYPE_CHECKING:
     from ..support.client import Client
@@ -132,3 +132,14 @@ def test_a_comparison_that_takes_too_long_is_ended(
     (error,) = client.ask_raw(BRIEF, b=MAIN, h=BRANCH)["errors"]
     assert error["extensions"]["code"] == "TIMED_OUT"
     assert "the comparison took over -1 s and was ended; ask for fewer runs" in error["message"]
+
+
+def test_a_run_of_too_much_text_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is read: a hundred values of 16 MiB would not fit into memory."""
+    output = make_payload("a text")
+    client.send([make_run(0, tags=["main"]), make_span(1, run=0, output=output)])
+    monkeypatch.setattr(comparisons, "MAX_RUN_BYTES", 3)
+    (error,) = client.ask_raw(BRIEF, b=MAIN, h=BRANCH)["errors"]
+    assert f"run {make_run_id(0)} has" in error["message"]
+    assert "bytes of recorded values, over 3; filter it out" in error["message"]
+    assert error["extensions"]["code"] == "INVALID_ARGUMENT"

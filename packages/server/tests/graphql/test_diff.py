@@ -8,7 +8,7 @@ import pytest
 
 from agenttrace.diff import Outcome, compare_runs
 from agenttrace.trace import load_runs
-from agenttrace_server.services import diffs
+from agenttrace_server.services import diffs, steps
 
 from ..support.client import Client
 from ..support.dialects import ON_SQLITE
@@ -21,6 +21,7 @@ from ..support.lines import (
     make_span,
     make_span_id,
 )
+from ..support.thread import ServerThread
 
 BASE, HEAD = make_run_id(0), make_run_id(1)
 WHOLE = """query($b: ID!, $h: ID!, $o: DiffOptions) { diff(base: $b, head: $h, options: $o) {
@@ -179,6 +180,10 @@ def test_options_are_the_rules(client: Client) -> None:
     [
         ({"ignore": ["input"]}, "options: ignore: 'input' is no JSONPath"),
         ({"ignore": ["$[?match(@.a, '(a*)*')]"]}, "has a filter, which is not taken here"),
+        ({"ignore": ["$.input" + "..*" * 60]}, "has '..' 60 times; expected"),
+        ({"unordered": ["$..a..b"]}, "has '..' 2 times; expected it once at most"),
+        ({"ignore": ["$" + "[*,*]" * 50]}, "has several names in brackets"),
+        ({"ignore": ["$.input | $.output"]}, "is no JSONPath: unexpected token"),
         ({"ignore": ["$.a"] * 33}, "options has at most 32 paths of 256 characters"),
         ({"unordered": ["$." + "a" * 300]}, "options has at most 32 paths of 256 characters"),
         ({"numericAbs": -1}, "options: numeric.abs is -1"),
@@ -274,3 +279,46 @@ def test_a_comparison_is_made_once(client: Client, monkeypatch: pytest.MonkeyPat
     client.ask(ROWS, b=HEAD, h=BASE)
     client.ask(ROWS, b=BASE, h=HEAD)
     assert len(made) == 3
+
+
+@ON_SQLITE
+def test_a_filter_of_rows_has_a_bound(client: Client) -> None:
+    """Each row is held against its lists."""
+    send_pair(client)
+    for criterion, value in (("outcome", "MOVED"), ("flags", "OUTPUT")):
+        found = client.ask(ROWS, b=BASE, h=HEAD, f={criterion: [value] * 100})["diff"]["rows"]
+        assert found["totalCount"] == (0 if value == "MOVED" else 1)
+        (error,) = client.ask_raw(ROWS, b=BASE, h=HEAD, f={criterion: [value] * 101})["errors"]
+        assert error["message"] == f"{criterion} has 101 values; at most 100"
+
+
+@ON_SQLITE
+def test_comparisons_without_rows_are_not_kept_for_ever(
+    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads can ask for as many as they like, each by other rules."""
+    client.send([make_run(0), make_run(1)])
+    services = server.app.graphql._make_context.__self__  # type: ignore[attr-defined]
+    monkeypatch.setattr(diffs, "MAX_KEPT", 3)
+    monkeypatch.setattr(steps, "MAX_KEPT", 1)
+    for number in range(6):
+        found = client.ask(WHOLE, b=BASE, h=HEAD, o={"numericAbs": number})["diff"]
+        assert found["rows"]["totalCount"] == 0
+    for run_id in (BASE, HEAD):
+        client.ask(f'{{replay(runId:"{run_id}"){{totalSteps}}}}')
+    assert len(services.diffs._kept) == 3
+    assert len(services.steps._kept) == 1
+
+
+@ON_SQLITE
+def test_an_answer_has_few_comparisons(client: Client) -> None:
+    """They would go on when nobody waits for them any more, and others wait for their turns."""
+    send_pair(client)
+    pair = f'base:"{BASE}",head:"{HEAD}"'
+    both = [f"d{n}:diff({pair},options:{{numericAbs:{n}}}){{identical}}" for n in range(3)]
+    both += ["c0:compare(base:{},head:{}){alpha}"]
+    query = "{" + " ".join(both)
+    assert len(client.ask(query + "}")) == 4
+    (error,) = client.ask_raw(query + f" d4:diff({pair}){{identical}}}}")["errors"]
+    assert error["message"] == "an answer has at most 4 comparisons; ask for fewer at once"
+    assert error["extensions"]["code"] == "INVALID_ARGUMENT"

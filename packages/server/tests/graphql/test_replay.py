@@ -345,6 +345,9 @@ def test_bounds_are_kept(
     slow = client.ask_raw(FIND, r=RUN, f=-1, d="FORWARD", b=[{"text": "nowhere"}])["errors"][0]
     assert slow["extensions"]["code"] == "TIMED_OUT"
     assert "go on with from: -1" in slow["message"]
+    for plain in ({"name": "nowhere"}, {"loop": 9}, {"jsonPath": "$.output.nowhere"}):
+        slow = client.ask_raw(FIND, r=RUN, f=-1, d="FORWARD", b=[plain])["errors"][0]
+        assert slow["extensions"]["code"] == "TIMED_OUT", plain
     monkeypatch.setattr(services, "MAX_STEPS", 9)
     client.send([make_event(99, name="log", body=make_payload(1))])
     large = client.ask_raw("query($r: ID!){replay(runId:$r){totalSteps}}", r=RUN)["errors"][0]

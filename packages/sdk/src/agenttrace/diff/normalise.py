@@ -115,7 +115,7 @@ class Normaliser:
     def _apply_paths(self, part: str, value: JsonValue) -> JsonValue:
         document = {part: json.loads(json.dumps(value))}
         for path in self._ignore:
-            for place in sorted(path(document), key=_rank_place, reverse=True):
+            for place in sorted({*path(document)}, key=_rank_place, reverse=True):
                 _remove(document, place)
         for path, name in self._unordered:
             for place in path(document):

@@ -25,6 +25,8 @@ _T = TypeVar("_T")
 TEXTS_A_TURN: Final = 64
 """Texts that are asked for at once. Whoever answers may give fewer, from the first on."""
 
+STEPS_A_LOOK: Final = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -53,17 +55,19 @@ def search(
     *,
     start: int,
     backward: bool = False,
+    look: Callable[[int], None] = lambda _index: None,
 ) -> Search:
     """Find the next step after `start` (before it, backward) where a breakpoint holds.
 
-    `start` may be -1, and one beyond the last. Returns None where there is none.
+    `start` may be -1, and one beyond the last. Returns None where there is none. `look` is called
+    now and then with the step before which nothing is left to be found; it may raise to end it.
     """
     ready: list[Breakpoint] = []
     for each in breakpoints:
         found = (yield from locate(timeline, each)) if each.watch is not None else None
         ready.append(each if found is None else settle(each, found))
     indexes = range(start - 1, -1, -1) if backward else range(start + 1, len(timeline))
-    return (yield from _search(timeline, ready, indexes))
+    return (yield from _search(timeline, ready, indexes, look))
 
 
 def locate(timeline: StepTimeline, watch: Breakpoint) -> Locating:
@@ -95,22 +99,27 @@ def run_search(search_: Generator[Wanted, Given, _T], read: Callable[[TextKey], 
 
 
 def _search(
-    timeline: StepTimeline, breakpoints: Sequence[Breakpoint], indexes: Iterable[int]
+    timeline: StepTimeline,
+    breakpoints: Sequence[Breakpoint],
+    indexes: Iterable[int],
+    look: Callable[[int], None],
 ) -> Search:
     waiting: list[_Question] = []
     count = 0
-    for index in indexes:
+    for place, index in enumerate(indexes):
+        if place % STEPS_A_LOOK == 0:
+            look(waiting[0].index if waiting else index)
         for question in _ask(timeline, breakpoints, index):
             waiting.append(question)
             count += len(question.keys)
             if question.keys and count < TEXTS_A_TURN:
                 continue
             # A question that needs no text is answered, so that all before it must be.
-            hit = yield from _answer(waiting)
+            hit = yield from _answer(waiting, look)
             if hit is not None:
                 return hit
             waiting, count = [], 0
-    return (yield from _answer(waiting))
+    return (yield from _answer(waiting, look))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def _ask(
             yield _Question(index, each, keys, [len(listed) for listed in texts])
 
 
-def _answer(questions: Sequence[_Question]) -> Search:
+def _answer(questions: Sequence[_Question], look: Callable[[int], None]) -> Search:
     keys = [*dict.fromkeys(key for question in questions for key in question.keys)]
     known: dict[TextKey, str | None] = {}
     for question in questions:
@@ -145,6 +154,7 @@ def _answer(questions: Sequence[_Question]) -> Search:
             given = yield Wanted(rest, question.index)
             assert given
             known.update(zip(rest, given, strict=False))
+        look(question.index)
         if _holds(question, known):
             return Hit(question.index, question.breakpoint)
     return None

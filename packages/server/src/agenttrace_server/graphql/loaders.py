@@ -27,6 +27,9 @@ MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 MAX_REPLAYS: Final = 4
 """Runs of an answer whose steps are read: all spans of each."""
 
+MAX_COMPARISONS: Final = 4
+"""Of runs or groups of runs in an answer: each may take seconds, and two are made at a time."""
+
 PayloadKey: TypeAlias = tuple[str, str, str]
 """Run id, span id (empty for the run's own), kind."""
 
@@ -59,6 +62,7 @@ class Loaders:
         self.texts_left_bytes = MAX_TEXT_BYTES
         """What this answer may still have of recorded texts."""
         self.replays_left = MAX_REPLAYS
+        self.comparisons_left = MAX_COMPARISONS
         self._text_by_head: DataLoader[PayloadHead, str] = DataLoader(self._load_texts, cache=False)
         self._beginning_by_head: DataLoader[tuple[PayloadHead, int], str] = DataLoader(
             self._load_beginnings, cache=False
@@ -82,6 +86,20 @@ class Loaders:
         """Take note that another answer begins: each event of a subscription is one."""
         self.texts_left_bytes = MAX_TEXT_BYTES
         self.replays_left = MAX_REPLAYS
+        self.comparisons_left = MAX_COMPARISONS
+
+    def take_comparison(self) -> None:
+        """Take note of a comparison that is asked for, before it is made.
+
+        Raises:
+            InvalidArgumentError: the answer would have too many.
+
+        """
+        if not self.comparisons_left:
+            raise InvalidArgumentError(
+                f"an answer has at most {MAX_COMPARISONS} comparisons; ask for fewer at once"
+            )
+        self.comparisons_left -= 1
 
     def take_replay(self) -> None:
         """Take note of a run whose steps are asked for, before they are read.

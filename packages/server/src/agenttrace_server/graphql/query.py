@@ -154,6 +154,7 @@ class Query(AccountQuery):
         runs = await _find_run(info, base), await _find_run(info, head)
         if runs[0] is None or runs[1] is None:
             return None
+        info.context.loaders.take_comparison()
         kept = await info.context.diffs.compare(runs[0].record.run_id, runs[1].record.run_id, rules)
         return RunDiff.from_kept(kept, runs[0], runs[1])
 
@@ -173,6 +174,7 @@ class Query(AccountQuery):
         chosen = read_options(options)
         filters = read_filter(info, base), read_filter(info, head)
         first = options.first if options else MAX_RUNS
+        info.context.loaders.take_comparison()
         found = await info.context.comparisons.compare(*filters, chosen, first=first)
         return GroupComparison.from_comparison(found)
 

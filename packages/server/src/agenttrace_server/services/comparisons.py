@@ -12,7 +12,7 @@ from agenttrace.trace.reading import decode_line, split_lines
 from agenttrace.trace.run import RunCollector
 from agenttrace_server.errors import InvalidArgumentError, TooSlowError
 from agenttrace_server.services.runs import MAX_PAGE, RunSlice, RunSort
-from agenttrace_server.storage import runs
+from agenttrace_server.storage import diffs, runs
 from agenttrace_server.storage.export import read_run_line, read_span_lines, read_start_line
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ MAX_SPANS: Final = 200_000
 
 MAX_RUN_SPANS: Final = 20_000
 """Of one run: it is in memory while it is read."""
+
+MAX_RUN_BYTES: Final = 64 * 1024 * 1024
+"""Of one run's recorded values: they are in memory while it is read."""
 
 MAX_COMPARE_S: Final = 8.0
 """How long it may take until the last run is read."""
@@ -56,7 +59,8 @@ class ComparisonService:
         A run that is deleted meanwhile is left out.
 
         Raises:
-            InvalidArgumentError: the runs have too many spans to be compared here.
+            InvalidArgumentError: the runs have too many spans, or one too much text, to be compared
+                here.
             TooSlowError: it takes too long.
 
         """
@@ -91,12 +95,21 @@ class ComparisonService:
                     f"the comparison took over {MAX_COMPARE_S:g} s and was ended; ask for "
                     f"fewer runs, or {_HINT}"
                 )
+            await self._check_size(run.run_id)
             loaded = await self._load(run.run_id)
             if loaded is not None:
                 measured.append(
                     await asyncio.to_thread(measure_run, loaded, case_key=options.pair_by)
                 )
         return measured
+
+    async def _check_size(self, run_id: str) -> None:
+        (size,) = await self._database.read(diffs.measure_runs, [run_id])
+        if size.texts_bytes > MAX_RUN_BYTES:
+            raise InvalidArgumentError(
+                f"run {run_id} has {size.texts_bytes} bytes of recorded values, over "
+                f"{MAX_RUN_BYTES}; filter it out, or {_HINT}"
+            )
 
     async def _load(self, run_id: str) -> RecordedRun | None:
         """Return a run, whole but for its events; None: it was deleted."""

@@ -35,6 +35,9 @@ MAX_TEXTS_BYTES: Final = 128 * 1024 * 1024
 MAX_KEPT_ROWS: Final = 200_000
 """Of all comparisons that are kept, but for the one that was asked for last; about 200 MB."""
 
+MAX_KEPT: Final = 256
+"""Comparisons: those of runs without spans have no rows, and anybody can ask for others."""
+
 TOO_LARGE: Final = ""
 """Stands for the text of a value that is not looked into; no JSON text is empty."""
 
@@ -97,7 +100,9 @@ class DiffService:
             base, head = await self._load(base_id), await self._load(head_id)
             made = await asyncio.to_thread(_compare, base, head, rules, self.max_compare_s)
         self._kept[key] = made
-        while len(self._kept) > 1 and self._count_rows() > MAX_KEPT_ROWS:
+        while len(self._kept) > 1 and (
+            len(self._kept) > MAX_KEPT or self._count_rows() > MAX_KEPT_ROWS
+        ):
             self._kept.popitem(last=False)
         return made
 

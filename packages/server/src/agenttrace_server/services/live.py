@@ -95,7 +95,7 @@ class LiveService:
                     limit=MAX_BATCH_CHANGES,
                     limit_bytes=MAX_BATCH_BYTES,
                 )
-                found = await self._leave_out_foreign(project_id, run_id, found)
+                found = await self._leave_out_foreign(project_id, run_id, found, place.until)
                 position = found.end
                 ended = not found.has_more and _has_ended(found)
                 if found.changes or is_first or ended:
@@ -110,14 +110,24 @@ class LiveService:
                     await bell.wait()
 
     async def _leave_out_foreign(
-        self, project_id: str, run_id: str, found: RunChanges
+        self, project_id: str, run_id: str, found: RunChanges, until: int | None
     ) -> RunChanges:
-        """Return what was found of a run, or nothing when it is another project's."""
+        """Return what was found of a run, or nothing when it is another project's.
+
+        Then the batch ends where that of no run would: a cursor within its changes would tell.
+        """
         is_there = bool(found.changes) or found.run is not None or found.is_deleted
         if not is_there or await self._access.owns(project_id, run_id):
             return found
         return replace(
-            found, has_more=False, changes=(), run=None, spans={}, events={}, is_deleted=False
+            found,
+            end=await self.get_end() if until is None else until,
+            has_more=False,
+            changes=(),
+            run=None,
+            spans={},
+            events={},
+            is_deleted=False,
         )
 
     async def follow_runs(

@@ -35,6 +35,9 @@ MAX_STEPS: Final = 500_000
 MAX_KEPT_STEPS: Final = 300_000
 """Of all timelines that are kept, but for the one that was asked for last."""
 
+MAX_KEPT: Final = 256
+"""Timelines: those of runs without spans have no steps."""
+
 MAX_SEARCH_S: Final = 5.0
 MAX_TURN_BYTES: Final = 8 * 1024 * 1024
 """Of texts that a search has at once, and one more if that is longer."""
@@ -119,8 +122,14 @@ class StepService:
             GoneError: the run was deleted meanwhile.
 
         """
-        going = search(found.timeline, breakpoints, start=start, backward=backward)
         until_s = time.monotonic() + self.max_search_s
+
+        def look(index: int) -> None:
+            # Also where no text is asked for, and between queries over texts that are there.
+            if time.monotonic() > until_s:
+                raise TooSlowError(_describe_end(index, backward=backward))
+
+        going = search(found.timeline, breakpoints, start=start, backward=backward, look=look)
         given: list[str | None] | None = None
         try:
             while True:
@@ -128,8 +137,7 @@ class StepService:
                 wanted = await asyncio.to_thread(_advance, going, given)
                 if not isinstance(wanted, Wanted):
                     return wanted
-                if time.monotonic() > until_s:
-                    raise TooSlowError(_describe_end(wanted.index, backward=backward))
+                look(wanted.index)
                 given = await self._read_some(found.run_id, wanted.keys)
         except StepError as error:
             raise InvalidArgumentError(str(error)) from error
@@ -176,7 +184,9 @@ class StepService:
         made = await asyncio.to_thread(_make_steps, run_id, rows)
         self._kept[run_id] = made
         self._kept.move_to_end(run_id)
-        while len(self._kept) > 1 and self._count_kept() > MAX_KEPT_STEPS:
+        while len(self._kept) > 1 and (
+            len(self._kept) > MAX_KEPT or self._count_kept() > MAX_KEPT_STEPS
+        ):
             self._kept.popitem(last=False)
         return made
 

@@ -15,7 +15,7 @@ from jsonpath.selectors import Filter
 from agenttrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from jsonpath.filter import BaseExpression
     from jsonpath.segments import JSONPathSegment
@@ -57,6 +57,11 @@ class Query:
         self.text = text
         self._path = path
 
+    @property
+    def segments(self) -> Sequence[JSONPathSegment]:
+        """Its steps."""
+        return self._path.segments
+
     def find_matches(self, top: Match) -> Iterator[Match]:
         """Yield the places that match, below `top` or `top` itself; some may come twice."""
         matches: Iterable[Any] = [top]
@@ -97,6 +102,25 @@ def compile_query(text: str) -> Query:
             "anew for each item; write '..' before the filter"
         )
     return Query(text, path)
+
+
+def compile_narrow(text: str) -> Query:
+    """Return the JSONPath that this text is, if it finds each place once, whatever the value.
+
+    It costs what the value has, at most: for whoever asks a server.
+
+    Raises:
+        ConfigurationError: when it is none, or may find a place more than once.
+
+    """
+    query = compile_query(text)
+    segments = query.segments
+    descents = sum(isinstance(s, JSONPathRecursiveDescentSegment) for s in segments)
+    if descents > 1:
+        raise ConfigurationError(f"{text!r} has '..' {descents} times; expected it once at most")
+    if any(len(segment.selectors) > 1 for segment in segments):
+        raise ConfigurationError(f"{text!r} has several names in brackets; write a path for each")
+    return query
 
 
 def _list_filters(path: JSONPath) -> list[Filter]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final, Self
 
 import strawberry
 from strawberry import Private, field
 
 from agenttrace import diff as library
+from agenttrace.diff.fields.paths import compile_narrow
+from agenttrace.errors import ConfigurationError
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.diff_enums import (
@@ -35,8 +38,8 @@ MAX_ORIGINS: Final = 100
 
 @strawberry.input(
     description="What a comparison leaves out of account. A path is a JSONPath (RFC 9535) without "
-    "filters, from `$`, which has one of `input`, `output`, `attributes` and `error`: "
-    "`$.input.request_id`. At most 32 paths of 256 characters."
+    "filters, with `..` once at most and one name in brackets, from `$`, which has one of `input`, "
+    "`output`, `attributes` and `error`: `$.input.request_id`. At most 32 paths of 256 characters."
 )
 class DiffOptions:
     """See the description, which is public."""
@@ -78,7 +81,7 @@ def read_rules(options: DiffOptions | None) -> library.Rules:
         if "?" in path:  # a filter may hold a pattern that takes for ever
             raise InvalidArgumentError(f"options: {path!r} has a filter, which is not taken here")
     try:
-        return library.read_rules(
+        rules = library.read_rules(
             {
                 "ignore": options.ignore or [],
                 "unordered": options.unordered or [],
@@ -87,8 +90,11 @@ def read_rules(options: DiffOptions | None) -> library.Rules:
                 "parse_json_strings": options.parse_json_strings.value,
             }
         )
-    except library.RulesError as error:
+        for path in paths:  # one that comes to a place by many ways would take for ever
+            compile_narrow(path)
+    except (library.RulesError, ConfigurationError) as error:
         raise InvalidArgumentError(f"options: {error}") from error
+    return rules
 
 
 @strawberry.type(description="How many rows have each outcome.")
@@ -248,14 +254,15 @@ class RunDiff:
         "The spans of both runs as one tree in pre-order, what only base has at its place among "
         "those of head; 50 a page, at most 200."
     )
-    def rows(
+    async def rows(
         self,
         filter: DiffRowFilter | None = None,  # noqa: A002 -- the schema's name
         first: int | None = None,
         after: str | None = None,
     ) -> DiffRowConnection:
         """See the description, which is public."""
-        return list_rows(self.kept, filter, first=first, after=after)
+        # Apart: to go through 40,000 rows for each of thirty fields would hold up everybody else.
+        return await asyncio.to_thread(list_rows, self.kept, filter, first=first, after=after)
 
     @classmethod
     def from_kept(cls, kept: KeptDiff, base: Run, head: Run) -> Self:

@@ -25,6 +25,7 @@ from agenttrace_server.graphql.types.diff_enums import (
 )
 from agenttrace_server.graphql.types.diff_figures import DiffMetrics
 from agenttrace_server.graphql.types.enums import SpanStatus, SpanType
+from agenttrace_server.graphql.types.filters import MAX_VALUES
 from agenttrace_server.graphql.types.node import PageInfo, make_page_info
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import Span, load_span
@@ -193,12 +194,23 @@ class DiffRowFilter:
     )
     origin: int | None = field(default=None, description="Only what follows from this origin.")
 
+    def check(self) -> None:
+        """Go on only with lists that can be gone through for each row.
+
+        Raises:
+            InvalidArgumentError: one has more values than it may have.
+
+        """
+        for name, values in (("outcome", self.outcome), ("flags", self.flags)):
+            if values is not None and len(values) > MAX_VALUES:
+                raise InvalidArgumentError(f"{name} has {len(values)} values; at most {MAX_VALUES}")
+
     def holds(self, row: library.Row) -> bool:
         """Tell whether a row is asked for."""
         wanted = self.outcome
         if wanted is not None and DiffOutcome(row.outcome.value) not in wanted:
             return False
-        if self.flags is not None and not set(list_flags(row.flags)) & set(self.flags):
+        if self.flags is not None and not {*list_flags(row.flags)}.intersection(self.flags):
             return False
         if self.changed is not None and row.self_changed is not self.changed:
             return False
@@ -230,10 +242,13 @@ def list_rows(
     """Return a page of the rows that are asked for.
 
     Raises:
-        InvalidArgumentError: `first` is over 200, or `after` is no cursor of rows.
+        InvalidArgumentError: `first` is over 200, `after` is no cursor of rows, or the filter has
+            too many values.
 
     """
     count, start = check_count(first), _read_cursor(after)
+    if criteria is not None:
+        criteria.check()
     rows = enumerate(kept.diff.rows)
     chosen = [index for index, row in rows if criteria is None or criteria.holds(row)]
     later = [index for index in chosen if index > start]
