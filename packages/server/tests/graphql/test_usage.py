@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ..support.client import Client
 from ..support.lines import START_NS, make_call, make_run, make_run_id, make_span
 
@@ -51,6 +53,34 @@ def test_a_run_that_called_no_more_is_not_counted(client: Client) -> None:
     found = _ask(client, "model runs calls", i="MONTH", g=["MODEL"], f={"hasError": False})
     assert ("alias", 1, 1) in found
     assert ("real", 1, 1) in found
+
+
+@pytest.mark.parametrize("starts_first", [False, True])
+def test_what_a_replay_served_is_not_spent(client: Client, *, starts_first: bool) -> None:
+    """Nor used; live calls are. The run keeps what was recorded, and takes away what it added."""
+    served = {"agenttrace.replay.status": "replayed", "agenttrace.replay.billed_usd": "0"}
+    live = {"agenttrace.replay.status": "live"}
+    client.send([make_run(0), make_run(1), make_call(5)])
+    if starts_first:
+        client.send([make_call(6, run=1, status="STARTED", rev=0)])
+        client.send([make_call(6, run=1, rev=1, attributes=served)])
+        client.send([make_call(6, run=1, rev=2)])
+    else:
+        client.send([make_call(6, run=1, rev=1, attributes=served)])
+    client.send([make_call(7, run=1, attributes=live)])
+    spent = "calls totalTokens costUsd"
+    assert _ask(client, spent, i="MONTH") == [(2, 30, "0.0024")]
+    of_runs = {"i": "MONTH", "g": ["STATUS"]}
+    assert _ask(client, spent, **of_runs) == [(2, 30, "0.0024")]
+    early = {"startedAfter": "1960-01-01T00:00:00Z"}
+    assert _ask(client, spent, **of_runs, f=early) == [(2, 30, "0.0024")]
+    totals = "query($id: ID!) { run(id: $id) { totals { totalTokens costUsd } } }"
+    run = client.ask(totals, id=make_run_id(1))["run"]
+    assert run["totals"] == {"totalTokens": 30, "costUsd": "0.0024"}
+    client.ask(
+        "mutation($id: ID!) { deleteRun(runId: $id) { errors { code } } }", id=make_run_id(1)
+    )
+    assert _ask(client, spent, i="MONTH") == [(1, 15, "0.0012")]
 
 
 def test_usage_is_of_the_runs_that_match(client: Client) -> None:

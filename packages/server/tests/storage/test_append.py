@@ -13,6 +13,8 @@ from sqlalchemy import select
 
 from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.rollups import UNBILLED_NS
+from agenttrace_server.storage.snapshots import UNBILLED_BIT
 from agenttrace_server.storage.tables import CHANGE
 
 from ..support.lines import (
@@ -86,11 +88,21 @@ def test_usage_by_hour_is_that_of_the_merged_spans(
     shuffler.shuffle(again)
     state = final_state(*[[record] for record in again])
     assert _take(state["model_usage"], "run_id", "model", "hour_ns") == _recount(
-        state["span"], lambda span: (span["run_id"], span["model"] or "", _hour(span))
+        state["span"],
+        lambda span: (
+            span["run_id"],
+            span["model"] or "",
+            UNBILLED_NS if _is_unbilled(span) else _hour(span),
+        ),
     )
     assert _take(state["usage_hour"], "hour_ns", "model", "project_id") == _recount(
-        state["span"], lambda span: (_hour(span), span["model"] or "", DEFAULT_PROJECT)
+        [span for span in state["span"] if not _is_unbilled(span)],
+        lambda span: (_hour(span), span["model"] or "", DEFAULT_PROJECT),
     )
+
+
+def _is_unbilled(span: dict[str, Any]) -> bool:
+    return bool(span["payloads"] & UNBILLED_BIT)
 
 
 def _hour(span: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 
+from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace_server.storage.tables import (
     ATTRIBUTE,
     EVENT,
@@ -116,7 +117,8 @@ _SPAN_FIELDS = st.fixed_dictionaries(
         "input": st.integers().map(make_payload),
         "output": st.integers().map(make_payload),
         "error": st.just({"type": "E", "message": "m"}),
-        "attributes": st.dictionaries(st.sampled_from("xy"), st.integers(0, 9)),
+        "attributes": st.dictionaries(st.sampled_from("xy"), st.integers(0, 9))
+        | st.just({REPLAY_BILLED_USD: "0"}),
         "parent_span_id": st.integers(0, 3).map(make_span_id),
         "replay_key": st.sampled_from(["k", "l"]),
         "outcome": st.sampled_from(["ok", "error"]),

@@ -189,7 +189,8 @@ class Query(AccountQuery):
     @resolver(
         "What calls add up to, by interval and group, the newest first; at most 5,000 buckets. "
         "`startedAfter` and `startedBefore` of the filter are of the hours of usage here, all "
-        "other criteria of the runs that called."
+        "other criteria of the runs that called. Calls that a replay served from a recording or "
+        "copied were not made: neither they nor their tokens and cost count here."
     )
     async def usage(
         self,

@@ -51,6 +51,12 @@ _COUNTS: Final = {
 
 HOUR_NS: Final = 3_600_000_000_000
 
+UNBILLED_NS: Final = -HOUR_NS
+"""The hour of a run's calls that were not made but served from a recording: before all others.
+
+They are in the sums of their run, which are comparable so, and in no usage by the hour.
+"""
+
 Sums: TypeAlias = dict[str, int]
 ModelHour: TypeAlias = tuple[str, int]
 """A model (empty: the call names none), and the start of an hour in ns since the Unix epoch."""
@@ -68,6 +74,8 @@ class Figures(NamedTuple):
     """`snapshots.UsageColumns`; None is unknown."""
     cost_usd: str | None
     """Decimal text."""
+    is_unbilled: bool = False
+    """Served from a recording, or copied: nothing was paid."""
 
 
 @dataclass(slots=True)
@@ -92,7 +100,8 @@ class Difference:
         sums = _count_figures(span)
         if not (sums or span.model or span.span_type == "LLM_CALL"):
             return
-        key = (span.model, span.start_ns // HOUR_NS * HOUR_NS)
+        hour_ns = UNBILLED_NS if span.is_unbilled else span.start_ns // HOUR_NS * HOUR_NS
+        key = (span.model, hour_ns)
         of_model = self.models.get(key)
         if of_model is None:
             of_model = self.models[key] = dict.fromkeys(MODEL_SUMS, 0)

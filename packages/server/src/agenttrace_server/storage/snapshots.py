@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import orjson
 
+from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace.wire.models import read_raw
 from agenttrace_server.money import format_pico, parse_pico
 from agenttrace_server.records import UNNAMED_RUN, Payload, PayloadKind
@@ -36,6 +37,8 @@ STORED: Final = object()
 
 # By plain text: reading an enum member's value is slow on Python 3.11.
 PAYLOAD_BITS: Final = {kind.value: 1 << bit for bit, kind in enumerate(PayloadKind)}
+UNBILLED_BIT: Final = 1 << len(PayloadKind)
+"""Beside them: the attributes said that nothing was paid. They are not read to merge."""
 
 
 class UsageColumns(NamedTuple):
@@ -117,6 +120,8 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
         fields["usage"] = flatten_usage(span.usage)
     if span.cost is not None:
         fields["cost"] = flatten_cost(span.cost)
+    if is_unbilled(span.attributes_json):
+        fields["unbilled"] = True
     fields.update(_read_payloads(span))
     return fields
 
@@ -148,7 +153,15 @@ def read_state_figures(state: State) -> Figures:
         fields.get("model", ""),
         fields.get("usage"),
         None if cost is None else cost.cost_usd,
+        "unbilled" in fields,
     )
+
+
+def is_unbilled(attributes_json: str | None) -> bool:
+    """Tell whether a replay says by a span's attributes that nothing was paid for it."""
+    if attributes_json is None or REPLAY_BILLED_USD not in attributes_json:
+        return False
+    return bool(orjson.loads(attributes_json).get(REPLAY_BILLED_USD) == "0")
 
 
 def read_payload(payload: ValidPayload) -> Payload:
@@ -172,6 +185,8 @@ def load_span_state(row: Mapping[str, Any]) -> State:
     if row["cost_usd"] is not None:
         fields["cost"] = CostColumns(*(row[name] for name in CostColumns._fields))
     fields.update(_stored_payloads(row["payloads"]))
+    if row["payloads"] & UNBILLED_BIT:
+        fields["unbilled"] = True
     return State(row["rank"], fields, load_older(row["older"]))
 
 
@@ -183,7 +198,7 @@ def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
         span_id,
         state.rank,
         dump_older(state.older),
-        _count_bits(state.fields),
+        _count_bits(state.fields) | ("unbilled" in state.fields and UNBILLED_BIT),
         *map(get, FIRST_COLUMNS),
         *get("usage", NO_USAGE),
         *get("cost", NO_COST),

@@ -21,10 +21,12 @@ from agenttrace_server.storage.snapshots import (
     NO_COST,
     NO_USAGE,
     PAYLOAD_BITS,
+    UNBILLED_BIT,
     dump_error,
     dump_links,
     flatten_cost,
     flatten_usage,
+    is_unbilled,
 )
 
 if TYPE_CHECKING:
@@ -85,11 +87,12 @@ def prepare_span(span: ValidSpan) -> SoleSpan:
     cost = NO_COST if span.cost is None else flatten_cost(span.cost)
     key = (span.run_id, span.span_id)
     texts, bits = _list_texts(key, span)
+    unbilled = is_unbilled(span.attributes_json)
     row = (
         *key,
         rank_of(span.status, span.rev),
         None,
-        bits,
+        bits | UNBILLED_BIT if unbilled else bits,
         *_get_first(span),
         *usage,
         *cost,
@@ -103,6 +106,7 @@ def prepare_span(span: ValidSpan) -> SoleSpan:
         span.model or "",
         None if span.usage is None else usage,
         cost.cost_usd,
+        unbilled,
     )
     pieces = Pieces()
     return SoleSpan(*key, span, row, pieces.take_out(texts), pieces, figures)

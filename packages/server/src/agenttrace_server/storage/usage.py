@@ -205,7 +205,8 @@ def _find_hours(run_filter: RunFilter) -> tuple[int, int]:
     """Return the start of the first hour, and the time before which the last one starts, in ns."""
     first_ns, before_ns = run_filter.started_from_ns, run_filter.started_before_ns
     return (
-        0 if first_ns is None else first_ns // HOUR_NS * HOUR_NS,
+        # Never before 1970: there is what was not billed (`rollups.UNBILLED_NS`).
+        0 if first_ns is None else max(0, first_ns // HOUR_NS * HOUR_NS),
         MAX_INT64 if before_ns is None else before_ns,
     )
 

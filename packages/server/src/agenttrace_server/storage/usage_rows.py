@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agenttrace_server.storage.keys import prepare_by_keys, read_named
-from agenttrace_server.storage.rollups import MODEL_SUMS, ModelHour, apply_sums
+from agenttrace_server.storage.rollups import MODEL_SUMS, UNBILLED_NS, ModelHour, apply_sums
 from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def _add_up(differences: Iterable[Difference]) -> dict[ModelHour, Sums]:
     total: dict[ModelHour, Sums] = {}
     for difference in differences:
         for key, sums in difference.models.items():
+            if key[1] == UNBILLED_NS:
+                continue
             of_key = total.setdefault(key, dict.fromkeys(MODEL_SUMS, 0))
             for name, amount in sums.items():
                 of_key[name] += amount

@@ -44,7 +44,8 @@ class Usage:
 
 @strawberry.type(
     description="What a run adds up to now. Tokens and cost are those of all spans but AGENT "
-    "spans, which by convention repeat the sum of the calls within them."
+    "spans, which by convention repeat the sum of the calls within them. Those of a replay are the "
+    "recorded ones, also where nothing was paid: `usage` has what was."
 )
 class Totals:
     """See the description, which is public."""
