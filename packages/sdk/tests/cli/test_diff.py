@@ -52,7 +52,7 @@ duration 6.00 ms → 6.50 ms (+8 %)
    call: nothing → archive
    input: equal
    output: search the web → read the archive
-   to prove it: fork head at seq 2 with the output of base, and see whether it ends alike
+   to prove it: agenttrace replay BASE --live-from 2 -- PROGRAM: does it differ again?
    1 row follows from it
 
   agent
