@@ -52,7 +52,7 @@ duration 6.00 ms → 6.50 ms (+8 %)
    call: nothing → archive
    input: equal
    output: search the web → read the archive
-   to prove it: fork head at seq 2 with the output of base, and see whether it ends alike
+   to prove it: agenttrace replay BASE --live-from 2 -- PROGRAM: does it differ again?
    1 row follows from it
 
   agent
@@ -167,6 +167,28 @@ def test_missing_data_is_code_4_after_the_result(
     assert done.code == 4
     assert message in done.err
     assert "removed" in done.out
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign"])
+def test_lines_that_cannot_be_read_are_code_4_after_the_result(folder: Path, damage: str) -> None:
+    """Two recordings without their spans are not known to be identical."""
+    for name in ("a.jsonl", "b.jsonl"):
+        lines = (folder / name).read_text().splitlines()
+        bad = [
+            line if '"type":"run"' in line else line[:-9] if damage == "cut" else _strip_type(line)
+            for line in lines
+        ]
+        assert bad != lines
+        (folder / name).write_text("\n".join(bad) + "\n")
+    done = run_process("diff", "a.jsonl", "b.jsonl", cwd=folder)
+    assert done.code == 4
+    assert "is left out" in done.err
+
+
+def _strip_type(line: str) -> str:
+    record = json.loads(line)
+    record.pop("span_type", None)
+    return json.dumps(record)
 
 
 def test_hostile_text_cannot_act_on_the_terminal(folder: Path, terminal: Terminal) -> None:

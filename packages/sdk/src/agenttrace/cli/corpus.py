@@ -85,12 +85,19 @@ def run_corpus(  # noqa: PLR0913 -- the options of a command
     options = read_options({"mode": mode, "on": on, "ignore": ignore, "mask": mask})
     verdicts = [_judge(each, program, options) for each in recordings]
     if junit is not None:
-        junit.write_bytes(write_junit(verdicts))
+        _write_file(junit, write_junit(verdicts))
     if as_json:
         print_json([verdict._asdict() | {"passed": verdict.is_passed} for verdict in verdicts])
     else:
         _print(verdicts)
     raise typer.Exit(max(verdict.code for verdict in verdicts))
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise RecordingError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> Verdict:

@@ -16,7 +16,7 @@ from agenttrace.cli.diff_reports import (
 )
 from agenttrace.cli.diff_rules import find_rules
 from agenttrace.cli.diff_shapes import shape_diff
-from agenttrace.cli.diff_sides import find_side
+from agenttrace.cli.diff_sides import find_side, load_side
 from agenttrace.cli.diff_text import write_diff
 from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
 from agenttrace.cli.progress import Progress
@@ -145,7 +145,7 @@ def _refuse_sides(base: DiffSide, head: DiffSide, gates: Gates | None) -> None:
 def _diff_single(
     sides: tuple[DiffSide, DiffSide], gates: Gates | None, rules: Rules, printing: Printing
 ) -> tuple[GateReport | None, bool]:
-    base, head = (source.load_run(run_id) for side in sides for source, run_id in side.runs)
+    (base, lost_of_base), (head, lost_of_head) = (load_side(side) for side in sides)
     diff = compare(base, head, rules)
     for warning in diff.warnings:
         warn(warning.message)
@@ -155,7 +155,7 @@ def _diff_single(
 
         report = check_single(gates, base, head, diff, rules)
     _print_single(sides, diff, report, printing)
-    return report, diff.is_incomplete
+    return report, diff.is_incomplete or lost_of_base or lost_of_head
 
 
 def _print_single(

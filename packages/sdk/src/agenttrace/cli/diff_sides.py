@@ -12,6 +12,7 @@ from agenttrace.trace.sources import RecordingError
 
 if TYPE_CHECKING:
     from agenttrace.cli.sources import RunFinder
+    from agenttrace.trace.run import RecordedRun
     from agenttrace.trace.sources import RunSource
 
 _MAX_BASELINE_BYTES: Final = 16 * 1024 * 1024
@@ -45,6 +46,18 @@ def find_side(finder: RunFinder, text: str) -> DiffSide:
     if baseline is not None:
         return DiffSide(text, (), baseline)
     return DiffSide(text, tuple(find_runs(finder, text)))
+
+
+def load_side(side: DiffSide) -> tuple[RecordedRun, bool]:
+    """Return the one run of a side, and whether lines of it could not be read.
+
+    A line that does not even say its run counts where the source holds no other run.
+    """
+    ((source, run_id),) = side.runs
+    before = len(source.problems)
+    run = source.load_run(run_id)
+    is_lost = len(source.problems) > before
+    return run, is_lost or (bool(source.problems) and len(source.list_heads()) == 1)
 
 
 def _find_baseline(text: str) -> Baseline | None:

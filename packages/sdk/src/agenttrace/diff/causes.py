@@ -52,16 +52,16 @@ def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef
     failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
     if failed[0] != failed[1]:
         kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
-        return Cause(kind, _show_errors(row.base_span, row.head_span), action=_offer_fork(row))
+        return Cause(kind, _show_errors(row.base_span, row.head_span), action=_offer_replay(row))
     if row.ref.span_type in _USER_CODE:
         return _explain_code(row, base, head, detail="result")
     same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
     if row.ref.span_type is SpanType.LLM_CALL:
         kind, more = _explain_answer(rows, number)
-        return Cause(kind, (*more, *same), action=_offer_fork(row))
+        return Cause(kind, (*more, *same), action=_offer_replay(row))
     is_decision = row.ref.span_type is SpanType.DECISION
     kind = CauseKind.AGENT_DECISION if is_decision else CauseKind.WORLD_CHANGED
-    return Cause(kind, same, action=_offer_fork(row))
+    return Cause(kind, same, action=_offer_replay(row))
 
 
 def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[Evidence, ...]]:
@@ -96,7 +96,7 @@ def _explain_config(row: Row) -> Cause:
             shown = (shorten(call[1][key]) if key in call[1] else None for call in (one, other))
             evidence.append(Evidence(key, *shown))
     detail = "params" if Flag.PARAMS in row.flags else "model"
-    return Cause(CauseKind.CONFIG_CHANGE, tuple(evidence), detail, _offer_fork(row))
+    return Cause(CauseKind.CONFIG_CHANGE, tuple(evidence), detail, _offer_replay(row))
 
 
 def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause:
@@ -112,7 +112,7 @@ def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause
     if Flag.INPUT in row.flags:
         evidence += _show_inputs(row)
     kind = CauseKind.CODE_OR_PROMPT_CHANGE
-    return Cause(kind, tuple(evidence), detail, _offer_fork(row))
+    return Cause(kind, tuple(evidence), detail, _offer_replay(row))
 
 
 def _explain_call(rows: Sequence[Row], number: int) -> Cause:
@@ -120,7 +120,7 @@ def _explain_call(rows: Sequence[Row], number: int) -> Cause:
     row = rows[number]
     if row.repeats is not None and _is_loop(row.repeats):
         evidence: tuple[Evidence, ...] = (Evidence("same_call", *map(str, row.repeats)),)
-        return Cause(CauseKind.LOOP, evidence, action=_offer_fork(row))
+        return Cause(CauseKind.LOOP, evidence, action=_offer_replay(row))
     shown = (
         None if ref is None else f"{ref.span_type} {shorten(ref.name)}"
         for ref in (row.base, row.head)
@@ -129,7 +129,7 @@ def _explain_call(rows: Sequence[Row], number: int) -> Cause:
     before = _find_model_call(rows, number)
     if before is not None:
         evidence += (Evidence("llm_output_before", shorten(before.ref.name), "equal"),)
-    return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value, _offer_fork(row))
+    return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value, _offer_replay(row))
 
 
 def _is_loop(repeats: tuple[int, int]) -> bool:
@@ -236,8 +236,8 @@ def _show(payload: RecordedPayload | None) -> str | None:
     return shorten(payload.value)
 
 
-def _offer_fork(row: Row) -> str | None:
-    """Return what would prove the cause: the other side's output put in its place."""
+def _offer_replay(row: Row) -> str | None:
+    """Return what would prove the cause: base up to there, and its calls made anew from there."""
     if row.base is None or row.head is None:
         return None
-    return f"fork head at seq {row.head.seq} with the output of base, and see whether it ends alike"
+    return f"agenttrace replay BASE --live-from {row.base.seq} -- PROGRAM: does it differ again?"

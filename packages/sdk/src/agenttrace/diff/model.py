@@ -51,7 +51,7 @@ class Flag(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """Why a difference may have begun, by rule: a hint with evidence, which a fork can prove."""
+    """Why a difference may have begun, by rule: a hint with evidence, which a replay can prove."""
 
     MODEL_NONDETERMINISM = "model_nondeterminism"
     MODEL_VERSION = "model_version"
