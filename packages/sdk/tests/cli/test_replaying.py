@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -142,3 +144,39 @@ def test_the_end_of_the_command_is_the_end_of_the_program(folder: Folder) -> Non
             os.sched_yield()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 10  # it never came to the run
+
+
+def read_terminal(*command: str, cwd: Path, **variables: str) -> str:
+    """Return what a command writes to standard error, which is a terminal."""
+    leader, follower = pty.openpty()
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**ENVIRONMENT, **variables},
+            stdout=subprocess.DEVNULL,
+            stderr=follower,
+        )
+        os.close(follower)
+        written = b""
+        try:
+            while data := screen.read(65_536):
+                written += data
+        except OSError:  # the other end is closed
+            pass
+        process.wait(timeout=30)
+    return written.decode()
+
+
+def test_a_terminal_shows_the_report_in_colours_and_nothing_else_does(folder: Folder) -> None:
+    """Nor does a terminal whose user wants none; the words are the same."""
+    command = (*COMMAND, "replay", "last", "--", sys.executable, "agent.py", "snow")
+    coloured = read_terminal(*command, cwd=folder.path)
+    assert "\x1b[1;31m  raise input_changed at agent/search: " in coloured
+    assert "\x1b[31m        - 'rain'\x1b[0m" in coloured
+    assert "\x1b[32m        + 'snow'\x1b[0m" in coloured
+    plain = read_terminal(*command, cwd=folder.path, NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    piped = folder.replay("last", program=("agent.py", "snow"))
+    assert piped.err == plain.replace("\r\n", "\n")

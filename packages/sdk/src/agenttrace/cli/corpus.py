@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
@@ -12,7 +11,7 @@ from xml.etree import ElementTree as ET
 import typer
 
 from agenttrace.cli.dashes import CommandWithProgram, get_program
-from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED
+from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED, Screen
 from agenttrace.cli.reexecution import fetch_recordings, read_options
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 corpus = typer.Typer(add_completion=False)
 
+_STATES: Final = {True: ("passed", "green"), False: ("failed", "bold red")}
 _NO_XML: Final = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}
 
 
@@ -123,13 +123,14 @@ def _explain(ended: Ended) -> tuple[int, str]:
 
 
 def _print(verdicts: Sequence[Verdict]) -> None:
+    screen = Screen()
     for verdict in verdicts:
-        state = "passed" if verdict.is_passed else "failed"
-        sys.stdout.write(f"{state}  {show_lines(verdict.name)}  {verdict.took_s:.2f} s\n")
-        for line in verdict.why.splitlines():
-            sys.stdout.write(f"        {show_lines(line)}\n")
+        state = screen.paint(*_STATES[verdict.is_passed])
+        screen.write([f"{state}  {show_lines(verdict.name)}  {verdict.took_s:.2f} s"])
+        screen.write(f"        {show_lines(line)}" for line in verdict.why.splitlines())
     failed = sum(not verdict.is_passed for verdict in verdicts)
-    sys.stdout.write(f"{len(verdicts) - failed} passed, {failed} failed\n")
+    style = _STATES[not failed][1]
+    screen.write([screen.paint(f"{len(verdicts) - failed} passed, {failed} failed", style)])
 
 
 def write_junit(verdicts: Sequence[Verdict]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from contextlib import closing
 from itertools import islice
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.cli.filters import Wanted
-from agenttrace.cli.output import warn
+from agenttrace.cli.output import Screen, warn
+from agenttrace.cli.replay_text import write_report
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import RunFinder
 from agenttrace.errors import ConfigurationError
@@ -18,11 +18,9 @@ from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
 from agenttrace.replay.integrity import check_recording
 from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
 from agenttrace.replay.programs import Ended, replay_program
-from agenttrace.replay.report import write_described
 from agenttrace.replay.sources import find_last
 from agenttrace.trace import FileSource
 from agenttrace.trace.sources import LAST, RecordingError
-from agenttrace.trace.visible import show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,12 +192,12 @@ def tell_reports(ended: Ended, *, as_json: bool) -> None:
     if as_json:
         shown: Any = ended.reports[0] if len(ended.reports) == 1 else {"reports": ended.reports}
         print_json({**shown, "exitCode": ended.exit_code, "programExitCode": ended.code})
+    screen = Screen(is_error=True)
     for report in ended.reports:
         if "error" in report:
             warn(report["error"])
         elif not as_json:
-            for line in write_described(report):
-                sys.stderr.write(f"{show_lines(line)}\n")
+            screen.write(write_report(report, screen))
     if not ended.reports:
         warn(
             "nothing was replayed: the program made no agenttrace.Tracer, or was ended before its "
