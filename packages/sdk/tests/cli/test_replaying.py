@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agenttrace.trace import load_runs
+
 from .programs import AGENT, BEGIN, MAIN, Folder, make_folder
 from .support import COMMAND, ENVIRONMENT
 
@@ -180,3 +182,86 @@ def test_a_terminal_shows_the_report_in_colours_and_nothing_else_does(folder: Fo
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
     piped = folder.replay("last", program=("agent.py", "snow"))
     assert piped.err == plain.replace("\r\n", "\n")
+
+
+# What is left
+
+
+def test_the_new_runs_are_written_into_a_file(folder: Folder) -> None:
+    """A JSONL file like any other, which replaces what was there; the recording stays as it is."""
+    before = folder.lines
+    source_id = before[0]["run_id"]
+    folder.write("new.jsonl", "what was there\n")
+    folder.write("agent.py", AGENT.replace("jsonl:./traces.jsonl", "memory") + MAIN + BEGIN)
+    done = folder.replay("last", "--output", "new.jsonl")
+    assert done.code == 0, done.err
+    (again,) = load_runs(folder.path / "new.jsonl").runs
+    assert (again.replayed_from, len(again.spans)) == (source_id, 3)
+    assert folder.lines == before
+    # One that was stopped is written too, and can be compared.
+    assert folder.replay("last", "-o", "new.jsonl", program=("agent.py", "snow")).code == 10
+    (stopped,) = load_runs(folder.path / "new.jsonl").runs
+    assert stopped.replayed_from == source_id
+
+
+def test_the_new_runs_are_not_written_over_the_recording(folder: Folder) -> None:
+    """Nor into a folder that is not there: both are refused before anything runs."""
+    before = folder.lines
+    for run in ("last", "traces.jsonl", "traces.jsonl:last"):
+        done = folder.replay(run, "--output", "./traces.jsonl")
+        assert (done.code, folder.lines) == (2, before), done.err
+    done = folder.replay("last", "--output", "none/new.jsonl")
+    assert (done.code, done.out) == (4, "")
+    assert "there is no folder none" in done.err
+
+
+def test_a_file_that_cannot_be_written_is_told_after_the_report(folder: Folder) -> None:
+    """The report's exit code is not hidden by it."""
+    (folder.path / "new.jsonl").mkdir()
+    for topic, code in (("rain", 4), ("snow", 10)):
+        done = folder.replay("last", "--output", "new.jsonl", program=("agent.py", topic))
+        assert done.code == code, done.err
+        assert "cannot write new.jsonl" in done.err
+
+
+# What is held still
+
+FROZEN = """
+import datetime, random, uuid
+def main():
+    with tracer.freeze("time", "random", "uuid"), tracer.run("agent"):
+        search(str(datetime.datetime.now()))
+        search(str(random.random()))
+        search(str(uuid.uuid4()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (None, []),
+        ("time, random,uuid", []),
+        ("none", [0, 1, 2]),
+        ("random,uuid", [0]),
+        ("time", [1, 2]),
+    ],
+)
+def test_what_is_held_still_is_chosen(
+    tmp_path: Path, kinds: str | None, expected: list[int]
+) -> None:
+    """By default what the recording held; each kind by its name."""
+    folder = make_folder(tmp_path, main=FROZEN)
+    options = () if kinds is None else ("--freeze", kinds)
+    report = folder.report("last", "--on", "input_changed=warn", *options)
+    inputs = [each["input"]["value"]["query"] for each in folder.lines if "input" in each]
+    asked = list(dict.fromkeys(inputs))
+    assert [each["recorded"] for each in report["divergences"]] == [asked[at] for at in expected]
+
+
+def test_what_cannot_be_held_still_is_refused(folder: Folder) -> None:
+    """A kind that there is not before anything runs; chance where the recording has no seed."""
+    done = folder.replay("last", "--freeze", "time,weather")
+    assert done.code == 2
+    assert "weather" in done.err
+    assert folder.replay("last", "--freeze", "random").code == 12
+    assert folder.calls == []
