@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from agenttrace.trace import load_runs
 
 from .programs import AGENT, BEGIN, MAIN, Folder, make_folder
 from .support import COMMAND, ENVIRONMENT
@@ -142,3 +146,122 @@ def test_the_end_of_the_command_is_the_end_of_the_program(folder: Folder) -> Non
             os.sched_yield()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 10  # it never came to the run
+
+
+def read_terminal(*command: str, cwd: Path, **variables: str) -> str:
+    """Return what a command writes to standard error, which is a terminal."""
+    leader, follower = pty.openpty()
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**ENVIRONMENT, **variables},
+            stdout=subprocess.DEVNULL,
+            stderr=follower,
+        )
+        os.close(follower)
+        written = b""
+        try:
+            while data := screen.read(65_536):
+                written += data
+        except OSError:  # the other end is closed
+            pass
+        process.wait(timeout=30)
+    return written.decode()
+
+
+def test_a_terminal_shows_the_report_in_colours_and_nothing_else_does(folder: Folder) -> None:
+    """Nor does a terminal whose user wants none; the words are the same."""
+    command = (*COMMAND, "replay", "last", "--", sys.executable, "agent.py", "snow")
+    coloured = read_terminal(*command, cwd=folder.path)
+    assert "\x1b[1;31m  raise input_changed at agent/search: " in coloured
+    assert "\x1b[31m        - 'rain'\x1b[0m" in coloured
+    assert "\x1b[32m        + 'snow'\x1b[0m" in coloured
+    plain = read_terminal(*command, cwd=folder.path, NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    piped = folder.replay("last", program=("agent.py", "snow"))
+    assert piped.err == plain.replace("\r\n", "\n")
+
+
+# What is left
+
+
+def test_the_new_runs_are_written_into_a_file(folder: Folder) -> None:
+    """A JSONL file like any other, which replaces what was there; the recording stays as it is."""
+    before = folder.lines
+    source_id = before[0]["run_id"]
+    folder.write("new.jsonl", "what was there\n")
+    folder.write("agent.py", AGENT.replace("jsonl:./traces.jsonl", "memory") + MAIN + BEGIN)
+    done = folder.replay("last", "--output", "new.jsonl")
+    assert done.code == 0, done.err
+    (again,) = load_runs(folder.path / "new.jsonl").runs
+    assert (again.replayed_from, len(again.spans)) == (source_id, 3)
+    assert folder.lines == before
+    # One that was stopped is written too, and can be compared.
+    assert folder.replay("last", "-o", "new.jsonl", program=("agent.py", "snow")).code == 10
+    (stopped,) = load_runs(folder.path / "new.jsonl").runs
+    assert stopped.replayed_from == source_id
+
+
+def test_the_new_runs_are_not_written_over_the_recording(folder: Folder) -> None:
+    """Nor into a folder that is not there: both are refused before anything runs."""
+    before = folder.lines
+    for run in ("last", "traces.jsonl", "traces.jsonl:last"):
+        done = folder.replay(run, "--output", "./traces.jsonl")
+        assert (done.code, folder.lines) == (2, before), done.err
+    done = folder.replay("last", "--output", "none/new.jsonl")
+    assert (done.code, done.out) == (4, "")
+    assert "there is no folder none" in done.err
+
+
+def test_a_file_that_cannot_be_written_is_told_after_the_report(folder: Folder) -> None:
+    """The report's exit code is not hidden by it."""
+    (folder.path / "new.jsonl").mkdir()
+    for topic, code in (("rain", 4), ("snow", 10)):
+        done = folder.replay("last", "--output", "new.jsonl", program=("agent.py", topic))
+        assert done.code == code, done.err
+        assert "cannot write new.jsonl" in done.err
+
+
+# What is held still
+
+FROZEN = """
+import datetime, random, uuid
+def main():
+    with tracer.freeze("time", "random", "uuid"), tracer.run("agent"):
+        search(str(datetime.datetime.now()))
+        search(str(random.random()))
+        search(str(uuid.uuid4()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (None, []),
+        ("time, random,uuid", []),
+        ("none", [0, 1, 2]),
+        ("random,uuid", [0]),
+        ("time", [1, 2]),
+    ],
+)
+def test_what_is_held_still_is_chosen(
+    tmp_path: Path, kinds: str | None, expected: list[int]
+) -> None:
+    """By default what the recording held; each kind by its name."""
+    folder = make_folder(tmp_path, main=FROZEN)
+    options = () if kinds is None else ("--freeze", kinds)
+    report = folder.report("last", "--on", "input_changed=warn", *options)
+    inputs = [each["input"]["value"]["query"] for each in folder.lines if "input" in each]
+    asked = list(dict.fromkeys(inputs))
+    assert [each["recorded"] for each in report["divergences"]] == [asked[at] for at in expected]
+
+
+def test_what_cannot_be_held_still_is_refused(folder: Folder) -> None:
+    """A kind that there is not before anything runs; chance where the recording has no seed."""
+    done = folder.replay("last", "--freeze", "time,weather")
+    assert done.code == 2
+    assert "weather" in done.err
+    assert folder.replay("last", "--freeze", "random").code == 12
+    assert folder.calls == []

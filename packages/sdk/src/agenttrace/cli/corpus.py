@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
@@ -12,11 +12,16 @@ from xml.etree import ElementTree as ET
 import typer
 
 from agenttrace.cli.dashes import CommandWithProgram, get_program
-from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED
+from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED, Screen
 from agenttrace.cli.reexecution import fetch_recordings, read_options
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
-from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
+from agenttrace.replay.errors import (
+    EXIT_BLOCKED_IO,
+    EXIT_DIVERGED,
+    EXIT_NOT_REPLAYABLE,
+    NotReplayableError,
+)
 from agenttrace.replay.programs import Ended, replay_program
 from agenttrace.replay.report import write_described
 from agenttrace.trace.sources import RecordingError
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
 corpus = typer.Typer(add_completion=False)
 
+_STATES: Final = {True: ("passed", "green"), False: ("failed", "bold red")}
+_LEFT: Final = (EXIT_DIVERGED, EXIT_BLOCKED_IO)
 _NO_XML: Final = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}
 
 
@@ -68,9 +75,9 @@ def run_corpus(  # noqa: PLR0913 -- the options of a command
 ) -> None:
     """Replay a program against each of these recordings: no network, no key, no cost.
 
-    It exits with 0 when the program did what every recording says; else with the greatest of what
-    agenttrace replay exits with: 10 diverged, 11 reached for the world, 12 not replayable; 1 when
-    the program itself failed and the recorded one did not.
+    It exits with 0 when the program did what every recording says; else with the first of
+    these that holds for any: 11 it reached for the world, 10 it left the recording, 12 a recording
+    cannot be replayed, 1 the program itself failed and the recorded one did not.
 
     For example:
 
@@ -90,7 +97,12 @@ def run_corpus(  # noqa: PLR0913 -- the options of a command
         print_json([verdict._asdict() | {"passed": verdict.is_passed} for verdict in verdicts])
     else:
         _print(verdicts)
-    raise typer.Exit(max(verdict.code for verdict in verdicts))
+    raise typer.Exit(choose_code([verdict.code for verdict in verdicts]))
+
+
+def choose_code(codes: Sequence[int]) -> int:
+    """Return the code for all: what programs did comes before what recordings are unfit for."""
+    return max(codes, key=lambda code: (code in _LEFT, code))
 
 
 def _write_file(path: Path, data: bytes) -> None:
@@ -130,13 +142,16 @@ def _explain(ended: Ended) -> tuple[int, str]:
 
 
 def _print(verdicts: Sequence[Verdict]) -> None:
+    screen = Screen()
     for verdict in verdicts:
-        state = "passed" if verdict.is_passed else "failed"
-        sys.stdout.write(f"{state}  {show_lines(verdict.name)}  {verdict.took_s:.2f} s\n")
-        for line in verdict.why.splitlines():
-            sys.stdout.write(f"        {show_lines(line)}\n")
+        state = screen.paint(*_STATES[verdict.is_passed])
+        screen.write([f"{state}  {show_lines(verdict.name)}  {verdict.took_s:.2f} s"])
+        screen.write(f"        {show_lines(line)}" for line in verdict.why.splitlines())
     failed = sum(not verdict.is_passed for verdict in verdicts)
-    sys.stdout.write(f"{len(verdicts) - failed} passed, {failed} failed\n")
+    counts = Counter(verdict.code for verdict in verdicts if not verdict.is_passed)
+    which = ", ".join(f"{count} with {code}" for code, count in sorted(counts.items()))
+    told = f"{len(verdicts) - failed} passed, {failed} failed{which and f': {which}'}"
+    screen.write([screen.paint(told, _STATES[not failed][1])])
 
 
 def write_junit(verdicts: Sequence[Verdict]) -> bytes:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,6 +22,7 @@ from agenttrace.cli.filters import (
 from agenttrace.cli.output import end_without_reader, warn, write_bytes
 from agenttrace.cli.progress import Progress
 from agenttrace.cli.sources import RUN_HELP, FileOption, RunFinder, find_file
+from agenttrace.cli.targets import replace_file
 from agenttrace.trace.files import FileSource
 from agenttrace.trace.sources import RecordingError, RunNotFoundError
 from agenttrace.trace.visible import escape_json, show_count
@@ -198,33 +197,10 @@ def _open_target(out: str) -> Iterator[Callable[[bytes], object]]:
         yield _write_to_terminal if sys.stdout.isatty() else write_bytes
         return
     try:
-        with _replace_file(Path(out)) as file:
+        with replace_file(Path(out)) as file:
             yield file.write
     except OSError as error:
         raise RecordingError(f"cannot write {out}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Write beside a file and take its place at the end: a failure leaves what was there."""
-    if path.exists() and not path.is_file():  # a device or a pipe has no place to take
-        with path.open("wb") as file:
-            yield file
-        return
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a crash may leave the name with nothing behind it
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(path.stat().st_mode if path.exists() else 0o666 & ~umask)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _write_to_terminal(data: bytes) -> None:

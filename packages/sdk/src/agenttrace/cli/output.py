@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +21,16 @@ EXIT_INTERRUPTED: Final = 130
 
 
 class Screen:
-    """Standard output as people see it: colour and width in a terminal, plain text elsewhere."""
+    """Standard output as people see it: colour and width in a terminal, plain text elsewhere.
 
-    def __init__(self) -> None:
+    With `is_error` it is standard error.
+    """
+
+    def __init__(self, *, is_error: bool = False) -> None:
         # Piped output needs no rich, which takes 60 ms to import.
-        console: Any = _make_console() if _may_be_terminal() else None
+        stream = sys.stderr if is_error else sys.stdout
+        console: Any = _make_console(stream) if _may_be_terminal(stream) else None
+        self._is_error = is_error
         self._console = console
         self.is_terminal: bool = console is not None and console.is_terminal
         self.width: int | None = console.width if self.is_terminal else None
@@ -40,7 +45,10 @@ class Screen:
     def write(self, lines: Iterable[str]) -> None:
         """Print lines."""
         for line in lines:
-            write_text(f"{line}\n")
+            if self._is_error:
+                sys.stderr.write(f"{line}\n")
+            else:
+                write_text(f"{line}\n")
 
     @cache  # noqa: B019 -- one screen a command, and a dozen styles
     def _find_codes(self, style: str) -> tuple[str, str]:
@@ -53,14 +61,14 @@ class Screen:
         return before, after
 
 
-def _may_be_terminal() -> bool:
-    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+def _may_be_terminal(stream: TextIO) -> bool:
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def _make_console() -> Any:
+def _make_console(stream: TextIO) -> Any:
     from rich.console import Console  # noqa: PLC0415 -- as in Screen.__init__
 
-    return Console(highlight=False)
+    return Console(file=stream, highlight=False)
 
 
 def is_unicode() -> bool:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agenttrace.cli.filters import Wanted
-from agenttrace.cli.output import warn
+import typer
+
+from agenttrace.cli.filters import Wanted as WantedRuns
+from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
+from agenttrace.cli.replay_text import write_report
 from agenttrace.cli.shapes import print_json
-from agenttrace.cli.sources import RunFinder
+from agenttrace.cli.sources import RunFinder, find_file, is_url
+from agenttrace.cli.targets import replace_file
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
+from agenttrace.replay.freezing import read_kinds
 from agenttrace.replay.integrity import check_recording
+from agenttrace.replay.plans import read_new_runs
 from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
 from agenttrace.replay.programs import Ended, replay_program
-from agenttrace.replay.report import write_described
 from agenttrace.replay.sources import find_last
 from agenttrace.trace import FileSource
-from agenttrace.trace.sources import LAST, RecordingError
-from agenttrace.trace.visible import show_lines
+from agenttrace.trace.sources import LAST, RecordingError, RunNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from agenttrace.trace.sources import RunSource
 
 _CANNOT_START: Final = 127
-_ANY: Final = Wanted(
+_ANY: Final = WantedRuns(
     statuses=frozenset(),
     names=(),
     tags=frozenset(),
@@ -43,31 +46,91 @@ _MAX_COMPANIONS: Final = 32
 _MAX_SEEN: Final = 1_000
 
 
-def replay_command(
-    run: str, file: str | None, program: Sequence[str], given: dict[str, Any], *, as_json: bool
-) -> int:
-    """Replay a program and tell the report; return the exit code."""
+class Wanted(NamedTuple):
+    """Which run is replayed by which program, and the file for the new runs."""
+
+    run: str
+    file: str | None
+    program: Sequence[str]
+    output: str | None
+    as_json: bool
+
+
+def replay_command(wanted: Wanted, given: dict[str, Any]) -> int:
+    """Replay a program and tell the report; return the exit code.
+
+    Raises:
+        ConfigurationError: an option cannot be meant.
+        RecordingError: there is no folder for the new runs.
+
+    """
     options = read_options(given)
+    run, file, program, output, as_json = wanted
+    if output is not None:
+        check_output(Path(output), run, find_file(file))
     with tempfile.TemporaryDirectory(prefix="agenttrace-replay-") as name:
         folder = Path(name)
         try:
             recordings = fetch_recordings(run, file, folder, mode=options["mode"])
         except (NotReplayableError, RecordingError) as error:
-            return _refuse(str(error), as_json=as_json)
+            code = EXIT_NO_DATA if _is_of_server(error, file) else EXIT_NOT_REPLAYABLE
+            return _refuse(str(error), code, as_json=as_json)
         try:
             ended = replay_program(program, recordings, options, folder, has_own_output=not as_json)
         except OSError as error:
             warn(f"cannot start {program[0]}: {error.strerror or error}")
             return _CANNOT_START
-    tell_reports(ended, as_json=as_json)
+        tell_reports(ended, as_json=as_json)
+        if output is not None:
+            try:
+                write_new_runs(folder, Path(output))
+            except OSError as error:  # what the replay came to says more
+                warn(f"cannot write {output}: {error.strerror or error}")
+                return ended.exit_code or EXIT_NO_DATA
     return ended.exit_code
 
 
-def _refuse(message: str, *, as_json: bool) -> int:
+def check_output(output: Path, run: str, file: str) -> None:
+    """Refuse a file for the new runs that is what is replayed, or that has no folder.
+
+    Raises:
+        RecordingError: there is no folder.
+        typer.BadParameter: it is what is replayed.
+
+    """
+    if not output.parent.is_dir():
+        raise RecordingError(f"cannot write {output}: there is no folder {output.parent}")
+    for each in (file, run, run.rpartition(":")[0]):
+        path = Path(each).expanduser()
+        if each and path.is_file() and output.exists() and path.samefile(output):
+            raise typer.BadParameter(
+                f"{output} is what is replayed; write to another file", param_hint="'--output'"
+            )
+
+
+def write_new_runs(folder: Path, output: Path) -> None:
+    """Write what the program recorded into a file, which is replaced when all is there.
+
+    Raises:
+        OSError: when it cannot be written.
+
+    """
+    with replace_file(output) as file:
+        for line in read_new_runs(folder):
+            file.write(line)
+
+
+def _is_of_server(error: Exception, file: str | None) -> bool:
+    """Tell whether a server was the obstacle, and not the run that was asked for."""
+    is_missing = isinstance(error, NotReplayableError | RunNotFoundError)
+    return file is not None and is_url(file) and not is_missing
+
+
+def _refuse(message: str, code: int, *, as_json: bool) -> int:
     if as_json:
-        print_json({"error": message, "exitCode": EXIT_NOT_REPLAYABLE})
+        print_json({"error": message, "exitCode": code})
     warn(message)
-    return EXIT_NOT_REPLAYABLE
+    return code
 
 
 def read_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +156,7 @@ def read_options(given: dict[str, Any]) -> dict[str, Any]:
         "live_from": _read_step(given.get("live_from")),
         "stream_timing": _read_timing(given.get("stream_timing") or "zero"),
         "guard_io": "*" not in allow_io and ({"allow": allow_io} if allow_io else True),
+        "freeze": _read_freeze(given.get("freeze")),
     }
     return {**options, **rest}
 
@@ -116,6 +180,13 @@ def _read_timing(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
+
+
+def _read_freeze(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = [] if text == "none" else [each.strip() for each in text.split(",")]
+    return sorted(read_kinds(names))
 
 
 def fetch_recordings(run: str, file: str | None, folder: Path, *, mode: str) -> list[Path]:
@@ -194,12 +265,12 @@ def tell_reports(ended: Ended, *, as_json: bool) -> None:
     if as_json:
         shown: Any = ended.reports[0] if len(ended.reports) == 1 else {"reports": ended.reports}
         print_json({**shown, "exitCode": ended.exit_code, "programExitCode": ended.code})
+    screen = Screen(is_error=True)
     for report in ended.reports:
         if "error" in report:
             warn(report["error"])
         elif not as_json:
-            for line in write_described(report):
-                sys.stderr.write(f"{show_lines(line)}\n")
+            screen.write(write_report(report, screen))
     if not ended.reports:
         warn(
             "nothing was replayed: the program made no agenttrace.Tracer, or was ended before its "

@@ -103,6 +103,20 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
             metavar="TIMING", help="When chunks come: zero, original, or so many times faster."
         ),
     ] = "zero",
+    freeze: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="What is held still: time, random and uuid, with commas between; or none. "
+            "Without it, what was when the run was recorded.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the new runs there, a JSONL file."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a program against a recording of it: its calls are served, and none is made.
@@ -111,7 +125,8 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
     report goes to standard error; with --json the report is all that standard output has.
 
     It exits as the program does, or with 10: it left the recording; 11: it reached for the world
-    beside it; 12: there is no such recording, or it cannot be replayed.
+    beside it; 12: there is no such recording, or it cannot be replayed; 4: the server cannot be
+    reached.
 
     With --step no program runs: keys move through the run, forward and back; ? lists them. Piped,
     it prints a line a step.
@@ -152,7 +167,9 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
         "mask": mask,
         "allow_io": allow_io,
         "stream_timing": stream_timing,
+        "freeze": freeze,
     }
-    from agenttrace.cli.reexecution import replay_command  # noqa: PLC0415 -- who steps needs it not
+    from agenttrace.cli.reexecution import Wanted, replay_command  # noqa: PLC0415 -- who steps needs it not
 
-    raise typer.Exit(replay_command(run, file, program, options, as_json=as_json))
+    wanted = Wanted(run, file, program, output, as_json=as_json)
+    raise typer.Exit(replay_command(wanted, options))

@@ -64,7 +64,8 @@ class Journal:
         self._write({"error": message, "exitCode": exit_code})
 
     def _write(self, said: dict[str, Any]) -> None:
-        line = json.dumps({"t_ns": time.time_ns(), **said}) + "\n"
+        # Not the time of day: a replay may hold it still, at another one in each process.
+        line = json.dumps({"t_ns": time.monotonic_ns(), **said}) + "\n"
         process = os.getpid()
         if self._file is None or self._file[0] != process:  # a fork writes its own
             path = self._folder / f"journal-{process}.jsonl"

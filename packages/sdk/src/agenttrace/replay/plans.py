@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agenttrace.replay.errors import NotReplayableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLAN: Final = "plan.json"
 _NEW_RUNS: Final = "new-*.jsonl"
@@ -47,6 +50,16 @@ def read_plan(folder: str) -> Plan:
 def name_new_runs(folder: str) -> Path:
     """Return the file for what this process records."""
     return Path(folder) / f"new-{os.getpid()}.jsonl"
+
+
+def read_new_runs(folder: Path) -> Iterator[bytes]:
+    """Yield the lines of what processes have recorded; one that its process did not finish is not.
+
+    A process that is killed may leave such a line.
+    """
+    for path in list_new_runs(folder):
+        with path.open("rb") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
 
 
 def list_new_runs(folder: Path) -> list[Path]:

@@ -97,22 +97,32 @@ def _counts(divergence: Divergence) -> bool:
 
 def write_described(report: dict[str, Any]) -> list[str]:
     """Return what `Report.describe` gave as lines for people."""
+    return [line for _, line in list_lines(report)]
+
+
+def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the lines of `write_described`, each after a word for what it says.
+
+    The word is `counts`, an action of a divergence, `recorded`, `came`, `hint`, `notes`, `saved`,
+    `identical` or `different`.
+    """
     counts = [f"{count} {status}" for status, count in report["counts"].items() if count]
-    lines = [f"replay ({report['mode']}): {', '.join(counts) or 'no call was made'}"]
+    lines = [("counts", f"replay ({report['mode']}): {', '.join(counts) or 'no call was made'}")]
     for each in report["divergences"]:
-        lines.append(f"  {each['action']:<5} {each['kind']} at {each['path']}: {each['message']}")
+        what = f"{each['kind']} at {each['path']}: {each['message']}"
+        lines.append((each["action"], f"  {each['action']:<5} {what}"))
         if "at" in each:
-            lines.append(f"        - {each['recorded']!r}")
-            lines.append(f"        + {each['live']!r}")
+            lines.append(("recorded", f"        - {each['recorded']!r}"))
+            lines.append(("came", f"        + {each['live']!r}"))
         if "hint" in each:
-            lines.append(f"        {each['hint']}")
+            lines.append(("hint", f"        {each['hint']}"))
     if report["notes"]:
         notes = ", ".join(f"{name} {count}" for name, count in report["notes"].items())
-        lines.append(f"  notes: {notes}")
+        lines.append(("notes", f"  notes: {notes}"))
     saved = report["saved"]
-    lines.append(
-        f"  saved: ${saved['costUsd']}, {saved['totalTokens']:,} tokens, "
-        f"{saved['durationMs'] / 1000:.1f} s of calls"
-    )
-    lines.append("  identical" if report["identical"] else "  not identical")
+    seconds = saved["durationMs"] / 1000
+    figures = f"${saved['costUsd']}, {saved['totalTokens']:,} tokens, {seconds:.1f} s of calls"
+    lines.append(("saved", f"  saved: {figures}"))
+    is_identical = report["identical"]
+    lines.append(("identical", "  identical") if is_identical else ("different", "  not identical"))
     return lines
