@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 DEADLINE_S = 30
 
 
+SIZES = {"COLUMNS", "LINES"}
+"""What rich believes before the terminal: readline leaves both to the processes of a test run."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with an agent's run: two model calls, a search that finds nothing."""
@@ -149,7 +153,7 @@ def test_json_has_graphql_s_names(folder: Path, command: Callable[..., Done]) ->
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["last"], 2, "or --step"),
+        (["last"], 2, "give --step"),
         (["last", "--step", "--break", "what"], 2, "'what' is no breakpoint"),
         (["last", "--step", *["-b", "error"] * 21], 2, "21 breakpoints are too many; at most 20"),
         (["last", "--step", "--at", "9"], 3, "there is no step 9; they go from 0 to 8"),
@@ -232,14 +236,14 @@ class Terminal:
         """Type keys."""
         os.write(self.descriptor, keys.encode())
 
-    def wait_for(self, text: str) -> str:
-        """Return what was written since the last time, once a text is in it."""
+    def wait_for(self, *texts: str) -> str:
+        """Return what was written since the last time, once these texts are in it."""
         until_s = time.monotonic() + DEADLINE_S
         written = ""
-        while text not in written:
+        while not all(text in written for text in texts):
             left_s = until_s - time.monotonic()
             if left_s <= 0 or not select.select([self.descriptor], [], [], left_s)[0]:
-                pytest.fail(f"{text!r} did not come; there is {written[-3_000:]!r}")
+                pytest.fail(f"{texts} did not come; there is {written[-3_000:]!r}")
             written += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._read())
         return written
 
@@ -272,7 +276,7 @@ def open_terminal(folder: Path, *args: str) -> Iterator[Terminal]:
     process = subprocess.Popen(
         [*COMMAND, "replay", *args],
         cwd=folder,
-        env={name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"},
+        env={name: value for name, value in ENVIRONMENT.items() if name not in SIZES},
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -292,7 +296,7 @@ def test_a_terminal_is_walked_in_and_given_back(folder: Path) -> None:
     with open_terminal(folder, "last", "--step") as terminal:
         terminal.wait_for("step 0 of 8")
         terminal.press("\x1b[C")
-        assert "plan" in terminal.wait_for("step 1 of 8")
+        terminal.wait_for("step 1 of 8", "plan")
         terminal.press("\x1b[D\x1b[1;2C")
         terminal.wait_for("step 8 of 8")
         terminal.press("b$.output[?length(@)==0]\r")
