@@ -10,7 +10,7 @@ const PAGE_SIZE = 50;
 export interface AuditEntry {
   readonly id: string;
   readonly atMs: number;
-  readonly actorKind: "USER" | "KEY" | "LOCAL";
+  readonly actorKind: "USER" | "KEY" | "LOCAL" | "SERVER";
   readonly actorName: string;
   readonly action: string;
   readonly target: string;

@@ -17,7 +17,7 @@ export interface Project {
 export interface Viewer {
   readonly id: string;
   /** LOCAL: the one user of a server without accounts. */
-  readonly kind: "USER" | "KEY" | "LOCAL";
+  readonly kind: "USER" | "KEY" | "LOCAL" | "SERVER";
   /** An e-mail address. */
   readonly name: string;
   /** In `project`; null for who is in none. */
