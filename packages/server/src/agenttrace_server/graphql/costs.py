@@ -50,6 +50,7 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "Query.projects": DEFAULT_PAGE,
     "Query.sessions": DEFAULT_PAGE,
     "AnnotationResult.errors": 1,
+    "SessionResult.errors": 1,
     "TagResult.errors": 1,
     "DiffAggregates.byModel": 5,
     "DiffAggregates.byName": 20,
