@@ -8,16 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.groups import compare_measures, measure_run
-from agenttrace.trace.reading import decode_line, split_lines
-from agenttrace.trace.run import RunCollector
-from agenttrace_server.errors import InvalidArgumentError, TooSlowError
+from agenttrace_server.errors import GoneError, InvalidArgumentError, TooSlowError
+from agenttrace_server.services.loading import load_run
 from agenttrace_server.services.runs import MAX_PAGE, RunSlice, RunSort
 from agenttrace_server.storage import diffs, runs
-from agenttrace_server.storage.export import read_run_line, read_span_lines, read_start_line
 
 if TYPE_CHECKING:
     from agenttrace.diff.groups import GroupComparison, GroupOptions, RunMeasures
-    from agenttrace.trace.run import RecordedRun
     from agenttrace_server.records import Run
     from agenttrace_server.services.runs import RunFilter
     from agenttrace_server.storage.engine import Database
@@ -96,11 +93,11 @@ class ComparisonService:
                     f"fewer runs, or {_HINT}"
                 )
             await self._check_size(run.run_id)
-            loaded = await self._load(run.run_id)
-            if loaded is not None:
-                measured.append(
-                    await asyncio.to_thread(measure_run, loaded, case_key=options.pair_by)
-                )
+            try:
+                loaded = await load_run(self._database, run.run_id)
+            except GoneError:  # deleted meanwhile: it is left out
+                continue
+            measured.append(await asyncio.to_thread(measure_run, loaded, case_key=options.pair_by))
         return measured
 
     async def _check_size(self, run_id: str) -> None:
@@ -110,29 +107,6 @@ class ComparisonService:
                 f"run {run_id} has {size.texts_bytes} bytes of recorded values, over "
                 f"{MAX_RUN_BYTES}; filter it out, or {_HINT}"
             )
-
-    async def _load(self, run_id: str) -> RecordedRun | None:
-        """Return a run, whole but for its events; None: it was deleted."""
-        line = await self._database.read(read_run_line, run_id)
-        if line is None:
-            return None
-        collector = RunCollector()
-        parts = [line or await self._database.read(read_start_line, run_id)]
-        after: str | None = ""
-        while after is not None:
-            step = await self._database.read(read_span_lines, run_id, after)
-            if step is None:
-                return None
-            lines, after = step
-            await asyncio.to_thread(_collect, collector, b"".join([*parts, lines]))
-            parts = []
-        made = collector.make_runs()
-        return made[0] if made else None
-
-
-def _collect(collector: RunCollector, lines: bytes) -> None:
-    for line in split_lines(text for text in lines.split(b"\n") if text):
-        collector.add(decode_line(line))
 
 
 def _check_spans(found: list[Run]) -> None:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from agenttrace.diff import Flag, RunDiff, compare_runs
 from agenttrace.diff.contents import list_changes
 from agenttrace.diff.rows import find_parents
-from agenttrace.trace.reading import decode_line, split_lines
-from agenttrace.trace.run import RunCollector
-from agenttrace_server.errors import GoneError, InvalidArgumentError, TooSlowError
+from agenttrace_server.errors import InvalidArgumentError, TooSlowError
+from agenttrace_server.services.loading import load_run
 from agenttrace_server.storage import diffs
-from agenttrace_server.storage.export import read_run_line, read_span_lines, read_start_line
 from agenttrace_server.storage.steps import read_version
 
 if TYPE_CHECKING:
@@ -97,7 +95,8 @@ class DiffService:
         base_id, _, head_id, _, rules = key
         await self._check_sizes(base_id, head_id)
         async with self._turns:
-            base, head = await self._load(base_id), await self._load(head_id)
+            base = await load_run(self._database, base_id)
+            head = await load_run(self._database, head_id)
             made = await asyncio.to_thread(_compare, base, head, rules, self.max_compare_s)
         self._kept[key] = made
         while len(self._kept) > 1 and (
@@ -118,28 +117,6 @@ class DiffService:
                 f"the runs have {texts_bytes} bytes of recorded values, over {MAX_TEXTS_BYTES}; "
                 f"{hint}"
             )
-
-    async def _load(self, run_id: str) -> RecordedRun:
-        first = await self._database.read(read_run_line, run_id)
-        if first is None:
-            raise GoneError(f"there is no run {run_id} any more")
-        collector = RunCollector()
-        parts = [first]
-        if not first:
-            parts.append(await self._database.read(read_start_line, run_id))
-        span_id: str | None = ""
-        while span_id is not None:
-            step = await self._database.read(read_span_lines, run_id, span_id)
-            if step is None:
-                raise GoneError(f"run {run_id} was deleted while it was read")
-            lines, span_id = step
-            parts.append(lines)
-            await asyncio.to_thread(_collect, collector, b"".join(parts))
-            parts = []
-        runs = collector.make_runs()
-        if not runs:
-            raise GoneError(f"there is no run {run_id} any more")
-        return runs[0]
 
     def _count_rows(self) -> int:
         return sum(len(kept.diff.rows) for kept in self._kept.values())
@@ -175,11 +152,6 @@ def _read_value(text: str) -> JsonValue:
         return json.loads(text)
     except (ValueError, RecursionError):  # nested too deeply: as it stands
         return text
-
-
-def _collect(collector: RunCollector, lines: bytes) -> None:
-    for line in split_lines(text for text in lines.split(b"\n") if text):
-        collector.add(decode_line(line))
 
 
 def _compare(base: RecordedRun, head: RecordedRun, rules: Rules, max_s: float) -> KeptDiff:
