@@ -83,6 +83,22 @@ def test_what_a_replay_served_is_not_spent(client: Client, *, starts_first: bool
     assert _ask(client, spent, i="MONTH") == [(1, 15, "0.0012")]
 
 
+@pytest.mark.parametrize("served_last", [False, True])
+def test_attributes_that_were_overruled_say_nothing_of_what_was_spent(
+    client: Client, *, served_last: bool
+) -> None:
+    """The attributes of the best snapshot count, in whatever order the two came."""
+    served = {"agenttrace.replay.billed_usd": "0"}
+    lines = [
+        make_call(6, status="STARTED", rev=2, attributes=served),
+        make_call(6, rev=1, attributes={"x": 1}),
+    ]
+    client.send([make_run()])
+    for line in lines[:: -1 if served_last else 1]:
+        client.send([line])
+    assert _ask(client, "calls totalTokens costUsd", i="MONTH") == [(1, 15, "0.0012")]
+
+
 def test_usage_is_of_the_runs_that_match(client: Client) -> None:
     """By name, status and tag; a run with two tags counts in both."""
     _send(client)

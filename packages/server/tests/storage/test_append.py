@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.engine import Database
 from agenttrace_server.storage.rollups import UNBILLED_NS
-from agenttrace_server.storage.snapshots import UNBILLED_BIT
 from agenttrace_server.storage.tables import CHANGE
 
 from ..support.lines import (
@@ -87,22 +87,32 @@ def test_usage_by_hour_is_that_of_the_merged_spans(
     again = recording + recording
     shuffler.shuffle(again)
     state = final_state(*[[record] for record in again])
+    unbilled = _list_unbilled(state["payload"])
     assert _take(state["model_usage"], "run_id", "model", "hour_ns") == _recount(
         state["span"],
         lambda span: (
             span["run_id"],
             span["model"] or "",
-            UNBILLED_NS if _is_unbilled(span) else _hour(span),
+            UNBILLED_NS if _key(span) in unbilled else _hour(span),
         ),
     )
     assert _take(state["usage_hour"], "hour_ns", "model", "project_id") == _recount(
-        [span for span in state["span"] if not _is_unbilled(span)],
+        [span for span in state["span"] if _key(span) not in unbilled],
         lambda span: (_hour(span), span["model"] or "", DEFAULT_PROJECT),
     )
 
 
-def _is_unbilled(span: dict[str, Any]) -> bool:
-    return bool(span["payloads"] & UNBILLED_BIT)
+def _list_unbilled(payloads: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Read it from the attributes that were kept: not the bit that stands for them."""
+    return {
+        _key(payload)
+        for payload in payloads
+        if payload["kind"] == "attributes" and REPLAY_BILLED_USD in payload["value_json"]
+    }
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str]:
+    return row["run_id"], row["span_id"]
 
 
 def _hour(span: dict[str, Any]) -> int:

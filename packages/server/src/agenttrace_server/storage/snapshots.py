@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 STORED: Final = object()
 """Stands for a payload that is in the store already and was not read."""
+_STORED_UNBILLED: Final = object()
+"""The same, for attributes that say that nothing was paid."""
 
 # By plain text: reading an enum member's value is slow on Python 3.11.
 PAYLOAD_BITS: Final = {kind.value: 1 << bit for bit, kind in enumerate(PayloadKind)}
 UNBILLED_BIT: Final = 1 << len(PayloadKind)
-"""Beside them: the attributes said that nothing was paid. They are not read to merge."""
+"""Beside them: the attributes say that nothing was paid. They are not read to merge."""
 
 
 class UsageColumns(NamedTuple):
@@ -120,8 +122,6 @@ def read_span_fields(span: ValidSpan) -> dict[str, Any]:
         fields["usage"] = flatten_usage(span.usage)
     if span.cost is not None:
         fields["cost"] = flatten_cost(span.cost)
-    if is_unbilled(span.attributes_json):
-        fields["unbilled"] = True
     fields.update(_read_payloads(span))
     return fields
 
@@ -153,7 +153,7 @@ def read_state_figures(state: State) -> Figures:
         fields.get("model", ""),
         fields.get("usage"),
         None if cost is None else cost.cost_usd,
-        "unbilled" in fields,
+        _says_unbilled(fields),
     )
 
 
@@ -162,6 +162,14 @@ def is_unbilled(attributes_json: str | None) -> bool:
     if attributes_json is None or REPLAY_BILLED_USD not in attributes_json:
         return False
     return bool(orjson.loads(attributes_json).get(REPLAY_BILLED_USD) == "0")
+
+
+def _says_unbilled(fields: Mapping[str, Any]) -> bool:
+    """Tell it by the attributes that won: what an overruled snapshot said counts no more."""
+    attributes = fields.get("attributes")
+    if attributes is None or attributes is STORED:
+        return False
+    return attributes is _STORED_UNBILLED or is_unbilled(attributes.value_json)
 
 
 def read_payload(payload: ValidPayload) -> Payload:
@@ -186,7 +194,7 @@ def load_span_state(row: Mapping[str, Any]) -> State:
         fields["cost"] = CostColumns(*(row[name] for name in CostColumns._fields))
     fields.update(_stored_payloads(row["payloads"]))
     if row["payloads"] & UNBILLED_BIT:
-        fields["unbilled"] = True
+        fields["attributes"] = _STORED_UNBILLED
     return State(row["rank"], fields, load_older(row["older"]))
 
 
@@ -198,7 +206,7 @@ def dump_span_row(run_id: str, span_id: str, state: State) -> tuple[Any, ...]:
         span_id,
         state.rank,
         dump_older(state.older),
-        _count_bits(state.fields) | ("unbilled" in state.fields and UNBILLED_BIT),
+        _count_bits(state.fields) | (UNBILLED_BIT if _says_unbilled(state.fields) else 0),
         *map(get, FIRST_COLUMNS),
         *get("usage", NO_USAGE),
         *get("cost", NO_COST),
@@ -254,7 +262,7 @@ def list_new_payloads(run_id: str, span_id: str, state: State) -> list[tuple[Any
     rows: list[tuple[Any, ...]] = []
     for kind in PAYLOAD_BITS:
         payload = state.fields.get(kind)
-        if payload is not None and payload is not STORED:
+        if payload is not None and payload is not STORED and payload is not _STORED_UNBILLED:
             rows.append((run_id, span_id, kind, *payload, None))
     return rows
 
