@@ -225,9 +225,15 @@ for (const colorScheme of ["light", "dark"] as const) {
   }) => {
     test.slow();
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.goto("/register");
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Register");
-    expect(await findBarriers(page)).toEqual([]);
+    for (const openness of ["setup", "open", "closed"]) {
+      await page.route("**/api/auth/register", (route) =>
+        route.fulfill({ json: { registration: openness } }),
+      );
+      await page.goto("/register");
+      const field = openness === "setup" ? "Setup token" : "Password";
+      await expect(page.getByLabel(field)).toBeVisible();
+      expect(await findBarriers(page)).toEqual([]);
+    }
     const { access } = await office.logIn(office.operator);
     await office.makeKey(access);
     await enter(page, office, office.operator, "/settings?project=default");

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { Openness } from "@/model/openness";
 import type { Refusal } from "@/model/refusal";
 import { useSession } from "@/session/context";
 import { InputField } from "@/ui/form";
@@ -6,29 +7,35 @@ import { EntryForm } from "./entry-form";
 import { NewPasswordField } from "./new-password-field";
 
 /** A new account: the first one with the setup token, others where the server lets anybody register. */
-export function RegisterForm() {
+export function RegisterForm({ openness }: { readonly openness: Openness | null }) {
   const session = useSession();
   const [setupToken, setSetupToken] = useState("");
   const token = setupToken.trim();
   return (
     <EntryForm
-      label="Register"
-      act="Register"
-      acting="Registering…"
+      label="Create an account"
+      act="Create the account"
+      acting="Creating…"
       Password={NewPasswordField}
+      isWhole={openness !== "setup" || token !== ""}
       onGive={(given) => session.register(given, token === "" ? null : token)}
       wordsOf={wordsOf}
     >
-      <InputField
-        label="Setup token"
-        name="setup-token"
-        autoComplete="off"
-        spellCheck={false}
-        placeholder="Only for the first account"
-        hint="While the server has no account its start prints one. Leave it empty otherwise."
-        value={setupToken}
-        onChange={({ target }) => setSetupToken(target.value)}
-      />
+      {openness !== "open" && (
+        <InputField
+          label="Setup token"
+          name="setup-token"
+          autoComplete="off"
+          spellCheck={false}
+          hint={
+            openness === "setup"
+              ? "The server printed it as it started, in the line Setup."
+              : "While the server has no account its start prints one. Leave it empty otherwise."
+          }
+          value={setupToken}
+          onChange={({ target }) => setSetupToken(target.value)}
+        />
+      )}
     </EntryForm>
   );
 }
