@@ -208,7 +208,7 @@ class Conductor:
     def _run_live(self, call: LiveCall, scope: Scope, node: Node | None) -> _Run | _Stop:
         """Let a call reach the world, if it may; its counterpart is used up with all it holds."""
         ledger = self._ledger
-        why = self._policy.forbid(call, ledger.report.live_calls)
+        why = self._policy.forbid(call, ledger.report)
         if why is not None:
             message, hint = why
             ledger.diverge(DivergenceKind.LIVE_BLOCKED, call, message, node=node, hint=hint)
