@@ -356,7 +356,8 @@ class Conductor:
         run.set_attribute(REPLAY_MODE, self._policy.mode.value)
         if self._still is not None:
             seed = tape.run.attributes.get(FREEZE_SEED)
-            self._still.begin(seed if isinstance(seed, int) else 0, tape.run.start_ns)
+            own = seed if isinstance(seed, int) else 0
+            self._still.begin(run.run_id, own, tape.run.start_ns)
 
     def _claim(self, tape: Tape) -> bool:
         witness = self._ledger.witness
