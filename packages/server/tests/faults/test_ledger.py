@@ -22,6 +22,7 @@ SQLITE: Final = {
     "locked": 1,
     "disk-full": 1,
     "ack-lost": 1,
+    "ack-synced": 1,
     "fsync-eio": 1,
     "write-enospc": 1,
     "slow-disk": 1,
