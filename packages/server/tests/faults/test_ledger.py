@@ -34,6 +34,7 @@ POSTGRESQL: Final = {
     "sigterm": 1,
     "sigstop": 1,
     "database-kill": 2,
+    "slow-disk": 1,
     "memory": 1,
     "few-files": 1,
 }
