@@ -15,16 +15,19 @@ from rows import (
     judge,
     list_tests,
     read_numbers,
+    read_page,
     read_reports,
     read_rows,
     write_document,
 )
 
 NUMBERS = [
+    *(f"S{n}" for n in range(1, 17)),
     *(f"C{n:02}" for n in range(1, 44)),
     *(f"P{n}" for n in range(1, 13)),
     "L",
     *(f"F{n}" for n in range(23, 36)),
+    *(f"H{n}" for n in (*range(1, 17), *range(24, 38), 41, 44)),
 ]
 
 
@@ -48,7 +51,7 @@ def test_every_row_has_a_test() -> None:
 def test_every_number_in_a_name_is_a_row() -> None:
     """A test of C44 would be of nothing; faults of the recorder have rows of their own."""
     found = {number for _, name in list_tests() for number in read_numbers(name)}
-    assert {number for number in found if number[0] in "CPL"} <= set(NUMBERS)
+    assert {number for number in found if number[0] in "SCPLH"} <= set(NUMBERS)
 
 
 def test_the_page_is_of_this_list() -> None:
@@ -107,9 +110,28 @@ def test_a_report_counts_parameters_together(tmp_path: Path) -> None:
     assert found["a/test_b.py::test_d"] == Outcome(0, 0, 1)
 
 
+def test_a_page_says_what_became_of_its_tests() -> None:
+    """What is added to a page leaves the rest of it as it is."""
+    rows = [Row("C01", "It holds."), Row("S1", "It does, too.")]
+    tests = {"C01": ["packages/sdk/a.py::test_b[x-y]", "packages/server/c.py::test_d"]}
+    tests["S1"] = ["scripts/tests/e.py::test_f"]
+    found = {
+        "packages/sdk/a.py::test_b[x-y]": Outcome(2, 0, 1),
+        "packages/server/c.py::test_d": Outcome(0, 1),
+    }
+    page = write_document(rows, tests, found)
+    assert read_page(page) == found
+    assert write_document(rows, tests, read_page(page)) == page
+
+
 def test_names_have_the_numbers_of_rows() -> None:
     """One or several, C with two digits."""
     assert read_numbers("test_c01_a") == ["C01"]
     assert read_numbers("test_c04_p2_a_secret") == ["C04", "P2"]
     assert read_numbers("test_l_the_link") == ["L"]
+    assert read_numbers("test_s13_h14_a_field") == ["S13", "H14"]
+    places = [(f"packages/{name}/tests/test_a.py", "test_p1_s1_a") for name in ("sdk", "server")]
+    assigned = assign_tests([Row("P1", "It holds."), Row("S1", "It holds.")], places)
+    assert assigned["P1"] == ["packages/server/tests/test_a.py::test_p1_s1_a"]
+    assert len(assigned["S1"]) == 2
     assert read_numbers("test_c_nothing") == read_numbers("test_lists_are") == []

@@ -164,3 +164,5 @@ def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
     assert version("agenttrace-server") == __version__
+    done = _run("--version")
+    assert (done.returncode, done.stdout) == (0, f"agenttrace-server {__version__}\n")

@@ -21,6 +21,7 @@ from .support.thread import ServerThread
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
 def test_every_figure_is_described_and_there(shared_server: ServerThread) -> None:
@@ -42,7 +43,8 @@ def test_every_setting_that_is_named_is_one() -> None:
     known = {name.upper() for name in Settings.model_fields} | {"SECRET_KEY"}
     python = {"PYTHONDEVMODE", "PYTHONASYNCIODEBUG"}
     named = {*re.findall(r"\b([A-Z]+_[A-Z_]+)\b", TEXT)} - {"AGENTTRACE_"}
-    assert named <= known | python
+    recorders = set(re.findall(r"^\| `(AGENTTRACE_[A-Z_]+)`", SETTINGS, re.MULTILINE))
+    assert named <= known | python | recorders
     assert {"MAX_TRACE_RETENTION_DAYS", "ALLOWED_HOSTS", "LOG_FORMAT"} <= named
 
 

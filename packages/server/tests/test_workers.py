@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import popen_spawn_posix
 from pathlib import Path
 
@@ -128,25 +129,68 @@ def test_a_stop_answers_what_was_taken(workers: ServerProcess) -> None:
     assert workers.stop()[0] == 0
 
 
+HALF = (
+    b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+    b"Connection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+)
+
+
+def _get_address(server: ServerProcess) -> tuple[str, int]:
+    return "127.0.0.1", int(server.url.rpartition(":")[2])
+
+
+@contextmanager
+def _begin_request(server: ServerProcess, line: bytes) -> Iterator[socket.socket]:
+    """A request whose body a worker waits for."""
+    with socket.create_connection(_get_address(server), timeout=DEADLINE_S) as half:
+        half.sendall(HALF % len(line))
+        assert half.recv(100).startswith(b"HTTP/1.1 100")
+        yield half
+
+
+def _is_refused(server: ServerProcess) -> bool:
+    try:
+        socket.create_connection(_get_address(server), timeout=DEADLINE_S).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 @ON_POSTGRESQL
 def test_who_comes_after_a_stop_is_refused_at_once(workers: ServerProcess) -> None:
     """Also while the workers wait for a request that is not whole: nobody waits in vain."""
-    address = ("127.0.0.1", int(workers.url.rpartition(":")[2]))
-
-    def is_refused() -> bool:
-        try:
-            socket.create_connection(address, timeout=DEADLINE_S).close()
-        except ConnectionRefusedError:
-            return True
-        return False
-
-    with socket.create_connection(address, timeout=DEADLINE_S) as slow:
-        head = "POST /api/ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
-        slow.sendall(f"{head}Content-Type: application/x-ndjson\r\n\r\n".encode())
+    with _begin_request(workers, b"123456789"):
         workers.process.send_signal(signal.SIGTERM)
-        _wait_until(is_refused)
+        _wait_until(lambda: _is_refused(workers))
         assert workers.process.poll() is None
     assert workers.stop()[0] == 0
+
+
+@ON_POSTGRESQL
+def test_s7_a_signal_to_all_processes_is_one_signal(workers: ServerProcess) -> None:
+    """As systemd ends a service: parent and workers get it, and what was begun is answered."""
+    line = dump_lines([make_run()])
+    with _begin_request(workers, line) as half:
+        for pid in (*_list_workers(workers), workers.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        _wait_until(lambda: _is_refused(workers))
+        half.sendall(line)
+        answer = b"".join(iter(lambda: half.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    assert workers.stop()[0] == 0
+
+
+@ON_POSTGRESQL
+def test_s7_a_second_signal_ends_the_workers_at_once(workers: ServerProcess) -> None:
+    """The request that holds up the stop is given up, and nobody has to be killed."""
+    with _begin_request(workers, b"123456789") as half:
+        workers.process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: _is_refused(workers))
+        assert workers.process.poll() is None
+        code, errors = workers.stop()
+        with suppress(ConnectionResetError):
+            assert not half.recv(100).startswith(b"HTTP/1.1 2")
+    assert (code, "did not stop" in errors) == (0, False)
 
 
 @ON_POSTGRESQL

@@ -95,8 +95,8 @@ def test_the_file_is_the_one_that_the_recorder_writes(command: Run, folder: Path
     done = command("runs", cwd=folder)
     assert (done.code, done.out) == (4, "")
     assert done.err == (
-        "agenttrace: there is no file ./traces.jsonl; name another with --file, or "
-        "AGENTTRACE_EXPORTER=jsonl:PATH\n"
+        "agenttrace: there is no file ./traces.jsonl; name another with --file, a server with "
+        "--from http://localhost:8000/api, or either with AGENTTRACE_EXPORTER\n"
     )
 
 

@@ -86,7 +86,7 @@ def test_a_server_that_is_busy_is_tried_again(
     assert exporter.export(make_records(1)) == ExportResult.DELIVERED
 
 
-@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 200, 204])
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 421, 200, 204])
 def test_a_server_that_refuses_everything_is_asked_three_times(
     connect: Connect, server: Server, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:

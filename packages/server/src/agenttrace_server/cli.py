@@ -99,12 +99,34 @@ def main() -> None:
     program = typer.Typer(
         name="agenttrace-server", no_args_is_help=True, add_completion=False, help="The server."
     )
+    program.callback()(_root)
     program.command()(serve)
     program.command()(schema)
     program.command()(backup)
     program.command()(restore)
     program.command()(migrate)
     program()
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 -- typer passes it by position
+    if value:
+        typer.echo(f"agenttrace-server {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    del version  # its callback did it
 
 
 def _run(flags: dict[str, str | bool | None]) -> None:

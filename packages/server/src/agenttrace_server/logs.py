@@ -28,6 +28,7 @@ ACCESS: Final = logging.getLogger("agenttrace_server.access")
 """Has one line for each answer, at INFO, with the mapping `access` beside it."""
 MAX_MESSAGE_CHARS: Final = 4_000
 MAX_FRAMES: Final = 50
+_TOLD: Final = "_agenttrace_told"
 
 # Control characters, and those that change the direction or the breaks of a line.
 _UNSAFE: Final = re.compile(
@@ -40,6 +41,19 @@ def configure_logs(*, level: str, is_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if is_json else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At INFO it lists the parts that it is made of, before each migration.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+
+
+def mark_told(error: BaseException) -> None:
+    """Note that the log has this error; see `is_news`."""
+    setattr(error, _TOLD, True)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether the log has not yet what was raised: a filter of loggers that get it, too."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not getattr(error, _TOLD, False)
 
 
 class TextFormatter(logging.Formatter):

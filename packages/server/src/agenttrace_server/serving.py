@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -17,6 +18,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from agenttrace_server.connections import BoundedConnection
 from agenttrace_server.errors import StartError
 from agenttrace_server.frames import FrameSocket
+from agenttrace_server.logs import is_news
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +42,17 @@ _BACKLOG: Final = 2048
 class GracefulServer(uvicorn.Server):
     """Ends with 0 on SIGTERM and SIGINT: answers what it has taken, says 1001 to WebSockets.
 
-    It takes 10 seconds at most, whatever the clients do. A second signal ends it at once; what
-    was acknowledged is on disk either way.
+    It takes 10 seconds at most, whatever the clients do. A second signal ends it at once, unless
+    it `is_patient`; what was acknowledged is on disk either way.
     """
 
-    def __init__(self, application: Application, *, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        on_start: Callable[[], None],
+        is_patient: bool = False,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 application.asgi,
@@ -63,8 +71,11 @@ class GracefulServer(uvicorn.Server):
                 timeout_graceful_shutdown=STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S,
             )
         )
+        # It is given each error again that was answered and logged with an id.
+        logging.getLogger("uvicorn.error").addFilter(is_news)
         self._application = application
         self._on_start = on_start
+        self._is_patient = is_patient
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say so."""
@@ -119,7 +130,7 @@ class GracefulServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- the signal module's
         """End; at the second signal without waiting for anyone."""
-        if self.should_exit:
+        if self.should_exit and not self._is_patient:
             self.force_exit = True
         self.should_exit = True
 

@@ -46,6 +46,9 @@ RESTART_S: Final = 1.0
 _GRACE_S: Final = 5
 _STARTED: Final = ""
 """What a worker says once it listens; before that, why it cannot start."""
+_AT_ONCE: Final = "at once"
+"""What a worker is told at the second signal. Only that makes it cut what is under way: it gets the
+first one twice where a service manager signals the whole group, as systemd does."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +66,11 @@ def run_server(
 
 
 def _make_server(
-    settings: Settings, bound: socket.socket, on_start: Callable[[Application], None]
+    settings: Settings,
+    bound: socket.socket,
+    on_start: Callable[[Application], None],
+    *,
+    is_patient: bool = False,
 ) -> GracefulServer:
     # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
     # looking through it again for ever costs pauses later.
@@ -75,7 +82,9 @@ def _make_server(
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return GracefulServer(application, on_start=lambda: on_start(application))
+    return GracefulServer(
+        application, on_start=lambda: on_start(application), is_patient=is_patient
+    )
 
 
 class Workers:
@@ -116,7 +125,7 @@ class Workers:
                 self._start_one()
 
     def _start_one(self) -> None:
-        here, there = self._context.Pipe(duplex=False)
+        here, there = self._context.Pipe()
         process = self._context.Process(
             target=_work,
             args=(self._settings, self._bound, there, self._lifeline),
@@ -157,9 +166,15 @@ class Workers:
             self._start(len(dead))
 
     def _stop(self) -> None:
+        """End the workers; at the second call without waiting for what is under way."""
+        is_again = self._stopping.is_set()
         self._stopping.set()
-        for process in list(self._running):
-            _end(process)
+        for process, status in list(self._running.items()):
+            if is_again:
+                with suppress(OSError):  # it has ended
+                    status.send(_AT_ONCE)
+            else:
+                _end(process)
 
     def _end_all(self) -> None:
         """End the workers; kill those that take longer than they may."""
@@ -247,14 +262,20 @@ def _work(
     configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     os.setpgrp()  # a terminal's Ctrl+C goes to the parent, which ends the workers in order
     try:
-        server = _make_server(settings, bound, lambda _: status.send(_STARTED))
+        server = _make_server(settings, bound, lambda _: status.send(_STARTED), is_patient=True)
     except StartError as error:
         status.send(str(error))
         return
 
-    def watch_parent() -> None:
-        wait([lifeline])
-        server.should_exit = True
-
-    threading.Thread(target=watch_parent, name="agenttrace-lifeline", daemon=True).start()
+    threading.Thread(
+        target=_watch_parent, args=(server, status, lifeline), name="agenttrace-parent", daemon=True
+    ).start()
     server.run(sockets=[bound])
+
+
+def _watch_parent(server: GracefulServer, status: Connection, lifeline: Connection) -> None:
+    """End the server when its parent has ended, or at once when it says so."""
+    if status in wait([status, lifeline]):
+        with suppress(EOFError):  # the parent has ended, too
+            server.force_exit = status.recv() == _AT_ONCE
+    server.should_exit = True

@@ -22,6 +22,7 @@ SQLITE: Final = {
     "locked": 1,
     "disk-full": 1,
     "ack-lost": 1,
+    "ack-synced": 1,
     "fsync-eio": 1,
     "write-enospc": 1,
     "slow-disk": 1,
@@ -33,6 +34,7 @@ POSTGRESQL: Final = {
     "sigterm": 1,
     "sigstop": 1,
     "database-kill": 2,
+    "slow-disk": 1,
     "memory": 1,
     "few-files": 1,
 }

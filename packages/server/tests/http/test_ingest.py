@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from agenttrace.wire.models import ValidRecord
+from agenttrace.wire.validation import MAX_LINE_BYTES
 from agenttrace_server.http import inflation
 from agenttrace_server.services.ingest import parse_body
 from agenttrace_server.storage import writer as writer_module
@@ -92,6 +93,30 @@ def test_any_number_of_bad_lines_leaves_the_good_ones(client: Client, count: int
     assert _count(client) == 100 - count
 
 
+FIRST, SECOND = (dump_lines([make_run(n)]).strip() for n in range(2))
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted", "bad"),
+    [
+        (FIRST + b"\r\n\r\n" + SECOND + b"\r\n", 2, []),
+        (b"\n\n" + FIRST + b"\n" + SECOND, 2, []),
+        (FIRST + SECOND, 0, [(1, "invalid_json")]),
+        (b"\xef\xbb\xbf" + FIRST + b"\n" + SECOND, 1, [(1, "invalid_json")]),
+        (b"{" + b"\n" + b"\n".join([FIRST] * 9_999), 9_999, [(1, "invalid_json")]),
+        (b'{"v":1,"x":"' + b"x" * MAX_LINE_BYTES + b'"}\n' + FIRST, 1, [(1, "too_large")]),
+    ],
+    ids=["CR LF", "no last newline", "two objects", "a mark", "one of 10,000", "a long line"],
+)
+def test_h35_each_line_has_its_own_verdict(
+    client: Client, body: bytes, accepted: int, bad: list[tuple[int, str]]
+) -> None:
+    """However lines end, and whatever stands before or behind them."""
+    answer = _post(client, gzip.compress(body, 1), **{"content-encoding": "gzip"}).json()
+    assert (answer["accepted"], answer["rejected"]) == (accepted, len(bad))
+    assert [(error["line"], error["code"]) for error in answer["errors"]] == bad
+
+
 def test_the_list_of_errors_is_capped_and_says_so(client: Client) -> None:
     """A thousand bad lines do not make a thousand messages."""
     answer = _post(client, GOOD + b"\n{" * 1_000).json()
@@ -156,6 +181,7 @@ def test_the_same_request_ten_times_at_once_counts_once(client: Client) -> None:
         ("application/x-ndjson; charset=utf-16", 415),
         ("application/x-ndjson; charset=latin-1", 415),
         ("application/json", 415),
+        ("application/x-protobuf", 415),
         ("text/plain", 415),
         ("", 415),
     ],

@@ -118,10 +118,14 @@ class PostgresServer:
         """End it: `fast` drops its clients, `immediate` is as if the power failed for it."""
         self._control("-w", "-m", mode, "stop")
 
+    @property
+    def pid(self) -> int:
+        """Its first process, whose children serve the connections."""
+        return int(self._of("data/postmaster.pid").read_text().split()[0])
+
     def kill(self) -> None:
         """Kill its first process with SIGKILL; the others end themselves."""
-        pid = int(self._of("data/postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """End it and delete its files; of a server that was given, drop the templates."""

@@ -57,6 +57,12 @@ def find_file(file: str | None) -> str:
     return DEFAULT_FILE
 
 
+_HINT: Final = (
+    "; name another with --file, a server with --from http://localhost:8000/api, or either with "
+    "AGENTTRACE_EXPORTER"
+)
+
+
 def open_source(file: str | None) -> FileSource | ServerSource:
     """Return the recordings that a command reads.
 
@@ -70,7 +76,7 @@ def open_source(file: str | None) -> FileSource | ServerSource:
 
         return ServerSource(path)
     if path != STDIN and not Path(path).expanduser().exists():
-        hint = "" if file else "; name another with --file, or AGENTTRACE_EXPORTER=jsonl:PATH"
+        hint = "" if file else _HINT
         raise RecordingError(f"there is no file {path}{hint}")
     return FileSource(path)
 

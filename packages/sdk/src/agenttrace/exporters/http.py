@@ -29,7 +29,7 @@ MAX_REQUESTS: Final = 200
 """How many requests the search for bad records in one batch may take."""
 
 BUSY: Final = frozenset({408, 425, 429, 502, 503, 504})
-REFUSES_ALL: Final = frozenset({401, 403, 404, 405, 407, *range(300, 400)})
+REFUSES_ALL: Final = frozenset({401, 403, 404, 405, 407, 421, *range(300, 400)})
 """Nothing is wrong with the records: with another key, path or server they would be taken."""
 REFUSES_SOME: Final = frozenset({400, 413, 422})
 SERVER_ERROR: Final = 500
@@ -264,6 +264,7 @@ _HINTS: Final = {
     "AGENTTRACE_API_KEY or APIExporter(api_key=…)",
     404: "there is no such path; the endpoint should end in /api",
     413: "one record is larger than the server takes",
+    421: "the server does not answer to this name; add it to ALLOWED_HOSTS there, or use another",
 }
 
 _MEANINGS: Final = {

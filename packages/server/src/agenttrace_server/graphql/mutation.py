@@ -143,9 +143,9 @@ class Mutation(AccountMutation):
     async def delete_run(self, info: Info, run_id: strawberry.ID) -> DeleteResult:
         """See the description, which is public."""
         known = parse_run_id(run_id)
-        if known is None or not await info.context.deletion.delete_run(known, _get_project(info)):
+        deletion, actor = info.context.deletion, info.context.actor
+        if known is None or not await deletion.delete_run(known, _get_project(info), actor):
             return DeleteResult(errors=[_refuse("runId", "not_found", "there is no such run")])
-        await _note_deletion(info, known)
         return DeleteResult(count=1)
 
     @mutation(
@@ -163,29 +163,23 @@ class Mutation(AccountMutation):
         """See the description, which is public."""
         if (run_ids is None) == (filter is None):
             return DeleteResult(errors=[_refuse("runIds", "invalid", "give runIds or filter")])
+        deletion, actor = info.context.deletion, info.context.actor
         if run_ids is not None:
             if len(run_ids) > MAX_RUNS:
                 text = f"at most {MAX_RUNS} runs at once"
                 return DeleteResult(errors=[_refuse("runIds", "too_many", text)])
             known = [run_id for text in run_ids if (run_id := parse_run_id(text))]
-            count = await info.context.deletion.delete_runs(known, _get_project(info))
-            await _note_deletion(info, f"{count} by id: {' '.join(known)}")
-            return DeleteResult(count=count)
+            return DeleteResult(count=await deletion.delete_runs(known, _get_project(info), actor))
         run_filter = read_filter(info, filter)
         if not run_filter.leaves_out():
             text = "the filter has no criterion that says anything: it would delete every run"
             return DeleteResult(errors=[_refuse("filter", "empty", text)])
-        gone = await info.context.deletion.delete_matching(run_filter)
-        await _note_deletion(info, f"{gone.count} by filter")
+        gone = await deletion.delete_matching(run_filter, actor)
         return DeleteResult(count=gone.count, has_more=gone.has_more)
 
 
 def _get_project(info: Info) -> str:
     return info.context.actor.principal.project_id
-
-
-async def _note_deletion(info: Info, target: str) -> None:
-    await info.context.audit.note(info.context.actor, "runs_deleted", target)
 
 
 def _refuse(name: str, code: str, message: str) -> UserError:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from agenttrace_server.http.policy import set_security_headers
+from agenttrace_server.logs import mark_told
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,6 +56,7 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     """Answer an error that nobody expected: under an id that the log has too."""
     error_id = secrets.token_hex(8)
     _log.error("error %s at %s %s", error_id, request.method, request.url.path, exc_info=error)
+    mark_told(error)
     answer = make_error(500, "internal", f"internal error {error_id}; the server's log has more")
     # Starlette calls this outside of every middleware.
     set_security_headers(answer.headers, scheme=request.scope["scheme"])

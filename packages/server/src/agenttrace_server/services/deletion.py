@@ -65,7 +65,8 @@ class Deleted:
 class DeletionService:
     """Deletes runs. `on_commit` is called on the event loop after a commit, to tell followers.
 
-    With `remembers`, the audit log has what was deleted for its age.
+    With `remembers`, the audit log has what was deleted, in the commit that deletes it: by the
+    actor that asked, or for its age.
     """
 
     def __init__(
@@ -88,26 +89,38 @@ class DeletionService:
         """Of deleted runs in the files: nobody knows what an earlier start left."""
         self._erase_at_s = -math.inf
 
-    async def delete_run(self, run_id: str, project_id: str) -> bool:
+    async def delete_run(self, run_id: str, project_id: str, actor: Actor | None = None) -> bool:
         """Delete a project's run with all that hangs from it; tell whether there was one."""
-        return await self.delete_runs([run_id], project_id) == 1
+        return await self.delete_runs([run_id], project_id, actor) == 1
 
-    async def delete_runs(self, run_ids: Sequence[str], project_id: str) -> int:
+    async def delete_runs(
+        self, run_ids: Sequence[str], project_id: str, actor: Actor | None = None
+    ) -> int:
         """Delete a project's runs by id, at most `MAX_RUNS`, all or none; return the count."""
-        if len(run_ids) > MAX_RUNS:
-            raise ValueError(f"{len(run_ids)} runs to delete; at most {MAX_RUNS} at once")
-        write = self._database.write
-        return await self._delete(
-            write(deletion.delete_runs, run_ids, project_id=project_id, now_ns=self._clock_ns())
-        )
+        return await self._delete_named(run_ids, project_id, actor, f"by id: {' '.join(run_ids)}")
 
-    async def delete_matching(self, run_filter: RunFilter) -> Deleted:
+    async def delete_matching(self, run_filter: RunFilter, actor: Actor | None = None) -> Deleted:
         """Delete the runs that match, the newest `MAX_RUNS` of them, all or none."""
         part = RunSlice(RunSort.START_TIME, descending=True, count=MAX_RUNS)
         page = await self._database.read(list_runs, run_filter, part)
         run_ids = [run.run_id for run in page.items]
-        count = await self.delete_runs(run_ids, run_filter.project_id)
+        count = await self._delete_named(run_ids, run_filter.project_id, actor, "by filter")
         return Deleted(count, page.has_next)
+
+    async def _delete_named(
+        self, run_ids: Sequence[str], project_id: str, actor: Actor | None, target: str
+    ) -> int:
+        if len(run_ids) > MAX_RUNS:
+            raise ValueError(f"{len(run_ids)} runs to delete; at most {MAX_RUNS} at once")
+        now_ns = self._clock_ns()
+        deed = None
+        if self._remembers and actor is not None:
+            deed = make_deed(actor, "runs_deleted", target, now_ns=now_ns)
+        return await self._delete(
+            self._database.write(
+                deletion.delete_runs, run_ids, project_id=project_id, now_ns=now_ns, deed=deed
+            )
+        )
 
     async def delete_before(self, day: date) -> int:
         """Delete the runs that were over, and last heard of, before a day of UTC; return how many.

@@ -127,11 +127,17 @@ class OldRuns(NamedTuple):
 
 
 def delete_runs(
-    connection: Connection, run_ids: Sequence[str], *, project_id: str, now_ns: int
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    project_id: str,
+    now_ns: int,
+    deed: Deed | None = None,
 ) -> Appended:
     """Make these runs gone, those that the project has; `run_ids` of the result names them.
 
-    What hangs from them is still to be taken out, by `delete_details`.
+    What hangs from them is still to be taken out, by `delete_details`. The audit log gets the deed,
+    with their number before its target, when there are any.
     """
     query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
     query = query.where(is_of_project(project_id))
@@ -146,6 +152,9 @@ def delete_runs(
     ]
     connection.execute(insert(DELETED_RUN), tombstones)
     connection.execute(insert(LEFTOVER), [{"run_id": run_id} for run_id in known])
+    if deed is not None:
+        target = f"{len(known)} {deed.target}"
+        append_deed(connection, deed._replace(project_id=project_id, target=target))
     end = log_changes(connection, [(i, ChangeKind.RUN_DELETED.value, None, None) for i in known])
     return Appended(end, frozenset(known))
 
@@ -161,15 +170,11 @@ def delete_old_runs(  # noqa: PLR0913 -- what is old, whose it is, and what is r
 ) -> Appended:
     """Make those of these runs gone that are old enough, still: a record may have come.
 
-    The audit log gets the deed, with their number before its target.
+    The audit log gets the deed as from `delete_runs`.
     """
     chosen = select(RUN.c.run_id).where(match_ids(RUN.c.run_id, run_ids), is_old(before_ns))
     old = [*connection.execute(chosen).scalars()]
-    gone = delete_runs(connection, old, project_id=project_id, now_ns=now_ns)
-    if deed is not None and gone.run_ids:
-        target = f"{len(gone.run_ids)} {deed.target}"
-        append_deed(connection, deed._replace(project_id=project_id, target=target))
-    return gone
+    return delete_runs(connection, old, project_id=project_id, now_ns=now_ns, deed=deed)
 
 
 def list_owners(connection: Connection) -> list[str]:

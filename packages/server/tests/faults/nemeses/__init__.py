@@ -62,7 +62,7 @@ NEMESES: Final[Mapping[str, Nemesis]] = {
     "ack-synced": Nemesis(disks.ack_synced, batch=5, clients=1, databases=SQLITE),
     "fsync-eio": Nemesis(disks.fsync_eio, batch=5, databases=SQLITE),
     "write-enospc": Nemesis(disks.write_enospc, batch=5, databases=SQLITE),
-    "slow-disk": Nemesis(disks.slow_disk, batch=3, databases=SQLITE),
+    "slow-disk": Nemesis(disks.slow_disk, batch=3),
     "locked": Nemesis(disks.locked, batch=2, databases=SQLITE),
     "disk-full": Nemesis(disks.disk_full, batch=3, databases=SQLITE),
 }

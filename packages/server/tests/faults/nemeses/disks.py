@@ -1,10 +1,11 @@
-"""Disks that fail, are slow or full, and files that somebody else holds: SQLite's."""
+"""Disks that fail, are slow or full, and files that somebody else holds: SQLite's, mostly."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from packages.sdk.tests.faults.scenarios.disks import fill, mount_small
@@ -78,16 +79,30 @@ def _inject(stage: Stage, choose: Random, faults: int, what: str) -> Verdict:
 
 
 def slow_disk(stage: Stage, choose: Random, faults: int) -> Verdict:
-    """Each sync takes 200 ms more: requests wait, reads do not, nothing is refused for nothing."""
+    """Each sync takes 200 ms more: requests wait, reads do not, nothing is refused for nothing.
+
+    A PostgreSQL syncs in the processes of its connections.
+    """
     server = stage.start()
     stage.load.start()
     for number in range(faults):
         wait_a_moment(stage, choose)
+        pid, *others = [server.pid] if stage.postgres is None else _list_family(stage.postgres.pid)
         options = ["-e", "trace=fdatasync", "-e", f"inject=fdatasync:delay_enter={DELAY_US}"]
-        with trace(server.pid, *options, output=stage.folder / f"calls{number}"):
+        options += [part for other in others for part in ("-p", str(other))]
+        output = stage.folder / f"calls{number}"
+        with trace(pid, *options, output=output):
             stage.load.wait_for_outcomes(ENOUGH_ANSWERS, "200")
             stage.read_some()
+        if "(DELAYED)" not in output.read_text(errors="replace"):
+            stage.complaints.append("no sync was made to wait")
     return stage.finish()
+
+
+def _list_family(pid: int) -> list[int]:
+    """Return a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [pid, *map(int, children.split())]
 
 
 def locked(stage: Stage, choose: Random, faults: int) -> Verdict:

@@ -1,0 +1,128 @@
+"""C18: a deletion and its entry in the log are one commit. C12: a setup token, used twice."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select
+
+from agenttrace_server.identity import DEFAULT_PROJECT, Actor, ActorKind, Principal
+from agenttrace_server.services.deletion import DeletionService
+from agenttrace_server.services.tokens import make_setup_token
+from agenttrace_server.storage import deletion as storage
+from agenttrace_server.storage.account_tables import AUDIT
+from agenttrace_server.storage.criteria import RunFilter
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.tables import RUN
+
+from ..support.accounts import OPERATOR, PASSWORD, Caller
+from ..support.lines import START_NS, check_records, make_run, make_run_id
+from ..support.own import append_records
+from ..support.thread import SECRET, ServerThread
+
+DEADLINE_S = 30
+WHO = Actor(Principal(ActorKind.KEY, "k", "nightly"), address="127.0.0.1", request_id="a" * 16)
+BY_NAME = RunFilter(DEFAULT_PROJECT, names=("agent",))
+
+
+async def _fill(database: Database) -> None:
+    lines = check_records([make_run(n) for n in range(2)])
+    await database.write(append_records, lines, now_ns=START_NS)
+
+
+def _read_deeds(connection: Connection) -> list[tuple[Any, ...]]:
+    columns = (AUDIT.c.project_id, AUDIT.c.actor_name, AUDIT.c.action, AUDIT.c.target)
+    return [tuple(row) for row in connection.execute(select(*columns)).all()]
+
+
+def _count_runs(connection: Connection) -> int:
+    return len(connection.execute(select(RUN.c.run_id)).all())
+
+
+def _make_service(database: Database) -> DeletionService:
+    return DeletionService(database, on_commit=lambda _gone: None, remembers=True)
+
+
+async def test_c18_a_deletion_and_its_entry_are_one_commit(database: Database) -> None:
+    """How many, by which way, for which project; where nothing was deleted nothing is said."""
+    await _fill(database)
+    service = _make_service(database)
+    assert not await service.delete_run(make_run_id(9), DEFAULT_PROJECT, WHO)
+    assert await service.delete_run(make_run_id(0), DEFAULT_PROJECT, WHO)
+    assert (await service.delete_matching(BY_NAME, WHO)).count == 1
+    assert (await service.delete_matching(BY_NAME, WHO)).count == 0
+    deed = (DEFAULT_PROJECT, "nightly", "runs_deleted")
+    assert await database.read(_read_deeds) == [
+        (*deed, f"1 by id: {make_run_id(0)}"),
+        (*deed, "1 by filter"),
+    ]
+
+
+async def test_c18_what_cannot_be_remembered_is_not_done(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audit log has no room: every run stays."""
+    await _fill(database)
+
+    def fail(connection: Connection, *_: object) -> None:
+        connection.execute(insert(AUDIT), {"at_ns": None})
+
+    monkeypatch.setattr(storage, "append_deed", fail)
+    service = _make_service(database)
+    for deletion in (
+        service.delete_matching(BY_NAME, WHO),
+        service.delete_run(make_run_id(0), DEFAULT_PROJECT, WHO),
+    ):
+        with pytest.raises(Exception, match="audit"):
+            await deletion
+    assert await database.read(_count_runs) == 2
+
+
+async def test_c18_a_client_that_is_gone_leaves_its_entry(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deletion is committed though nobody waits for the answer, and so is who asked for it."""
+    await _fill(database)
+    entered, may_go = threading.Event(), threading.Event()
+    delete_runs = storage.delete_runs
+
+    def delete(connection: Connection, run_ids: Any, **kwargs: Any) -> Any:
+        entered.set()
+        assert may_go.wait(DEADLINE_S)
+        return delete_runs(connection, run_ids, **kwargs)
+
+    monkeypatch.setattr(storage, "delete_runs", delete)
+    service = _make_service(database)
+    request = asyncio.create_task(service.delete_matching(BY_NAME, WHO))
+    await asyncio.to_thread(entered.wait, DEADLINE_S)
+    request.cancel()
+    await asyncio.wait([request])
+    may_go.set()
+    await service.close()
+    assert await database.read(_count_runs) == 0
+    deeds = await database.read(_read_deeds)
+    assert [deed[1:] for deed in deeds] == [("nightly", "runs_deleted", "2 by filter")]
+
+
+def test_c12_the_setup_token_is_used_once_on_a_server_that_goes_on(database_url: str) -> None:
+    """Of two at once one registers; whoever comes with it later is refused before any limit."""
+    with ServerThread(database_url, secret_key=SECRET) as server:
+        nobody = Caller(server.url)
+        token = make_setup_token(SECRET, server.app.database.database_id)
+
+        def register(email: str) -> tuple[int, str]:
+            body = {"email": email, "password": PASSWORD, "setup_token": token}
+            answer = nobody.http.post("/api/auth/register", json=body)
+            found = answer.json()
+            return answer.status_code, found["error"]["code"] if "error" in found else ""
+
+        with ThreadPoolExecutor(2) as pool:
+            both = sorted(pool.map(register, [OPERATOR, "other@example.org"]))
+        assert both == [(201, ""), (403, "forbidden")]
+        assert register("third@example.org") == (403, "forbidden")
+        assert register("fourth@example.org")[0] == 429  # the fourth of this hour
+        nobody.close()
