@@ -13,6 +13,14 @@ from agenttrace.trace import RecordedRun
 OTHER_ID = "0193a5f0c0de70008000000000000002"
 
 
+@dataclass(frozen=True)
+class Typed:
+    """A value that JSON shows as a list, and the type that it was recorded with."""
+
+    value: Any
+    type: str
+
+
 @dataclass
 class Step:
     """A span to be: its fields beside those that `make_run_of` gives it, and the steps within."""
@@ -86,10 +94,12 @@ def write_records(
 
 def _make_record(step: Step, number: int, seq: int) -> dict[str, Any]:
     record = make_span(number, name=step.name, span_type=step.type, seq=seq, lane=step.lane)
-    if step.input is not None:
-        record["input"] = make_payload(step.input)
-    if step.output is not None:
-        record["output"] = make_payload(step.output)
+    for part, value in (("input", step.input), ("output", step.output)):
+        if isinstance(value, Typed):
+            typed = {"codec": "typed", "types": {"": value.type}}
+            record[part] = make_payload(value.value) | typed
+        elif value is not None:
+            record[part] = make_payload(value)
     assert record["span_id"] == span_id(number)
     return record
 
@@ -109,6 +119,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(["", "a", "ü", "\u202e", "日本", "a\u0000b", "👩‍🚀", "call_Zk3x9Qw81"]),
     st.dictionaries(st.sampled_from(["x", "ÿ", "arguments"]), st.integers(0, 2), max_size=2),
     st.lists(st.integers(0, 2), max_size=3),
+    st.sampled_from([Typed([1], "tuple"), Typed([1], "set")]),
 )
 
 

@@ -9,6 +9,7 @@ from agenttrace.diff.contents import list_contents
 from agenttrace.diff.fields import MISSING
 from agenttrace.diff.flags import shorten
 from agenttrace.diff.model import METRIC_NAMES, Flag
+from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
 
 if TYPE_CHECKING:
@@ -55,13 +56,15 @@ _FIGURES: Final = (
 
 def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
     """Return a `RunDiff`; `rows` in the order of showing, each with its number."""
+    verdict = find_verdict(diff)
     numbered = [
         (number, row)
         for number, row in enumerate(diff.rows)
         if row.self_changed or not is_changed_only
     ]
     return {
-        "identical": diff.identical,
+        "verdict": verdict.value.upper(),
+        "identical": verdict is Verdict.IDENTICAL,
         "approx": diff.approx,
         "cost": diff.cost,
         "base": _shape_run(diff.base),

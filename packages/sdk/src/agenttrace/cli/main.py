@@ -9,6 +9,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -99,6 +100,17 @@ class _PluginGroup(TyperGroup):
         if isinstance(command, _LazyCommand):
             command = command.load()
         return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; of what is wrong with an argument say so once.
+
+        Typer writes "Invalid value for '--format': Value error, 'yaml' is not one of …".
+        """
+        try:
+            return super().invoke(ctx)
+        except BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
     def _explain(self, wanted: str) -> str:
         if self.failed_plugins:

@@ -74,6 +74,12 @@ class Comparer:
         except (TooDeepError, RecursionError):
             return value
 
+    def write_types(self, part: str, payload: RecordedPayload) -> str:
+        """Return the recorded types of a payload that count, as text."""
+        if not payload.types:
+            return ""
+        return self._normaliser.write_types(part, payload.json, payload.types)
+
     def is_equal(self, base: JsonValue, head: JsonValue) -> bool:
         """Tell whether two values that were made simple are the same, by the rules."""
         return are_close(base, head, self._normaliser.rules)
@@ -142,6 +148,8 @@ def _differs(
 ) -> bool:
     """Tell whether two payloads of unequal digests differ beyond the tolerance."""
     if not comparer.is_tolerant or base is None or head is None:
+        return True
+    if comparer.write_types(part, base) != comparer.write_types(part, head):
         return True
     return not comparer.is_equal(comparer.read(part, base), comparer.read(part, head))
 

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
+from agenttrace.diff.statistics import Verdict
 from agenttrace.diff.statistics.verdicts import describe_effect, write_p
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agenttrace.diff.gates.model import GateReport
     from agenttrace.diff.groups.model import (
         AttributeRow,
@@ -26,9 +30,10 @@ def describe_groups(
     comparison: GroupComparison, *, base: str, head: str, gates: GateReport | None = None
 ) -> Report:
     """Return the report of a comparison of groups that are called `base` and `head`."""
-    counts = f"{len(comparison.base.run_ids)} runs against {len(comparison.head.run_ids)}"
+    before = show_count(len(comparison.base.run_ids), "run")
+    counts = f"{before} against {len(comparison.head.run_ids):,}"
     if comparison.pairs is not None:
-        counts += f", compared by {comparison.pairs} cases"
+        counts += f", compared by {show_count(comparison.pairs, 'case')}"
     return Report(
         title="Comparison of two groups of runs",
         base=base,
@@ -46,7 +51,18 @@ def describe_groups(
             _list_attributes(comparison),
         ),
         warnings=tuple(warning.message for warning in comparison.warnings),
+        findings=tuple(_list_findings(comparison)),
     )
+
+
+def _list_findings(comparison: GroupComparison) -> Iterator[tuple[str, str]]:
+    for metric in comparison.metrics:
+        if metric.judgement.verdict in {Verdict.REGRESSION, Verdict.IMPROVEMENT}:
+            yield f"{metric.judgement.verdict} of {metric.metric.title}", metric.judgement.reason
+    for row in comparison.structure:
+        if row.is_significant:
+            calls = f"{row.base_calls:.2f} -> {row.head_calls:.2f} a run"
+            yield f"calls of {row.key}", f"in {row.base} -> {row.head} runs, {calls}"
 
 
 def _say_success(success: RateComparison) -> str:

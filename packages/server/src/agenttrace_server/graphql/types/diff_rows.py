@@ -29,7 +29,12 @@ from agenttrace_server.graphql.types.filters import MAX_VALUES
 from agenttrace_server.graphql.types.node import PageInfo, make_page_info
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import Span, load_span
-from agenttrace_server.services.diffs import TOO_LARGE, KeptDiff, compare_texts, list_changed_parts
+from agenttrace_server.services.diffs import (
+    KeptDiff,
+    StoredValue,
+    compare_values,
+    list_changed_parts,
+)
 from agenttrace_server.services.runs import check_count
 
 MAX_CHANGES: Final = 100
@@ -153,11 +158,11 @@ class DiffRow:
             return []
         found: list[DiffChange] = []
         for part in list_changed_parts(self.row):
-            texts = [
-                await _load_text(info, (run.run_id, ref.span_id, part))
+            values = [
+                await _load_value(info, (run.run_id, ref.span_id, part))
                 for run, ref in zip(runs, (refs[0], refs[1]), strict=True)
             ]
-            changes = await compare_texts(part, texts[0], texts[1], self.kept.diff.rules)
+            changes = await compare_values(part, values[0], values[1], self.kept.diff.rules)
             found += [DiffChange.from_change(change) for change in changes[:MAX_CHANGES]]
         return found
 
@@ -277,14 +282,14 @@ def _read_cursor(after: str | None) -> int:
     return int(after)
 
 
-async def _load_text(info: Info, key: tuple[str, str, str]) -> str | None:
-    """Return a recorded value's JSON text; None where there is none, or a too large one."""
+async def _load_value(info: Info, key: tuple[str, str, str]) -> StoredValue | None:
+    """Return a recorded value; None where there is none."""
     head = await info.context.loaders.head_by_key.load(key)
     if head is None:
         return None
     if head.size_bytes > MAX_NORMALISED_BYTES:
-        return TOO_LARGE
-    return await info.context.loaders.load_text(head)
+        return StoredValue(None)
+    return StoredValue(await info.context.loaders.load_text(head), head.types_json)
 
 
 def _show_value(value: JsonValue) -> JSON | None:
