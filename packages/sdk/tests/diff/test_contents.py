@@ -77,7 +77,9 @@ def test_an_output_that_is_not_there_is_told(
 @pytest.mark.parametrize("part", ["input", "output"])
 def test_a_type_that_json_cannot_say_is_content(part: str) -> None:
     """A tuple is no list, though both are written alike: a replay tells them apart as well."""
-    base, head = ([Step("load", **{part: each})] for each in ([1, 2], Typed([1, 2], "tuple")))
+    base, head = [Step("load")], [Step("load")]
+    setattr(base[0], part, [1, 2])
+    setattr(head[0], part, Typed([1, 2], "tuple"))
     (contents,) = compare(base, head)
     (change,) = contents.changes
     assert (change.kind, change.path) == (ChangeKind.RETYPED, part)
@@ -90,15 +92,17 @@ def test_a_type_that_json_cannot_say_is_content(part: str) -> None:
 def test_a_type_goes_by_the_rules_of_its_place() -> None:
     """Of what is ignored none counts; in a list without order an item's position is none."""
     value = {"at": "2026", "tags": ["a", "b"]}
-    one = {"/at": "date", "/tags/0": "uuid"}, {"tags": ["b", "a"], "at": "2026"}
-    other = {"/at": "datetime", "/tags/1": "uuid"}
-    runs = [
+    turned = {"tags": ["b", "a"], "at": "2026"}
+    base, head = (
         load([make_run(), make_span(1, output=make_payload(shown) | {"types": types})])
-        for shown, types in ((value, one[0]), (one[1], other))
-    ]
+        for shown, types in (
+            (value, {"/at": "date", "/tags/0": "uuid"}),
+            (turned, {"/at": "datetime", "/tags/1": "uuid"}),
+        )
+    )
     rules = Rules(ignore=("$.output.at",), unordered=(Unordered("$.output.tags"),))
-    assert compare_runs(*runs, rules).identical
-    strict = compare_runs(*runs, Rules(unordered=rules.unordered))
+    assert compare_runs(base, head, rules).identical
+    strict = compare_runs(base, head, Rules(unordered=rules.unordered))
     (contents,) = list_contents(strict.rows[0], strict.rules)
     assert [(each.kind, each.path) for each in contents.changes] == [
         (ChangeKind.RETYPED, "output.at")

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from agenttrace.diff import fields
+from agenttrace.diff.flags import shorten
 from agenttrace.diff.hashes import keep_attributes, list_errors
 from agenttrace.diff.model import Flag
 from agenttrace.diff.normalise import FLOAT_DIGITS, MAX_NORMALISED_BYTES
@@ -22,6 +25,9 @@ _PAYLOADS: Final = {
     "input": frozenset({Flag.INPUT, Flag.PARAMS, Flag.MODEL}),
     "output": frozenset({Flag.OUTPUT}),
 }
+
+
+MAX_VALUE_CHARS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,23 @@ def list_changes(
     made = make_field_rules(rules)
     types = {"base_types": base_types, "head_types": head_types}
     return tuple(fields.list_changes(fields.compare_values(base, head, made, **types)))
+
+
+def show_value(value: JsonValue) -> JsonValue:
+    """Return a side of a change as any JSON can have it; None also where nothing is there.
+
+    What is long is the beginning of its text, and what has a number beyond 64 bits all of it.
+    """
+    if value is fields.MISSING:
+        return None
+    text = shorten(value, max_chars=MAX_VALUE_CHARS)
+    if text.endswith("…"):
+        return text
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 @lru_cache(maxsize=16)

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from agenttrace.diff.gates.model import GateResult
 
 _CLASS: Final = "agenttrace.diff"
-# What XML 1.0 has no way to hold.
-_IMPOSSIBLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 has no way to hold, and what acts on the terminal or the eye of who looks at it.
+_IMPOSSIBLE: Final = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def write_junit(report: Report) -> str:
@@ -67,5 +70,5 @@ def _add_case(suite: Element, result: GateResult) -> None:
 
 
 def _clean(text: str) -> str:
-    """Return a text in which what XML cannot hold stands as an escape."""
+    """Return a text in which what XML cannot hold, or what acts, stands as an escape."""
     return _IMPOSSIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

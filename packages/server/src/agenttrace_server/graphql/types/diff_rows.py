@@ -10,8 +10,8 @@ from strawberry import Private, field
 from strawberry.scalars import JSON
 
 from agenttrace import diff as library
-from agenttrace.diff.fields import MISSING, Change
-from agenttrace.diff.flags import shorten
+from agenttrace.diff.contents import show_value
+from agenttrace.diff.fields import Change
 from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
 from agenttrace.wire import JsonValue
 from agenttrace_server.errors import InvalidArgumentError
@@ -38,7 +38,6 @@ from agenttrace_server.services.diffs import (
 from agenttrace_server.services.runs import check_count
 
 MAX_CHANGES: Final = 100
-MAX_VALUE_CHARS: Final = 2_000
 
 
 @strawberry.type(description="A span of one of the two runs, light.")
@@ -293,7 +292,5 @@ async def _load_value(info: Info, key: tuple[str, str, str]) -> StoredValue | No
 
 
 def _show_value(value: JsonValue) -> JSON | None:
-    if value is MISSING:
-        return None
-    text = shorten(value, max_chars=MAX_VALUE_CHARS)
-    return JSON(text if text.endswith("…") else value)
+    shown = show_value(value)
+    return None if shown is None else JSON(shown)
