@@ -260,6 +260,32 @@ def test_a_narrow_terminal_gets_all_of_a_command(
     assert "to prove it: agenttrace replay BASE --live-from 2 -- PROGRAM: does it differ" in told
 
 
+def test_both_sides_of_a_long_value_are_seen(terminal: Terminal, tmp_path: Path) -> None:
+    """Below one another where a line has no room, and from where they part."""
+    same = "You are an assistant of great patience who reads every word of it. " * 3
+    steps = [[tool("say", {"n": 1}, f"{same}{end}")] for end in ("Be brief.", "Be warm.")]
+    write_pair(tmp_path, *steps)
+    shown = terminal("diff", "a.jsonl", "b.jsonl", cwd=tmp_path, columns=50, NO_COLOR="1")
+    lines = [_strip_codes(line) for line in shown.splitlines()]
+    at = lines.index("      output:")
+    assert lines[at + 1].startswith("        - …")
+    assert lines[at + 1].endswith("Be brief.")
+    assert lines[at + 2].endswith("Be warm.")
+
+
+def test_a_table_keeps_its_verdict_in_80_columns(terminal: Terminal, tmp_path: Path) -> None:
+    """What has no room is cut at the right, where the least stands."""
+    for name, tokens in (("main", 100), ("branch", 300)):
+        runs = [make_records(tokens + n, tokens=tokens + n) for n in range(8)]
+        write_file(tmp_path / f"{name}.jsonl", [each for run in runs for each in run])
+    shown = terminal("diff", "main.jsonl", "branch.jsonl", cwd=tmp_path, columns=80, NO_COLOR="1")
+    lines = [_strip_codes(line) for line in shown.splitlines()]
+    assert max(map(len, lines)) <= 80
+    (told,) = [line for line in lines if line.startswith("  tokens ")]
+    assert "regression" in told
+    assert told.endswith("…")
+
+
 def _strip_codes(line: str) -> str:
     while "\x1b[" in line:
         before, _, rest = line.partition("\x1b[")

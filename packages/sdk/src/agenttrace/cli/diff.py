@@ -167,7 +167,7 @@ def _print_single(
         screen = Screen()
         screen.write(write_diff(diff, screen, is_changed_only=printing.is_changed_only))
         if gates is not None:
-            screen.write(write_gates(gates, screen.paint))
+            screen.write(write_gates(gates, screen.paint, screen.width))
         return
     report = describe_runs(diff, base=sides[0].name, head=sides[1].name, gates=gates)
 

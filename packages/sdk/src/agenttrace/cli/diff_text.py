@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.cli.diff_tree import TreeWriter, list_flags
+from agenttrace.cli.diff_tree import Sided, TreeWriter, list_flags, write_sided
 from agenttrace.cli.output import is_unicode
 from agenttrace.diff.repeats import fold_origins
 from agenttrace.diff.verdicts import Verdict, describe_verdict, find_verdict
@@ -126,10 +126,10 @@ class _Writer:
         for fact in cause.evidence:
             sides = [None if each is None else show_text(each) for each in (fact.base, fact.head)]
             if sides[0] == sides[1]:
-                shown = sides[0] or ""
+                told = Sided(show_text(fact.name), sides[0] or "")
             else:
-                shown = f" {self._arrow} ".join(each or "nothing" for each in sides)
-            yield self._screen.fit(f"   {show_text(fact.name)}: {shown}")
+                told = Sided(show_text(fact.name), *(each or "nothing" for each in sides))
+            yield from write_sided(self._screen, "   ", told, self._arrow)
         if cause.action is not None:
             # A command that is cut is of no use.
             yield from self._screen.wrap(f"   to prove it: {cause.action}", indent=6, style="dim")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from agenttrace.cli.output import is_unicode
 from agenttrace.diff.contents import list_contents
 from agenttrace.diff.fields import MISSING, ChangeKind
-from agenttrace.diff.flags import shorten
+from agenttrace.diff.flags import shorten, shorten_apart
 from agenttrace.diff.model import Flag, Outcome
 from agenttrace.diff.rows import find_parents
-from agenttrace.trace.visible import show_count, show_text
+from agenttrace.trace.visible import measure_cells, show_count, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,13 +54,21 @@ _VALUE_CHARS: Final = 100
 _MAX_CHANGES: Final = 8
 
 
+class Sided(NamedTuple):
+    """A fact about both sides, as texts; `base` alone where there is nothing to set against it."""
+
+    title: str
+    base: str | None = None
+    head: str | None = None
+
+
 class _Told(NamedTuple):
     """What is said of a row in which something differs; equal ones are alike."""
 
     kind: str
     title: str
     has_facts: bool
-    details: tuple[str, ...]
+    details: tuple[Sided, ...]
 
 
 class TreeWriter:
@@ -135,7 +143,7 @@ class TreeWriter:
         line = self._screen.fit(f"{MARKS[row.outcome]} {indent}{title}")
         yield self._screen.paint(line, style)
         for detail in () if told is None else told.details:
-            yield self._screen.fit(f"  {indent}    {detail}")
+            yield from write_sided(self._screen, f"  {indent}    ", detail, self._arrow)
 
     def _tell_row(self, row: Row) -> _Told:
         name = show_text(row.ref.name)
@@ -151,30 +159,54 @@ class TreeWriter:
         details = tuple(self._tell_contents(row)) if is_looked_into else ()
         return _Told(f"{row.outcome}{row.is_propagated}", title, bool(facts), details)
 
-    def _tell_contents(self, row: Row) -> Iterator[str]:
+    def _tell_contents(self, row: Row) -> Iterator[Sided]:
         for contents in list_contents(row, self._diff.rules):
             if contents.is_too_large:
-                yield f"{contents.part}: over 1 MiB, not looked into"
+                yield Sided(contents.part, "over 1 MiB, not looked into")
             if contents.differs_unseen:
-                yield f"{contents.part}: differs in what was cut off"
+                yield Sided(contents.part, "differs in what was cut off")
             for change in contents.changes[:_MAX_CHANGES]:
-                yield self._describe_change(change)
+                yield _describe_change(change)
             if len(contents.changes) > _MAX_CHANGES:
-                yield f"and {len(contents.changes) - _MAX_CHANGES:,} more"
+                yield Sided(f"and {len(contents.changes) - _MAX_CHANGES:,} more")
         if Flag.STATUS in row.flags and row.base is not None and row.head is not None:
-            sides = row.base.status.value, row.head.status.value
-            yield f"status: {sides[0]} {self._arrow} {sides[1]}"
+            yield Sided("status", row.base.status.value, row.head.status.value)
 
-    def _describe_change(self, change: Change) -> str:
-        about = "" if change.message is None else f" ({change.message.value})"
-        path = show_text(change.path, max_chars=400)
-        if change.kind is ChangeKind.MOVED:
-            return f"{path}{about}: moved from {change.base} to {change.head}"
-        if change.kind is ChangeKind.RETYPED:
-            types = [_show_value(each or "plain JSON") for each in (change.base, change.head)]
-            return f"{path}{about}: type {types[0]} {self._arrow} {types[1]}"
-        sides = [_show_value(each) for each in (change.base, change.head)]
-        return f"{path}{about}: {sides[0]} {self._arrow} {sides[1]}"
+
+def write_sided(screen: Screen, indent: str, fact: Sided, arrow: str) -> Iterator[str]:
+    """Yield a fact in a line, or, where it is wider than the terminal, its sides below it."""
+    title, base, head = fact
+    if base is None or head is None:
+        yield screen.fit(f"{indent}{title}" if base is None else f"{indent}{title}: {base}")
+        return
+    line = f"{indent}{title}: {base} {arrow} {head}"
+    if screen.width is None or measure_cells(line) <= screen.width:
+        yield line
+        return
+    yield screen.fit(f"{indent}{title}:")
+    yield screen.paint(screen.fit(f"{indent}  - {base}"), "red")
+    yield screen.paint(screen.fit(f"{indent}  + {head}"), "green")
+
+
+def _describe_change(change: Change) -> Sided:
+    about = "" if change.message is None else f" ({change.message.value})"
+    title = f"{show_text(change.path, max_chars=400)}{about}"
+    if change.kind is ChangeKind.MOVED:
+        return Sided(title, f"moved from {change.base} to {change.head}")
+    if change.kind is ChangeKind.RETYPED:
+        types = [show_text(str(each or "plain JSON")) for each in (change.base, change.head)]
+        return Sided(f"type of {title}", types[0], types[1])
+    if MISSING in (change.base, change.head):
+        return Sided(title, _show_value(change.base), _show_value(change.head))
+    sides = shorten_apart(
+        _write_null(change.base), _write_null(change.head), max_chars=_VALUE_CHARS, before=20
+    )
+    base, head = (show_text(each or "", max_chars=_VALUE_CHARS) for each in sides)
+    return Sided(title, base, head)
+
+
+def _write_null(value: JsonValue) -> JsonValue:
+    return "null" if value is None else value
 
 
 def _find_repeats(told: dict[int, _Told]) -> set[int]:

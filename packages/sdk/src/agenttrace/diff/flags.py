@@ -49,6 +49,8 @@ PARAMETERS: Final = frozenset(
 """Arguments of a model call that say how to answer, not what."""
 
 _MODEL: Final = "model"
+_MAX_LOOKED_AT: Final = 1024 * 1024
+"""So much of two long texts is looked at for where they part."""
 
 
 class Comparer:
@@ -183,3 +185,28 @@ def shorten(value: Any, *, max_chars: int = 200) -> str:
     """Return a value as a short text."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def shorten_apart(
+    base: Any, head: Any, *, max_chars: int = 200, before: int = 40
+) -> tuple[str | None, str | None]:
+    """Return two values as short texts that begin a little before where they part."""
+    one, other = (
+        None if value is None else shorten(value, max_chars=_MAX_LOOKED_AT)
+        for value in (base, head)
+    )
+    if one is None or other is None:
+        short = (each and shorten(each, max_chars=max_chars) for each in (one, other))
+        return next(short), next(short)
+    if max(len(one), len(other)) <= max_chars:
+        return one, other
+    apart = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, apart - before)
+    mark = "…" if start else ""
+    return (
+        shorten(mark + one[start:], max_chars=max_chars),
+        shorten(mark + other[start:], max_chars=max_chars),
+    )

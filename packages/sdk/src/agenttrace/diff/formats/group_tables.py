@@ -71,7 +71,8 @@ def _say_success(success: RateComparison) -> str:
 
 
 def _list_metrics(comparison: GroupComparison) -> Table:
-    columns = ("figure", "base", "head", "change", "effect", "p", "verdict")
+    # What tells most first: a narrow terminal has no room for the last.
+    columns = ("figure", "base", "head", "change", "verdict", "p", "effect")
     rows = [_list_metric(row) for row in comparison.metrics]
     note = "base and head are medians; the effect is the middle of all ratios, with its interval"
     return Table("Figures", columns, tuple(rows), note)
@@ -84,9 +85,9 @@ def _list_metric(row: MetricComparison) -> tuple[str, ...]:
         show_figure(row.base.median, unit),
         show_figure(row.head.median, unit),
         show_percent(row.percent),
-        describe_effect(row.evidence),
-        "-" if row.p_adjusted is None else write_p(row.p_adjusted),
         row.judgement.verdict.value,
+        "-" if row.p_adjusted is None else write_p(row.p_adjusted),
+        describe_effect(row.evidence),
     )
 
 
@@ -129,7 +130,7 @@ def _list_transitions(comparison: GroupComparison) -> Table:
 def _list_parts(comparison: GroupComparison) -> Table:
     found = [row for row in comparison.parts if row.is_significant]
     rows = [_list_part(row) for row in found[:MAX_ROWS]]
-    columns = ("part", "figure", "base", "head", "effect", "p")
+    columns = ("part", "figure", "base", "head", "p", "effect")
     return Table("By type, name and model", columns, tuple(rows), _say_rest(len(found)))
 
 
@@ -140,8 +141,8 @@ def _list_part(row: PartRow) -> tuple[str, ...]:
         row.metric.title,
         show_figure(row.base.median, unit),
         show_figure(row.head.median, unit),
-        describe_effect(row.evidence),
         "-" if row.p_adjusted is None else write_p(row.p_adjusted),
+        describe_effect(row.evidence),
     )
 
 
