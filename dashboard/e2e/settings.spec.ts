@@ -153,6 +153,49 @@ test("a project is made and switched to; its runs are its own, and a link names 
   await other.close();
 });
 
+test("a project gets another name from its admin, and keeps its slug", async ({
+  page,
+  browser,
+  office,
+}) => {
+  const { access } = await office.logIn(office.operator);
+  await office.ask(
+    access,
+    'mutation { createProject(name: "Old name", slug: "renamed") { errors { message } } }',
+  );
+  await enter(page, office, office.operator, "/settings/projects?project=renamed");
+  const form = page.getByRole("form", { name: "Rename this project" });
+  const name = form.getByLabel("New name");
+  const rename = form.getByRole("button", { name: "Rename the project" });
+  await expect(name).toHaveValue("Old name");
+  await expect(rename).toBeDisabled();
+  await name.fill("  ");
+  await expect(rename).toBeDisabled();
+  await name.fill("Support <b>team</b>");
+  await page.context().setOffline(true);
+  await name.press("Enter");
+  await expect(form.getByRole("alert")).toHaveText("The server does not answer.");
+  await page.context().setOffline(false);
+  await name.press("Enter");
+  await expect(form.getByRole("status")).toHaveText(
+    "The project is called Support <b>team</b> now.",
+  );
+  await expect(form.getByRole("alert")).toHaveCount(0);
+  await expect(page.getByRole("row", { name: /Support <b>team<\/b>/ })).toContainText("renamed");
+  await expect(page.getByLabel("Project").locator("option:checked")).toHaveText(
+    "Support <b>team</b>",
+  );
+  await page.getByRole("link", { name: "Audit log" }).click();
+  await expect(page.getByRole("row", { name: /project renamed/ })).toContainText("Support");
+
+  const context = await browser.newContext({ baseURL: office.server.url });
+  const other = await context.newPage();
+  await enter(other, office, await office.hire("MEMBER", access), "/settings/projects");
+  await expect(other.getByRole("row", { name: "Default" })).toContainText("Shown now");
+  await expect(other.getByRole("form")).toHaveCount(0);
+  await context.close();
+});
+
 test("a changed password ends the other logins and not this one", async ({ page, office }) => {
   const { access } = await office.logIn(office.operator);
   const person = await office.hire("VIEWER", access);
@@ -182,9 +225,15 @@ for (const colorScheme of ["light", "dark"] as const) {
   }) => {
     test.slow();
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.goto("/register");
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Register");
-    expect(await findBarriers(page)).toEqual([]);
+    for (const openness of ["setup", "open", "closed"]) {
+      await page.route("**/api/auth/register", (route) =>
+        route.fulfill({ json: { registration: openness } }),
+      );
+      await page.goto("/register");
+      const field = openness === "setup" ? "Setup token" : "Password";
+      await expect(page.getByLabel(field)).toBeVisible();
+      expect(await findBarriers(page)).toEqual([]);
+    }
     const { access } = await office.logIn(office.operator);
     await office.makeKey(access);
     await enter(page, office, office.operator, "/settings?project=default");

@@ -150,6 +150,39 @@ export const CreateProjectDocument = graphql(/* GraphQL */ `
   }
 `);
 
+export const RenameProjectDocument = graphql(/* GraphQL */ `
+  mutation RenameProject($name: String!) {
+    renameProject(name: $name) {
+      errors {
+        field
+        message
+      }
+    }
+  }
+`);
+
+export const SessionsDocument = graphql(/* GraphQL */ `
+  query Sessions {
+    sessions {
+      id
+      isCurrent
+      refreshedAt
+      expiresAt
+    }
+  }
+`);
+
+export const EndSessionsDocument = graphql(/* GraphQL */ `
+  mutation EndSessions($id: ID) {
+    endSessions(id: $id) {
+      errors {
+        field
+        message
+      }
+    }
+  }
+`);
+
 export const ChangePasswordDocument = graphql(/* GraphQL */ `
   mutation ChangePassword($currentPassword: String!, $newPassword: String!) {
     changePassword(currentPassword: $currentPassword, newPassword: $newPassword) {

@@ -9,10 +9,13 @@ import {
   CreateAccountDocument,
   CreateApiKeyDocument,
   CreateProjectDocument,
+  EndSessionsDocument,
   MembersDocument,
   PutMemberDocument,
   RemoveMemberDocument,
+  RenameProjectDocument,
   RevokeApiKeyDocument,
+  SessionsDocument,
   SetAccountDisabledDocument,
   ViewerDocument,
 } from "./account-documents";
@@ -24,6 +27,7 @@ import type {
   ApiKeysQuery,
   MembersQuery,
   ProjectRowFragment,
+  SessionsQuery,
   ViewerQuery,
 } from "./generated/graphql";
 import { useTransport } from "./hooks";
@@ -31,6 +35,7 @@ import { useTransport } from "./hooks";
 export type Member = MembersQuery["members"][number];
 export type ApiKey = ApiKeysQuery["apiKeys"][number];
 export type Account = AccountsQuery["accounts"][number];
+export type Login = SessionsQuery["sessions"][number];
 
 /** Who reads, and what the server says of itself. */
 export interface Known {
@@ -82,6 +87,11 @@ export function useApiKeys(): Answer<readonly ApiKey[]> {
 
 export function useAccounts(): Answer<readonly Account[]> {
   return toAnswer(useQuery({ query: AccountsDocument }), ({ accounts }) => accounts);
+}
+
+/** One's own logins, the last to be used first. */
+export function useLogins(): Answer<readonly Login[]> {
+  return toAnswer(useQuery({ query: SessionsDocument }), ({ sessions }) => sessions);
 }
 
 export function useAuditFeed(): AuditFeed {
@@ -152,6 +162,16 @@ export function useSetAccountDisabled(): Deed<{
 
 export function useCreateProject(): Deed<{ readonly name: string; readonly slug: string }> {
   return useDeed(CreateProjectDocument, ({ createProject }) => createProject);
+}
+
+/** Gives the project that the page is about another name. */
+export function useRenameProject(): Deed<{ readonly name: string }> {
+  return useDeed(RenameProjectDocument, ({ renameProject }) => renameProject);
+}
+
+/** Ends one of one's own logins; null: all of them, this one too. */
+export function useEndLogins(): Deed<{ readonly id: string | null }> {
+  return useDeed(EndSessionsDocument, ({ endSessions }) => endSessions);
 }
 
 export function useChangePassword(): Deed<{

@@ -61,9 +61,10 @@ export class FakeServer {
     return this.#answer({ data });
   }
 
-  /** Leave the query that waits longest without its answer. */
-  refuse(): Promise<void> {
-    return this.#answer({ error: new CombinedError({ networkError: new Error("gone") }) });
+  /** Leave the query that waits longest without its answer, or with only a part of it. */
+  refuse(part?: unknown): Promise<void> {
+    const error = new CombinedError({ networkError: new Error("gone") });
+    return this.#answer({ data: part, error });
   }
 
   async #answer(answer: Answer): Promise<void> {

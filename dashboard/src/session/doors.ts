@@ -1,3 +1,4 @@
+import { type Openness, readOpenness } from "@/model/openness";
 import { type Refusal, readRefusal, UNREACHABLE } from "@/model/refusal";
 
 /** Shorter than a claim of `turn.ts`: a server that does not answer holds up no other tab. */
@@ -21,6 +22,8 @@ export interface Credentials {
 
 /** `POST /api/auth/…`: docs/accounts.md has what each takes and gives. */
 export interface Doors {
+  /** Who may register now; null when the server does not say. */
+  readonly readOpenness: () => Promise<Openness | null>;
   readonly register: (given: Credentials, setupToken: string | null) => Promise<Refusal | null>;
   readonly signIn: (given: Credentials) => Promise<Answered<Grant>>;
   readonly refresh: (refresh: string) => Promise<Answered<Grant>>;
@@ -28,18 +31,10 @@ export interface Doors {
 }
 
 export function makeDoors(origin: string): Doors {
-  const post = async (
-    name: string,
-    body: unknown,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answered<string>> => {
+  const ask = async (name: string, init: RequestInit): Promise<Answered<string>> => {
     try {
-      const answer = await fetch(`${origin}/api/auth/${name}`, {
-        method: "POST",
-        headers: { "content-type": "application/json", ...headers },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      });
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      const answer = await fetch(`${origin}/api/auth/${name}`, { ...init, signal });
       const text = await answer.text();
       if (answer.ok) return { value: text, refusal: null };
       const refusal = readRefusal(answer.status, text, answer.headers.get("retry-after"));
@@ -48,7 +43,17 @@ export function makeDoors(origin: string): Doors {
       return { value: null, refusal: UNREACHABLE };
     }
   };
+  const post = (name: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+    ask(name, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
   return {
+    readOpenness: async () => {
+      const { value } = await ask("register", { method: "GET" });
+      return value === null ? null : readOpenness(value);
+    },
     register: async ({ email, password }, setupToken) => {
       const token = setupToken === null ? {} : { setup_token: setupToken };
       return (await post("register", { email, password, ...token })).refusal;

@@ -32,6 +32,7 @@ class FakeServer implements Doors {
     this.#refresh.clear();
   }
 
+  readonly readOpenness = async () => null;
   readonly register = async () => null;
   readonly signIn = async () => ({ value: this.issue(), refusal: null });
 

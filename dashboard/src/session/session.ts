@@ -1,3 +1,4 @@
+import type { Openness } from "@/model/openness";
 import { type Refusal, readError } from "@/model/refusal";
 import { isEnding, type SessionEvent, type SessionState, step, type Tokens } from "@/model/session";
 import { type Credentials, type Doors, type Grant, makeDoors } from "./doors";
@@ -33,6 +34,9 @@ export class Session {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
+
+  /** Who may register now; null when the server does not say. */
+  readonly readOpenness = (): Promise<Openness | null> => this.#parts.doors.readOpenness();
 
   /** Register, and sign in as who one has become. Resolves with why that failed; null: it did not. */
   readonly register = async (

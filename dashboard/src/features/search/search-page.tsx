@@ -57,7 +57,7 @@ function SearchBody({ feed }: { readonly feed: SearchFeed }) {
   if (feed.phase === "failed" && feed.failure !== null)
     return <InlineFailure failure={feed.failure} onRetry={feed.reload} />;
   if (feed.phase === "loading") return <div aria-busy="true" className="flex-1" />;
-  if (feed.hits.length === 0)
+  if (feed.items.length === 0)
     return (
       <Notice title="No step says that">
         <p>
@@ -84,7 +84,7 @@ function HitList({ feed }: { readonly feed: SearchFeed }) {
   return (
     <div className="min-h-0 flex-1 overflow-auto">
       <ol aria-label="Steps found">
-        {feed.hits.map((hit) => (
+        {feed.items.map((hit) => (
           <HitRow key={hit.id} hit={hit} query={feed.text} />
         ))}
       </ol>
@@ -96,7 +96,7 @@ function HitList({ feed }: { readonly feed: SearchFeed }) {
           </Button>
         ) : (
           <span data-testid="hit-count">
-            {formatCount(feed.hits.length)} {feed.hits.length === 1 ? "step" : "steps"}
+            {formatCount(feed.items.length)} {feed.items.length === 1 ? "step" : "steps"}
           </span>
         )}
       </div>

@@ -1,12 +1,10 @@
-import { useState } from "react";
 import { toWord, type Viewer } from "@/model/viewer";
-import { useSession } from "@/session/context";
-import { Button } from "@/ui/button";
 import { Text } from "@/ui/text";
+import { LoginsPart } from "./logins-part";
 import { Part } from "./part";
 import { PasswordForm } from "./password-form";
 
-/** One's own account: who one is, the password, the way out. */
+/** One's own account: who one is, the password, the logins. */
 export function AccountSection({ viewer }: { readonly viewer: Viewer }) {
   return (
     <>
@@ -33,33 +31,7 @@ export function AccountSection({ viewer }: { readonly viewer: Viewer }) {
         </dl>
       </Part>
       <PasswordForm email={viewer.name} />
-      <SignOut />
+      <LoginsPart />
     </>
-  );
-}
-
-function SignOut() {
-  const session = useSession();
-  const [isBusy, setBusy] = useState(false);
-  const signOut = () => {
-    setBusy(true);
-    void session.signOut();
-  };
-  return (
-    <Part
-      title="This login"
-      about={
-        <p>
-          It holds for all tabs of this browser, and for 14 days after it was last used. Signing out
-          ends it here and on the server. A change of the password ends every login, also those of
-          other browsers.
-        </p>
-      }
-      action={
-        <Button disabled={isBusy} onClick={signOut}>
-          Sign out
-        </Button>
-      }
-    />
   );
 }

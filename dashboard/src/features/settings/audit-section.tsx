@@ -32,11 +32,11 @@ function Body({ feed }: { readonly feed: AuditFeed }) {
   if (feed.phase === "failed" && feed.failure !== null)
     return <InlineFailure failure={feed.failure} onRetry={feed.reload} />;
   if (feed.phase === "loading") return <div aria-busy="true" className="h-24" />;
-  if (feed.entries.length === 0) return <Nothing>Nothing was done yet that is noted here.</Nothing>;
+  if (feed.items.length === 0) return <Nothing>Nothing was done yet that is noted here.</Nothing>;
   return (
     <>
       <Table label="Audit log" heads={["When", "Who", "What", "To what", "From"]}>
-        {feed.entries.map((entry) => (
+        {feed.items.map((entry) => (
           <EntryRow key={entry.id} entry={entry} />
         ))}
       </Table>
@@ -48,7 +48,7 @@ function Body({ feed }: { readonly feed: AuditFeed }) {
           </Button>
         )}
         <span>
-          {formatCount(feed.entries.length)} {feed.entries.length === 1 ? "entry" : "entries"}
+          {formatCount(feed.items.length)} {feed.items.length === 1 ? "entry" : "entries"}
         </span>
       </div>
     </>

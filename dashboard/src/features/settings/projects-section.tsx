@@ -1,9 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { type Problem, useCreateProject } from "@/graphql/accounts";
+import { type Problem, useCreateProject, useRenameProject } from "@/graphql/accounts";
 import { formatDay } from "@/model/format";
 import { toSentence } from "@/model/refusal";
-import { may, suggestSlug, type Viewer } from "@/model/viewer";
+import { may, type Project, suggestSlug, type Viewer } from "@/model/viewer";
 import { Button } from "@/ui/button";
 import { Form, FormProblem, InputField } from "@/ui/form";
 import { Cell, Row, Table } from "@/ui/table";
@@ -11,7 +11,7 @@ import { Text } from "@/ui/text";
 import { useKnownAnswer } from "../session/known";
 import { Nothing, Part, Tag } from "./part";
 
-/** The projects that one may enter; operators make new ones. */
+/** The projects that one may enter; admins rename theirs, operators make new ones. */
 export function ProjectsSection({ viewer }: { readonly viewer: Viewer }) {
   const { again } = useKnownAnswer();
   return (
@@ -51,8 +51,74 @@ export function ProjectsSection({ viewer }: { readonly viewer: Viewer }) {
           </Table>
         )}
       </Part>
+      {viewer.project !== null && may(viewer, "MANAGE") && (
+        <RenameProject key={viewer.project.id} project={viewer.project} onRenamed={again} />
+      )}
       {may(viewer, "OPERATE") && <CreateProject onCreated={again} />}
     </>
+  );
+}
+
+function RenameProject({
+  project,
+  onRenamed,
+}: {
+  readonly project: Project;
+  readonly onRenamed: () => void;
+}) {
+  const rename = useRenameProject();
+  const [name, setName] = useState(project.name);
+  const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [given, setGiven] = useState<string | null>(null);
+  const wanted = name.trim();
+  const isNew = wanted !== "" && wanted !== project.name;
+  const give = async () => {
+    setBusy(true);
+    const found = await rename({ name: wanted });
+    setBusy(false);
+    setProblem(found);
+    setGiven(found === null ? wanted : null);
+    if (found === null) onRenamed();
+  };
+  const isOfName = problem?.field === "name";
+  return (
+    <Part
+      title="Rename this project"
+      about={
+        <p>
+          Its slug, <code className="font-mono text-ink text-sm">{project.slug}</code>, stays: links
+          and programs have it.
+        </p>
+      }
+    >
+      <Form
+        label="Rename this project"
+        isBusy={isBusy}
+        onGive={() => isNew && void give()}
+        className="flex max-w-sm flex-col gap-4"
+      >
+        <InputField
+          label="New name"
+          maxLength={128}
+          autoComplete="off"
+          value={name}
+          problem={isOfName ? toSentence(problem.message) : null}
+          onChange={({ target }) => setName(target.value)}
+        />
+        {problem !== null && !isOfName && <FormProblem>{toSentence(problem.message)}</FormProblem>}
+        {given !== null && (
+          <p role="status" className="text-good text-sm">
+            The project is called <Text value={given} /> now.
+          </p>
+        )}
+        <div>
+          <Button type="submit" disabled={!isNew || isBusy}>
+            Rename the project
+          </Button>
+        </div>
+      </Form>
+    </Part>
   );
 }
 

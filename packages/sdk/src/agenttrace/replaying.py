@@ -14,6 +14,7 @@ from agenttrace.wire import SpanType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
     from uuid import UUID
 
     from agenttrace.recorder import Recorder
@@ -78,6 +79,7 @@ class ReplayOptions(NamedTuple):
     descend: Iterable[str]
     allow_effects: Iterable[str]
     max_live_calls: int | None
+    max_live_cost: float | str | Decimal | None
     on: Mapping[str, str | Callable[[Divergence], str]] | None
     order: str
     order_timeout_s: float
@@ -110,6 +112,7 @@ class Replays:
         descend: Iterable[str] = (),
         allow_effects: Iterable[str] = ("none", "read"),
         max_live_calls: int | None = None,
+        max_live_cost: float | str | Decimal | None = None,
         on: Mapping[str, str | Callable[[Divergence], str]] | None = None,
         order: str = "recorded",
         order_timeout_s: float = 0.25,
@@ -140,6 +143,8 @@ class Replays:
             allow_effects: what calls that are made may do to the world, or selectors of such that
                 may do anything: `("none", "read", "tool:charge_card")`.
             max_live_calls: how many calls may be made at most; one more stops the replay.
+            max_live_cost: US dollars. Once the calls that were made have cost as much, one more
+                stops the replay; so does a model call after one whose cost is not known.
             on: what is done about one kind of divergence: `raise`, `warn`, `serve`, `live`, or a
                 function that takes the divergence and returns one of these.
             order: `recorded` lets concurrent calls end in the order of the recording, `immediate`
@@ -173,6 +178,7 @@ class Replays:
             descend=descend,
             allow_effects=allow_effects,
             max_live_calls=max_live_calls,
+            max_live_cost=max_live_cost,
             on=on,
             order=order,
             order_timeout_s=order_timeout_s,

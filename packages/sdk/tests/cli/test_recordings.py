@@ -164,6 +164,7 @@ def test_json_has_graphql_s_names(command: Run, folder: Path) -> None:
         "totalTokens": 12,
         "tokensEstimated": True,
         "costUsd": "0.01",
+        "billedUsd": "0.01",
     }
     assert [(s["name"], s["depth"], s["type"]) for s in shape["spanTree"]] == [
         ("answer", 0, "AGENT"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ from agenttrace.replay import DivergenceKind, Status
 from agenttrace.wrappers import trace_llm, trace_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .conftest import Stage
 
 
@@ -95,6 +98,66 @@ def test_no_more_calls_run_live_than_were_allowed(stage: Stage, shop: Shop) -> N
     )
     assert stage.ran == ["ask", "search"]
     assert "max_live_calls is 2" in str(raised)
+
+
+RATES: dict[str, Any] = {"cost_per_prompt_token": "0.01", "cost_per_completion_token": "0.02"}
+
+
+def make_chat(stage: Stage, **options: Any) -> Callable[[], list[str]]:
+    """Return a program that asks a model four times, and takes what is raised for no answer."""
+
+    @trace_llm(stage.tracer, model="m", **options)
+    def ask(prompt: str) -> str:
+        stage.ran.append(prompt)
+        return "yes"
+
+    def main() -> list[str]:
+        answers = []
+        with stage.tracer.run("chat"):
+            for prompt in ("one", "two", "six", "ten"):
+                try:
+                    answers.append(ask(prompt))
+                except BaseException:  # noqa: BLE001 -- what a careless agent does
+                    answers.append("none")
+        return answers
+
+    return main
+
+
+@pytest.mark.parametrize(("limit", "made"), [("0.05", 2), (0.031, 2), (0.03, 1), (0, 0)])
+def test_no_more_is_spent_than_was_allowed(stage: Stage, limit: float | str, made: int) -> None:
+    """Each call costs $0.03. It is known before the next one, whatever the program swallows."""
+    main = make_chat(stage, **RATES)
+    recorded = stage.record(main)
+    assert {span.cost and span.cost.usd for span in recorded.spans} == {"0.03"}
+    session, raised = stage.diverge(recorded, main, live=["LLM_CALL"], max_live_cost=limit)
+    assert len(stage.ran) == made
+    assert raised.divergence.kind is DivergenceKind.LIVE_BLOCKED
+    assert "max_live_cost" in str(raised)
+    report = session.report
+    assert (report.live_calls, report.live_usd) == (made, made * Decimal("0.03"))
+    assert report.describe()["liveCostUsd"] == (f"0.0{3 * made}" if made else "0")
+    assert report.exit_code == 10
+
+
+def test_what_is_spent_is_what_is_recorded(stage: Stage) -> None:
+    """Under the limit all calls run; the new run's totals have the same sum."""
+    main = make_chat(stage, **RATES)
+    session, answers = stage.replay(stage.record(main), main, live=["LLM_CALL"], max_live_cost=1)
+    assert answers == ["yes"] * 4
+    assert session.report.live_usd == session.run.totals().billed_usd == Decimal("0.12")
+    assert "live:  4 calls, $0.12" in str(session.report)
+
+
+def test_a_limit_is_not_kept_by_guessing(stage: Stage) -> None:
+    """Of a model call whose cost nobody knows, no second one is made."""
+    main = make_chat(stage)
+    session, raised = stage.diverge(stage.record(main), main, live=["LLM_CALL"], max_live_cost=1)
+    assert stage.ran == ["one"]
+    assert "what chat/ask cost is not known" in str(raised)
+    stage.ran.clear()
+    session, _ = stage.replay(stage.record(main), main, live=["LLM_CALL"])
+    assert (stage.ran, session.report.live_usd) == (["one", "two", "six", "ten"], Decimal(0))
 
 
 def test_a_call_that_is_always_live_leaves_the_others_served(stage: Stage, shop: Shop) -> None:

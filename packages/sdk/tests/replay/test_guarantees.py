@@ -115,7 +115,8 @@ def test_what_was_saved_is_what_was_recorded(stage: Stage) -> None:
     assert totals.cost_usd
     assert session.report.saved_usd == totals.cost_usd
     assert session.report.saved_tokens == totals.total_tokens
-    assert session.run.totals().cost_usd == totals.cost_usd
+    assert session.run.totals().cost_usd == totals.cost_usd == totals.billed_usd
+    assert session.run.totals().billed_usd == 0
     described = session.report.describe()
     assert described["saved"]["costUsd"] == str(totals.cost_usd)
     assert described["identical"] is True

@@ -76,3 +76,21 @@ def test_models_are_listed_dearest_first() -> None:
         ]
     )
     assert [usage.model for usage in run.usage_by_model()] == ["b", "a", "c"]
+
+
+def test_what_a_replay_served_is_not_paid() -> None:
+    """What is billed is what was made; where no cost is known, neither is that."""
+    cost = {"usd": "0.25", "source": "rates"}
+    served = {"agenttrace.replay.status": "replayed", "agenttrace.replay.billed_usd": "0"}
+    live = {"agenttrace.replay.status": "live"}
+    lines = [
+        make_run(),
+        make_span(1, cost=cost, attributes=served),
+        make_span(2, cost=cost, attributes=live),
+        make_span(3, cost=cost),
+        make_span(4, attributes=served),
+    ]
+    totals = load(lines).totals()
+    assert (totals.cost_usd, totals.billed_usd) == (Decimal("0.75"), Decimal("0.5"))
+    assert load(lines[:2]).totals().billed_usd == Decimal(0)
+    assert load([make_run(), lines[-1]]).totals().billed_usd is None

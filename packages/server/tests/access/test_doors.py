@@ -309,6 +309,8 @@ def test_a_server_without_accounts_asks_for_nothing(shared_client: Client) -> No
     assert answer.status_code == 200
     login = {"email": "a@example.org", "password": "seven green boats at dawn"}
     refused = shared_client.http.post("/api/auth/token", json=login)
-    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "accounts_off")
+    asked = shared_client.http.get("/api/auth/register")
+    for answer in (refused, asked):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "accounts_off")
     create = 'mutation{createApiKey(input:{name:"a",scope:READ}){errors{code}}}'
     assert shared_client.ask(create)["createApiKey"]["errors"] == [{"code": "accounts_off"}]

@@ -251,6 +251,43 @@ def test_p8_nobody_is_there_before_the_first_account(database_url: str) -> None:
             assert client.http.post("/api/auth/register", json=body).status_code in (403, 429)
 
 
+def test_c12_the_first_account_needs_the_setup_token_where_anybody_may_register(
+    database_url: str,
+) -> None:
+    """A stranger who came before the operator would leave the server without one for ever."""
+    with ServerThread(database_url, secret_key=SECRET, registration="open") as server:
+        nobody = Caller(server.url)
+        stranger = {"email": "stranger@example.org", "password": PASSWORD}
+        refused = nobody.http.post("/api/auth/register", json=stranger)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+        assert "setup token" in refused.json()["error"]["message"]
+        token = make_setup_token(SECRET, server.app.database.database_id)
+        first = {"email": "first@example.org", "password": PASSWORD, "setup_token": token}
+        assert nobody.http.post("/api/auth/register", json=first).status_code == 201
+        assert nobody.http.post("/api/auth/register", json=stranger).status_code == 201
+        nobody.close()
+
+
+@pytest.mark.parametrize("registration", ["open", "closed"])
+def test_c12_the_door_tells_who_may_register_and_nothing_else(
+    database_url: str, registration: str
+) -> None:
+    """To anybody, as a page needs it before a login: what a try would tell, and no token."""
+    path = "/api/auth/register"
+    with ServerThread(database_url, secret_key=SECRET, registration=registration) as server:
+        nobody = Caller(server.url)
+        before = nobody.http.get(path)
+        assert (before.status_code, before.json()) == (200, {"registration": "setup"})
+        assert before.headers["cache-control"] == "no-store"
+        token = make_setup_token(SECRET, server.app.database.database_id)
+        body = {"email": OPERATOR, "password": PASSWORD, "setup_token": token}
+        assert nobody.http.post(path, json=body).status_code == 201
+        assert nobody.http.get(path).json() == {"registration": registration}
+        elsewhere = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+        assert nobody.http.get(path, headers=elsewhere).status_code == 403
+        nobody.close()
+
+
 def test_c12_registration_is_closed_unless_it_is_opened(accounts: AccountsServer) -> None:
     """Whoever reaches the server makes no account of their own accord."""
     body = {"email": "first@example.org", "password": PASSWORD}

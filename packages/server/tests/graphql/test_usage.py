@@ -186,3 +186,38 @@ def test_a_run_has_its_workflow(client: Client) -> None:
         },
         make_run_id(8): None,
     }
+
+
+BILLED = """query($r: ID!, $i: Int!) { run(id: $r) { totals { costUsd billedUsd }
+    workflow { totals { costUsd billedUsd } } }
+    replay(runId: $r) { step(index: $i) { cumulative { costUsd billedUsd } } } }"""
+
+
+def test_totals_say_what_was_paid(client: Client) -> None:
+    """Of a run, its workflow and at a step: what a replay served is in the cost alone."""
+    served = {"agenttrace.replay.billed_usd": "0"}
+    client.send(
+        [
+            make_run(0, correlation_id="w"),
+            make_run(1, correlation_id="w", replayed_from=make_run_id(0)),
+            make_run(2),
+            make_call(0, run=0, seq=0, end_seq=1),
+            make_call(0, run=1, seq=0, end_seq=1, attributes=served),
+            make_call(1, run=1, seq=2, end_seq=3, attributes=served),
+            make_span(0, run=2, seq=0, end_seq=1, attributes=served),
+        ]
+    )
+    both = {"costUsd": "0.0036", "billedUsd": "0.0012"}
+    replayed = client.ask(BILLED, r=make_run_id(1), i=3)
+    assert replayed["run"]["totals"] == {"costUsd": "0.0024", "billedUsd": "0"}
+    assert replayed["replay"]["step"]["cumulative"] == replayed["run"]["totals"]
+    assert replayed["run"]["workflow"]["totals"] == both
+    recorded = client.ask(BILLED, r=make_run_id(0), i=1)
+    assert recorded["run"]["totals"] == {"costUsd": "0.0012", "billedUsd": "0.0012"}
+    assert recorded["replay"]["step"]["cumulative"] == recorded["run"]["totals"]
+    unknown = client.ask(BILLED, r=make_run_id(2), i=1)["run"]["totals"]
+    assert unknown == {"costUsd": None, "billedUsd": None}
+    client.send([make_call(1, run=1, rev=5, seq=2, end_seq=3, attributes={"x": 1})])
+    later = client.ask(BILLED, r=make_run_id(1), i=3)
+    assert later["run"]["totals"] == {"costUsd": "0.0024", "billedUsd": "0.0012"}
+    assert later["replay"]["step"]["cumulative"] == later["run"]["totals"]

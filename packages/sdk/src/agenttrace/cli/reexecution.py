@@ -147,6 +147,7 @@ def read_options(given: dict[str, Any]) -> dict[str, Any]:
         "descend": given.get("descend") or [],
         "allow_effects": [*DEFAULT_EFFECTS, *(given.get("allow") or [])],
         "max_live_calls": given.get("max_live_calls"),
+        "max_live_cost": given.get("max_live_cost"),
         "on": dict(map(_read_answer, given.get("on") or [])),
     }
     Policy(**options)

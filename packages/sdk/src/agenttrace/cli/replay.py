@@ -75,6 +75,13 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
     max_live_calls: Annotated[
         int | None, typer.Option(metavar="N", help="How many calls may be made at most.")
     ] = None,
+    max_live_cost: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USD",
+            help="Make no more calls once those that were made have cost so much, in US dollars.",
+        ),
+    ] = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,6 +169,7 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
         "descend": descend,
         "allow": allow,
         "max_live_calls": max_live_calls,
+        "max_live_cost": max_live_cost,
         "on": on,
         "ignore": ignore,
         "mask": mask,

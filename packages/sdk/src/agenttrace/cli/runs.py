@@ -46,12 +46,12 @@ STATUS_STYLES: Final = {
     RunStatus.STARTED: "cyan",
 }
 _RIGHT: Final = frozenset(
-    {"DURATION", "SPANS", "LLM", "TOOLS", "ERRORS", "DROPPED", "TOKENS", "COST"}
+    {"DURATION", "SPANS", "LLM", "TOOLS", "ERRORS", "DROPPED", "TOKENS", "COST", "PAID"}
 )
 # What a narrow terminal can do without, first to go first.
 _SPARE: Final = (
     *("ANNOTATIONS", "TAGS", "LLM", "TOOLS", "CORRELATION", "SPANS", "STARTED", "TOKENS"),
-    *("ERRORS", "COST", "DURATION"),
+    *("ERRORS", "PAID", "COST", "DURATION"),
 )
 
 
@@ -161,6 +161,8 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
     totals = run.totals
     tokens = "" if totals.total_tokens is None else f"{totals.total_tokens:,}"
     cost = "" if totals.cost_usd is None else show_usd(totals.cost_usd)
+    billed = totals.billed_usd
+    paid = "" if billed is None or billed == totals.cost_usd else show_usd(billed)
     correlation = "" if run.correlation_id in (None, run.run_id) else run.correlation_id
     return {
         "ID": short_id,
@@ -175,6 +177,7 @@ def _make_cells(run: RunSummary, short_id: str) -> dict[str, str]:
         "DROPPED": f"{sum(run.dropped.values()):,}" if run.dropped else "",
         "TOKENS": mark_estimate(tokens, totals) if tokens else "",
         "COST": mark_estimate(cost, totals) if cost else "",
+        "PAID": paid,
         "CORRELATION": show_text(correlation or "", max_chars=40),
         "TAGS": show_text(", ".join(run.tags), max_chars=40),
         "ANNOTATIONS": write_annotations(run.annotations),

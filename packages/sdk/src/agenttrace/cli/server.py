@@ -53,7 +53,7 @@ _RUNS: Final = """query($filter: RunFilter, $first: Int, $after: String) {
 _HEAD: Final = "id name startTime"
 _SUMMARY: Final = """id name status correlationId tags startTime endTime durationMs
   dropped { reason count } totals { spans llmCalls toolCalls errors promptTokens completionTokens
-  cachedTokens totalTokens tokensEstimated costUsd } userTags
+  cachedTokens totalTokens tokensEstimated costUsd billedUsd } userTags
   annotations { id name source score label comment author createdAt updatedAt }"""
 _HINTS: Final = {
     401: "the API key is missing or wrong; set AGENTTRACE_API_KEY",
@@ -233,7 +233,7 @@ def _make_head(node: dict[str, Any]) -> RunHead:
 
 
 def _make_summary(node: dict[str, Any]) -> RunSummary:
-    said, cost = node["totals"], node["totals"]["costUsd"]
+    said = node["totals"]
     duration_ms = node["durationMs"]
     return RunSummary(
         run_id=node["id"],
@@ -254,7 +254,8 @@ def _make_summary(node: dict[str, Any]) -> RunSummary:
             cached_tokens=_read_count(said["cachedTokens"]),
             total_tokens=_read_count(said["totalTokens"]),
             tokens_estimated=said["tokensEstimated"],
-            cost_usd=None if cost is None else Decimal(cost),
+            cost_usd=_read_usd(said["costUsd"]),
+            billed_usd=_read_usd(said["billedUsd"]),
         ),
         dropped={each["reason"]: int(each["count"]) for each in node["dropped"]},
         user_tags=tuple(node["userTags"]),
@@ -276,6 +277,10 @@ def _make_annotation(run_id: str, said: dict[str, Any]) -> RecordedAnnotation:
         created_ns=_read_time(said["createdAt"]),
         updated_ns=_read_time(said["updatedAt"]),
     )
+
+
+def _read_usd(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _read_count(value: float | str | None) -> int | None:

@@ -146,6 +146,7 @@ def shape_totals(totals: Totals) -> dict[str, Any]:
         "totalTokens": totals.total_tokens,
         "tokensEstimated": totals.tokens_estimated,
         "costUsd": None if totals.cost_usd is None else write_usd(totals.cost_usd),
+        "billedUsd": None if totals.billed_usd is None else write_usd(totals.billed_usd),
     }
 
 

@@ -18,11 +18,13 @@ from agenttrace.failures import Failure, write_failure
 from agenttrace.pipeline.billing import add_usage
 from agenttrace.redaction.redactor import prepare_quick
 from agenttrace.run import Run, RunSnapshot
+from agenttrace.semconv import USAGE_BILLED_WITHIN
 from agenttrace.span import Span, SpanStart
 from agenttrace.usage import divide_bytes, estimate_tokens
 from agenttrace.wire import (
     HASH_VERSION,
     WIRE_VERSION,
+    CostRecord,
     Fidelity,
     Outcome,
     RunStatus,
@@ -136,6 +138,17 @@ def _write_span_end(span: Span) -> bytes:
     if attributes:
         rest["attributes"] = _clean_flat(span.run, attributes)
     return _close_line(parts, rest)
+
+
+def price(span: Span) -> tuple[CostRecord | None, bool]:
+    """Return what a span that is about to end costs, and whether a call within it has that billed.
+
+    It is what its record will say, known before the recording thread has written that.
+    """
+    rest: dict[str, Any] = {}
+    attributes = dict(span.attributes) if span.attributes else {}
+    add_usage(span, rest, attributes, estimate=_estimate_usage)
+    return rest.get("cost"), USAGE_BILLED_WITHIN in attributes
 
 
 def _add_payload(key: bytes, encoded: Encoded, parts: list[bytes]) -> None:

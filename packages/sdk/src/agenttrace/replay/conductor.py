@@ -208,7 +208,7 @@ class Conductor:
     def _run_live(self, call: LiveCall, scope: Scope, node: Node | None) -> _Run | _Stop:
         """Let a call reach the world, if it may; its counterpart is used up with all it holds."""
         ledger = self._ledger
-        why = self._policy.forbid(call, ledger.report.live_calls)
+        why = self._policy.forbid(call, ledger.report)
         if why is not None:
             message, hint = why
             ledger.diverge(DivergenceKind.LIVE_BLOCKED, call, message, node=node, hint=hint)
@@ -356,7 +356,8 @@ class Conductor:
         run.set_attribute(REPLAY_MODE, self._policy.mode.value)
         if self._still is not None:
             seed = tape.run.attributes.get(FREEZE_SEED)
-            self._still.begin(seed if isinstance(seed, int) else 0, tape.run.start_ns)
+            own = seed if isinstance(seed, int) else 0
+            self._still.begin(run.run_id, own, tape.run.start_ns)
 
     def _claim(self, tape: Tape) -> bool:
         witness = self._ledger.witness

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from json import loads
 from typing import TYPE_CHECKING
 
 from agenttrace.encoding.payload import encode
+from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks
 from agenttrace.replay.matching import find_missing
 from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS
-from agenttrace.wire import Outcome, RunStatus
+from agenttrace.wire import Outcome, RunStatus, SpanType
 
 if TYPE_CHECKING:
     from agenttrace.encoding.snapshot import Snapshot
@@ -38,6 +40,8 @@ class Endings:
         """Compare the end of a span with its counterpart's."""
         scope = self._scopes.find_own(span)
         self._scopes.end_live(span)
+        if (span.attributes or {}).get(REPLAY_STATUS) == Status.LIVE and scope is not None:
+            self._add_cost(span, outcome, scope.path)
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own
@@ -51,6 +55,23 @@ class Endings:
         if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
+
+    def _add_cost(self, span: Span, outcome: Outcome, path: str) -> None:
+        """Add what a call that ran live cost; the next one may be one too many."""
+        report = self._ledger.report
+        span.outcome = outcome  # whether anything is estimated depends on it
+        cost, is_billed_within = price(span)
+        if span.spec.span_type is SpanType.AGENT:
+            return  # it repeats the calls within it
+        if cost is not None:
+            report.live_usd += Decimal(cost["usd"])
+        elif (
+            span.spec.span_type is SpanType.LLM_CALL
+            and outcome is not Outcome.ERROR
+            and not is_billed_within
+            and report.unpriced is None
+        ):
+            report.unpriced = path
 
     def _move_clock(self, recorded: RecordedSpan) -> None:
         """Let a clock that is held still go on to the recorded end."""

@@ -1,24 +1,23 @@
 """Time, chance and ids held still: in a recording so that a replay can hold them alike.
 
 The clock stands and goes on at the end of each span, to a moment that the span keeps. Random
-numbers and ids are drawn from a seed that the run keeps. All of it holds for the whole process.
+numbers and ids are drawn by lane from a seed that the run keeps. All of it holds for the whole
+process.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import sys
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from agenttrace.errors import ConfigurationError
+from agenttrace.replay.chance import SEED_BITS, Chance
 from agenttrace.replay.errors import NotReplayableError
 from agenttrace.semconv import FREEZE_CLOCK, FREEZE_KINDS, FREEZE_SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from agenttrace.recorder import Recorder
@@ -32,7 +31,6 @@ RANDOM: Final = "random"
 UUID: Final = "uuid"
 KINDS: Final = (TIME, RANDOM, UUID)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SEED_BITS: Final = 32  # as many as numpy takes
 
 
 def read_kinds(given: Iterable[str]) -> frozenset[str]:
@@ -64,9 +62,7 @@ class Stillness:
         self._recorders = recorders
         self._travel: Any = None
         self._traveller: Any = None
-        self._state: object = None
-        self._seed = 0
-        self._sources: dict[int, random.Random] = {}
+        self._chance = Chance(recorders)
 
     def start(self) -> None:
         """Hold everything still, as it is now."""
@@ -78,9 +74,9 @@ class Stillness:
             for recorder in self._recorders:
                 recorder.read_clock_by(time_machine.escape_hatch.time.time_ns)
         if RANDOM in self.kinds:
-            self._state = random.getstate()
+            self._chance.hold_random()
         if UUID in self.kinds:
-            uuid.os = _Os(self._draw_bytes)  # type: ignore[attr-defined]  # its module's own name
+            self._chance.hold_ids()
 
     def stop(self) -> None:
         """Let everything go on."""
@@ -88,34 +84,17 @@ class Stillness:
             self._travel.stop()
             for recorder in self._recorders:
                 recorder.read_clock_by(None)
-        if RANDOM in self.kinds:
-            random.setstate(self._state)  # type: ignore[arg-type]  # it is what getstate gave
-        if UUID in self.kinds:
-            uuid.os = os  # type: ignore[attr-defined]  # as above
+        self._chance.let_go()
 
-    def begin(self, seed: int, at_ns: int) -> None:
+    def begin(self, run_id: str, seed: int, at_ns: int) -> None:
         """Begin a run: its seed, and the time at which it started."""
-        self._seed = seed
-        self._sources = {}
         self.move_to(at_ns)
-        if RANDOM in self.kinds:
-            random.seed(seed)
-            numpy = sys.modules.get("numpy.random")
-            if numpy is not None:
-                numpy.seed(seed)
+        self._chance.begin(run_id, seed)
 
     def move_to(self, at_ns: int) -> None:
         """Let the clock show this time, in ns since the Unix epoch, to the microsecond."""
         if self._traveller is not None:
             self._traveller.move_to(_EPOCH + timedelta(microseconds=at_ns // 1_000))
-
-    def _draw_bytes(self, count: int) -> bytes:
-        """Return bytes drawn from the seed of this lane."""
-        lanes = [recorder.lane.get() for recorder in self._recorders]
-        lane = next((lane.lane_id for lane in lanes if lane is not None), 0)
-        if lane not in self._sources:
-            self._sources[lane] = random.Random(self._seed ^ lane << _SEED_BITS)  # noqa: S311 -- to repeat
-        return self._sources[lane].randbytes(count)
 
 
 def find_stillness(
@@ -143,16 +122,6 @@ def find_stillness(
 def _read_recorded(run: RecordedRun) -> frozenset[str]:
     kinds = run.attributes.get(FREEZE_KINDS)
     return frozenset(KINDS).intersection(kinds if isinstance(kinds, list) else ())
-
-
-class _Os:
-    """The module `os` to `uuid`: with random bytes of ours."""
-
-    def __init__(self, urandom: Callable[[int], bytes]) -> None:
-        self.urandom = urandom
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
 
 
 class Freeze:
@@ -190,10 +159,10 @@ class Freeze:
 
     def enter_run(self, run: Run) -> None:
         """Give a run its seed, and say what is held still."""
-        seed = int.from_bytes(os.urandom(_SEED_BITS // 8))
+        seed = int.from_bytes(os.urandom(SEED_BITS // 8))
         run.set_attribute(FREEZE_KINDS, sorted(self._still.kinds))
         run.set_attribute(FREEZE_SEED, seed)
-        self._still.begin(seed, run.start_ns)
+        self._still.begin(run.run_id, seed, run.start_ns)
 
     def leave_run(self, run: Run, status: RunStatus) -> None:
         """Do nothing."""

@@ -12,7 +12,7 @@ from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, St
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agenttrace.replay.policy import Policy
     from agenttrace.trace import RecordedRun
@@ -100,12 +100,17 @@ def _sum_reports(
         "identical": False,
         "exitCode": 0,
         "liveCalls": sum(each["liveCalls"] for each in reports),
+        "liveCostUsd": _add_usd(each["liveCostUsd"] for each in reports),
         "counts": dict(counts),
         "divergences": [],
         "notes": dict(sorted(notes.items())),
         "saved": {
-            "costUsd": format(sum((Decimal(each["costUsd"]) for each in saved), Decimal()), "f"),
+            "costUsd": _add_usd(each["costUsd"] for each in saved),
             "totalTokens": sum(each["totalTokens"] for each in saved),
             "durationMs": sum(each["durationMs"] for each in saved),
         },
     }
+
+
+def _add_usd(amounts: Iterable[str]) -> str:
+    return format(sum(map(Decimal, amounts), Decimal()), "f")

@@ -6,18 +6,21 @@ live with something changed, sets its cut here, and its changes beside it.
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.kinds import Action, DivergenceKind, Mode
 from agenttrace.replay.selectors import Selectors
 from agenttrace.spec import read_effect
+from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from agenttrace.replay.calls import LiveCall
     from agenttrace.replay.kinds import Divergence
+    from agenttrace.replay.report import Report
     from agenttrace.replay.tape import Node
 
 Answer: TypeAlias = "str | Callable[[Divergence], str]"
@@ -78,6 +81,7 @@ class Policy:
         descend: Iterable[str] = (),
         allow_effects: Iterable[str] = DEFAULT_EFFECTS,
         max_live_calls: int | None = None,
+        max_live_cost: float | str | Decimal | None = None,
         on: Mapping[str, Answer] | None = None,
     ) -> None:
         """Read the settings.
@@ -93,6 +97,7 @@ class Policy:
         if max_live_calls is not None and max_live_calls < 0:
             raise ConfigurationError(f"max_live_calls {max_live_calls}; expected 0 or more")
         self.max_live_calls = max_live_calls
+        self.max_live_usd = _read_usd(max_live_cost)
         self._on = _read_answers(on or {})
         self.cut: Cut | None = None
 
@@ -129,16 +134,36 @@ class Policy:
         end = node.end_seq
         return node.seq >= self.cut.seq or end is None or end > self.cut.seq
 
-    def forbid(self, call: LiveCall, made: int) -> tuple[str, str] | None:
+    def forbid(self, call: LiveCall, report: Report) -> tuple[str, str] | None:
         """Return why a call may not run live, and what to do about it; None when it may.
 
-        `made` is how many have run live already.
+        `report` says how many have run live already, and what they cost.
         """
+        made = report.live_calls
         if self.max_live_calls is not None and made >= self.max_live_calls:
             return (
                 f"{made} calls have run live, and max_live_calls is {self.max_live_calls}",
                 "raise max_live_calls to go on",
             )
+        return self._forbid_cost(call, report) or self._forbid_effect(call)
+
+    def _forbid_cost(self, call: LiveCall, report: Report) -> tuple[str, str] | None:
+        limit, spent = self.max_live_usd, report.live_usd
+        if limit is None:
+            return None
+        if spent >= limit:
+            return (
+                f"calls that ran live cost ${spent:f}, and max_live_cost is ${limit:f}",
+                "raise max_live_cost to go on",
+            )
+        if report.unpriced is not None and call.spec.span_type is SpanType.LLM_CALL:
+            return (
+                f"what {report.unpriced} cost is not known, so max_live_cost cannot be kept",
+                "give that call its rates (cost_per_prompt_token=…), or use max_live_calls",
+            )
+        return None
+
+    def _forbid_effect(self, call: LiveCall) -> tuple[str, str] | None:
         effect = call.spec.effect
         if effect in self._effects or self._find(self._allowed, call) is not None:
             return None
@@ -153,6 +178,18 @@ class Policy:
 
     def _find(self, selectors: Selectors, call: LiveCall) -> Any:
         return selectors.find(call.spec.span_type, call.spec.name, call.path)
+
+
+def _read_usd(amount: float | str | Decimal | None) -> Decimal | None:
+    if amount is None:
+        return None
+    try:
+        read = Decimal(str(amount))  # a float counts as it is written
+    except InvalidOperation:
+        read = Decimal("NaN")
+    if not read.is_finite() or read < 0:
+        raise ConfigurationError(f"max_live_cost {amount!r}; expected US dollars, 0 or more")
+    return read
 
 
 def _read_mode(mode: str) -> Mode:

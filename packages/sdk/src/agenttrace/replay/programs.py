@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from agenttrace.trace import RecordedRun
 
 _FORWARDED: Final = ("SIGTERM", "SIGHUP")
-_LED_BY: Final = ("mode", "live", "descend", "allow_effects", "max_live_calls", "on")
+_LED_BY: Final = (
+    "mode",
+    "live",
+    "descend",
+    "allow_effects",
+    "max_live_calls",
+    "max_live_cost",
+    "on",
+)
 
 
 class Ended(NamedTuple):

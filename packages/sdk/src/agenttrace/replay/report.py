@@ -20,7 +20,8 @@ class Report:
 
     `source_run_ids` are the recordings, `run_ids` the new runs. `counts` has for each status how
     many spans ended with it; `live_calls` is how many calls ran, but for those that `descend`
-    opened. `notes` says what was served although it was not the same to the
+    opened, `live_usd` what they cost, and `unpriced` the path of the first model call among them
+    of which that is not known. `notes` says what was served although it was not the same to the
     letter: `defaults_added` and the like, and how often.
     """
 
@@ -30,6 +31,8 @@ class Report:
         self.run_ids: list[str] = []
         self.counts: Counter[Status] = Counter()
         self.live_calls = 0
+        self.live_usd = Decimal(0)
+        self.unpriced: str | None = None
         self.notes: Counter[str] = Counter()
         self.divergences: list[Divergence] = []
         self.fatal: Divergence | None = None
@@ -73,6 +76,7 @@ class Report:
             "identical": self.identical,
             "exitCode": self.exit_code,
             "liveCalls": self.live_calls,
+            "liveCostUsd": format(self.live_usd, "f"),
             "counts": {status.value: self.counts[status] for status in Status},
             "divergences": [each.describe() for each in self.divergences],
             "notes": dict(sorted(self.notes.items())),
@@ -119,6 +123,9 @@ def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["notes"]:
         notes = ", ".join(f"{name} {count}" for name, count in report["notes"].items())
         lines.append(("notes", f"  notes: {notes}"))
+    if report["liveCalls"]:
+        live = f"{report['liveCalls']} calls, ${report['liveCostUsd']} as far as known"
+        lines.append(("live", f"  live:  {live}"))
     saved = report["saved"]
     seconds = saved["durationMs"] / 1000
     figures = f"${saved['costUsd']}, {saved['totalTokens']:,} tokens, {seconds:.1f} s of calls"

@@ -59,6 +59,7 @@ class ReplaySession:
             descend=options.descend,
             allow_effects=options.allow_effects,
             max_live_calls=options.max_live_calls,
+            max_live_cost=options.max_live_cost,
             on=options.on,
         )
         is_lenient = policy.mode in {Mode.LENIENT, Mode.CACHE}

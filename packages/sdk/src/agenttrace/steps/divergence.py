@@ -15,12 +15,20 @@ _AT_START: Final = frozenset({Flag.INPUT, Flag.MODEL, Flag.PARAMS, Flag.ATTRIBUT
 
 
 def find_divergence(timeline: StepTimeline, run: RecordedRun, other: RecordedRun) -> int | None:
-    """Return the step of `run` at which the first difference to another run begins; None: nowhere.
+    """Return the step of `run` at which the first difference to another begins; None: nowhere."""
+    return locate_divergence(timeline, compare_runs(run, other))
+
+
+def locate_divergence(timeline: StepTimeline, diff: RunDiff) -> int | None:
+    """Return the step at which the first difference begins in the run that is compared with.
 
     A span that differs in what it gave only is left where it ends, any other where it starts. Of
     a span that only the other run has, it is the end of the span that it would be within.
+
+    Raises:
+        KeyError: the timeline has not the span that was compared: it is of another time.
+
     """
-    diff = compare_runs(run, other)
     if not diff.origins:
         return None
     origin = diff.origins[0]

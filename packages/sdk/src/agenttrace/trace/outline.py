@@ -93,6 +93,8 @@ def describe_totals(totals: Totals) -> str:
         parts.append(mark_estimate(show_count(totals.total_tokens, "token"), totals))
     if totals.cost_usd is not None:
         parts.append(mark_estimate(show_usd(totals.cost_usd), totals))
+        if totals.billed_usd is not None and totals.billed_usd != totals.cost_usd:
+            parts.append(f"{show_usd(totals.billed_usd)} paid")
     return " · ".join(parts)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace.trace.merging import merge_annotations, merge_snapshots, merge_tags
 from agenttrace.trace.records import (
     RecordedAnnotation,
@@ -13,13 +14,18 @@ from agenttrace.trace.records import (
     RunSnapshot,
 )
 from agenttrace.trace.run import UNNAMED_RUN
-from agenttrace.trace.totals import Totals, add_up
+from agenttrace.trace.totals import Totals, add_up, is_billed
 from agenttrace.wire import RunStatus, rank_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agenttrace.trace.records import RecordedLine
+    from agenttrace.wire import JsonValue
+
+# What is kept of a span's attributes: whether it was paid. One of each for all spans.
+_PAID: Final[dict[str, JsonValue]] = {}
+_UNPAID: Final[dict[str, JsonValue]] = {REPLAY_BILLED_USD: "0"}
 
 
 class RunSummary(NamedTuple):
@@ -85,7 +91,9 @@ class RunSummarizer:
             self._first_ns = time_ns
 
     def _add_span(self, span: RecordedSpan) -> None:
-        span.input = span.output = span.error = span.attributes = span.links = None
+        span.input = span.output = span.error = span.links = None
+        if span.attributes is not None:
+            span.attributes = _PAID if is_billed(span) else _UNPAID
         span.run_id = self._run_id  # one text for all of them
         known = self._spans.get(span.span_id)
         if known is None:
@@ -129,5 +137,7 @@ class RunSummarizer:
 def _says_no_more(span: RecordedSpan, than: RecordedSpan) -> bool:
     """Tell whether a snapshot adds nothing to a better one, as far as totals go."""
     if span.usage is not None or span.cost is not None or span.model is not None:
+        return False
+    if span.attributes is not None and than.attributes is None:
         return False
     return rank_snapshot(span.status, span.rev) < rank_snapshot(than.status, than.rev)

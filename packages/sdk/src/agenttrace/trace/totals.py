@@ -6,6 +6,7 @@ from copy import copy
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace.wire import SpanStatus, SpanType
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ _EXACT: Final = Context(prec=80)
 class Totals(NamedTuple):
     """Counts of spans, and sums over all but AGENT spans, which repeat those within them.
 
-    None: no span says it. `cost_usd` is exact.
+    None: no span says it. `cost_usd` is exact; `billed_usd` is the part of it that was paid,
+    without what a replay served from its recording.
     """
 
     spans: int
@@ -33,6 +35,7 @@ class Totals(NamedTuple):
     total_tokens: int | None
     tokens_estimated: bool
     cost_usd: Decimal | None
+    billed_usd: Decimal | None
 
 
 class ModelUsage(NamedTuple):
@@ -50,7 +53,16 @@ class ModelUsage(NamedTuple):
 class _Sums:
     """Sums of tokens and cost that know whether anything was added."""
 
-    __slots__ = ("cached", "calls", "completion", "cost", "is_estimated", "prompt", "total")
+    __slots__ = (
+        "billed",
+        "cached",
+        "calls",
+        "completion",
+        "cost",
+        "is_estimated",
+        "prompt",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.calls = 0
@@ -59,12 +71,16 @@ class _Sums:
         self.cached: int | None = None
         self.total: int | None = None
         self.cost: Decimal | None = None
+        self.billed = Decimal(0)
         self.is_estimated = False
 
     def add(self, span: RecordedSpan) -> None:
         self.calls += 1
         if span.cost is not None:
-            self.cost = _EXACT.add(self.cost or Decimal(0), Decimal(span.cost.usd))
+            cost = Decimal(span.cost.usd)
+            self.cost = _EXACT.add(self.cost or Decimal(0), cost)
+            if is_billed(span):
+                self.billed = _EXACT.add(self.billed, cost)
         usage = span.usage
         if usage is not None:
             self.prompt = _add(self.prompt, usage.prompt_tokens)
@@ -120,7 +136,13 @@ class Tally:
             total_tokens=sums.total,
             tokens_estimated=sums.is_estimated,
             cost_usd=sums.cost,
+            billed_usd=None if sums.cost is None else sums.billed,
         )
+
+
+def is_billed(span: RecordedSpan) -> bool:
+    """Tell whether what a span cost was paid: a replay says where it was not."""
+    return (span.attributes or {}).get(REPLAY_BILLED_USD) != "0"
 
 
 def count_tokens(usage: RecordedUsage) -> int | None:

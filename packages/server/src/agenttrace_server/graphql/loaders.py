@@ -69,6 +69,8 @@ class Loaders:
         )
         self.model_usage_by_run = _make_loader(runs.list_model_usage)
         self.forks_by_run = _make_loader(partial(runs.list_forks, project_id))
+        self.billed_by_run = _make_loader(usage.get_billed)
+        self.billed_by_correlation = _make_loader(partial(usage.get_billed_workflows, project_id))
         self.workflow_by_correlation = _make_loader(partial(usage.get_workflows, project_id))
         self.model_usage_by_correlation = _make_loader(
             partial(usage.list_workflow_usage, project_id)

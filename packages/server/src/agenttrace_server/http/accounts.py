@@ -83,10 +83,16 @@ class AccountRoutes:
             "refresh": self.answer_refresh,
             "logout": self.answer_logout,
         }
-        return [
+        doors = [
             Route(f"/api/auth/{name}", self._guard(answer), methods=["POST"])
             for name, answer in answers.items()
         ]
+        openness = Route("/api/auth/register", self._guard(self.answer_openness), methods=["GET"])
+        return [*doors, openness]
+
+    async def answer_openness(self, _request: Request, _sessions: SessionService) -> Response:
+        """Tell who may register now, and nothing else: what a page offers before a login."""
+        return JSONResponse({"registration": await self._accounts.read_openness()})
 
     async def answer_register(self, request: Request, _sessions: SessionService) -> Response:
         """Make an account: 201, also for an address that has one."""

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.errors import ForbiddenError, RefusedError
@@ -39,6 +40,17 @@ _SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 _REGISTERED: Final = "registered"
 
 
+class Openness(StrEnum):
+    """Who may make themselves an account."""
+
+    SETUP = "setup"
+    """Who has the setup token: there is no account yet."""
+    OPEN = "open"
+    """Everybody."""
+    CLOSED = "closed"
+    """Nobody: operators make the accounts."""
+
+
 class AccountService:
     """Registers people and says who is in which project.
 
@@ -61,27 +73,30 @@ class AccountService:
         self._setup_token = setup_token
         self._is_open = is_open
         self._clock_ns = clock_ns
+        self._has_accounts = False  # until it is seen; then for ever, since none is deleted
 
     @property
     def is_on(self) -> bool:
         """Tell whether the server has accounts."""
         return self._setup_token is not None
 
-    async def find_setup_token(self) -> str | None:
-        """Return what the first account registers with; None once there is one."""
-        if self._setup_token is None or await self._database.read(storage.has_accounts):
-            return None
-        return self._setup_token
+    async def read_openness(self) -> Openness:
+        """Tell who may register now. Whoever asks may know: trying to would tell the same."""
+        if not self._has_accounts:
+            self._has_accounts = await self._database.read(storage.has_accounts)
+        if not self._has_accounts:
+            return Openness.SETUP
+        return Openness.OPEN if self._is_open else Openness.CLOSED
 
     async def register(
         self, actor: Actor, email: str, password: str, *, setup_token: str | None = None
     ) -> None:
-        """Make an account. With the setup token it is the first, and operates the server.
+        """Make an account. The first needs the setup token, and operates the server.
 
         An address that is taken gets the same answer as a new one: whose it is, logs in as ever.
 
         Raises:
-            ForbiddenError: registration is closed, or the setup token is wrong or used.
+            ForbiddenError: registration is closed, or the setup token is missing, wrong or used.
             RefusedError: no such address or password can be taken.
             AttemptsError: too many accounts from this address in the last hour.
 
@@ -90,11 +105,7 @@ class AccountService:
         address = [Allowance("register", actor.address, *REGISTRATIONS)]
         await count_attempt(self._database, address, self._clock_ns())
         is_first = setup_token is not None
-        if setup_token is not None:
-            await self._check_setup_token(setup_token)
-        elif not self._is_open:
-            text = "registration is closed; ask an operator of this server for an account"
-            raise ForbiddenError(text)
+        self._check_openness(await self.read_openness(), setup_token)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
             raise ForbiddenError("the setup token was used")
@@ -260,10 +271,19 @@ class AccountService:
             remember(deed, storage.create_account, new, only_first=only_first)
         )
 
-    async def _check_setup_token(self, given: str) -> None:
-        expected = await self.find_setup_token()
-        if expected is None or not hmac.compare_digest(expected.encode(), given.encode()):
-            raise ForbiddenError("the setup token is wrong, or was used")
+    def _check_openness(self, openness: Openness, setup_token: str | None) -> None:
+        if setup_token is not None:
+            expected = self._setup_token if openness is Openness.SETUP else None
+            if expected is None or not hmac.compare_digest(expected.encode(), setup_token.encode()):
+                raise ForbiddenError("the setup token is wrong, or was used")
+        elif openness is Openness.SETUP:
+            # Also where registration is open: a stranger who came first would leave the server
+            # without an operator for ever.
+            text = "the first account registers with the setup token that the server's start prints"
+            raise ForbiddenError(text)
+        elif openness is Openness.CLOSED:
+            text = "registration is closed; ask an operator of this server for an account"
+            raise ForbiddenError(text)
 
     def _refuse_local(self) -> None:
         refuse_without_accounts(is_on=self.is_on)

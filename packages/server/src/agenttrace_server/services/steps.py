@@ -49,6 +49,7 @@ class StepsOfRun:
 
     run_id: str
     version: int
+    replayed_from: str | None
     timeline: StepTimeline
     seeker: StateSeeker
 
@@ -202,7 +203,7 @@ def _make_steps(run_id: str, rows: StepRows) -> StepsOfRun:
         start_ns=rows.start_ns,
         state_keys=rows.state_keys,
     )
-    return StepsOfRun(run_id, rows.version, timeline, StateSeeker(timeline))
+    return StepsOfRun(run_id, rows.version, rows.replayed_from, timeline, StateSeeker(timeline))
 
 
 def _advance(going: Search, given: Sequence[str | None] | None) -> Wanted | Hit | None:

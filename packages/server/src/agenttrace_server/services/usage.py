@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agenttrace_server.storage import usage
+from agenttrace_server.storage import billing, usage
 from agenttrace_server.storage.usage import Interval, UsageGroup
 
 if TYPE_CHECKING:
@@ -50,3 +50,18 @@ class UsageService:
     ) -> dict[str, tuple[ModelUsage, ...]]:
         """Return the same by model, dearest first."""
         return await self._database.read(usage.list_workflow_usage, project_id, correlation_ids)
+
+    async def get_billed(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """Return what was paid for each run in pico-dollars; nothing of one without a cost."""
+        return await self._database.read(billing.read_billed, run_ids)
+
+    async def get_billed_workflows(
+        self, project_id: str, correlation_ids: Sequence[str]
+    ) -> dict[str, int]:
+        """Return the same for a project's runs of each correlation id.
+
+        Raises:
+            InvalidArgumentError: together they have too many runs.
+
+        """
+        return await self._database.read(billing.read_billed_workflows, project_id, correlation_ids)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, func, select
 
-from agenttrace.semconv import EVENT_STATE
+from agenttrace.semconv import EVENT_STATE, REPLAY_BILLED_USD
 from agenttrace.steps.texts import find_key
 from agenttrace.trace.records import RecordedCost, RecordedEvent, RecordedSpan, RecordedUsage
 from agenttrace.wire import Effect, Outcome, SpanStatus, SpanType
 from agenttrace_server.storage.long_texts import read_beginnings
 from agenttrace_server.storage.payloads import make_head
+from agenttrace_server.storage.snapshots import UNBILLED_BIT
 from agenttrace_server.storage.tables import CHANGE, EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _COLUMNS: Final = (
     *("duration_ns", "seq", "end_seq", "lane", "effect", "outcome", "model", "prompt_tokens"),
     *("completion_tokens", "total_tokens", "cached_tokens", "cache_write_tokens"),
     *("reasoning_tokens", "usage_source", "cost_usd", "cost_source", "cost_table", "replay_key"),
-    *("input_hash", "boundary"),
+    *("input_hash", "boundary", "payloads"),
 )
 
 
@@ -47,6 +48,7 @@ class StepRows:
     version: int
     """The position of the run's last change: the same version has the same rows."""
     start_ns: int
+    replayed_from: str | None
     span_rows: Sequence[tuple[Any, ...]]
     event_rows: Sequence[tuple[Any, ...]]
     state_keys: Mapping[int, str]
@@ -91,8 +93,9 @@ def read_step_rows(connection: Connection, run_id: str) -> StepRows | None:
         GoneError: the run was deleted meanwhile.
 
     """
-    start_ns = connection.execute(select(RUN.c.start_ns).where(RUN.c.run_id == run_id)).scalar()
-    if start_ns is None:
+    query = select(RUN.c.start_ns, RUN.c.replayed_from).where(RUN.c.run_id == run_id)
+    run = connection.execute(query).one_or_none()
+    if run is None:
         return None
     version = read_version(connection, run_id)
     columns = [SPAN.c[name] for name in _COLUMNS]
@@ -100,7 +103,7 @@ def read_step_rows(connection: Connection, run_id: str) -> StepRows | None:
     columns = [EVENT.c[name] for name in ("seq", "span_id", "t_ns", "offset_ns", "name")]
     events = connection.execute(select(*columns).where(EVENT.c.run_id == run_id)).all()
     keys = _read_state_keys(connection, run_id)
-    return StepRows(run_id, version, start_ns, _as_tuples(spans), _as_tuples(events), keys)
+    return StepRows(run_id, version, *run, _as_tuples(spans), _as_tuples(events), keys)
 
 
 def _as_tuples(rows: Sequence[Row[Any]]) -> Sequence[tuple[Any, ...]]:
@@ -147,7 +150,7 @@ def _make_span(run_id: str, row: tuple[Any, ...]) -> RecordedSpan:
     """Return the record of a row that has `_COLUMNS`, in their order."""
     own, parent, name, span_type, status, start_ns, end_ns, duration_ns, *rest = row
     seq, end_seq, lane, effect, outcome, model, *tokens = rest
-    source, usd, cost_source, table, replay_key, input_hash, boundary = tokens[6:]
+    source, usd, cost_source, table, replay_key, input_hash, boundary, bits = tokens[6:]
     return RecordedSpan(
         v=1,
         run_id=run_id,
@@ -171,6 +174,8 @@ def _make_span(run_id: str, row: tuple[Any, ...]) -> RecordedSpan:
         replay_key=replay_key,
         input_hash=input_hash,
         boundary=boundary,
+        # Of all attributes, whether it was paid: the state adds that up.
+        attributes={REPLAY_BILLED_USD: "0"} if bits & UNBILLED_BIT else None,
     )
 
 

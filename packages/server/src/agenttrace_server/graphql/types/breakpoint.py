@@ -43,8 +43,8 @@ from agenttrace_server.graphql.types.filters import (
 
 @strawberry.input(
     description="Where a run is to be looked at. All that is given must hold of one span; "
-    "`expression` and `watch` stand alone. It holds at the same steps in both directions: where "
-    "the span starts, unless what is asked is known only where it ends."
+    "`expression`, `watch` and `diverges` stand alone. It holds at the same steps in both "
+    "directions: where the span starts, unless what is asked is known only where it ends."
 )
 class BreakpointInput:
     """See the description, which is public."""
@@ -58,6 +58,12 @@ class BreakpointInput:
         default=None,
         description="A text that is followed: it holds where it first appears in an output or a "
         "chunk, and at the next model call whose input has it. 1 to 1,000 characters.",
+    )
+    diverges: strawberry.ID | None = field(
+        default=None,
+        description="The id of another run: it holds where the first difference to it begins. "
+        "That is where a span starts, or ends if it gave something else only; of a span that the "
+        "other run alone has, where the one around it ends.",
     )
     type: SpanType | None = field(default=None, description="A span of this type.")
     name: str | None = field(
@@ -118,7 +124,7 @@ class StepFilter:
 
 
 def read_breakpoints(inputs: list[BreakpointInput]) -> list[Breakpoint]:
-    """Return the breakpoints that a search takes.
+    """Return the breakpoints that a search takes; of `diverges` one whose step is to be settled.
 
     Raises:
         InvalidArgumentError: there is none, or too many, or one cannot be meant.
@@ -164,13 +170,18 @@ def filter_steps(timeline: StepTimeline, wanted: StepFilter | None, after: int) 
 
 def _read_breakpoint(given: BreakpointInput, name: str) -> Breakpoint:
     parts = [*_list_criteria(given)]
-    alone = [text for text in (given.expression, given.watch) if text is not None]
+    asked = (given.expression, given.watch, given.diverges)
+    alone = [text for text in asked if text is not None]
     if alone and len(parts) + len(alone) > 1:
-        raise InvalidArgumentError("expression and watch stand alone: give nothing beside them")
+        raise InvalidArgumentError(
+            "expression, watch and diverges stand alone: give nothing beside them"
+        )
     if given.expression is not None:
         return read_breakpoint(check_text(given.expression, "expression"))
     if given.watch is not None:
         return make_watch(given.watch)
+    if given.diverges is not None:
+        return Breakpoint(f"diverges:{given.diverges}")
     return make_breakpoint(parts, f"breakpoint {name}")
 
 

@@ -10,6 +10,9 @@ import strawberry
 from strawberry import Private, field
 from strawberry.scalars import JSON
 
+from agenttrace.diff import DEFAULT
+from agenttrace.steps.breakpoints import Breakpoint, settle
+from agenttrace.steps.divergence import locate_divergence
 from agenttrace.steps.readiness import Blocker, Readiness
 from agenttrace_server import records
 from agenttrace_server.errors import InvalidArgumentError
@@ -216,13 +219,31 @@ class RunReplay:
         """See the description, which is public."""
         if not -1 <= from_ <= self.total_steps:
             raise InvalidArgumentError(f"from is {from_}; it must be from -1 to {self.total_steps}")
+        read = read_breakpoints(breakpoints)
         hit = await info.context.steps.find(
             self.steps_of_run,
-            read_breakpoints(breakpoints),
+            [await self._settle(info, *each) for each in zip(breakpoints, read, strict=True)],
             start=from_,
             backward=direction is StepDirection.BACKWARD,
         )
         return None if hit is None else self._make_step(hit.index)
+
+    async def _settle(self, info: Info, given: BreakpointInput, read: Breakpoint) -> Breakpoint:
+        """Return a breakpoint that a search takes: of one that names a run, its step."""
+        if given.diverges is None:
+            return read
+        other = await info.context.loaders.run_by_id.load(given.diverges)
+        if other is None:
+            raise InvalidArgumentError(f"diverges: there is no run {given.diverges!r}")
+        info.context.loaders.take_comparison()
+        kept = await info.context.diffs.compare(self.run_id, other.run_id, DEFAULT)
+        try:
+            found = locate_divergence(self.steps_of_run.timeline, kept.diff)
+        except KeyError as error:
+            raise InvalidArgumentError(
+                "the run has got new spans while it was compared; ask again"
+            ) from error
+        return settle(read, () if found is None else (found,))
 
     def _make_step(self, index: int) -> ReplayStep | None:
         if not 0 <= index < self.total_steps:

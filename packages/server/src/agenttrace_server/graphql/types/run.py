@@ -229,7 +229,9 @@ class Run(Node):
             start_time=DateTime(record.start_ns),
             end_time=None if record.end_ns is None else DateTime(record.end_ns),
             duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,
-            totals=Totals.from_record(record.totals),
+            totals=Totals.from_record(
+                record.totals, lambda info: info.context.loaders.billed_by_run.load(record.run_id)
+            ),
         )
 
     async def _load_text(self, info: Info, kind: PayloadKind) -> str | None:

@@ -27,9 +27,11 @@ from agenttrace_server.graphql.types.enums import ContextChangeKind, StepPhase
 from agenttrace_server.graphql.types.event import NS_PER_MS
 from agenttrace_server.graphql.types.node import PageInfo
 from agenttrace_server.graphql.types.payload import Payload, SpanError
+from agenttrace_server.graphql.types.replay_info import ReplayInfo
 from agenttrace_server.graphql.types.scalars import Count, Decimal, to_count, to_json
 from agenttrace_server.graphql.types.span import Span, load_span
 from agenttrace_server.graphql.types.usage import Totals
+from agenttrace_server.money import parse_pico
 from agenttrace_server.services.runs import MAX_PAGE, check_count
 from agenttrace_server.services.steps import StepsOfRun
 
@@ -136,6 +138,23 @@ class ReplayStep:
             return None
         head = await info.context.loaders.body_by_key.load((self.steps.run_id, event.seq))
         return None if head is None else Payload.from_head(head)
+
+    @resolver(
+        "In a run that a replay made, what it says of the step's span; null: nothing. Where the "
+        "span still runs, what was known when it started."
+    )
+    async def replay(self, info: Info) -> ReplayInfo | None:
+        """See the description, which is public."""
+        own = self.found.span
+        if own is None:
+            return None
+        key = (self.steps.run_id, own.span_id, "attributes")
+        head = await info.context.loaders.head_by_key.load(key)
+        if head is None:
+            return None
+        text = await info.context.loaders.load_text(head)
+        cost_usd = None if own.cost is None else own.cost.usd
+        return ReplayInfo.from_attributes(text, self.steps.replayed_from, cost_usd)
 
     @resolver(
         "What the run has come to when this step has happened. What a span used counts from its "
@@ -304,7 +323,12 @@ def _make_span(record: object) -> Span:
 
 def _make_totals(state: StepState) -> Totals:
     totals, calls = state.totals, state.calls_by_type
+
+    async def load_billed(_info: Info) -> int | None:
+        return None if totals.billed_usd is None else parse_pico(write_usd(totals.billed_usd))
+
     return Totals(
+        load_billed=load_billed,
         spans=totals.spans,
         llm_calls=totals.llm_calls,
         tool_calls=totals.tool_calls,

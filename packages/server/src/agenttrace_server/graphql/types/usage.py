@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Awaitable, Callable
+from typing import Self, TypeAlias
 
 import strawberry
-from strawberry import field
+from strawberry import Private, field
 
 from agenttrace_server import records
+from agenttrace_server.graphql.context import Info
+from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.enums import FigureSource
 from agenttrace_server.graphql.types.scalars import Count, Decimal, to_count, to_usd
+
+LoadPico: TypeAlias = Callable[[Info], Awaitable[int | None]]
 
 
 @strawberry.type(description="Tokens of one call. What is unknown is null, never 0.")
@@ -45,11 +50,12 @@ class Usage:
 @strawberry.type(
     description="What a run adds up to now. Tokens and cost are those of all spans but AGENT "
     "spans, which by convention repeat the sum of the calls within them. Those of a replay are the "
-    "recorded ones, also where nothing was paid: `usage` has what was."
+    "recorded ones, also where nothing was paid: `billedUsd` and `usage` have what was."
 )
 class Totals:
     """See the description, which is public."""
 
+    load_billed: Private[LoadPico]
     spans: int = field(description="How many spans it has.")
     llm_calls: int = field(description="How many of them are LLM_CALL.")
     tool_calls: int = field(description="How many of them are TOOL_CALL.")
@@ -68,10 +74,19 @@ class Totals:
     )
     cost_usd: Decimal | None = field(description="The exact sum in USD; null: none is known.")
 
+    @resolver(
+        "The part of it that was paid, in USD: without what a replay served from its recording. "
+        "Null: no cost is known."
+    )
+    async def billed_usd(self, info: Info) -> Decimal | None:
+        """See the description, which is public."""
+        return to_usd(await self.load_billed(info))
+
     @classmethod
-    def from_record(cls, record: records.Totals) -> Self:
-        """Return the GraphQL object of a run's sums."""
+    def from_record(cls, record: records.Totals, load_billed: LoadPico) -> Self:
+        """Return the GraphQL object of a run's sums; `load_billed` gives what was paid."""
         return cls(
+            load_billed=load_billed,
             spans=record.spans,
             llm_calls=record.llm_calls,
             tool_calls=record.tool_calls,

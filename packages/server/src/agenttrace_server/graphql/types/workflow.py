@@ -56,7 +56,10 @@ class Workflow:
             correlation_id=record.correlation_id,
             start_time=DateTime(record.start_ns),
             end_time=None if record.end_ns is None else DateTime(record.end_ns),
-            totals=Totals.from_record(record.totals),
+            totals=Totals.from_record(
+                record.totals,
+                lambda info: info.context.loaders.billed_by_correlation.load(record.correlation_id),
+            ),
         )
 
 
