@@ -318,6 +318,15 @@ def test_a_folder_is_named_as_one(command: Command, tmp_path: Path) -> None:
     assert "d is a folder: name a JSONL file of it, such as d/x.jsonl" in done.err
 
 
+def test_the_help_fills_its_lines(command: Command, tmp_path: Path) -> None:
+    """A paragraph breaks where the terminal does, and not where the source does as well."""
+    done = command("diff", "--help", cwd=tmp_path, COLUMNS="300")
+    lines = [line.strip() for line in done.out.splitlines()]
+    about = next(line for line in lines if line.startswith("Of two runs: where it begins"))
+    assert about.endswith("A may be a baseline that `agenttrace baseline build` wrote.")
+    assert "agenttrace diff old.jsonl new.jsonl --changed" in lines
+
+
 def test_one_run_is_no_runs(command: Command, tmp_path: Path) -> None:
     """One against many is counted in words that fit."""
     write_file(tmp_path / "one.jsonl", make_records(1))

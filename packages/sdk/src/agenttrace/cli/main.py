@@ -83,7 +83,22 @@ class _LazyCommand(TyperCommand):
             target.command(name=self.spec.name)(function)
         command = get_command(target)
         command.name = self.spec.name
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.help = _join_lines(each.help)
         return command
+
+
+def _join_lines(text: str | None) -> str | None:
+    """Return a help text whose paragraphs are a line each: Typer would keep a docstring's lines.
+
+    What is indented, such as an example, stays as it is.
+    """
+    if text is None:
+        return None
+    paragraphs = (
+        part if part.startswith(" ") else " ".join(part.split("\n")) for part in text.split("\n\n")
+    )
+    return "\n\n".join(paragraphs)
 
 
 class _PluginGroup(TyperGroup):
