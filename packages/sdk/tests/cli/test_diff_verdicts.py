@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from groups import make_records
-from junitparser import JUnitXml
+from junitparser import Error, JUnitXml
 from recordings import RUN_ID, write_file
 from run_trees import OTHER_ID, Step, llm, tool, write_records
 
@@ -75,6 +75,9 @@ def test_a_group_whose_lines_are_lost_lacks_data(
     assert said in command(*args, cwd=tmp_path).out
     cases = JUnitXml.fromstring(command(*args, "--format", "junit", cwd=tmp_path).out.encode())
     assert (cases.errors, cases.failures) == (1, 0)
+    ((*_, data),) = cases
+    assert [type(each) for each in data.result] == [Error]
+    assert said in data.result[0].message
     assert "::error title=agenttrace%3A data is missing::" in (
         command(*args, "--format", "github", cwd=tmp_path).out
     )
