@@ -14,7 +14,10 @@ export default defineConfig({
   use: {
     ...devices["Desktop Chrome"],
     viewport: { width: 1440, height: 900 },
-    trace: "retain-on-failure",
+    // A picture of every frame of every test costs more than most tests do; the page's content is kept.
+    trace: { mode: "retain-on-failure", screenshots: false },
+    // Drawn without a graphics card, what moves keeps a processor busy, and all else waits for it.
+    contextOptions: { reducedMotion: "reduce" },
     launchOptions: {
       ...(executablePath === null ? {} : { executablePath }),
       args: [

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { type BrowserContext, expect, type Page, test as plain } from "@playwright/test";
+import { type BrowserContext, expect, type Page } from "@playwright/test";
 import { TestServer } from "./server";
 
 /** Signs the tokens of the servers here: so that a test can make one that ends soon. */
@@ -153,21 +153,3 @@ export async function signIn(page: Page, { email, password }: Person): Promise<v
   await form.getByLabel("Password").fill(password);
   await form.getByRole("button", { name: "Sign in" }).click();
 }
-
-/** Tests with a server that has accounts; one a worker, with its first account. */
-export const test = plain.extend<object, { readonly office: Office }>({
-  office: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures out of this pattern
-    async ({}, use) => {
-      const office = await Office.openWithOperator();
-      await use(office);
-      await office.server.remove();
-    },
-    { scope: "worker" },
-  ],
-  baseURL: async ({ office }, use) => {
-    await use(office.server.url);
-  },
-});
-
-export { expect } from "@playwright/test";

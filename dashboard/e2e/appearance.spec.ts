@@ -1,5 +1,5 @@
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { findBarriers } from "./barriers";
 import { expect, test } from "./fixtures";
 import { Recorder } from "./records";
 import { recordResearchRun } from "./research-run";
@@ -30,17 +30,12 @@ test("the theme stands before the first paint", async ({ page }) => {
   expect(await themeOf(page)).toBe("dark");
 });
 
-async function findBarriers(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.map(({ id, nodes }) => `${page.url()} ${id}: ${nodes[0]?.html}`);
-}
-
 for (const colorScheme of ["light", "dark"] as const) {
   test(`has no barrier that axe finds, ${colorScheme}`, async ({ page, server }) => {
     test.slow();
     const run = recordResearchRun(`workflow-axe-${colorScheme}`);
     await server.ingest(run.records);
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.emulateMedia({ colorScheme });
     const addresses = [
       "/",
       `/runs/${run.runId}`,
@@ -56,7 +51,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.goto(address);
       await expect(page.locator("main :is(h1, h2)").first()).toBeVisible();
       await expect(page.getByText("Loading…")).toHaveCount(0);
-      expect(await findBarriers(page)).toEqual([]);
+      expect(await findBarriers(page, colorScheme)).toEqual([]);
     }
     for (const address of [
       "/?score=tone%3D0.1..&started=2026-11-20T14:00Z..",
@@ -65,12 +60,12 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.goto(address);
       await page.getByRole("button", { name: "Filters", exact: true }).click();
       await expect(page.getByRole("region", { name: "Filters" })).toBeVisible();
-      expect(await findBarriers(page)).toEqual([]);
+      expect(await findBarriers(page, colorScheme)).toEqual([]);
     }
   });
 }
 
-for (const width of [1440, 900, 600]) {
+for (const width of [1280, 900, 600, 390]) {
   test(`nothing stands out of the window at ${width} px`, async ({ page, server }) => {
     const run = recordResearchRun(`workflow-width-${width}`);
     await server.ingest(run.records);
@@ -84,6 +79,13 @@ for (const width of [1440, 900, 600]) {
       expect(excess).toBeLessThanOrEqual(0);
       await expect(page.getByRole("button", { name: /^Theme/ })).toBeInViewport();
     }
+    await page.goto(`/runs/${run.runId}`);
+    const table = page.getByTestId("usage-by-model");
+    await expect(table).toContainText("extractive-summariser");
+    const beyond = await table.evaluate(
+      (one) => one.scrollWidth - (one.parentElement?.clientWidth ?? 0),
+    );
+    expect(beyond).toBeLessThanOrEqual(0);
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Page } from "@playwright/test";
-import { expect, type Office, type Pair, type Person, test } from "./accounts";
+import type { Office, Pair, Person } from "./accounts";
+import { expect, testAccounts as test } from "./fixtures";
 
 /** Open the page of one's account, signed in. Returns who one is, and the tokens of that. */
 async function openAccount(page: Page, office: Office): Promise<{ person: Person; own: Pair }> {
@@ -74,6 +75,6 @@ test("all logins are ended at once, this one too", async ({ page, office }) => {
   await expect(page.getByText("Signed in as")).toBeVisible();
   await page.getByRole("button", { name: "End all logins" }).click();
   await dialog.getByRole("button", { name: "End all logins" }).click();
-  await expect(page.getByRole("status")).toHaveText("You are signed out.");
+  await expect(page.getByText("You are signed out.", { exact: true })).toBeVisible();
   for (const pair of [own, elsewhere]) expect(await hasEnded(office, pair)).toBe(true);
 });

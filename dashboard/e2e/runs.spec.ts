@@ -25,6 +25,7 @@ test("shows a run while it runs, its figures as they grow, and its end, without 
   page,
   server,
 }) => {
+  await page.emulateMedia({ reducedMotion: "no-preference" });
   await page.goto("/?correlation=workflow-growing");
   await expect(page.getByText("No run matches")).toBeVisible();
   const recorder = new Recorder("growing_agent", { correlation_id: "workflow-growing" });
@@ -246,38 +247,36 @@ test("the run that the keyboard chooses is wholly in sight", async ({ page, serv
 
 test("pages through many runs with few rows in the page, and new ones move nothing below the top", async ({
   page,
+  server,
 }) => {
-  const server = await TestServer.start();
-  try {
-    const base = Date.now() - 3_600_000;
-    const runs = Array.from(
-      { length: 450 },
-      (_, index) => new Recorder(`run_${String(index).padStart(3, "0")}`, {}, base + index * 1000),
-    );
-    await server.ingest(runs.flatMap((run) => [run.start(), run.end(5)]));
-    await page.goto(server.url);
-    await expect(page.getByTestId("run-count")).toHaveText("450 runs");
-    const grid = page.getByRole("grid", { name: "Runs" });
-    await expect(async () => {
-      await grid.evaluate((element) => element.scrollTo(0, element.scrollHeight));
-      await expect(page.getByText("run_000", { exact: true })).toBeVisible({ timeout: 250 });
-    }).toPass();
-    expect(await page.locator("[data-run]").count()).toBeLessThan(80);
+  const base = Date.now() - 3_600_000;
+  const workflow = { correlation_id: "workflow-many" };
+  const runs = Array.from(
+    { length: 450 },
+    (_, index) =>
+      new Recorder(`run_${String(index).padStart(3, "0")}`, workflow, base + index * 1000),
+  );
+  await server.ingest(runs.flatMap((run) => [run.start(), run.end(5)]));
+  await page.goto("/?correlation=workflow-many");
+  await expect(page.getByTestId("run-count")).toHaveText("450 runs");
+  const grid = page.getByRole("grid", { name: "Runs" });
+  await expect(async () => {
+    await grid.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await expect(page.getByText("run_000", { exact: true })).toBeVisible({ timeout: 250 });
+  }).toPass();
+  expect(await page.locator("[data-run]").count()).toBeLessThan(80);
 
-    await grid.evaluate((element) => element.scrollTo(0, 3600));
-    const seen = page.getByText("run_340", { exact: true });
-    await expect(seen).toBeVisible();
-    const before = await seen.boundingBox();
-    const fresh = new Recorder("run_fresh");
-    await server.ingest([fresh.start()]);
-    const notice = page.getByRole("button", { name: "1 new run" });
-    await expect(notice).toBeVisible();
-    expect(await seen.boundingBox()).toEqual(before);
-    await notice.click();
-    await expect(page.getByText("run_fresh", { exact: true })).toBeVisible();
-  } finally {
-    await server.remove();
-  }
+  await grid.evaluate((element) => element.scrollTo(0, 3600));
+  const seen = page.getByText("run_340", { exact: true });
+  await expect(seen).toBeVisible();
+  const before = await seen.boundingBox();
+  const fresh = new Recorder("run_fresh", workflow);
+  await server.ingest([fresh.start()]);
+  const notice = page.getByRole("button", { name: "1 new run" });
+  await expect(notice).toBeVisible();
+  expect(await seen.boundingBox()).toEqual(before);
+  await notice.click();
+  await expect(page.getByText("run_fresh", { exact: true })).toBeVisible();
 });
 
 test("teaches how the first run gets here, and shows it when it comes", async ({ page }) => {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Page, WebSocket } from "@playwright/test";
-import { expect, type Office, type Pair, signIn, test } from "./accounts";
+import { type Office, type Pair, signIn } from "./accounts";
+import { expect, testAccounts as test } from "./fixtures";
 import { Recorder } from "./records";
 
 const STEPS = 200;

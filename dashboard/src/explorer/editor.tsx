@@ -1,6 +1,11 @@
 import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { bracketMatching, defaultHighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import {
+  bracketMatching,
+  defaultHighlightStyle,
+  HighlightStyle,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { graphql, updateSchema } from "cm6-graphql";
@@ -19,6 +24,23 @@ const LOOK = EditorView.theme({
   ".cm-selectionBackground": { backgroundColor: "var(--selected) !important" },
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
 });
+
+/** The colours of the library's own style, which are for a light page, as those of the theme. */
+const COLOURS: Readonly<Record<string, string>> = {
+  "#708": "var(--type-llm)",
+  "#219": "var(--type-retrieval)",
+  "#164": "var(--good)",
+  "#a11": "var(--bad)",
+  "#e40": "var(--warn)",
+  "#085": "var(--type-tool)",
+  "#940": "var(--ink-faint)",
+  "#f00": "var(--bad)",
+};
+const COLOURED = HighlightStyle.define(
+  defaultHighlightStyle.specs.map((spec) =>
+    "color" in spec ? { ...spec, color: COLOURS[String(spec.color)] ?? "var(--accent)" } : spec,
+  ),
+);
 
 interface Use {
   readonly onChange: (text: string) => void;
@@ -46,7 +68,7 @@ function makeState(text: string, uses: { readonly current: Use }): EditorState {
       autocompletion(),
       lineNumbers(),
       bracketMatching(),
-      syntaxHighlighting(defaultHighlightStyle),
+      syntaxHighlighting(COLOURED),
       EditorView.contentAttributes.of({ "aria-label": "Operation" }),
       EditorView.lineWrapping,
       LOOK,

@@ -1,7 +1,8 @@
 import type { GraphQLSchema } from "graphql";
 import { useEffect, useState } from "react";
+import { Logo } from "@/features/shell/logo";
+import { ThemeButton } from "@/features/shell/theme-button";
 import { Button } from "@/ui/button";
-import { useTheme } from "@/ui/theme";
 import { Editor } from "./editor";
 import { Reference } from "./reference";
 import { loadSchema, run } from "./server";
@@ -48,7 +49,7 @@ function Playground({ schema }: { readonly schema: GraphQLSchema }) {
         aria-label="Answer"
         className="foreign min-h-0 flex-1 overflow-auto whitespace-pre-wrap bg-sunken p-3 font-mono text-sm"
       >
-        {result}
+        {result === "" ? <span className="text-faint">The answer comes here.</span> : result}
       </output>
     </section>
   );
@@ -56,7 +57,6 @@ function Playground({ schema }: { readonly schema: GraphQLSchema }) {
 
 /** The schema explorer: what there is to ask, and a place to ask it. */
 export function Explorer() {
-  useTheme();
   const [schema, setSchema] = useState<GraphQLSchema | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   useEffect(() => {
@@ -66,19 +66,29 @@ export function Explorer() {
   }, []);
   return (
     <main className="flex h-dvh flex-col">
-      <header className="flex items-center gap-4 border-line border-b px-4 py-2">
-        <h1 className="font-medium">GraphQL</h1>
-        <a href="/" className="text-accent text-sm hover:underline">
+      <header className="flex h-11 shrink-0 items-center gap-3 border-line border-b bg-surface px-4 max-md:px-2">
+        <a href="/" className="flex items-center gap-2 font-semibold">
+          <Logo />
+          AgentTrace
+        </a>
+        <h1 className="text-dim text-sm">GraphQL</h1>
+        <a href="/" className="ml-auto text-accent text-sm hover:underline">
           Dashboard
         </a>
+        <ThemeButton />
       </header>
       {problem !== null && (
         <p role="alert" className="p-4 text-bad">
           The schema cannot be shown: {problem}
         </p>
       )}
+      {schema === null && problem === null && (
+        <p role="status" aria-busy="true" className="p-4 text-dim">
+          Loading the schema…
+        </p>
+      )}
       {schema !== null && (
-        <div className="flex min-h-0 flex-1">
+        <div className="flex min-h-0 flex-1 max-md:flex-col">
           <Reference schema={schema} />
           <Playground schema={schema} />
         </div>

@@ -127,10 +127,13 @@ export function Reference({ schema }: { readonly schema: GraphQLSchema }) {
   const [chosen, setChosen] = useState("Query");
   const type = schema.getType(chosen);
   return (
-    <section aria-label="Schema" className="flex min-h-0 w-[46%] border-line border-r">
+    <section
+      aria-label="Schema"
+      className="flex min-h-0 border-line max-md:h-1/2 max-md:border-b md:w-[46%] md:border-r"
+    >
       <nav
         aria-label="Types"
-        className="flex w-52 shrink-0 flex-col gap-2 border-line border-r p-2"
+        className="flex w-52 shrink-0 flex-col gap-2 border-line border-r p-2 max-md:w-36"
       >
         <SearchField
           label="Find a type or field"

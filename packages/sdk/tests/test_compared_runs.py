@@ -62,6 +62,11 @@ def test_a_run_is_held_to_its_baseline(session: Callable[..., Done], tmp_path: P
     assert "1 failed" in changed.out
     assert path.read_bytes() == first
 
+    path.write_bytes(first[:-20])
+    cut = session(code)
+    assert (cut.code, f"{path}: line 6 cannot be read" in cut.out) == (1, True), cut.out
+    path.write_bytes(first)
+
     lost = session(code.replace("verified=True", "verified=False"))
     assert lost.code == 1
     assert "verify" in lost.out
@@ -152,7 +157,7 @@ def test_it(agenttrace_run, name):
     )
     done = session(code)
     assert (done.code, "1 failed, 1 passed" in done.out) == (1, True), done.out
-    assert "structure.added: 1 kinds of calls added against 5 runs, allowed 0" in done.out
+    assert "structure.added: 1 kind of call added against 5 runs, allowed 0" in done.out
     updated = session(code, "--update-baseline")
     assert updated.code == 1
     assert "was learnt from several runs: agenttrace baseline build writes it" in updated.out

@@ -120,7 +120,7 @@ function Label({ span, flag }: { readonly span: Span; readonly flag: number }) {
         <Text value={span.name} />
       </span>
       {span.model !== null && (
-        <span className="min-w-0 shrink-[3] truncate text-faint text-xs">
+        <span className="min-w-0 shrink-[99] truncate text-faint text-xs max-sm:hidden">
           <Text value={span.model} />
         </span>
       )}

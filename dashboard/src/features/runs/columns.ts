@@ -14,6 +14,7 @@ const NUMBER = "text-right";
 export const ROW_GRID =
   "grid items-center gap-x-4 px-4 " +
   "grid-cols-[minmax(0,1fr)_80px_72px_88px] " +
+  "max-[479px]:grid-cols-[minmax(0,1fr)_80px_72px] " +
   "sm:grid-cols-[minmax(0,1fr)_88px_76px_52px_88px] " +
   "md:grid-cols-[100px_minmax(0,1fr)_96px_80px_60px_56px_84px_88px] " +
   "lg:grid-cols-[100px_minmax(0,2fr)_96px_84px_64px_60px_88px_92px_minmax(0,1fr)] " +
@@ -27,7 +28,7 @@ export const COLUMNS: readonly Column[] = [
   { key: "spans", label: "Spans", field: "SPANS", className: `${NUMBER} max-md:hidden` },
   { key: "errors", label: "Errors", field: "ERRORS", className: `${NUMBER} max-sm:hidden` },
   { key: "tokens", label: "Tokens", field: "TOKENS", className: `${NUMBER} max-md:hidden` },
-  { key: "cost", label: "Cost", field: "COST", className: NUMBER },
+  { key: "cost", label: "Cost", field: "COST", className: `${NUMBER} max-[479px]:hidden` },
   { key: "correlation", label: "Correlation id", field: null, className: "max-lg:hidden" },
   { key: "tags", label: "Tags", field: null, className: "max-xl:hidden" },
 ];

@@ -1,7 +1,7 @@
 import { getRouteApi, Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Failure } from "@/graphql/failure";
-import { useScheduledRetry } from "@/graphql/hooks";
+import { useIdleMark, useScheduledRetry } from "@/graphql/hooks";
 import type { Viewer } from "@/model/viewer";
 import { useSessionState } from "@/session/context";
 import { Notice } from "@/ui/notice";
@@ -46,6 +46,9 @@ function Unknown({ failure }: { readonly failure: Failure }) {
 
 function ForeignProject() {
   usePageTitle("No such project");
+  // What the page had begun to ask for is asked for no more.
+  const markIdle = useIdleMark();
+  useEffect(markIdle, [markIdle]);
   const { project = "" } = route.useSearch();
   return (
     <Notice title="This project is not open to you" level={1}>

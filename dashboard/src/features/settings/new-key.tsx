@@ -126,7 +126,7 @@ function MadeKey({ text, onClose }: { readonly text: string; readonly onClose: (
       </div>
       <div className="flex flex-col gap-1.5 text-dim">
         <p>An agent records with it when this is in its environment:</p>
-        <pre className="overflow-x-auto rounded-md bg-sunken px-3 py-2 font-mono text-ink text-sm">
+        <pre className="whitespace-pre-wrap break-all rounded-md bg-sunken px-3 py-2 font-mono text-ink text-sm">
           export AGENTTRACE_API_KEY={text.slice(0, 16)}…
         </pre>
       </div>

@@ -35,7 +35,7 @@ export function SettingsPage({ asked }: { readonly asked: string | null }) {
     <div className="flex h-full max-md:flex-col">
       <nav
         aria-label="Settings"
-        className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 max-md:border-b md:w-48 md:flex-col md:border-r"
+        className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 max-md:flex-wrap max-md:border-b md:w-48 md:flex-col md:border-r"
       >
         {pages.map(({ key, label }) => (
           <Link

@@ -53,12 +53,20 @@ function WaitingMark({
   return (
     <span data-testid="connection" className="mr-1 flex items-center gap-1.5 text-sm text-warn">
       <span className="live-mark size-1.5 rounded-full bg-current" />
-      <span role="status" title={said === null ? undefined : `The server said: ${said}`}>
+      <span
+        role="status"
+        title={said === null ? undefined : `The server said: ${said}`}
+        className="max-sm:sr-only"
+      >
         {attempt >= IN_VAIN_AFTER ? inVain : "Reconnecting"}
         {said !== null && <span className="sr-only">. The server said: {said}</span>}
       </span>
       <span className="hidden sm:inline">{seconds > 0 ? `in ${seconds} s` : "…"}</span>
-      <button type="button" onClick={onRetry} className="text-accent hover:underline">
+      <button
+        type="button"
+        onClick={onRetry}
+        className="whitespace-nowrap text-accent hover:underline"
+      >
         Retry now
       </button>
     </span>

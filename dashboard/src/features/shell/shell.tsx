@@ -40,7 +40,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
             aria-label="Keyboard shortcuts"
             title="Keyboard shortcuts (?)"
             onClick={() => setHelpOpen(true)}
-            className="size-7 rounded-md text-dim hover:bg-hover hover:text-ink"
+            className="size-7 rounded-md text-dim hover:bg-hover hover:text-ink max-sm:hidden"
           >
             ?
           </button>
@@ -66,7 +66,7 @@ function PageLink({
       activeOptions={{ exact: to !== "/settings", includeSearch: false }}
       activeProps={{ className: "bg-hover text-ink" }}
       inactiveProps={{ className: "text-dim" }}
-      className="rounded-md px-2 py-1 hover:bg-hover hover:text-ink"
+      className="rounded-md px-2 py-1 hover:bg-hover hover:text-ink max-sm:px-1.5"
     >
       {children}
     </Link>

@@ -64,7 +64,10 @@ class RunBaseline:
         text = self.path.read_text(encoding="utf-8")
         if is_baseline(text[:256]):
             return self._compare_learnt(text, head)
-        recorded = load_runs(self.path).runs
+        recorded, problems = load_runs(self.path)
+        if problems:
+            line, why = problems[0]
+            return f"{self.path}: line {line} cannot be read: {why}; {_HOW} writes it anew"
         if len(recorded) != 1:
             return f"{self.path} holds {len(recorded)} runs; a baseline is one"
         return self._compare_run(recorded[0], head)
@@ -93,7 +96,8 @@ class RunBaseline:
     def _compare_run(self, base: RecordedRun, head: RecordedRun) -> str | None:
         diff = compare_runs(base, head, self.rules)
         if self.gates is None:
-            return None if diff.identical else self._explain(diff, None)
+            is_equal = diff.identical and not diff.is_incomplete
+            return None if is_equal else self._explain(diff, None)
         measured = [measure_run(run) for run in (base, head)]
         evidence = GateEvidence(measured[:1], measured[1:], diff=diff, normalise=self._normalise)
         report = check_gates(self.gates, evidence)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from run_trees import Step, llm, pair, tool
+from recordings import load, make_payload, make_run, make_span
+from run_trees import Step, Typed, llm, pair, tool
 
-from agenttrace.diff import Contents, Rules, compare_runs, list_contents
+from agenttrace.diff import Contents, Rules, Unordered, compare_runs, list_contents
 from agenttrace.diff.fields import MISSING, ChangeKind, MessageOutcome
 
 
@@ -71,6 +72,63 @@ def test_an_output_that_is_not_there_is_told(
     (change,) = contents.changes
     assert (change.kind, change.path) == (kind, "output")
     assert (change.base, change.head) == sides
+
+
+@pytest.mark.parametrize("part", ["input", "output"])
+def test_a_type_that_json_cannot_say_is_content(part: str) -> None:
+    """A tuple is no list, though both are written alike: a replay tells them apart as well."""
+    base, head = [Step("load")], [Step("load")]
+    setattr(base[0], part, [1, 2])
+    setattr(head[0], part, Typed([1, 2], "tuple"))
+    (contents,) = compare(base, head)
+    (change,) = contents.changes
+    assert (change.kind, change.path) == (ChangeKind.RETYPED, part)
+    assert (change.base, change.head) == (None, "tuple")
+    tolerant = compare(base, head, Rules(numeric_abs=0.5))
+    assert tolerant == [contents]
+    assert compare_runs(*pair(head, head)).identical
+
+
+def test_a_type_goes_by_the_rules_of_its_place() -> None:
+    """Of what is ignored none counts; in a list without order an item's position is none."""
+    value = {"at": "2026", "tags": ["a", "b"]}
+    turned = {"tags": ["b", "a"], "at": "2026"}
+    base, head = (
+        load([make_run(), make_span(1, output=make_payload(shown) | {"types": types})])
+        for shown, types in (
+            (value, {"/at": "date", "/tags/0": "uuid"}),
+            (turned, {"/at": "datetime", "/tags/1": "uuid"}),
+        )
+    )
+    rules = Rules(ignore=("$.output.at",), unordered=(Unordered("$.output.tags"),))
+    assert compare_runs(base, head, rules).identical
+    strict = compare_runs(base, head, Rules(unordered=rules.unordered))
+    (contents,) = list_contents(strict.rows[0], strict.rules)
+    assert [(each.kind, each.path) for each in contents.changes] == [
+        (ChangeKind.RETYPED, "output.at")
+    ]
+
+
+def test_error_and_attributes_have_their_places() -> None:
+    """Figures and ids among the attributes are none, tracebacks are no part of an error."""
+    said = {"type": "ValueError", "message": "rain", "traceback": "line 3"}
+    other = said | {"message": "snow", "traceback": "line 4"}
+    noise = {"gen_ai.usage.input_tokens": 7, "gen_ai.response.id": "r1"}
+    base = tool("load", 1, None, status="ERROR", error=said, attributes={"try": 1})
+    head = tool("load", 1, None, status="ERROR", error=other, attributes={"try": 2, **noise})
+    changes = [
+        (change.path, change.base, change.head)
+        for contents in compare([base], [head])
+        for change in contents.changes
+    ]
+    assert changes == [("error[0].message", "rain", "snow"), ("attributes.try", 1, 2)]
+
+
+def test_what_was_cut_may_differ_unseen() -> None:
+    """Two outputs with one beginning and digests that differ are not the same."""
+    cut = {"value": "abc", "codec": "json", "fidelity": "truncated", "bytes": 900}
+    base, head = ([Step("load", fields={"output": cut | {"sha256": d * 64}})] for d in "ab")
+    assert compare(base, head) == [Contents("output", (), differs_unseen=True)]
 
 
 def test_a_value_beyond_the_limit_is_not_looked_into() -> None:

@@ -25,7 +25,7 @@ from ..support.thread import ServerThread
 
 BASE, HEAD = make_run_id(0), make_run_id(1)
 WHOLE = """query($b: ID!, $h: ID!, $o: DiffOptions) { diff(base: $b, head: $h, options: $o) {
-    base { id } head { id } identical approx cost baseDigest headDigest runFlags
+    base { id } head { id } verdict identical approx cost baseDigest headDigest runFlags
     counts { unchanged changed added removed moved renamed wrapped unwrapped }
     firstDivergence { spanId side name path
         cause { kind detail action evidence { name base head } } }
@@ -90,7 +90,7 @@ def test_a_comparison_is_that_of_the_library(client: Client) -> None:
     expected = compare_runs(load_runs(base).runs[0], load_runs(head).runs[0])
     found: dict[str, Any] = client.ask(WHOLE, b=BASE, h=HEAD)["diff"]
     assert (found["base"]["id"], found["head"]["id"]) == (BASE, HEAD)
-    assert (found["identical"], found["approx"]) == (False, False)
+    assert (found["verdict"], found["identical"], found["approx"]) == ("DIFFERENT", False, False)
     assert found["cost"] == expected.cost
     assert found["baseDigest"] == expected.base.digest
     assert found["headDigest"] == expected.head.digest
@@ -134,7 +134,7 @@ def test_a_run_is_identical_to_itself(client: Client) -> None:
     """With nothing that begins anywhere."""
     send_pair(client)
     found = client.ask(WHOLE, b=BASE, h=BASE)["diff"]
-    assert (found["identical"], found["cost"]) == (True, 0)
+    assert (found["verdict"], found["identical"], found["cost"]) == ("IDENTICAL", True, 0)
     assert (found["firstDivergence"], found["origins"], found["performance"]) == (None, [], None)
 
 
@@ -227,6 +227,32 @@ def test_an_open_run_is_told(client: Client) -> None:
         ("RUNNING", "BASE"),
         ("RUNNING", "HEAD"),
     ]
+    assert (found["verdict"], found["identical"]) == ("INCOMPLETE", False)
+
+
+@ON_SQLITE
+def test_a_recorded_type_is_content(client: Client) -> None:
+    """A tuple is no list, though JSON writes both alike."""
+    for run, typed in ((0, {}), (1, {"codec": "typed", "types": {"/x": "tuple"}})):
+        output = make_payload({"x": [1, 2]}) | typed
+        span = make_span(100 * run, run=run, name="load", output=output)
+        client.send([make_run(run), span, make_run(run, status="COMPLETED", rev=1)])
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) { verdict rows {
+        edges { node { flags changes { kind path base head } } } } } }"""
+    found = client.ask(query, b=BASE, h=HEAD)["diff"]
+    change = {"kind": "RETYPED", "path": "output.x", "base": None, "head": "tuple"}
+    assert found["verdict"] == "DIFFERENT"
+    assert [edge["node"] for edge in found["rows"]["edges"]] == [
+        {"flags": ["OUTPUT"], "changes": [change]}
+    ]
+
+
+@ON_SQLITE
+def test_runs_without_spans_are_not_identical(client: Client) -> None:
+    """There is nothing to compare."""
+    client.send([make_run(n, status="COMPLETED", rev=1) for n in (0, 1)])
+    found = client.ask(WHOLE, b=BASE, h=HEAD)["diff"]
+    assert (found["verdict"], found["identical"]) == ("NO_SPANS", False)
 
 
 @ON_SQLITE

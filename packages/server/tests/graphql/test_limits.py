@@ -157,6 +157,8 @@ def test_the_introspection_of_tools_is_answered(shared_client: Client, query: st
         ("{ runs { edges { cursor } } }", {}, 51),
         ("{ runs(last: 7) { edges { node { id } } } }", {}, 15),
         ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": 9}, 10),
+        ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": 9.0}, 10),
+        ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": float("inf")}, 51),
         ("query($n: Int = 8) { runs(first: $n) { edges { cursor } } }", {}, 9),
         ("query($n: Int = 8) { runs(first: $n) { edges { cursor } } }", {"n": None}, 51),
         ("query($n: Int) { runs(first: $n) { edges { cursor } } }", {"n": "9"}, 51),

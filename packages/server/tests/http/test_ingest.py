@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +24,15 @@ from agenttrace_server.storage import writer as writer_module
 from agenttrace_server.storage.append import Appended
 
 from ..support.client import NDJSON, TIMEOUT_S, Client
-from ..support.lines import dump_lines, make_call, make_payload, make_run, make_run_id, make_span
+from ..support.lines import (
+    dump_lines,
+    make_call,
+    make_event,
+    make_payload,
+    make_run,
+    make_run_id,
+    make_span,
+)
 from ..support.own import append_records
 from ..support.thread import ServerThread
 
@@ -298,21 +305,29 @@ def test_too_many_records_are_refused(client: Client) -> None:
     assert _count(client) == 0
 
 
-@pytest.mark.parametrize(
-    ("field", "record"),
-    [
-        ("seq", {**make_span(0), "seq": 2**31}),
-        ("end_seq", {**make_span(0), "end_seq": 2**31}),
-        ("lane", {**make_span(0), "lane": 2**31}),
-    ],
-    ids=["seq", "end_seq", "lane"],
-)
-def test_numbers_that_could_never_be_shown_are_refused(
-    client: Client, field: str, record: dict[str, Any]
-) -> None:
-    """A number beyond GraphQL's integers would break every page that shows it."""
-    (error,) = _post(client, dump_lines([record])).json()["errors"]
-    assert error["message"] == f"{field} must be at most 2147483647"
+def test_a_process_of_the_run_counts_from_its_own_range(client: Client) -> None:
+    """From its id on: the largest that Linux gives, and the last number that the format has."""
+    seq, lane = (2**22 - 1) * 2**30, (2**22 - 1) * 2**16
+    parts = [
+        make_span(0),
+        {**make_span(1), "seq": seq, "lane": lane, "end_seq": seq + 2},
+        {**make_span(2), "seq": 2**53 - 2, "lane": 2**53 - 1, "end_seq": 2**53 - 1},
+        {**make_event(0, span=1), "seq": seq + 1},
+    ]
+    assert _post(client, dump_lines([make_run(), *parts])).json()["accepted"] == 5
+    shape = "seq lane endSeq"
+    run = client.ask(
+        f"query($id: ID!) {{ run(id: $id) {{ spanTree {{ {shape} }} "
+        f"usual: spanTree {{ {shape} attributes }} "
+        f"spans {{ edges {{ node {{ {shape} events {{ edges {{ node {{ seq }} }} }} }} }} }} }} }}",
+        id=make_run_id(0),
+    )["run"]
+    expected = [(0, 0), (seq, lane), (2**53 - 2, 2**53 - 1)]
+    listed = [edge["node"] for edge in run["spans"]["edges"]]
+    for spans in (run["spanTree"], run["usual"], listed):
+        assert [(span["seq"], span["lane"]) for span in spans] == expected
+        assert [span["endSeq"] for span in spans][1:] == [seq + 2, 2**53 - 1]
+    assert listed[1]["events"]["edges"] == [{"node": {"seq": seq + 1}}]
 
 
 def test_a_full_buffer_refuses_and_recovers(

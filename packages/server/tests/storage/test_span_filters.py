@@ -177,3 +177,33 @@ async def test_a_filter_finds_the_spans_that_a_search_finds(
             await database.write(_try_out, records, asked.make_filter(), first)
     expected = [number for number, each in enumerate(kept) if asked.finds(number, *each)]
     assert undone.value.found == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (NumberRange(0, None), [1, 2, 3, 4]),
+        (NumberRange(1, None), [1, 3, 4]),
+        (NumberRange(None, 2**31), [1, 2, 3]),
+        (NumberRange(2**31, None), [3, 4]),
+        (NumberRange(3 * 10**9, 2**63 - 1), [4]),
+    ],
+)
+async def test_tokens_are_within_limits_where_they_are_known(
+    database: Database, limits: NumberRange, expected: list[int]
+) -> None:
+    """The total, or else the sum of what is known of it, which 31 bits may not hold."""
+    most = 2**31 - 1
+    figures: list[dict[str, int]] = [
+        {"cached_tokens": 1},
+        {"prompt_tokens": 5},
+        {"completion_tokens": 0},
+        {"prompt_tokens": most, "completion_tokens": 1},
+        {"prompt_tokens": most, "completion_tokens": most},
+    ]
+    lines = [make_run(), make_span(5)]
+    for number, usage in enumerate(figures):
+        lines.append({**make_span(number), "usage": {"source": "reported", **usage}})
+    await database.write(append_records, check_records(lines))
+    asked = SpanFilter(total_tokens=limits)
+    assert await database.read(_list_pages, asked, 2) == expected

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import { type RunDetail, useRunDetail } from "@/graphql/details";
 import { formatCount, formatMoment } from "@/model/format";
 import type { Run } from "@/model/run";
+import { plainMarks } from "@/ui/marks";
 import { Text } from "@/ui/text";
 import { Cost, Tokens } from "../../parts/figures";
 import { InlineFailure } from "../../parts/inline-failure";
@@ -96,7 +97,12 @@ function UsageByModel({ rows }: { readonly rows: RunDetail["usageByModel"] }) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.model} className="border-line border-t">
-              <th scope="row" className="max-w-40 truncate py-1 text-left font-normal">
+              <th
+                scope="row"
+                title={plainMarks(row.model)}
+                // Takes what the figures leave, however long the name is.
+                className="w-full max-w-0 truncate py-1 text-left font-normal"
+              >
                 <Text value={row.model} />
               </th>
               <td className="pl-3 text-right">{formatCount(row.calls)}</td>

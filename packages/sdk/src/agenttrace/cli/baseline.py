@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agenttrace.cli.diff_sides import describe_lost_lines
 from agenttrace.cli.output import EXIT_NO_DATA, warn, write_text
 from agenttrace.cli.run_groups import QUERY_HELP, find_runs, measure_runs
 from agenttrace.cli.sources import FileOption, RunFinder
@@ -50,6 +51,12 @@ def build_baseline(
     with closing(RunFinder(file)) as finder:
         chosen = dict.fromkeys(run for text in runs for run in find_runs(finder, text))
         measured = list(measure_runs(list(chosen), case_key=None))
+        lost = describe_lost_lines(chosen)
+    if lost:
+        for text in lost:
+            warn(text)
+        warn("no baseline is written: what is learnt from part of a recording holds for no run")
+        raise typer.Exit(EXIT_NO_DATA)
     open_runs = [run for run in measured if run.missing is not None]
     for run in open_runs:
         warn(f"run {run.run_id} is left out: {run.missing}")

@@ -16,7 +16,7 @@ from agenttrace.cli.diff_reports import (
 )
 from agenttrace.cli.diff_rules import find_rules
 from agenttrace.cli.diff_shapes import shape_diff
-from agenttrace.cli.diff_sides import find_side, load_side
+from agenttrace.cli.diff_sides import find_side, load_runs
 from agenttrace.cli.diff_text import write_diff
 from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
 from agenttrace.cli.progress import Progress
@@ -25,6 +25,8 @@ from agenttrace.cli.sources import FileOption, RunFinder
 from agenttrace.diff.compare import compare_runs
 from agenttrace.diff.formats import MAX_REPORT_BYTES, describe_runs, shape_gates
 from agenttrace.diff.formats.text import write_gates
+from agenttrace.diff.verdicts import WITHOUT_DATA, find_verdict
+from agenttrace.diff.warnings import add_unreadable
 from agenttrace.trace.sources import RunNotFoundError
 
 if TYPE_CHECKING:
@@ -81,8 +83,8 @@ def diff_runs(  # noqa: PLR0913 -- each an option
     baseline that `agenttrace baseline build` wrote.
 
     The exit code is 0 whether or not they differ. With --gate it is 1 when a gate failed and 3
-    when one is inconclusive. It is 4 when a run is not there, is still open, or records of it are
-    lost.
+    when one is inconclusive. It is 4 when a run is not there, is still open, records of it are
+    lost or cannot be read, or neither run has a span.
 
     For example:
 
@@ -145,8 +147,8 @@ def _refuse_sides(base: DiffSide, head: DiffSide, gates: Gates | None) -> None:
 def _diff_single(
     sides: tuple[DiffSide, DiffSide], gates: Gates | None, rules: Rules, printing: Printing
 ) -> tuple[GateReport | None, bool]:
-    (base, lost_of_base), (head, lost_of_head) = (load_side(side) for side in sides)
-    diff = compare(base, head, rules)
+    (base, base_lost), (head, head_lost) = load_runs(*sides)
+    diff = add_unreadable(compare(base, head, rules), base=base_lost, head=head_lost)
     for warning in diff.warnings:
         warn(warning.message)
     report = None
@@ -155,7 +157,7 @@ def _diff_single(
 
         report = check_single(gates, base, head, diff, rules)
     _print_single(sides, diff, report, printing)
-    return report, diff.is_incomplete or lost_of_base or lost_of_head
+    return report, find_verdict(diff) in WITHOUT_DATA
 
 
 def _print_single(
@@ -165,7 +167,7 @@ def _print_single(
         screen = Screen()
         screen.write(write_diff(diff, screen, is_changed_only=printing.is_changed_only))
         if gates is not None:
-            screen.write(write_gates(gates, screen.paint))
+            screen.write(write_gates(gates, screen.paint, screen.width))
         return
     report = describe_runs(diff, base=sides[0].name, head=sides[1].name, gates=gates)
 

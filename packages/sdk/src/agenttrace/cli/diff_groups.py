@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.cli.diff_sides import describe_lost_lines
 from agenttrace.cli.output import warn
 from agenttrace.cli.progress import Progress
 from agenttrace.cli.run_groups import measure_runs
@@ -11,15 +13,17 @@ from agenttrace.diff.formats import describe_groups, shape_gates, shape_groups
 from agenttrace.diff.formats.report import Report
 from agenttrace.diff.gates import GateEvidence, GateReport, check_gates
 from agenttrace.diff.groups import GroupOptions, compare_measures, measure_run
+from agenttrace.diff.groups.model import GroupWarning
 from agenttrace.diff.normalise import Normaliser
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from agenttrace.cli.diff_sides import DiffSide
     from agenttrace.diff.gates import Gates
     from agenttrace.diff.groups import RunMeasures
-    from agenttrace.diff.model import RunDiff
+    from agenttrace.diff.model import RunDiff, Side
     from agenttrace.diff.rules import Rules
     from agenttrace.trace.run import RecordedRun
 
@@ -55,25 +59,29 @@ class GroupDiff:
             before, after, baseline=base.baseline, options=options, normalise=_normalise(rules)
         )
         self.gates = None if gates is None else check_gates(gates, evidence)
-        self.is_incomplete = any(
-            _is_incomplete(side, runs) for side, runs in ((base, before), (head, after))
-        )
-        self.report: Report
+        missing = [*_find_missing("base", base, before), *_find_missing("head", head, after)]
+        for _, text in missing:
+            warn(text)
+        self.is_incomplete = bool(missing)
         self.shape: dict[str, Any]
         if base.baseline is None:
             found = compare_measures(before, after, options)
-            self.report = describe_groups(found, base=base.name, head=head.name, gates=self.gates)
+            lost = (GroupWarning("incomplete", text, side) for side, text in missing)
+            found = replace(found, warnings=(*found.warnings, *lost))
+            report = describe_groups(found, base=base.name, head=head.name, gates=self.gates)
             self.shape = shape_groups(found)
         else:
-            self.report = _describe_baseline(base, head, self.gates)
+            report = _describe_baseline(base, head, self.gates)
             self.shape = {"baselineRuns": base.baseline.runs, "headRuns": len(after)}
+        self.report = replace(report, missing=tuple(text for _, text in missing))
         if self.gates is not None:
             self.shape["gates"] = shape_gates(self.gates)
 
 
 def _describe_baseline(base: DiffSide, head: DiffSide, gates: GateReport | None) -> Report:
     assert base.baseline is not None
-    counts = f"{len(head.runs)} against a baseline of {base.baseline.runs} runs"
+    runs = show_count(base.baseline.runs, "run")
+    counts = f"{len(head.runs):,} against a baseline of {runs}"
     return Report(
         "Comparison with a baseline", base.name, head.name, summary=(counts,), gates=gates
     )
@@ -92,11 +100,17 @@ def _measure(side: DiffSide, options: GroupOptions) -> list[RunMeasures]:
     return measured
 
 
-def _is_incomplete(side: DiffSide, runs: Sequence[RunMeasures]) -> bool:
-    missing = [run for run in runs if run.missing is not None]
-    for run in missing:
+def _find_missing(
+    which: Side, side: DiffSide, runs: Sequence[RunMeasures]
+) -> Iterator[tuple[Side, str]]:
+    """Yield why a side is not enough to judge by; a few runs that are not whole are warned of."""
+    cut = [run for run in runs if run.missing is not None]
+    for run in cut:
         warn(f"run {run.run_id} of {side.name} is not whole: {run.missing}")
-    return len(missing) > _MAX_INCOMPLETE * len(runs)
+    if len(cut) > _MAX_INCOMPLETE * len(runs):
+        yield which, f"{len(cut)} of {show_count(len(runs), 'run')} of {side.name} are not whole"
+    for text in describe_lost_lines(side.runs):
+        yield which, text
 
 
 def _normalise(rules: Rules) -> Any:

@@ -65,7 +65,7 @@ def write_report_as(
         print_json(shape())
     elif form is DiffFormat.TEXT:
         screen = Screen()
-        screen.write(write_report(report, paint=screen.paint))
+        screen.write(write_report(report, paint=screen.paint, width=screen.width))
     elif form is DiffFormat.MD:
         write_text(write_markdown(report, max_bytes=max_bytes))
     elif form is DiffFormat.JUNIT:

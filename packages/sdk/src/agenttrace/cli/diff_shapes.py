@@ -5,10 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.diff.contents import list_contents
-from agenttrace.diff.fields import MISSING
-from agenttrace.diff.flags import shorten
+from agenttrace.diff.contents import list_contents, show_value
 from agenttrace.diff.model import METRIC_NAMES, Flag
+from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
 
 if TYPE_CHECKING:
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
         RunRef,
         SpanRef,
     )
-    from agenttrace.wire import JsonValue
 
 MAX_CHANGES: Final = 100
 """Of a part of a row."""
 
-MAX_VALUE_CHARS: Final = 2_000
 _NS_PER_MS: Final = 1_000_000
 _FIGURES: Final = (
     "spans",
@@ -55,13 +52,15 @@ _FIGURES: Final = (
 
 def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
     """Return a `RunDiff`; `rows` in the order of showing, each with its number."""
+    verdict = find_verdict(diff)
     numbered = [
         (number, row)
         for number, row in enumerate(diff.rows)
         if row.self_changed or not is_changed_only
     ]
     return {
-        "identical": diff.identical,
+        "verdict": verdict.value.upper(),
+        "identical": verdict is Verdict.IDENTICAL,
         "approx": diff.approx,
         "cost": diff.cost,
         "base": _shape_run(diff.base),
@@ -181,18 +180,10 @@ def _shape_change(change: Change) -> dict[str, Any]:
     return {
         "kind": change.kind.value.upper(),
         "path": change.path,
-        "base": _shape_value(change.base),
-        "head": _shape_value(change.head),
+        "base": show_value(change.base),
+        "head": show_value(change.head),
         "message": None if change.message is None else change.message.value.upper(),
     }
-
-
-def _shape_value(value: JsonValue) -> JsonValue:
-    """Return a value, or the beginning of its text where it is long; null: nothing is there."""
-    if value is MISSING:
-        return None
-    text = shorten(value, max_chars=MAX_VALUE_CHARS)
-    return text if text.endswith("…") else value
 
 
 def _shape_aggregates(aggregates: Aggregates) -> dict[str, Any]:

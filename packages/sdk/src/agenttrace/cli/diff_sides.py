@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.cli.run_groups import find_runs
 from agenttrace.diff.baselines import Baseline, is_baseline, read_baseline
 from agenttrace.trace.sources import RecordingError
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agenttrace.cli.sources import RunFinder
     from agenttrace.trace.run import RecordedRun
     from agenttrace.trace.sources import RunSource
@@ -48,16 +51,44 @@ def find_side(finder: RunFinder, text: str) -> DiffSide:
     return DiffSide(text, tuple(find_runs(finder, text)))
 
 
-def load_side(side: DiffSide) -> tuple[RecordedRun, bool]:
-    """Return the one run of a side, and whether lines of it could not be read.
+class LoadedRun(NamedTuple):
+    """The one run of a side, and how many lines that may be of it could not be read."""
 
-    A line that does not even say its run counts where the source holds no other run.
+    run: RecordedRun
+    lost_lines: int
+
+
+def load_runs(base: DiffSide, head: DiffSide) -> tuple[LoadedRun, LoadedRun]:
+    """Return the runs of two sides that are one run each.
+
+    A line that does not even say its run counts where the source holds no run but these two.
     """
+    compared = {run_id for side in (base, head) for _, run_id in side.runs}
+    return _load_run(base, compared), _load_run(head, compared)
+
+
+def _load_run(side: DiffSide, compared: set[str]) -> LoadedRun:
     ((source, run_id),) = side.runs
     before = len(source.problems)
     run = source.load_run(run_id)
-    is_lost = len(source.problems) > before
-    return run, is_lost or (bool(source.problems) and len(source.list_heads()) == 1)
+    own = len(source.problems) - before
+    if len(source.problems) > own and {each.run_id for each in source.list_heads()} <= compared:
+        own = len(source.problems)
+    return LoadedRun(run, own)
+
+
+def describe_lost_lines(runs: Iterable[tuple[RunSource, str]]) -> list[str]:
+    """Return a sentence for each source of a group, once read, of which lines could not be.
+
+    Each line counts, whatever run it may be of: it may have made that run one of the group.
+    """
+    sources = {id(source): source for source, _ in runs}.values()
+    return [
+        f"{source.name}: {show_count(len(source.problems), 'line')} cannot be read; what stood "
+        "there is missing"
+        for source in sources
+        if source.problems
+    ]
 
 
 def _find_baseline(text: str) -> Baseline | None:

@@ -9,6 +9,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -82,7 +83,22 @@ class _LazyCommand(TyperCommand):
             target.command(name=self.spec.name)(function)
         command = get_command(target)
         command.name = self.spec.name
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.help = _join_lines(each.help)
         return command
+
+
+def _join_lines(text: str | None) -> str | None:
+    """Return a help text whose paragraphs are a line each: Typer would keep a docstring's lines.
+
+    What is indented, such as an example, stays as it is.
+    """
+    if text is None:
+        return None
+    paragraphs = (
+        part if part.startswith(" ") else " ".join(part.split("\n")) for part in text.split("\n\n")
+    )
+    return "\n\n".join(paragraphs)
 
 
 class _PluginGroup(TyperGroup):
@@ -99,6 +115,17 @@ class _PluginGroup(TyperGroup):
         if isinstance(command, _LazyCommand):
             command = command.load()
         return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; of what is wrong with an argument say so once.
+
+        Typer writes "Invalid value for '--format': Value error, 'yaml' is not one of …".
+        """
+        try:
+            return super().invoke(ctx)
+        except BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
     def _explain(self, wanted: str) -> str:
         if self.failed_plugins:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -41,6 +41,21 @@ class Screen:
             return text
         before, after = self._find_codes(style)
         return f"{before}{text}{after}"
+
+    def fit(self, line: str, *, taken: int = 0) -> str:
+        """Return a line cut to what is left of the width once so many columns are taken."""
+        from agenttrace.trace.visible import fit_cells, measure_cells  # noqa: PLC0415 -- as in warn
+
+        if self.width is None or measure_cells(line) <= self.width - taken:
+            return line
+        return fit_cells(line, self.width - taken)
+
+    def wrap(self, line: str, *, indent: int = 0, style: str = "") -> Iterator[str]:
+        """Yield a line on as many lines as it takes; words stay whole, later lines are indented."""
+        from agenttrace.trace.visible import wrap_cells  # noqa: PLC0415 -- as in warn
+
+        for part in wrap_cells(line, self.width, indent=indent):
+            yield self.paint(part, style)
 
     def write(self, lines: Iterable[str]) -> None:
         """Print lines."""

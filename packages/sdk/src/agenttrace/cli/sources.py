@@ -106,6 +106,7 @@ class RunFinder:
                 return source, resolve_run(source, run)
             if is_url(wanted):
                 raise RecordingError(f"{wanted} is no run; a server is named with --from URL")
+            _refuse_folder(wanted)
             if _PATH.search(wanted):
                 raise RecordingError(f"there is no file {wanted}")
         source = self._open(self._file)
@@ -156,6 +157,16 @@ def report_problems(source: RunSource) -> None:
     if len(problems) > _SHOWN_PROBLEMS:
         rest = len(problems) - _SHOWN_PROBLEMS
         warn(f"{source.name}: {rest} more lines are left out")
+
+
+def _refuse_folder(wanted: str) -> None:
+    """Say what a folder holds that may have been meant: a recording is one file."""
+    path = Path(wanted).expanduser()
+    if wanted == LAST or _RUN_ID.match(wanted) or not path.is_dir():
+        return
+    found = sorted(each for each in path.iterdir() if each.suffix in {".jsonl", ".ndjson"})
+    hint = f", such as {found[0]}" if found else "; this one holds none"
+    raise RecordingError(f"{wanted} is a folder: name a JSONL file of it{hint}")
 
 
 def is_url(text: str) -> bool:

@@ -28,6 +28,7 @@ from agenttrace.diff.model import (
 )
 from agenttrace.diff.patch import PatchError, apply_patch
 from agenttrace.diff.rules import DEFAULT, Mask, Rules, RulesError, Unordered, read_rules
+from agenttrace.diff.verdicts import Verdict, find_verdict
 
 __all__ = [
     "DEFAULT",
@@ -56,9 +57,11 @@ __all__ = [
     "RunRef",
     "SpanRef",
     "Unordered",
+    "Verdict",
     "WarningCode",
     "apply_patch",
     "compare_runs",
+    "find_verdict",
     "invert",
     "list_contents",
     "read_rules",

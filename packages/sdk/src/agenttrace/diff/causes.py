@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.diff.flags import shorten, split_call
+from agenttrace.diff.flags import shorten, shorten_apart, split_call
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Cause, CauseKind, Evidence, Flag, Outcome
 from agenttrace.diff.origins import asks_other_model, starts_changed
@@ -191,7 +191,12 @@ def _read_call(span: RecordedSpan) -> tuple[dict[str, Any], dict[str, Any], Any]
 def _show_outputs(row: Row) -> tuple[Evidence, ...]:
     if Flag.OUTPUT not in row.flags or row.base_span is None or row.head_span is None:
         return ()
-    return (Evidence("output", _show(row.base_span.output), _show(row.head_span.output)),)
+    given = [row.base_span.output, row.head_span.output]
+    sizes = [memoryview(each.text).nbytes for each in given if each is not None]
+    if max(sizes, default=0) > _MAX_BYTES:
+        return (Evidence("output", *map(_show, given)),)
+    values = (None if each is None else each.value for each in given)
+    return (Evidence("output", *shorten_apart(next(values), next(values))),)
 
 
 def _show_inputs(row: Row) -> list[Evidence]:
@@ -199,26 +204,10 @@ def _show_inputs(row: Row) -> list[Evidence]:
     assert row.head_span is not None
     one, other = _read_call(row.base_span)[0], _read_call(row.head_span)[0]
     return [
-        Evidence(f"input.{key}" if key else "input", *_show_apart(one.get(key), other.get(key)))
+        Evidence(f"input.{key}" if key else "input", *shorten_apart(one.get(key), other.get(key)))
         for key in sorted(one.keys() | other.keys())
         if one.get(key) != other.get(key)
     ]
-
-
-def _show_apart(base: Any, head: Any) -> tuple[str | None, str | None]:
-    """Return two values as short texts that begin a little before where they part."""
-    one, other = (
-        None if value is None else shorten(value, max_chars=_MAX_BYTES) for value in (base, head)
-    )
-    if one is None or other is None:
-        return (one and shorten(one)), (other and shorten(other))
-    apart = next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
-    start = max(0, apart - 40)
-    mark = "…" if start else ""
-    return shorten(mark + one[start:]), shorten(mark + other[start:])
 
 
 def _show_errors(base: RecordedSpan, head: RecordedSpan) -> tuple[Evidence, ...]:

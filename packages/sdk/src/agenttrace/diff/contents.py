@@ -1,49 +1,68 @@
-"""What differs within the input and the output of a row: made when somebody asks for it."""
+"""What differs within a row, field by field: made when somebody asks for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from agenttrace.diff import fields
+from agenttrace.diff.flags import shorten
+from agenttrace.diff.hashes import keep_attributes, list_errors
 from agenttrace.diff.model import Flag
-from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
+from agenttrace.diff.normalise import FLOAT_DIGITS, MAX_NORMALISED_BYTES
 
 if TYPE_CHECKING:
     from agenttrace.diff.fields import Change
     from agenttrace.diff.model import Row
     from agenttrace.diff.rules import Rules
-    from agenttrace.trace.records import RecordedPayload, RecordedSpan
+    from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
     from agenttrace.wire import JsonValue
 
-PARTS: Final = ("input", "output")
-_ROUNDING: Final = 1e-12  # as numbers are compared with 12 digits that matter
+_PAYLOADS: Final = {
+    "input": frozenset({Flag.INPUT, Flag.PARAMS, Flag.MODEL}),
+    "output": frozenset({Flag.OUTPUT}),
+}
+
+
+MAX_VALUE_CHARS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """The differences of a part that the rules let through, in the order of head.
 
-    `path` of a change begins with the part: `output.tool_calls[0].function.arguments.b`.
-    `is_too_large`: a side is beyond 1 MiB, and not looked into.
+    `part` is `input`, `output`, `error` or `attributes`, and `path` of a change begins with it:
+    `output.tool_calls[0].function.arguments.b`. `is_too_large`: a side is beyond 1 MiB, and not
+    looked into. `differs_unseen`: what was kept of two values that were cut is equal, and what
+    was not kept is not.
     """
 
     part: str
     changes: tuple[Change, ...]
     is_too_large: bool = False
+    differs_unseen: bool = False
 
 
 def list_contents(row: Row, rules: Rules) -> list[Contents]:
-    """Return what differs in the input and output of a span that is on both sides."""
-    if row.base_span is None or row.head_span is None:
+    """Return what differs in a span that is on both sides, part by part."""
+    base, head = row.base_span, row.head_span
+    if base is None or head is None:
         return []
-    flags = {"input": {Flag.INPUT, Flag.PARAMS, Flag.MODEL}, "output": {Flag.OUTPUT}}
-    return [
-        compare_part(part, *_read_sides(part, row.base_span, row.head_span), rules)
-        for part in PARTS
-        if row.flags & flags[part]
+    found = [
+        compare_part(part, getattr(base, part), getattr(head, part), rules)
+        for part, flags in _PAYLOADS.items()
+        if row.flags & flags
     ]
+    if Flag.ERROR in row.flags:
+        errors = _wrap_error(base.error), _wrap_error(head.error)
+        found.append(Contents("error", list_changes(*errors, rules)))
+    if Flag.ATTRIBUTES in row.flags:
+        kept = _wrap_attributes(base), _wrap_attributes(head)
+        found.append(Contents("attributes", list_changes(*kept, rules)))
+    return found
 
 
 def compare_part(
@@ -53,14 +72,40 @@ def compare_part(
     sizes = [memoryview(each.text).nbytes for each in (base, head) if each is not None]
     if max(sizes, default=0) > MAX_NORMALISED_BYTES:
         return Contents(part, (), is_too_large=True)
-    sides = [{} if each is None else {part: each.value} for each in (base, head)]
-    return Contents(part, list_changes(sides[0], sides[1], rules))
+    found = fields.compare_payloads(base, head, make_field_rules(rules), name=part)
+    changes = tuple(fields.list_changes(found.values))
+    return Contents(part, changes, differs_unseen=found.differs_unseen)
 
 
-def list_changes(base: JsonValue, head: JsonValue, rules: Rules) -> tuple[Change, ...]:
-    """Return the differences between two values that the rules let through."""
-    delta = fields.compare_values(base, head, make_field_rules(rules))
-    return tuple(fields.list_changes(delta))
+def list_changes(
+    base: JsonValue,
+    head: JsonValue,
+    rules: Rules,
+    *,
+    base_types: dict[str, Any] | None = None,
+    head_types: dict[str, Any] | None = None,
+) -> tuple[Change, ...]:
+    """Return the differences between two values, with their types, that the rules let through."""
+    made = make_field_rules(rules)
+    types = {"base_types": base_types, "head_types": head_types}
+    return tuple(fields.list_changes(fields.compare_values(base, head, made, **types)))
+
+
+def show_value(value: JsonValue) -> JsonValue:
+    """Return a side of a change as any JSON can have it; None also where nothing is there.
+
+    What is long is the beginning of its text, and what has a number beyond 64 bits all of it.
+    """
+    if value is fields.MISSING:
+        return None
+    text = shorten(value, max_chars=MAX_VALUE_CHARS)
+    if text.endswith("…"):
+        return text
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 @lru_cache(maxsize=16)
@@ -70,13 +115,18 @@ def make_field_rules(rules: Rules) -> fields.FieldRules:
         ignore=rules.ignore,
         masks=tuple(fields.Mask(mask.name, mask.pattern) for mask in rules.all_masks()),
         numeric_abs=rules.numeric_abs,
-        numeric_rel=max(rules.numeric_rel, _ROUNDING),
+        numeric_rel=rules.numeric_rel,
         unordered=tuple(fields.Unordered(each.path, each.key) for each in rules.unordered),
         parse_json_strings=rules.parse_json_strings,
+        float_digits=FLOAT_DIGITS,
     )
 
 
-def _read_sides(
-    part: str, base: RecordedSpan, head: RecordedSpan
-) -> tuple[RecordedPayload | None, RecordedPayload | None]:
-    return getattr(base, part), getattr(head, part)
+def _wrap_error(error: RecordedError | None) -> JsonValue:
+    said = list_errors(error)
+    return {"error": said} if said else {}
+
+
+def _wrap_attributes(span: RecordedSpan) -> JsonValue:
+    kept = keep_attributes(span)
+    return {"attributes": kept} if kept else {}

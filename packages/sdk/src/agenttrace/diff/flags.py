@@ -49,6 +49,8 @@ PARAMETERS: Final = frozenset(
 """Arguments of a model call that say how to answer, not what."""
 
 _MODEL: Final = "model"
+_MAX_LOOKED_AT: Final = 1024 * 1024
+"""So much of two long texts is looked at for where they part."""
 
 
 class Comparer:
@@ -73,6 +75,12 @@ class Comparer:
             return self._normaliser.simplify(part, value)
         except (TooDeepError, RecursionError):
             return value
+
+    def write_types(self, part: str, payload: RecordedPayload) -> str:
+        """Return the recorded types of a payload that count, as text."""
+        if not payload.types:
+            return ""
+        return self._normaliser.write_types(part, payload.json, payload.types)
 
     def is_equal(self, base: JsonValue, head: JsonValue) -> bool:
         """Tell whether two values that were made simple are the same, by the rules."""
@@ -143,6 +151,8 @@ def _differs(
     """Tell whether two payloads of unequal digests differ beyond the tolerance."""
     if not comparer.is_tolerant or base is None or head is None:
         return True
+    if comparer.write_types(part, base) != comparer.write_types(part, head):
+        return True
     return not comparer.is_equal(comparer.read(part, base), comparer.read(part, head))
 
 
@@ -175,3 +185,28 @@ def shorten(value: Any, *, max_chars: int = 200) -> str:
     """Return a value as a short text."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def shorten_apart(
+    base: Any, head: Any, *, max_chars: int = 200, before: int = 40
+) -> tuple[str | None, str | None]:
+    """Return two values as short texts that begin a little before where they part."""
+    one, other = (
+        None if value is None else shorten(value, max_chars=_MAX_LOOKED_AT)
+        for value in (base, head)
+    )
+    if one is None or other is None:
+        short = (each and shorten(each, max_chars=max_chars) for each in (one, other))
+        return next(short), next(short)
+    if max(len(one), len(other)) <= max_chars:
+        return one, other
+    apart = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, apart - before)
+    mark = "…" if start else ""
+    return (
+        shorten(mark + one[start:], max_chars=max_chars),
+        shorten(mark + other[start:], max_chars=max_chars),
+    )

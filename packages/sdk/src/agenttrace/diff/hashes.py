@@ -65,7 +65,7 @@ class ContentHasher:
         self._known: dict[tuple[str, bytes], bytes] = {}
 
     def hash_payload(self, part: str, payload: RecordedPayload | None) -> bytes:
-        """Return the digest of a payload as it is compared; of None an empty one.
+        """Return the digest of a payload and its types as they are compared; of None an empty one.
 
         A payload beyond 1 MiB is neither decoded nor copied: it is compared byte for byte.
         """
@@ -81,6 +81,9 @@ class ContentHasher:
             else:
                 found = self._hash_text(part, bytes(view).decode("utf-8", "replace"))
             self._known[part, key] = found
+        if payload.types:
+            typed = self._normaliser.write_types(part, payload.json, payload.types)
+            found = digest([found, typed.encode("utf-8", "surrogatepass")]) if typed else found
         if payload.fidelity is Fidelity.TRUNCATED and payload.sha256 is not None:
             return digest([found, payload.sha256.encode()])
         return found
@@ -91,10 +94,7 @@ class ContentHasher:
 
     def hash_error(self, error: RecordedError | None) -> bytes:
         """Return the digest of an error: classes, texts, notes and causes, without tracebacks."""
-        said: list[Any] = []
-        while error is not None and len(said) < _MAX_CAUSES:
-            said.append({"type": error.type, "message": error.message, "notes": error.notes})
-            error = error.cause
+        said = list_errors(error)
         return self.hash_value("error", said) if said else b""
 
     def hash_attributes(self, span: RecordedSpan) -> bytes:
@@ -104,6 +104,16 @@ class ContentHasher:
 
     def _hash_text(self, part: str, text: str) -> bytes:
         return digest([self._normaliser.write(part, text).encode("utf-8", "surrogatepass")])
+
+
+def list_errors(error: RecordedError | None) -> list[Any]:
+    """Return what is compared of an error and its causes, from the outermost in."""
+    said: list[Any] = []
+    while error is not None and len(said) < _MAX_CAUSES:
+        notes = error.notes or []
+        said.append({"type": error.type, "message": error.message, "notes": notes})
+        error = error.cause
+    return said
 
 
 def keep_attributes(span: RecordedSpan) -> dict[str, Any]:

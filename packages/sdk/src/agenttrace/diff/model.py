@@ -71,6 +71,7 @@ class WarningCode(StrEnum):
 
     RUNNING = "running"  # the end of the run was not recorded
     INCOMPLETE = "incomplete"  # records of the run are known to be lost
+    UNREADABLE = "unreadable"  # lines of its recording cannot be read: what they held is not here
     TRUNCATED = "truncated"  # payloads were cut, redacted or opaque: only what is there is compared
     MISSING_PARENT = "missing_parent"
     PARENT_CYCLE = "parent_cycle"
@@ -81,7 +82,9 @@ class WarningCode(StrEnum):
 
 Side: TypeAlias = Literal["base", "head"]
 
-INCOMPLETE_CODES: Final = frozenset({WarningCode.RUNNING, WarningCode.INCOMPLETE})
+INCOMPLETE_CODES: Final = frozenset(
+    {WarningCode.RUNNING, WarningCode.INCOMPLETE, WarningCode.UNREADABLE}
+)
 """With one of these a comparison lacks data: a command ends with 4."""
 
 
@@ -358,7 +361,8 @@ class DiffWarning:
 class RunDiff:
     """What differs from one run to another.
 
-    `identical`: the same normalised content, structure and order; figures may differ. `approx`: a
+    `identical`: the same normalised content, structure and order, as far as it is there; figures
+    may differ. `verdicts.find_verdict` also says whether all of it is. `approx`: a
     budget was met. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
     for one whose content differs, and for a move. `run_flags` are of the run's own input, output,
     error and status. `performance` is there where nothing but figures differs, and they do.

@@ -10,10 +10,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.diff.fields.changes import write_pointer
 from agenttrace.diff.rules import DEFAULT, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agenttrace.wire import JsonValue
 
@@ -22,7 +23,10 @@ MAX_NORMALISED_BYTES: Final = 1024 * 1024
 
 _MAX_DEPTH: Final = 200
 _MAX_EXACT: Final = 2.0**53
-_DIGITS: Final = ".12g"
+FLOAT_DIGITS: Final = 12
+"""Floats whose first so many digits are equal are equal."""
+
+_DIGITS: Final = f".{FLOAT_DIGITS}g"
 _ARGUMENTS: Final = "arguments"
 
 
@@ -56,6 +60,36 @@ class Normaliser:
             return _dump(value)
         except (ValueError, RecursionError):  # no JSON, or nested too deeply: as it stands
             return text
+
+    def write_types(self, part: str, text: str, types: Mapping[str, Any]) -> str:
+        """Return the canonical text of a value's recorded types at the places that count.
+
+        `text` is the value's JSON text. It is empty where none of them counts: a path that is
+        ignored takes the types below it along, and in a list whose order says nothing an item's
+        position is none.
+        """
+        kept = [[pointer, described] for pointer, described in types.items()]
+        if self._has_paths:
+            ignored, unordered = self._find_places(part, text)
+            kept = [
+                [_lift(pointer, unordered), described]
+                for pointer, described in kept
+                if not any(_is_below(pointer, place) for place in ignored)
+            ]
+        return self.mask_text(_dump(sorted(kept, key=_dump))) if kept else ""
+
+    def _find_places(self, part: str, text: str) -> tuple[list[str], list[str]]:
+        """Return the JSON pointers within a value of what is ignored, and of unordered lists."""
+        try:
+            document = {part: json.loads(text)}
+        except (ValueError, RecursionError):
+            return [], []
+        paths = self._ignore, [path for path, _ in self._unordered]
+        ignored, unordered = (
+            [write_pointer(place[1:]) for path in each for place in path(document) if place]
+            for each in paths
+        )
+        return ignored, unordered
 
     def simplify(self, part: str, value: JsonValue) -> JsonValue:
         """Return a value as it is compared: the rules applied, nothing of the given one changed.
@@ -163,6 +197,20 @@ def _is_number(value: object) -> bool:
 
 def _read_float(text: str) -> float | int:
     return simplify_float(float(text))
+
+
+def _is_below(pointer: str, place: str) -> bool:
+    return pointer == place or pointer.startswith(f"{place}/")
+
+
+def _lift(pointer: str, unordered: list[str]) -> str:
+    """Return a pointer without the positions of items in lists whose order says nothing."""
+    for place in sorted(unordered, key=len, reverse=True):
+        if pointer.startswith(f"{place}/"):
+            item, slash, rest = pointer[len(place) + 1 :].partition("/")
+            del item
+            pointer = f"{place}/*{slash}{rest}"
+    return pointer
 
 
 def _dump(value: JsonValue) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.align.mapping import NONE
 from agenttrace.diff.model import DiffWarning, WarningCode
+from agenttrace.trace.visible import show_count
 from agenttrace.wire import Fidelity, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agenttrace.diff.align.aligner import Alignment
-    from agenttrace.diff.model import Side
+    from agenttrace.diff.model import RunDiff, RunRef, Side
     from agenttrace.diff.nodes import Tree
 
 _PARTIAL: Final = frozenset({Fidelity.TRUNCATED, Fidelity.OPAQUE, Fidelity.REDACTED})
@@ -39,6 +41,20 @@ def invert_warnings(warnings: Iterable[DiffWarning]) -> tuple[DiffWarning, ...]:
     return tuple(sorted(turned, key=lambda each: _ORDER[each.side]))
 
 
+def add_unreadable(diff: RunDiff, *, base: int, head: int) -> RunDiff:
+    """Return a comparison that knows how many lines of each recording could not be read."""
+    found: list[DiffWarning] = []
+    sides: tuple[tuple[RunRef, int, Side], ...]
+    sides = (diff.base, base, "base"), (diff.head, head, "head")
+    for run, lines, side in sides:
+        if lines:
+            count = show_count(lines, "line")
+            message = f"run {run.run_id}: {count} of its recording cannot be read"
+            found.append(DiffWarning(WarningCode.UNREADABLE, message, side))
+    every = sorted([*diff.warnings, *found], key=lambda each: _ORDER[each.side])
+    return replace(diff, warnings=tuple(every))
+
+
 def _check_run(tree: Tree, side: Side) -> Iterator[DiffWarning]:
     run = tree.run
     named = f"run {run.run_id}"
@@ -46,7 +62,7 @@ def _check_run(tree: Tree, side: Side) -> Iterator[DiffWarning]:
         message = f"{named} has no recorded end: it is running, or its program died"
         yield DiffWarning(WarningCode.RUNNING, message, side)
     if run.complete is False or run.dropped:
-        message = f"{named} is incomplete: {_count_lost(run.dropped)} of its records were lost"
+        message = f"{named} is incomplete: {_count_lost(run.dropped)} lost"
         yield DiffWarning(WarningCode.INCOMPLETE, message, side)
     cut = sum(
         payload is not None and payload.fidelity in _PARTIAL
@@ -54,7 +70,9 @@ def _check_run(tree: Tree, side: Side) -> Iterator[DiffWarning]:
         for payload in (tree.span(node).input, tree.span(node).output)
     )
     if cut:
-        message = f"{named}: {cut} payloads are cut, redacted or opaque; what is there is compared"
+        verb = "is" if cut == 1 else "are"
+        cut_payloads = f"{show_count(cut, 'payload')} {verb} cut, redacted or opaque"
+        message = f"{named}: {cut_payloads}; what is there is compared"
         yield DiffWarning(WarningCode.TRUNCATED, message, side)
     flaws = list(tree.flaws.values())
     for flaw, code in (
@@ -62,12 +80,21 @@ def _check_run(tree: Tree, side: Side) -> Iterator[DiffWarning]:
         ("parent_cycle", WarningCode.PARENT_CYCLE),
     ):
         if count := sum(each == flaw for each in flaws):
-            what = "have no parent in it" if flaw == "missing_parent" else "are their own ancestors"
-            message = f"{named}: {count} spans {what}; they stand at the top"
+            spans = show_count(count, "span")
+            message = f"{named}: {spans} {_describe_flaw(flaw, count)} at the top"
             yield DiffWarning(code, message, side)
     if len(tree) == 1:
         yield DiffWarning(WarningCode.EMPTY, f"{named} has no span", side)
 
 
+def _describe_flaw(flaw: str, count: int) -> str:
+    if count == 1:
+        what = "has no parent in it" if flaw == "missing_parent" else "is its own ancestor"
+        return f"{what} and stands"
+    what = "have no parent in it" if flaw == "missing_parent" else "are their own ancestors"
+    return f"{what} and stand"
+
+
 def _count_lost(dropped: dict[str, int]) -> str:
-    return str(sum(dropped.values())) if dropped else "some"
+    lost = sum(dropped.values())
+    return f"{lost or 'some'} of its records {'was' if lost == 1 else 'were'}"

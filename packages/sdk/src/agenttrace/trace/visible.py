@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from decimal import Decimal
 
 MAX_CHARS: Final = 200
@@ -60,6 +61,26 @@ def fit_cells(text: str, cells: int) -> str:
     while kept and measure_cells(kept) > cells - 1:
         kept = kept[:-1]
     return kept + _ELLIPSIS + " " * (cells - 1 - measure_cells(kept)) if cells > 0 else ""
+
+
+def wrap_cells(text: str, cells: int | None, *, indent: int = 0) -> Iterator[str]:
+    """Yield a text in lines of at most so many columns, from the second on indented.
+
+    Words stay whole, also one that is longer than a line; with None it is one line.
+    """
+    if cells is None or measure_cells(text) <= cells:
+        yield text
+        return
+    rest = text.lstrip(" ")
+    line = text[: len(text) - len(rest)]
+    is_empty = True
+    for word in rest.split(" "):
+        more = word if is_empty else f" {word}"
+        if not is_empty and measure_cells(line) + measure_cells(more) > cells:
+            yield line
+            line, more = " " * indent, word
+        line, is_empty = line + more, False
+    yield line
 
 
 def show_lines(text: str) -> str:

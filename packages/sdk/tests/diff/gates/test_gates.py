@@ -138,7 +138,7 @@ def test_a_figure_that_is_known_in_part_is_inconclusive() -> None:
     assert result.status is INCONCLUSIVE
     assert result.message == "of cost 50% is known in head, and the gate wants 90%"
     unknown = check(gate_cost(), base, [{}] * 6)
-    assert unknown.message == "cost is unknown in all 6 runs of head"
+    assert unknown.message == "cost is unknown in head: none of 6 runs says it"
 
 
 def test_cases_are_compared_by_case() -> None:

@@ -97,7 +97,7 @@ def test_fewer_successes() -> None:
     assert success.judgement.verdict is Verdict.REGRESSION
     (warning,) = comparison.warnings
     assert (warning.code, warning.side) == ("incomplete", "head")
-    assert "1 of 21 runs of head are not whole" in warning.message
+    assert "1 of 21 runs of head is not whole" in warning.message
     assert "its end was not recorded" in warning.message
 
 

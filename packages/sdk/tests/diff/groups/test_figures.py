@@ -148,7 +148,7 @@ def test_coverage_is_of_calls() -> None:
     assert (known["total_tokens"], known["prompt_tokens"], known["cost_usd"]) == (0.75, 0.75, 0.0)
     comparison = compare_groups([run], [run])
     texts = [each.message for each in comparison.warnings if each.code == "coverage"]
-    assert "tokens: 75% of it is known in base (1 of 1 runs say it)" in texts
+    assert "tokens: 75% of it is known in base (in 1 of 1 run)" in texts
 
 
 def test_a_run_without_a_span_has_none_of_anything() -> None:

@@ -190,7 +190,9 @@ class _Meter:
             if name not in self.variables:
                 return self._read_count(self.defaults.get(name))
             given = self.variables[name]
-            return max(0, given) if isinstance(given, int) else None
+            # `Int` takes a whole number that is written as a float, too.
+            is_whole = isinstance(given, int) or (isinstance(given, float) and given.is_integer())
+            return max(0, int(given)) if is_whole else None
         if isinstance(value, IntValueNode):
             # Python refuses to read thousands of digits, and GraphQL's Int will not have them.
             is_short = len(value.value) <= _DIGITS

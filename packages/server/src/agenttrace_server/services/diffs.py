@@ -7,7 +7,7 @@ import json
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agenttrace.diff import Flag, RunDiff, compare_runs
 from agenttrace.diff.contents import list_changes
@@ -35,9 +35,6 @@ MAX_KEPT_ROWS: Final = 200_000
 
 MAX_KEPT: Final = 256
 """Comparisons: those of runs without spans have no rows, and anybody can ask for others."""
-
-TOO_LARGE: Final = ""
-"""Stands for the text of a value that is not looked into; no JSON text is empty."""
 
 MAX_COMPARE_S: Final = 8.0
 MAX_AT_ONCE: Final = 2
@@ -128,23 +125,45 @@ def list_changed_parts(row: Row) -> list[str]:
     return [*(["input"] if given else []), *(["output"] if Flag.OUTPUT in row.flags else [])]
 
 
-async def compare_texts(
-    part: str, base: str | None, head: str | None, rules: Rules
-) -> tuple[Change, ...]:
-    """Return what differs between two recorded values, given by their JSON texts.
+class StoredValue(NamedTuple):
+    """A recorded value as JSON text, and what JSON has no type for in it, by JSON pointer.
 
-    None is one that is not there; nothing is said of one that is `TOO_LARGE`.
+    `text` is None of a value that is too large to be looked into.
     """
-    if TOO_LARGE in {base, head}:
-        return ()
-    return await asyncio.to_thread(_compare_texts, part, base, head, rules)
+
+    text: str | None
+    types_json: str | None = None
 
 
-def _compare_texts(
-    part: str, base: str | None, head: str | None, rules: Rules
+async def compare_values(
+    part: str, base: StoredValue | None, head: StoredValue | None, rules: Rules
 ) -> tuple[Change, ...]:
-    sides = [{} if text is None else {part: _read_value(text)} for text in (base, head)]
-    return list_changes(sides[0], sides[1], rules)
+    """Return what differs between two recorded values; None is one that is not there.
+
+    Nothing is said of one that is too large.
+    """
+    if any(each is not None and each.text is None for each in (base, head)):
+        return ()
+    return await asyncio.to_thread(_compare_values, part, base, head, rules)
+
+
+def _compare_values(
+    part: str, base: StoredValue | None, head: StoredValue | None, rules: Rules
+) -> tuple[Change, ...]:
+    one, other = (
+        {} if each is None or each.text is None else {part: _read_value(each.text)}
+        for each in (base, head)
+    )
+    types = [_read_types(part, each) for each in (base, head)]
+    return list_changes(one, other, rules, base_types=types[0], head_types=types[1])
+
+
+def _read_types(part: str, value: StoredValue | None) -> dict[str, JsonValue]:
+    """Return types by pointers that begin with the part."""
+    types = {} if value is None or value.types_json is None else _read_value(value.types_json)
+    if not isinstance(types, dict):
+        return {}
+    return {f"/{part}{pointer}": described for pointer, described in types.items()}
 
 
 def _read_value(text: str) -> JsonValue:

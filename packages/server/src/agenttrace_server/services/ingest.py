@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.wire.judgement import UNKNOWN_TYPE
-from agenttrace.wire.models import ValidEvent, ValidRecord, ValidSpan
 from agenttrace.wire.validation import WireError, parse_line
 from agenttrace_server.errors import TooLargeError
 from agenttrace_server.storage.sole_spans import prepare_records
@@ -15,6 +14,7 @@ from agenttrace_server.storage.sole_spans import prepare_records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agenttrace.wire.models import ValidRecord
     from agenttrace_server.identity import Principal
     from agenttrace_server.services.additions import AdditionService
     from agenttrace_server.storage.sole_spans import Incoming
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 MAX_RECORDS: Final = 10_000
 MAX_LISTED_ERRORS: Final = 100
 MAX_MESSAGE_CHARS: Final = 500
-MAX_INT32: Final = 2**31 - 1
-"""GraphQL's integers end here; a `seq` or `lane` beyond it could be stored but never shown."""
 
 # Below this a body is parsed at once: handing it to a thread would cost as much (~0.1 ms).
 _PARSE_INLINE_BYTES: Final = 16 * 1024
@@ -133,7 +131,6 @@ def parse_body(body: bytes) -> tuple[list[ValidRecord], list[LineError]]:
     for number, line in lines:
         try:
             record = parse_line(line)
-            _check_integers(record)
         except WireError as error:
             errors.append(LineError(number, error.code, _shorten(error.message)))
         else:
@@ -146,19 +143,6 @@ def _list_numbers(body: bytes, errors: list[LineError]) -> list[int]:
     bad = {error.line for error in errors}
     lines = enumerate(body.split(b"\n"), start=1)
     return [number for number, line in lines if line.strip() and number not in bad]
-
-
-def _check_integers(record: ValidRecord) -> None:
-    if isinstance(record, ValidSpan):
-        if record.seq <= MAX_INT32 >= record.lane and (record.end_seq or 0) <= MAX_INT32:
-            return
-        values = {"seq": record.seq, "lane": record.lane, "end_seq": record.end_seq or 0}
-    elif isinstance(record, ValidEvent) and record.seq > MAX_INT32:
-        values = {"seq": record.seq}
-    else:
-        return
-    name = next(name for name, value in values.items() if value > MAX_INT32)
-    raise WireError("invalid_field", f"{name} must be at most {MAX_INT32}")
 
 
 def _shorten(message: str) -> str:

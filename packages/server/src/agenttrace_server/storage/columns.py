@@ -1,16 +1,20 @@
-"""A column type of this store."""
+"""Column types of this store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
 PICO_DIGITS: Final = 30
+
+COUNTER: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""Of a recorder, below 2^53: a process of a run counts from its id times 2^30 on. SQLite's integers
+have 64 bits whatever they are called."""
 
 
 class PicoUsd(TypeDecorator[int]):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, cast, func, or_
 
 from agenttrace_server.money import parse_pico
+from agenttrace_server.storage.columns import COUNTER
 from agenttrace_server.storage.conditions import contains_text, list_within, match_span
 from agenttrace_server.storage.lookups import list_attributes
 from agenttrace_server.storage.payloads import read_payloads
@@ -36,6 +37,15 @@ HAS_ATTRIBUTES: Final = and_(
 )
 
 
+# Two figures of 31 bits: on PostgreSQL their sum, and what it is compared with, need more.
+_PROMPT: Final = cast(SPAN.c.prompt_tokens, COUNTER)
+_COMPLETION: Final = cast(SPAN.c.completion_tokens, COUNTER)
+_TOTAL_TOKENS: Final = func.coalesce(
+    cast(SPAN.c.total_tokens, COUNTER), _PROMPT + _COMPLETION, _PROMPT, _COMPLETION
+)
+"""Null where no figure is known."""
+
+
 def list_span_conditions(span_filter: SpanFilter) -> list[ColumnElement[bool]]:
     """Return the criteria that SQL can tell, on a row of `span` joined with its run."""
     conditions = [match_span(SPAN, span_filter.condition)]
@@ -49,11 +59,7 @@ def list_span_conditions(span_filter: SpanFilter) -> list[ColumnElement[bool]]:
     if span_filter.duration_ns is not None:
         conditions.extend(list_within(SPAN.c.duration_ns, span_filter.duration_ns))
     if span_filter.total_tokens is not None:
-        known = func.coalesce(SPAN.c.prompt_tokens, 0) + func.coalesce(SPAN.c.completion_tokens, 0)
-        conditions.append(SPAN.c.usage_source.is_not(None))
-        conditions.extend(
-            list_within(func.coalesce(SPAN.c.total_tokens, known), span_filter.total_tokens)
-        )
+        conditions.extend(list_within(_TOTAL_TOKENS, span_filter.total_tokens))
     if span_filter.cost_pico is not None:
         conditions.append(SPAN.c.cost_usd.is_not(None))
     if any(attribute.exists for attribute in span_filter.attributes):

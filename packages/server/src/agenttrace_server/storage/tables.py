@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from agenttrace_server.identity import DEFAULT_PROJECT
-from agenttrace_server.storage.columns import PicoUsd
+from agenttrace_server.storage.columns import COUNTER, PicoUsd
 
 RUN_OWNER: Final = ""
 """The `span_id` of payloads and events that belong to the run itself."""
@@ -208,9 +208,9 @@ class SpanRow(SQLModel, table=True):
     start_ns: int = Field(sa_type=BigInteger)
     end_ns: int | None = Field(sa_type=BigInteger)
     duration_ns: int | None = Field(sa_type=BigInteger)
-    seq: int
-    end_seq: int | None
-    lane: int
+    seq: int = Field(sa_type=COUNTER)
+    end_seq: int | None = Field(sa_type=COUNTER)
+    lane: int = Field(sa_type=COUNTER)
     effect: str
     outcome: str | None
     model: str | None
@@ -278,7 +278,7 @@ class EventRow(SQLModel, table=True):
     )
 
     run_id: str
-    seq: int
+    seq: int = Field(sa_type=COUNTER)
     span_id: str
     t_ns: int = Field(sa_type=BigInteger)
     offset_ns: int | None = Field(sa_type=BigInteger)
@@ -307,7 +307,7 @@ class ChangeRow(SQLModel, table=True):
     position: int = Field(sa_type=BigInteger)
     kind: str
     span_id: str | None
-    event_seq: int | None
+    event_seq: int | None = Field(sa_type=COUNTER)
 
 
 class TagRow(SQLModel, table=True):

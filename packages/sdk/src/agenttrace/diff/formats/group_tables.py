@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
+from agenttrace.diff.statistics import Verdict
 from agenttrace.diff.statistics.verdicts import describe_effect, write_p
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agenttrace.diff.gates.model import GateReport
     from agenttrace.diff.groups.model import (
         AttributeRow,
@@ -26,9 +30,10 @@ def describe_groups(
     comparison: GroupComparison, *, base: str, head: str, gates: GateReport | None = None
 ) -> Report:
     """Return the report of a comparison of groups that are called `base` and `head`."""
-    counts = f"{len(comparison.base.run_ids)} runs against {len(comparison.head.run_ids)}"
+    before = show_count(len(comparison.base.run_ids), "run")
+    counts = f"{before} against {len(comparison.head.run_ids):,}"
     if comparison.pairs is not None:
-        counts += f", compared by {comparison.pairs} cases"
+        counts += f", compared by {show_count(comparison.pairs, 'case')}"
     return Report(
         title="Comparison of two groups of runs",
         base=base,
@@ -46,7 +51,18 @@ def describe_groups(
             _list_attributes(comparison),
         ),
         warnings=tuple(warning.message for warning in comparison.warnings),
+        findings=tuple(_list_findings(comparison)),
     )
+
+
+def _list_findings(comparison: GroupComparison) -> Iterator[tuple[str, str]]:
+    for metric in comparison.metrics:
+        if metric.judgement.verdict in {Verdict.REGRESSION, Verdict.IMPROVEMENT}:
+            yield f"{metric.judgement.verdict} of {metric.metric.title}", metric.judgement.reason
+    for row in comparison.structure:
+        if row.is_significant:
+            calls = f"{row.base_calls:.2f} -> {row.head_calls:.2f} a run"
+            yield f"calls of {row.key}", f"in {row.base} -> {row.head} runs, {calls}"
 
 
 def _say_success(success: RateComparison) -> str:
@@ -55,7 +71,8 @@ def _say_success(success: RateComparison) -> str:
 
 
 def _list_metrics(comparison: GroupComparison) -> Table:
-    columns = ("figure", "base", "head", "change", "effect", "p", "verdict")
+    # What tells most first: a narrow terminal has no room for the last.
+    columns = ("figure", "base", "head", "change", "verdict", "p", "effect")
     rows = [_list_metric(row) for row in comparison.metrics]
     note = "base and head are medians; the effect is the middle of all ratios, with its interval"
     return Table("Figures", columns, tuple(rows), note)
@@ -68,9 +85,9 @@ def _list_metric(row: MetricComparison) -> tuple[str, ...]:
         show_figure(row.base.median, unit),
         show_figure(row.head.median, unit),
         show_percent(row.percent),
-        describe_effect(row.evidence),
-        "-" if row.p_adjusted is None else write_p(row.p_adjusted),
         row.judgement.verdict.value,
+        "-" if row.p_adjusted is None else write_p(row.p_adjusted),
+        describe_effect(row.evidence),
     )
 
 
@@ -113,7 +130,7 @@ def _list_transitions(comparison: GroupComparison) -> Table:
 def _list_parts(comparison: GroupComparison) -> Table:
     found = [row for row in comparison.parts if row.is_significant]
     rows = [_list_part(row) for row in found[:MAX_ROWS]]
-    columns = ("part", "figure", "base", "head", "effect", "p")
+    columns = ("part", "figure", "base", "head", "p", "effect")
     return Table("By type, name and model", columns, tuple(rows), _say_rest(len(found)))
 
 
@@ -124,8 +141,8 @@ def _list_part(row: PartRow) -> tuple[str, ...]:
         row.metric.title,
         show_figure(row.base.median, unit),
         show_figure(row.head.median, unit),
-        describe_effect(row.evidence),
         "-" if row.p_adjusted is None else write_p(row.p_adjusted),
+        describe_effect(row.evidence),
     )
 
 

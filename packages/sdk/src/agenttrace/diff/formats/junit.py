@@ -1,4 +1,7 @@
-"""Gates as a JUnit report: one case a gate, an inconclusive one is skipped with its reason."""
+"""Gates as a JUnit report: one case a gate, an inconclusive one is skipped with its reason.
+
+Where no gate judges, one case that passes says what differs. Data that is missing is an error.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,22 @@ if TYPE_CHECKING:
     from agenttrace.diff.formats.report import Report
     from agenttrace.diff.gates.model import GateResult
 
-# What XML 1.0 has no way to hold.
-_IMPOSSIBLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CLASS: Final = "agenttrace.diff"
+# What XML 1.0 has no way to hold, and what acts on the terminal or the eye of who looks at it.
+_IMPOSSIBLE: Final = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def write_junit(report: Report) -> str:
-    """Return the gates of a report as JUnit's XML; no case where there is no gate."""
+    """Return a report as JUnit's XML: its gates, or without gates what it says."""
     results = () if report.gates is None else report.gates.results
+    others = int(report.gates is None) + int(bool(report.missing))
     counts = {
-        "tests": str(len(results)),
+        "tests": str(len(results) + others),
         "failures": str(sum(each.status is GateStatus.FAIL for each in results)),
-        "errors": "0",
+        "errors": str(int(bool(report.missing))),
         "skipped": str(sum(each.status is GateStatus.INCONCLUSIVE for each in results)),
     }
     suites = Element("testsuites", {"name": "agenttrace diff", **counts})
@@ -30,8 +38,22 @@ def write_junit(report: Report) -> str:
     suite = SubElement(suites, "testsuite", {"name": name, **counts})
     for result in results:
         _add_case(suite, result)
+    if report.gates is None:
+        _add_outcome(suite, report)
+    if report.missing:
+        case = SubElement(suite, "testcase", {"classname": _CLASS, "name": "data"})
+        missing = {"message": _clean(report.missing[0]), "type": "missing"}
+        SubElement(case, "error", missing).text = _clean("\n".join(report.missing))
     indent(suites)
     return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(suites, encoding='unicode')}\n"
+
+
+def _add_outcome(suite: Element, report: Report) -> None:
+    """Add what was found as a case that passes: nothing was asked that could fail."""
+    case = SubElement(suite, "testcase", {"classname": _CLASS, "name": "comparison"})
+    lines = [*report.summary, *report.warnings]
+    lines += [f"{title}: {text}" for title, text in report.findings]
+    SubElement(case, "system-out").text = _clean("\n".join(lines))
 
 
 def _add_case(suite: Element, result: GateResult) -> None:
@@ -48,5 +70,5 @@ def _add_case(suite: Element, result: GateResult) -> None:
 
 
 def _clean(text: str) -> str:
-    """Return a text in which what XML cannot hold stands as an escape."""
+    """Return a text in which what XML cannot hold, or what acts, stands as an escape."""
     return _IMPOSSIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

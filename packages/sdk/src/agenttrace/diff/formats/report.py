@@ -21,7 +21,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A comparison to be written. `base` and `head` are how the two sides are called."""
+    """A comparison to be written. `base` and `head` are how the two sides are called.
+
+    `findings` are a title and a sentence each: what is said of it where no gate judges. `missing`
+    says why there is too little to judge by.
+    """
 
     title: str
     base: str
@@ -30,3 +34,5 @@ class Report:
     gates: GateReport | None = None
     tables: tuple[Table, ...] = ()
     warnings: tuple[str, ...] = ()
+    findings: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
 from agenttrace.diff.groups.keys import TYPE_WORDS
-from agenttrace.diff.model import Outcome
+from agenttrace.diff.model import INCOMPLETE_CODES, Outcome
+from agenttrace.diff.repeats import fold_origins
+from agenttrace.diff.verdicts import Verdict, describe_verdict, find_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,26 +44,36 @@ def describe_runs(
         gates=gates,
         tables=(_list_origins(diff), _list_rows(diff), _list_figures(diff)),
         warnings=tuple(warning.message for warning in diff.warnings),
+        findings=tuple(_list_findings(diff)),
+        missing=tuple(_list_missing(diff)),
     )
 
 
+def _list_findings(diff: RunDiff) -> Iterator[tuple[str, str]]:
+    for folded in fold_origins(diff.origins):
+        more = f", and {folded.more} more like this" if folded.more else ""
+        facts = "; ".join(_say_fact(*fact) for fact in _list_facts(folded.origin.cause))
+        said = f"{_say_cause(folded.origin.cause)}{more}"
+        yield f"differs at {folded.origin.path}", f"{said}: {facts}" if facts else said
+
+
+def _list_missing(diff: RunDiff) -> Iterator[str]:
+    if find_verdict(diff) is Verdict.NO_SPANS:
+        yield describe_verdict(diff)
+    for warning in diff.warnings:
+        if warning.code in INCOMPLETE_CODES:
+            yield warning.message
+
+
 def _summarize(diff: RunDiff) -> Iterator[str]:
-    if diff.identical:
-        yield "identical: the same calls with the same content"
-        return
-    counts = [
-        f"{count} {outcome.value}"
-        for outcome in Outcome
-        if (count := getattr(diff.counts, outcome.value))
-    ]
-    yield ", ".join(counts) or "no spans on either side"
+    about = ": the same calls with the same content"
+    yield describe_verdict(diff) + (about if find_verdict(diff) is Verdict.IDENTICAL else "")
     if diff.run_flags:
-        yield f"of the run itself: {', '.join(sorted(diff.run_flags))} differ"
+        verb = "differs" if len(diff.run_flags) == 1 else "differ"
+        yield f"of the run itself: {', '.join(sorted(diff.run_flags))} {verb}"
     found = diff.first_divergence
     if found is not None:
         yield f"it begins at {found.path} ({found.side} {found.span_id}): {_say_cause(found.cause)}"
-    if diff.approx:
-        yield "approximate: a budget was met, the alignment may not be the smallest"
 
 
 def _say_cause(cause: Cause) -> str:
@@ -71,14 +84,16 @@ def _say_cause(cause: Cause) -> str:
 def _list_origins(diff: RunDiff) -> Table:
     rows = [
         (
-            origin.path,
-            _say_cause(origin.cause),
-            "; ".join(_say_fact(*fact) for fact in _list_facts(origin.cause)),
-            str(origin.propagated),
+            folded.origin.path,
+            _say_cause(folded.origin.cause),
+            "; ".join(_say_fact(*fact) for fact in _list_facts(folded.origin.cause)),
+            str(folded.propagated),
+            str(1 + folded.more),
         )
-        for origin in diff.origins
+        for folded in fold_origins(diff.origins)
     ]
-    return Table("Where it begins", ("span", "cause", "evidence", "follow from it"), tuple(rows))
+    columns = ("span", "cause", "evidence", "follow from it", "times")
+    return Table("Where it begins", columns, tuple(rows))
 
 
 def _list_facts(cause: Cause) -> Iterator[tuple[str, str | None, str | None]]:
@@ -89,16 +104,20 @@ def _list_facts(cause: Cause) -> Iterator[tuple[str, str | None, str | None]]:
 def _say_fact(name: str, base: str | None, head: str | None) -> str:
     if base is None and head is None:
         return name
+    if base == head:
+        return f"{name}: {base}"
     return f"{name}: {base or '(none)'} -> {head or '(none)'}"
 
 
 def _list_rows(diff: RunDiff) -> Table:
     changed = [row for row in diff.rows if row.self_changed]
     shown = [row for row in changed if not row.is_propagated]
-    rows = [(row.outcome.value, _name_row(row), _say_row(row)) for row in shown]
+    rows = Counter((row.outcome.value, _name_row(row), _say_row(row)) for row in shown)
+    told = tuple((*row, str(times)) for row, times in rows.items())
     folded = len(changed) - len(shown)
-    note = f"{folded} more rows follow from these" if folded else None
-    return Table("Changes", ("outcome", "span", "what"), tuple(rows), note)
+    verb = "row follows" if folded == 1 else "rows follow"
+    note = f"{folded:,} more {verb} from these" if folded else None
+    return Table("Changes", ("outcome", "span", "what", "times"), told, note)
 
 
 def _name_row(row: Row) -> str:

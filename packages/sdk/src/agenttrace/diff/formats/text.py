@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.trace.visible import fit_cells, measure_cells, show_text
+from agenttrace.trace.visible import fit_cells, measure_cells, show_text, wrap_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from agenttrace.diff.gates.model import GateReport
 
 _CELL_CHARS: Final = 60
+_LEAST_CELLS: Final = 4
+"""A column of which less could be shown is left out."""
+
 STYLES: Final = {
     "pass": "green",
     "fail": "bold red",
@@ -28,34 +31,48 @@ STYLES: Final = {
 
 
 def write_text(
-    report: Report, *, paint: Callable[[str, str], str] = lambda text, _style: text
+    report: Report,
+    *,
+    paint: Callable[[str, str], str] = lambda text, _style: text,
+    width: int | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a report; `paint` gives a text a style where styles are shown."""
+    """Yield the lines of a report; `paint` gives a text a style where styles are shown.
+
+    With a width, in columns, prose is broken between words and a table loses what is right of it.
+    """
     yield f"{report.title}: {show_text(report.base)} -> {show_text(report.head)}"
     for sentence in report.summary:
-        yield f"  {show_text(sentence, max_chars=1000)}"
+        yield from wrap_cells(f"  {show_text(sentence, max_chars=1000)}", width, indent=4)
     for warning in report.warnings:
-        yield paint(f"  ! {show_text(warning, max_chars=1000)}", "yellow")
+        text = f"  ! {show_text(warning, max_chars=1000)}"
+        yield from (paint(line, "yellow") for line in wrap_cells(text, width, indent=4))
     for table in report.tables:
         if table.rows:
-            yield from _write_table(table, paint)
+            yield from _write_table(table, paint, width)
     if report.gates is not None:
-        yield from write_gates(report.gates, paint)
+        yield from write_gates(report.gates, paint, width)
 
 
-def write_gates(gates: GateReport, paint: Callable[[str, str], str]) -> Iterator[str]:
-    """Yield the lines of the gates alone."""
+def write_gates(
+    gates: GateReport, paint: Callable[[str, str], str], width: int | None = None
+) -> Iterator[str]:
+    """Yield the lines of the gates alone; a width is in columns."""
     yield ""
     yield f"Gates: {paint(gates.status.value, STYLES[gates.status.value])}"
-    width = max((len(result.status.value) for result in gates.results), default=0)
+    room = max((len(result.status.value) for result in gates.results), default=0)
     for result in gates.results:
-        mark = paint(result.status.value.ljust(width), STYLES[result.status.value])
-        yield f"  {mark}  {show_text(result.name)}: {show_text(result.message, max_chars=1000)}"
+        mark = result.status.value.ljust(room)
+        text = f"  {mark}  {show_text(result.name)}: {show_text(result.message, max_chars=1000)}"
+        first, *rest = wrap_cells(text, width, indent=room + 6)
+        yield f"  {paint(mark, STYLES[result.status.value])}{first[room + 2 :]}"
+        yield from rest
         for detail in result.details:
-            yield f"  {' ' * width}    {show_text(detail)}"
+            yield from wrap_cells(f"  {' ' * room}    {show_text(detail)}", width, indent=room + 8)
 
 
-def _write_table(table: Table, paint: Callable[[str, str], str]) -> Iterator[str]:
+def _write_table(
+    table: Table, paint: Callable[[str, str], str], width: int | None
+) -> Iterator[str]:
     rows = [[show_text(cell, max_chars=_CELL_CHARS) for cell in row] for row in table.rows]
     widths = [
         max(measure_cells(cell) for cell in column)
@@ -63,15 +80,31 @@ def _write_table(table: Table, paint: Callable[[str, str], str]) -> Iterator[str
     ]
     yield ""
     yield paint(table.title, "bold")
-    heads = (fit_cells(name, width) for name, width in zip(table.columns, widths, strict=True))
+    if width is not None:
+        widths = _cut_columns(widths, width)
+    heads = (fit_cells(name, room) for name, room in zip(table.columns, widths, strict=False))
     yield paint(f"  {'  '.join(heads)}".rstrip(), "dim")
     for row in rows:
-        cells = zip(row, widths, strict=True)
+        cells = zip(row, widths, strict=False)
         yield f"  {'  '.join(_paint_cell(*cell, paint) for cell in cells)}".rstrip()
     if table.note is not None:
-        yield paint(f"  ({table.note})", "dim")
+        for line in wrap_cells(f"  ({table.note})", width, indent=3):
+            yield paint(line, "dim")
 
 
-def _paint_cell(cell: str, width: int, paint: Callable[[str, str], str]) -> str:
-    fitted = fit_cells(cell, width)
+def _cut_columns(widths: list[int], width: int) -> list[int]:
+    """Return the widths of the columns that a terminal has room for, the last one cut."""
+    kept: list[int] = []
+    left = width
+    for each in widths:
+        left -= 2  # between two columns, and before the first
+        if left < min(each, _LEAST_CELLS):
+            break
+        kept.append(min(each, left))
+        left -= each
+    return kept
+
+
+def _paint_cell(cell: str, room: int, paint: Callable[[str, str], str]) -> str:
+    fitted = fit_cells(cell, room)
     return paint(fitted, STYLES[cell]) if cell in STYLES else fitted

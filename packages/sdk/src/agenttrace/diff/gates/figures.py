@@ -11,6 +11,7 @@ from agenttrace.diff.gates.model import GateResult, GateStatus, GateTest
 from agenttrace.diff.groups.figures import METRICS_BY_NAME
 from agenttrace.diff.statistics import Policy, Verdict, adjust_holm, require_extra
 from agenttrace.diff.statistics.verdicts import describe_effect, explain_too_few
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,8 @@ def _explain_coverage(gate: MetricGate, weighed: WeighedMetric) -> str | None:
     title = weighed.metric.title
     for side, sample in (("base", weighed.base), ("head", weighed.head)):
         if not sample.known:
-            return f"{title} is unknown in all {sample.total} runs of {side}"
+            known = f"none of {show_count(sample.total, 'run')}"
+            return f"{title} is unknown in {side}: {known} says it"
         if sample.coverage is not None and sample.coverage < gate.min_coverage:
             return (
                 f"of {title} {sample.coverage:.0%} is known in {side}, "
@@ -135,12 +137,13 @@ def _check_range(gate: MetricGate, evidence: GateEvidence) -> GateResult:
         side = "the baseline" if known is None else "head"
         return GateResult(name, GateStatus.INCONCLUSIVE, f"{title} is unknown in {side}")
     if known.limit is None:
-        text = f"the baseline knows {title} of {known.known} runs: a range needs {MIN_RUNS}"
+        runs = show_count(known.known, "run")
+        text = f"the baseline knows {title} of {runs}: a range needs {MIN_RUNS}"
         return GateResult(name, GateStatus.INCONCLUSIVE, text)
     highest = max(after)
     bound = max(known.limit, known.median * (1 + gate.max_increase))
     text = (
-        f"{highest:g}; {known.known} runs were {known.low:g} to {known.high:g}, "
+        f"{highest:g}; {show_count(known.known, 'run')} were {known.low:g} to {known.high:g}, "
         f"and 19 of 20 are below {known.limit:g}; allowed +{gate.max_increase * 100:g} %"
     )
     return GateResult(name, GateStatus.FAIL if highest > bound else GateStatus.PASS, text)

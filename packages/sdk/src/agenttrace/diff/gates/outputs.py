@@ -8,6 +8,7 @@ from agenttrace.diff.gates.listing import list_some
 from agenttrace.diff.gates.model import GateResult, GateStatus
 from agenttrace.diff.model import Flag
 from agenttrace.diff.outputs import digest_output, measure_similarity, read_words
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,8 @@ def check_output(gate: OutputGate | None, evidence: GateEvidence) -> Iterator[Ga
         return
     silent = [run for run in evidence.head if run.output is None]
     if silent:
-        text = f"{len(silent)} of {len(evidence.head)} runs of head recorded no output"
+        runs = show_count(len(evidence.head), "run")
+        text = f"{len(silent)} of {runs} of head recorded no output"
         yield GateResult(_NAME, GateStatus.INCONCLUSIVE, text)
     elif evidence.baseline is not None:
         yield _check_digests(gate, evidence)

@@ -8,6 +8,7 @@ from agenttrace.diff.gates.listing import list_some
 from agenttrace.diff.gates.model import GateResult, GateStatus
 from agenttrace.diff.groups.keys import TYPE_WORDS
 from agenttrace.diff.statistics import require_extra
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,9 @@ def _check_baseline(name: str, outcome: str, most: int, evidence: GateEvidence) 
             keys = [key for key in baseline.calls if baseline.is_required(key)]
             keys = [key for key in keys if key not in run.calls]
         found.update(dict.fromkeys(keys))
-    text = f"{len(found)} kinds of calls {outcome} against {baseline.runs} runs, allowed {most}"
+    kinds = "kind of call" if len(found) == 1 else "kinds of calls"
+    runs = show_count(baseline.runs, "run")
+    text = f"{len(found)} {kinds} {outcome} against {runs}, allowed {most}"
     status = GateStatus.FAIL if len(found) > most else GateStatus.PASS
     return GateResult(name, status, text, list_some(list(found)))
 
@@ -68,7 +71,8 @@ def _check_rates(name: str, outcome: str, most: int, evidence: GateEvidence) -> 
     sure = [row for row in moved if (row.p_adjusted or 0.0) < evidence.options.alpha]
     details = list_some([f"{row.key} {row.base} -> {row.head}" for row in sure or moved])
     verb = "more" if outcome == "added" else "less"
-    text = f"{len(sure)} kinds of calls are {verb} often there, beyond chance, allowed {most}"
+    kinds = "kind of call is" if len(sure) == 1 else "kinds of calls are"
+    text = f"{len(sure)} {kinds} {verb} often there, beyond chance, allowed {most}"
     if len(sure) > most:
         return GateResult(name, GateStatus.FAIL, text, details)
     if len(moved) <= most:

@@ -19,6 +19,7 @@ from agenttrace.diff.groups.samples import compare_figures, fit_policy, summariz
 from agenttrace.diff.groups.structure import compare_structure, compare_transitions
 from agenttrace.diff.statistics import Policy, Rate, adjust_benjamini_hochberg, judge
 from agenttrace.diff.statistics.rates import compare_paired_rates, compare_rates
+from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +167,8 @@ def _warn_of_runs(base: Sequence[RunMeasures], head: Sequence[RunMeasures]) -> l
             warnings.append(GroupWarning("empty", f"{side} holds no run", side))
         if missing:
             first = missing[0]
-            text = f"{len(missing)} of {len(runs)} runs of {side} are not whole; {first.run_id}: "
+            of_all = f"{len(missing)} of {show_count(len(runs), 'run')} of {side}"
+            text = f"{of_all} {'is' if len(missing) == 1 else 'are'} not whole; {first.run_id}: "
             warnings.append(GroupWarning("incomplete", f"{text}{first.missing}", side))
     return warnings
 
@@ -179,7 +181,7 @@ def _warn_of_coverage(metrics: Sequence[MetricComparison]) -> list[GroupWarning]
             if sample.coverage is not None and sample.coverage < _FULL:
                 text = (
                     f"{row.metric.title}: {sample.coverage:.0%} of it is known in {side} "
-                    f"({sample.known} of {sample.total} runs say it)"
+                    f"(in {sample.known} of {show_count(sample.total, 'run')})"
                 )
                 warnings.append(GroupWarning("coverage", text, side))
     return warnings
@@ -188,5 +190,7 @@ def _warn_of_coverage(metrics: Sequence[MetricComparison]) -> list[GroupWarning]
 def _warn_of_pairing(pairing: Pairing | None) -> list[GroupWarning]:
     if pairing is None or not pairing.left_out:
         return []
-    text = f"{pairing.left_out} runs are of a case that the other side has not, and are left out"
+    verb = "is" if pairing.left_out == 1 else "are"
+    runs = show_count(pairing.left_out, "run")
+    text = f"{runs} {verb} of a case that the other side has not, and {verb} left out"
     return [GroupWarning("pairing", f"{text} of what is compared by case")]

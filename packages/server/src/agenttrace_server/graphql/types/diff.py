@@ -18,6 +18,7 @@ from agenttrace_server.graphql.types.diff_enums import (
     DiffFlag,
     DiffJsonStrings,
     DiffSide,
+    DiffVerdict,
     DiffWarningCode,
 )
 from agenttrace_server.graphql.types.diff_figures import DiffAggregates
@@ -182,7 +183,11 @@ class RunDiff:
     kept: Private[KeptDiff]
     base: Run = field(description="The run that is compared with.")
     head: Run = field(description="The run that is judged.")
-    identical: bool = field(description="Whether content, structure and order are the same.")
+    verdict: DiffVerdict = field(description="The comparison in a word.")
+    identical: bool = field(
+        description="Whether content, structure and order are the same, and all of both is known: "
+        "`verdict` is IDENTICAL."
+    )
     approx: bool = field(description="Whether a budget was met: a smaller difference may exist.")
     cost: float = field(
         description="What the edits cost: 1 for a span added, removed or renamed, 0.5 for one "
@@ -268,11 +273,13 @@ class RunDiff:
     def from_kept(cls, kept: KeptDiff, base: Run, head: Run) -> Self:
         """Return the GraphQL object of a comparison."""
         diff = kept.diff
+        verdict = library.find_verdict(diff)
         return cls(
             kept=kept,
             base=base,
             head=head,
-            identical=diff.identical,
+            verdict=DiffVerdict(verdict.value),
+            identical=verdict is library.Verdict.IDENTICAL,
             approx=diff.approx,
             cost=diff.cost,
             base_digest=diff.base.digest,

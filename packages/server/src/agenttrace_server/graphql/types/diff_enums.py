@@ -22,6 +22,19 @@ class DiffOutcome(Enum):
     UNWRAPPED = enum_value("unwrapped", description="Base alone has it, around what stays.")
 
 
+@strawberry.enum(description="What two runs are to each other.")
+class DiffVerdict(Enum):
+    """See the description, which is public."""
+
+    IDENTICAL = enum_value("identical", description="They are the same; figures may differ.")
+    DIFFERENT = enum_value("different", description="Something differs: see `counts`.")
+    UNRELATED = enum_value("unrelated", description="No span of one is in the other.")
+    NO_SPANS = enum_value("no_spans", description="Neither has a span: nothing is compared.")
+    INCOMPLETE = enum_value(
+        "incomplete", description="One is still open, or records of it are lost: see `warnings`."
+    )
+
+
 @strawberry.enum(description="What of a span, or of a run itself, differs.")
 class DiffFlag(Enum):
     """See the description, which is public."""
@@ -80,6 +93,9 @@ class DiffWarningCode(Enum):
 
     RUNNING = enum_value("running", description="The end of the run was not recorded.")
     INCOMPLETE = enum_value("incomplete", description="Records of the run are lost.")
+    UNREADABLE = enum_value(
+        "unreadable", description="Lines of a file could not be read; never of a stored run."
+    )
     TRUNCATED = enum_value("truncated", description="Values were cut, redacted or opaque.")
     MISSING_PARENT = enum_value("missing_parent", description="Spans have no parent in the run.")
     PARENT_CYCLE = enum_value("parent_cycle", description="Spans are their own ancestors.")

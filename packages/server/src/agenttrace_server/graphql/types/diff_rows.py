@@ -10,8 +10,8 @@ from strawberry import Private, field
 from strawberry.scalars import JSON
 
 from agenttrace import diff as library
-from agenttrace.diff.fields import MISSING, Change
-from agenttrace.diff.flags import shorten
+from agenttrace.diff.contents import show_value
+from agenttrace.diff.fields import Change
 from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
 from agenttrace.wire import JsonValue
 from agenttrace_server.errors import InvalidArgumentError
@@ -29,11 +29,15 @@ from agenttrace_server.graphql.types.filters import MAX_VALUES
 from agenttrace_server.graphql.types.node import PageInfo, make_page_info
 from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import Span, load_span
-from agenttrace_server.services.diffs import TOO_LARGE, KeptDiff, compare_texts, list_changed_parts
+from agenttrace_server.services.diffs import (
+    KeptDiff,
+    StoredValue,
+    compare_values,
+    list_changed_parts,
+)
 from agenttrace_server.services.runs import check_count
 
 MAX_CHANGES: Final = 100
-MAX_VALUE_CHARS: Final = 2_000
 
 
 @strawberry.type(description="A span of one of the two runs, light.")
@@ -153,11 +157,11 @@ class DiffRow:
             return []
         found: list[DiffChange] = []
         for part in list_changed_parts(self.row):
-            texts = [
-                await _load_text(info, (run.run_id, ref.span_id, part))
+            values = [
+                await _load_value(info, (run.run_id, ref.span_id, part))
                 for run, ref in zip(runs, (refs[0], refs[1]), strict=True)
             ]
-            changes = await compare_texts(part, texts[0], texts[1], self.kept.diff.rules)
+            changes = await compare_values(part, values[0], values[1], self.kept.diff.rules)
             found += [DiffChange.from_change(change) for change in changes[:MAX_CHANGES]]
         return found
 
@@ -277,18 +281,16 @@ def _read_cursor(after: str | None) -> int:
     return int(after)
 
 
-async def _load_text(info: Info, key: tuple[str, str, str]) -> str | None:
-    """Return a recorded value's JSON text; None where there is none, or a too large one."""
+async def _load_value(info: Info, key: tuple[str, str, str]) -> StoredValue | None:
+    """Return a recorded value; None where there is none."""
     head = await info.context.loaders.head_by_key.load(key)
     if head is None:
         return None
     if head.size_bytes > MAX_NORMALISED_BYTES:
-        return TOO_LARGE
-    return await info.context.loaders.load_text(head)
+        return StoredValue(None)
+    return StoredValue(await info.context.loaders.load_text(head), head.types_json)
 
 
 def _show_value(value: JsonValue) -> JSON | None:
-    if value is MISSING:
-        return None
-    text = shorten(value, max_chars=MAX_VALUE_CHARS)
-    return JSON(text if text.endswith("…") else value)
+    shown = show_value(value)
+    return None if shown is None else JSON(shown)

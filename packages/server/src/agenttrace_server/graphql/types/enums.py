@@ -123,7 +123,9 @@ class RunOrderField(Enum):
     START_TIME = enum_value("start_time", description="When it started.")
     DURATION = enum_value("duration", description="How long it took.")
     COST = enum_value("cost", description="What it cost.")
-    TOKENS = enum_value("tokens", description="Its tokens in all.")
+    TOKENS = enum_value(
+        "tokens", description="Its tokens in all; where none is known they count as 0."
+    )
     SPANS = enum_value("spans", description="How many spans it has.")
     ERRORS = enum_value("errors", description="How many of its spans have the status ERROR.")
     NAME = enum_value("name", description="Its name, by code point; then its start.")

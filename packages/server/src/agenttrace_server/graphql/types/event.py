@@ -10,7 +10,7 @@ from strawberry import field
 from agenttrace_server import records
 from agenttrace_server.graphql.types.node import PageInfo, make_page_info
 from agenttrace_server.graphql.types.payload import Payload
-from agenttrace_server.graphql.types.scalars import DateTime
+from agenttrace_server.graphql.types.scalars import Count, DateTime
 
 NS_PER_MS = 1_000_000
 
@@ -19,7 +19,7 @@ NS_PER_MS = 1_000_000
 class SpanEvent:
     """See the description, which is public."""
 
-    seq: int = field(description="Its place in the order of what happened in the run.")
+    seq: Count = field(description="Its place in the order of what happened in the run.")
     time: DateTime = field(description="When it happened, by the recorder's wall clock.")
     offset_ms: float = field(
         description="Milliseconds from the run's start, by the recorder's wall clock; negative: it "
@@ -35,7 +35,7 @@ class SpanEvent:
     def from_record(cls, record: records.Event) -> Self:
         """Return the GraphQL object of an event."""
         return cls(
-            seq=record.seq,
+            seq=Count(record.seq),
             time=DateTime(record.t_ns),
             offset_ms=(record.t_ns - record.run_start_ns) / NS_PER_MS,
             span_offset_ms=None if record.offset_ns is None else record.offset_ns / NS_PER_MS,

@@ -165,7 +165,7 @@ def read_span_filter(given: SpanFilterInput | None) -> SpanFilter:
     )
     return SpanFilter(
         condition=condition,
-        text=None if given.text is None else check_text(given.text, "text"),
+        text=_read_text(given.text),
         cost_pico=read_cost(given.cost_usd),
         duration_ns=read_duration(given.duration_ms),
         total_tokens=read_count(given.total_tokens),

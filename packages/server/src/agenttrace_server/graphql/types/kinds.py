@@ -23,7 +23,7 @@ from agenttrace_server.graphql.types.enums import (
 )
 from agenttrace_server.graphql.types.event import NS_PER_MS
 from agenttrace_server.graphql.types.payload import Payload
-from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
+from agenttrace_server.graphql.types.scalars import Count, DateTime, Decimal, to_count, to_json
 from agenttrace_server.graphql.types.span import Span
 from agenttrace_server.graphql.types.usage import Usage
 
@@ -158,9 +158,9 @@ def make_span(record: records.Span) -> Span:
         duration_ms=None if record.duration_ns is None else record.duration_ns / NS_PER_MS,
         depth=record.depth,
         placement=SpanPlacement(record.placement),
-        seq=record.seq,
-        end_seq=record.end_seq,
-        lane=record.lane,
+        seq=Count(record.seq),
+        end_seq=to_count(record.end_seq),
+        lane=Count(record.lane),
         effect=SpanEffect(record.effect),
         outcome=None if record.outcome is None else SpanOutcome(record.outcome),
         model=record.model,

@@ -25,7 +25,7 @@ from agenttrace_server.graphql.types.event import SpanEventConnection
 from agenttrace_server.graphql.types.link import Link, read_links
 from agenttrace_server.graphql.types.node import Node, PageInfo, make_page_info
 from agenttrace_server.graphql.types.payload import Payload, SpanError, load_payload, load_text
-from agenttrace_server.graphql.types.scalars import DateTime, Decimal, to_json
+from agenttrace_server.graphql.types.scalars import Count, DateTime, Decimal, to_json
 from agenttrace_server.graphql.types.usage import Usage
 from agenttrace_server.services.runs import check_count, make_span_cursor, parse_span_cursor
 from agenttrace_server.services.search import Found, TextQuery, make_found_cursor
@@ -63,9 +63,9 @@ class Span(Node):
         description="Why it stands where it does in the tree: an end of the tree that was not "
         "recorded as one is told from a root."
     )
-    seq: int = field(description="Place of its start in the order of what happened in the run.")
-    end_seq: int | None = field(description="Place of its end in that order.")
-    lane: int = field(
+    seq: Count = field(description="Place of its start in the order of what happened in the run.")
+    end_seq: Count | None = field(description="Place of its end in that order.")
+    lane: Count = field(
         description="The logical thread of control: 0 is the run's own, each task or thread that "
         "starts spans has another."
     )

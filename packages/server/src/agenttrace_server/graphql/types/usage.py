@@ -70,7 +70,7 @@ class Totals:
     )
     total_tokens: Count | None = field(description="Tokens in all; null: none is known.")
     tokens_estimated: bool = field(
-        description="Whether at least one of the summed figures is an estimate."
+        description="Whether the usage of at least one of the spans is an estimate."
     )
     cost_usd: Decimal | None = field(description="The exact sum in USD; null: none is known.")
 
@@ -113,7 +113,7 @@ class ModelUsage:
     completion_tokens: Count | None = field(description="Tokens received; null: none is known.")
     total_tokens: Count | None = field(description="Tokens in all; null: none is known.")
     tokens_estimated: bool = field(
-        description="Whether at least one of the summed figures is an estimate."
+        description="Whether the usage of at least one of the spans is an estimate."
     )
     cost_usd: Decimal | None = field(description="The exact sum in USD; null: none is known.")
 

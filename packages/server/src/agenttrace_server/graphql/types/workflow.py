@@ -84,7 +84,10 @@ class UsageBucket:
         description="How many runs called; null: not counted, as neither a filter nor a group asks "
         "for single runs."
     )
-    calls: int = field(description="How many calls began in it.")
+    calls: int = field(
+        description="How many calls began in it: spans other than of agents that are of type "
+        "LLM_CALL, name a model, or have tokens or a cost."
+    )
     errors: int = field(description="How many of them have the status ERROR.")
     prompt_tokens: Count | None = field(description="Tokens sent; null: none is known.")
     completion_tokens: Count | None = field(description="Tokens received; null: none is known.")

@@ -1,0 +1,232 @@
+"""The rows of a comparison as a tree: what differs, what it is below, and few others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from agenttrace.cli.output import is_unicode
+from agenttrace.diff.contents import list_contents
+from agenttrace.diff.fields import MISSING, ChangeKind
+from agenttrace.diff.flags import shorten, shorten_apart
+from agenttrace.diff.model import Flag, Outcome
+from agenttrace.diff.rows import find_parents
+from agenttrace.trace.visible import measure_cells, show_count, show_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agenttrace.cli.output import Screen
+    from agenttrace.diff.fields import Change
+    from agenttrace.diff.model import Row, RunDiff
+    from agenttrace.wire import JsonValue
+
+MARKS: Final = {
+    Outcome.UNCHANGED: " ",
+    Outcome.CHANGED: "~",
+    Outcome.ADDED: "+",
+    Outcome.REMOVED: "-",
+    Outcome.MOVED: ">",
+    Outcome.RENAMED: "=",
+    Outcome.WRAPPED: "(",
+    Outcome.UNWRAPPED: ")",
+}
+"""What stands before a row. `(` is new around what was there, `)` is gone from around it."""
+
+_STYLES: Final = {
+    Outcome.UNCHANGED: "dim",
+    Outcome.CHANGED: "yellow",
+    Outcome.ADDED: "green",
+    Outcome.REMOVED: "red",
+    Outcome.MOVED: "cyan",
+    Outcome.RENAMED: "magenta",
+    Outcome.WRAPPED: "green",
+    Outcome.UNWRAPPED: "red",
+}
+_FOLDED: Final = 4
+"""So many rows in which nothing differs, one after another, are one line."""
+
+_ALIKE: Final = 3
+"""So many rows in which the same differs are shown; more of them are a number."""
+
+_MAX_INDENT: Final = 30
+_VALUE_CHARS: Final = 100
+_MAX_CHANGES: Final = 8
+
+
+class Sided(NamedTuple):
+    """A fact about both sides, as texts; `base` alone where there is nothing to set against it."""
+
+    title: str
+    base: str | None = None
+    head: str | None = None
+
+
+class _Told(NamedTuple):
+    """What is said of a row in which something differs; equal ones are alike."""
+
+    kind: str
+    title: str
+    has_facts: bool
+    details: tuple[Sided, ...]
+
+
+class TreeWriter:
+    """Writes the rows of one comparison, each in a line with what differs in it below."""
+
+    def __init__(self, diff: RunDiff, screen: Screen, arrow: str) -> None:
+        self._diff = diff
+        self._screen = screen
+        self._arrow = arrow
+        self._parents = find_parents(diff.rows)
+        self._depths: list[int] = []
+        for parent in self._parents:
+            self._depths.append(0 if parent is None else self._depths[parent] + 1)
+
+    def write_rows(self, *, is_changed_only: bool) -> Iterator[str]:
+        """Yield a line for each row, and what differs in it; rows without a difference are few.
+
+        Of many rows in which the same differs the first are shown, wherever they stand.
+        """
+        told = {n: self._tell_row(row) for n, row in enumerate(self._diff.rows) if row.self_changed}
+        repeats = _find_repeats(told)
+        shown = self._choose_rows(told.keys() - repeats, is_changed_only=is_changed_only)
+        hidden: list[int] = []
+        for number in range(len(self._diff.rows)):
+            if number in shown:
+                yield from self._write_hidden(hidden, repeats)
+                hidden.clear()
+                yield from self._write_row(number, told.get(number))
+            elif number in repeats or not is_changed_only:
+                hidden.append(number)
+        yield from self._write_hidden(hidden, repeats)
+
+    def _choose_rows(self, told: Iterable[int], *, is_changed_only: bool) -> set[int]:
+        """Return the rows to show: those that are told, what they are below, and few others."""
+        shown: set[int] = set()
+        for number in told:
+            place: int | None = number
+            while place is not None and place not in shown:
+                shown.add(place)
+                place = self._parents[place]
+        if is_changed_only:
+            return shown
+        start, count = 0, len(self._diff.rows)
+        for number in range(count + 1):
+            if number < count and number not in shown:
+                continue
+            if number - start <= _FOLDED:
+                shown.update(range(start, number))
+            start = number + 1
+        return shown
+
+    def _write_hidden(self, hidden: list[int], repeats: set[int]) -> Iterator[str]:
+        mark = "…" if is_unicode() else "..."
+        alike = len(repeats.intersection(hidden))
+        unchanged = len(hidden) - alike
+        facts = [f"{unchanged:,} unchanged"] if unchanged else []
+        if alike:
+            facts.append(f"and {alike:,} more like {'those above' if unchanged else 'this'}")
+        if facts:
+            indent = "  " * min(_MAX_INDENT, *(self._depths[number] for number in hidden))
+            line = self._screen.fit(f"  {indent}{mark} {', '.join(facts)}")
+            yield self._screen.paint(line, "dim")
+
+    def _write_row(self, number: int, told: _Told | None) -> Iterator[str]:
+        row = self._diff.rows[number]
+        style = "dim" if row.is_propagated else _STYLES[row.outcome]
+        indent = "  " * min(self._depths[number], _MAX_INDENT)
+        title = show_text(row.ref.name) if told is None else told.title
+        after = "" if row.origin is None else f"follows from #{row.origin + 1}"
+        if after:
+            title += f", {after}" if told is not None and told.has_facts else f"  {after}"
+        line = self._screen.fit(f"{MARKS[row.outcome]} {indent}{title}")
+        yield self._screen.paint(line, style)
+        for detail in () if told is None else told.details:
+            yield from write_sided(self._screen, f"  {indent}    ", detail, self._arrow)
+
+    def _tell_row(self, row: Row) -> _Told:
+        name = show_text(row.ref.name)
+        if row.outcome is Outcome.RENAMED and row.base is not None:
+            name = f"{show_text(row.base.name)} {self._arrow} {name}"
+        facts = [list_flags(row.flags)] if row.flags else []
+        if row.covers:
+            facts.append(f"around {show_count(row.covers, 'span')}")
+        if row.reason is not None:
+            facts.append(row.reason.replace("_", " "))
+        title = f"{name}  {', '.join(facts)}" if facts else name
+        is_looked_into = row.outcome is Outcome.CHANGED and not row.is_propagated
+        details = tuple(self._tell_contents(row)) if is_looked_into else ()
+        return _Told(f"{row.outcome}{row.is_propagated}", title, bool(facts), details)
+
+    def _tell_contents(self, row: Row) -> Iterator[Sided]:
+        for contents in list_contents(row, self._diff.rules):
+            if contents.is_too_large:
+                yield Sided(contents.part, "over 1 MiB, not looked into")
+            if contents.differs_unseen:
+                yield Sided(contents.part, "differs in what was cut off")
+            for change in contents.changes[:_MAX_CHANGES]:
+                yield _describe_change(change)
+            if len(contents.changes) > _MAX_CHANGES:
+                yield Sided(f"and {len(contents.changes) - _MAX_CHANGES:,} more")
+        if Flag.STATUS in row.flags and row.base is not None and row.head is not None:
+            yield Sided("status", row.base.status.value, row.head.status.value)
+
+
+def write_sided(screen: Screen, indent: str, fact: Sided, arrow: str) -> Iterator[str]:
+    """Yield a fact in a line, or, where it is wider than the terminal, its sides below it."""
+    title, base, head = fact
+    if base is None or head is None:
+        yield screen.fit(f"{indent}{title}" if base is None else f"{indent}{title}: {base}")
+        return
+    line = f"{indent}{title}: {base} {arrow} {head}"
+    if screen.width is None or measure_cells(line) <= screen.width:
+        yield line
+        return
+    yield screen.fit(f"{indent}{title}:")
+    yield screen.paint(screen.fit(f"{indent}  - {base}"), "red")
+    yield screen.paint(screen.fit(f"{indent}  + {head}"), "green")
+
+
+def _describe_change(change: Change) -> Sided:
+    about = "" if change.message is None else f" ({change.message.value})"
+    title = f"{show_text(change.path, max_chars=400)}{about}"
+    if change.kind is ChangeKind.MOVED:
+        return Sided(title, f"moved from {change.base} to {change.head}")
+    if change.kind is ChangeKind.RETYPED:
+        types = [show_text(str(each or "plain JSON")) for each in (change.base, change.head)]
+        return Sided(f"type of {title}", types[0], types[1])
+    if MISSING in (change.base, change.head):
+        return Sided(title, _show_value(change.base), _show_value(change.head))
+    sides = shorten_apart(
+        _write_null(change.base), _write_null(change.head), max_chars=_VALUE_CHARS, before=20
+    )
+    base, head = (show_text(each or "", max_chars=_VALUE_CHARS) for each in sides)
+    return Sided(title, base, head)
+
+
+def _write_null(value: JsonValue) -> JsonValue:
+    return "null" if value is None else value
+
+
+def _find_repeats(told: dict[int, _Told]) -> set[int]:
+    """Return the rows that are like others, but for the first few of each kind."""
+    counts = Counter(told.values())
+    seen: Counter[_Told] = Counter()
+    found: set[int] = set()
+    for number, each in told.items():
+        seen[each] += 1
+        if seen[each] > _ALIKE and counts[each] > _ALIKE + 1:
+            found.add(number)
+    return found
+
+
+def _show_value(value: JsonValue) -> str:
+    if value is MISSING:
+        return "nothing"
+    return show_text(shorten(value, max_chars=_VALUE_CHARS), max_chars=_VALUE_CHARS)
+
+
+def list_flags(flags: frozenset[Flag]) -> str:
+    """Return the names of flags, in their order."""
+    return ", ".join(flag.value for flag in Flag if flag in flags)
