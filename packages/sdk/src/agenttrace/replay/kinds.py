@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agenttrace.wire import JsonValue
 
 
@@ -80,6 +82,23 @@ class Divergence(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.kind} at {self.path}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
+
+    @classmethod
+    def from_described(cls, said: Mapping[str, Any]) -> Self:
+        """Return the divergence that was described."""
+        return cls(
+            DivergenceKind(said["kind"]),
+            Action(said["action"]),
+            said["message"],
+            said["path"],
+            at=said.get("at"),
+            recorded=said.get("recorded"),
+            live=said.get("live"),
+            span_id=said.get("spanId"),
+            source_span_id=said.get("sourceSpanId"),
+            hint=said.get("hint"),
+            is_structural=bool(said.get("structural")),
+        )
 
     def describe(self) -> dict[str, JsonValue]:
         """Return it as JSON data with the names of GraphQL; unknown fields are absent."""
