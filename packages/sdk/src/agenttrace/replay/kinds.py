@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,3 +121,26 @@ class Divergence(NamedTuple):
             for name, value in shown.items()
             if value is not None or (has_values and name in {"recorded", "live"})
         }
+
+
+_LIVE_WAY: Final = "mode='live_after_divergence' makes this call and those after it"
+_LET_BY: Final = "on={{'{kind}': 'warn'}} lets it pass"
+_WAYS: Final = {
+    DivergenceKind.INPUT_CHANGED: f"ignore=['{{at}}'] leaves this place out; {_LIVE_WAY}",
+    DivergenceKind.EXTRA_CALL: _LIVE_WAY,
+    DivergenceKind.MISSING_CALL: _LET_BY,
+    DivergenceKind.REORDERED: _LET_BY,
+    DivergenceKind.NESTING_CHANGED: _LET_BY,
+    DivergenceKind.RENAMED: f"{_LET_BY}; {_LIVE_WAY}",
+    DivergenceKind.TYPE_DEGRADED: _LET_BY,
+    DivergenceKind.OUTCOME_CHANGED: _LET_BY,
+}
+
+
+def find_way(divergence: Divergence) -> str | None:
+    """Return the way on from a divergence that nothing better is known of; None: there is none."""
+    way = _WAYS.get(divergence.kind)
+    if way is None:
+        return None
+    known = way.format(kind=divergence.kind.value, at=divergence.at or "$")
+    return f"if that is meant, record anew; {known}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from agenttrace.replay.deltas import find_deltas, find_volatile, shorten
 from agenttrace.replay.errors import ReplayDivergence
 from agenttrace.replay.forks import Board, follow_forks
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind
+from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, find_way
 from agenttrace.semconv import REPLAY_DIVERGENCE
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class Ledger:
     def add(self, divergence: Divergence, span: Span | None = None) -> Action:
         """Write a divergence down and return what is done about it; RAISE stops the replay."""
         action = self.policy.judge(divergence)
+        if divergence.hint is None and action is Action.RAISE:
+            divergence = divergence._replace(hint=find_way(divergence))
         divergence = divergence._replace(action=action)
         self.report.divergences.append(divergence)
         if action is Action.RAISE:
