@@ -125,12 +125,8 @@ def test_a_step_of_a_replay_says_what_it_was_served_from(
     folder: Path, command: Callable[..., Done]
 ) -> None:
     """In words and as JSON; hostile attributes break nothing."""
-    said: dict[str, Any] = {
-        "status": "replayed",
-        "source_span_id": span_id(9),
-        "recorded_duration_ns": 2_500_000,
-    }
-    marks: dict[str, Any] = {"billed_usd": "0", "divergence": ["renamed"], **said}
+    said = {"status": "replayed", "source_span_id": span_id(9), "billed_usd": "0"}
+    marks: dict[str, Any] = {**said, "divergence": ["renamed"], "recorded_duration_ns": 2_500_000}
     wild: dict[str, Any] = {
         "status": "\x1b[31m",
         "source_span_id": "\x1b[31m",
@@ -152,8 +148,8 @@ def test_a_step_of_a_replay_says_what_it_was_served_from(
         ],
     )
     args = ("replay", "replay.jsonl", "--step", "--at")
-    done = command(*args, "0", cwd=folder)
-    assert f"  replayed · recorded as {span_id(9)} · renamed · $0.00 paid" in done.out
+    shown = command(*args, "0", cwd=folder).out
+    assert f"  replayed · recorded as {span_id(9)} · renamed · $0.00 paid" in shown
     assert json.loads(command(*args, "0", "--json", cwd=folder).out)["step"]["replay"] == {
         "status": "REPLAYED",
         "sourceSpanId": span_id(9),
