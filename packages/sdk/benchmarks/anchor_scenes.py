@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import os
+import random
 import uuid
 from collections import namedtuple
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +25,9 @@ Tool = Callable[..., Any]
 CALLS: Final = 6
 FAILURES: Final = 2
 CHUNKS: Final = 3
-BYTE: Final = 256
+CHANCE: Final = random.Random()  # noqa: S311 -- how long a call takes
+"""Not of `os.urandom` or the functions of `random`, which a tool may record and give again: how
+long the world takes is no answer that a replay could serve."""
 
 
 class Answer(BaseModel):
@@ -214,4 +216,4 @@ def _retry(look_up: Tool) -> Seen:
 
 
 async def _wait() -> None:
-    await asyncio.sleep(os.urandom(1)[0] / BYTE / 20)
+    await asyncio.sleep(CHANCE.random() / 20)

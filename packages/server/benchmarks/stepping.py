@@ -28,9 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 R2_P95_MS: Final = 50.0
+PAGE_MS: Final = 100.0
+"""Of fifty steps with their spans, for which R2 has no bound."""
 _STEP: Final = """query($r: ID!, $i: Int!) { replay(runId: $r) { step(index: $i) { phase state
     span { id name } openSpans(last: 5) { id name }
     cumulative { spans totalTokens costUsd } } } }"""
+_SEEK: Final = "query($r: ID!, $s: String!) { replay(runId: $r) { seek(spanId: $s) } }"
+_OFFSET: Final = "query($r: ID!, $o: Float!) { replay(runId: $r) { seek(offsetMs: $o) } }"
+_PAGE: Final = """query($r: ID!, $a: String!) { replay(runId: $r) { steps(first: 50, after: $a) {
+    edges { node { index phase atMs lane depth span { id name type } replay { status } } } } } }"""
+_NEAR: Final = """query($r: ID!, $f: Int!, $d: StepDirection!) { replay(runId: $r) {
+    find(from: $f, direction: $d, breakpoints: [{ name: "*", costUsd: { min: "0" } }]) {
+    index } } }"""
 _FIND: Final = """query($r: ID!, $b: [BreakpointInput!]!) { replay(runId: $r) {
     find(from: -1, direction: FORWARD, breakpoints: $b) { index } } }"""
 _COUNT: Final = "query($r: ID!) { replay(runId: $r) { totalSteps } }"
@@ -114,7 +123,10 @@ def measure_server(records: list[dict[str, Any]], seeks: int) -> list[Bound]:
         begin = time.perf_counter()
         steps = ask(_COUNT, r=run_id)["totalSteps"]
         first_ms = (time.perf_counter() - begin) * 1e3
+        cpu_s = server.measure_cpu_s()
         p50, p95 = measure(lambda index: ask(_STEP, r=run_id, i=index), steps, seeks)
+        cpu_ms = (server.measure_cpu_s() - cpu_s) / seeks * 1e3
+        found = measure_ways(ask, run_id, steps, seeks)
         begin = time.perf_counter()
         last = [{"type": "LLM_CALL", "name": "nothing"}]
         assert ask(_FIND, r=run_id, b=last)["find"] is None
@@ -123,9 +135,28 @@ def measure_server(records: list[dict[str, Any]], seeks: int) -> list[Bound]:
             Bound(f"first question of {steps:,} steps, ms", first_ms, 10_000),
             Bound("a step with its state over GraphQL, p50, ms", p50, R2_P95_MS),
             Bound("a step with its state over GraphQL, p95, ms", p95, R2_P95_MS),
+            Bound("the same, mean of the server's processor time, ms", cpu_ms, R2_P95_MS),
+            *found,
             Bound("a breakpoint by name that nothing matches, ms", find_ms, 5_000),
             Bound("resident memory of the server, MiB", server.measure_rss_mib(), 600),
         ]
+
+
+def measure_ways(ask: Callable[..., object], run_id: str, steps: int, seeks: int) -> list[Bound]:
+    """Return what seek, a page and find take over GraphQL."""
+    ways: dict[str, Callable[[int], object]] = {
+        "seek to a span": lambda i: ask(_SEEK, r=run_id, s=f"{i // 3 + 1:016x}"),
+        "seek to a time": lambda i: ask(_OFFSET, r=run_id, o=i / 8),
+        "a page of 50 steps": lambda i: ask(_PAGE, r=run_id, a=str(i)),
+        "find forward": lambda i: ask(_NEAR, r=run_id, f=i, d="FORWARD"),
+        "find backward": lambda i: ask(_NEAR, r=run_id, f=i, d="BACKWARD"),
+    }
+    found = []
+    for name, way in ways.items():
+        limit_ms = PAGE_MS if way is ways["a page of 50 steps"] else R2_P95_MS
+        for which, took_ms in zip(("p50", "p95"), measure(way, steps, seeks), strict=True):
+            found.append(Bound(f"{name} over GraphQL, {which}, ms", took_ms, limit_ms))
+    return found
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agenttrace.attributes import clean_name
+from agenttrace.checkpoints import Checkpoints
 from agenttrace.clock import Clock, SystemClock
 from agenttrace.context import (
     RemoteContext,
@@ -41,7 +42,7 @@ _Chosen = TypeVar("_Chosen")
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
-class Tracer(Replays):
+class Tracer(Replays, Checkpoints):
     """Records runs and their spans, and hands them to exporters.
 
     Without an exporter it does nothing, unless `AGENTTRACE_EXPORTER` names one. Configuring raises

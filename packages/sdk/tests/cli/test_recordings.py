@@ -236,7 +236,7 @@ def test_bad_lines_are_told_on_standard_error(command: Run, folder: Path) -> Non
     done = command("runs", "--json", cwd=folder)
     assert (done.code, len(read_json(done.out))) == (0, 2)
     first, second = done.err.splitlines()
-    assert first.startswith("agenttrace: ./traces.jsonl: line 7 is left out: not a record")
+    assert first.startswith("agenttrace: ./traces.jsonl: line 7 is left out: a record of version 2")
     assert second == (
         "agenttrace: ./traces.jsonl: line 8 is left out: cut off; its program may still be "
         "writing it"

@@ -14,7 +14,7 @@ import termios
 import time
 from contextlib import contextmanager
 from fcntl import ioctl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from recordings import RUN_ID, make_event, make_payload, make_run, make_span, span_id, write_file
@@ -119,6 +119,45 @@ def test_one_step_is_shown_whole(folder: Path, command: Callable[..., Done]) -> 
     assert f"  round = {2**70}" in done.out
     assert "3 spans" not in done.out
     assert "4 spans · 2 LLM calls · 1 tool call" in done.out
+
+
+def test_a_step_of_a_replay_says_what_it_was_served_from(
+    folder: Path, command: Callable[..., Done]
+) -> None:
+    """In words and as JSON; hostile attributes break nothing."""
+    said = {"status": "replayed", "source_span_id": span_id(9), "billed_usd": "0"}
+    marks: dict[str, Any] = {**said, "divergence": ["renamed"], "recorded_duration_ns": 2_500_000}
+    wild: dict[str, Any] = {
+        "status": "\x1b[31m",
+        "source_span_id": "\x1b[31m",
+        "divergence": "no list",
+    }
+    write_file(
+        folder / "replay.jsonl",
+        [
+            make_run(replayed_from="0" * 31 + "7"),
+            *(
+                make_span(
+                    number,
+                    seq=2 * number,
+                    end_seq=2 * number + 1,
+                    attributes={f"agenttrace.replay.{name}": own[name] for name in own},
+                )
+                for number, own in enumerate((marks, wild))
+            ),
+        ],
+    )
+    args = ("replay", "replay.jsonl", "--step", "--at")
+    shown = command(*args, "0", cwd=folder).out
+    assert f"  replayed · recorded as {span_id(9)} · renamed · $0.00 paid" in shown
+    assert json.loads(command(*args, "0", "--json", cwd=folder).out)["step"]["replay"] == {
+        "status": "REPLAYED",
+        "sourceSpanId": span_id(9),
+        "divergence": ["RENAMED"],
+        "recordedDurationMs": 2.5,
+        "billedUsd": "0",
+    }
+    assert "\\x1b[31m" in command(*args, "2", cwd=folder).out
 
 
 def test_json_has_graphql_s_names(folder: Path, command: Callable[..., Done]) -> None:

@@ -195,6 +195,7 @@ def test_the_doctor_finds_what_differs_in_every_run(run: Callable[..., Done]) ->
     ]
     done = run(*COMMAND, "doctor", "--", sys.executable, "agent.py")
     assert "volatile: uuid" in done.out
+    assert "twice, for real" in done.err
     assert run(*COMMAND, "doctor", "--", sys.executable, "-c", "pass").code == 4
 
 
@@ -224,3 +225,13 @@ def test_recordings_are_a_corpus_for_a_build(
     assert (done.code, "cannot write gone/report.xml" in done.err) == (4, True)
     assert "Traceback" not in done.err
     assert not (tmp_path / "calls.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["./not-there", "./agent.py"])
+@pytest.mark.usefixtures("recorded")
+def test_a_program_that_cannot_be_started_is_127(run: Callable[..., Done], name: str) -> None:
+    """Not there, or not executable: the same code for each command, with the reason."""
+    for command in (("replay", "last"), ("test", "traces.jsonl"), ("doctor",)):
+        done = run(*COMMAND, *command, "--", name)
+        assert done.code == 127, command
+        assert f"cannot start {name}: " in done.out + done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from agenttrace.replay import DivergenceKind
 from agenttrace.trace import load_runs
 from agenttrace.wrappers import trace_tool
 
-from .kinds_of_values import BudgetError
+from .kinds_of_values import BudgetError, Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,3 +166,32 @@ def test_an_exception_of_a_module_that_is_not_loaded_imports_nothing(stage: Stag
     stage.diverge(load_runs(forged).runs[0], main)
     assert "antigravity" not in sys.modules
     assert stage.ran == []
+
+
+def test_a_class_that_is_gone_is_told_with_the_way_on(stage: Stage) -> None:
+    """Whether its module is there, what to give instead, how to let it pass; none is imported."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def search() -> object:
+        return Point(1, 2)
+
+    def main() -> None:
+        with stage.tracer.run("agent"):
+            search()
+
+    stage.record(main)
+    text = json.dumps([dict(record) for record in stage.memory.records])
+    assert f"{Point.__module__}:Point" in text
+    for spelled, said, way in (
+        ("decimal:Gone", "module 'decimal' has no class 'Gone' now", "was it renamed?"),
+        ("os:system", "module 'os' has no class 'system' now", "was it renamed?"),
+        ("antigravity:Fly", "class 'antigravity:Fly' is not loaded", "import antigravity, or give"),
+    ):
+        run = load_runs(json.loads(text.replace(f"{Point.__module__}:Point", spelled))).runs[0]
+        _, raised = stage.diverge(run, main)
+        assert raised.divergence.kind is DivergenceKind.TYPE_DEGRADED
+        assert said in raised.divergence.message
+        assert raised.divergence.hint is not None
+        assert way in raised.divergence.hint
+        assert "on={'type_degraded': 'warn'}" in raised.divergence.hint
+    assert "antigravity" not in sys.modules

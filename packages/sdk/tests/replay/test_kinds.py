@@ -108,6 +108,8 @@ def test_no_code_can_swallow_a_divergence(stage: Stage, tools: Tools) -> None:
     assert raised.divergence.kind is DivergenceKind.INPUT_CHANGED
     assert raised.divergence.at == "$.messages[0].content"
     assert (raised.divergence.recorded, raised.divergence.live) == ("step 3", "step 3!")
+    assert raised.divergence.hint is not None
+    assert "ignore=['$.messages[0].content']" in raised.divergence.hint
     assert raised.divergence.path == "agent/agent/ask"
     assert stage.ran == []
     assert len(swallowed) == 4

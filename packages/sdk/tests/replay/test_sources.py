@@ -165,7 +165,7 @@ def _swap_seqs(records: list[dict[str, Any]]) -> None:
         (_tamper_input, "its hash is not of"),
         (_take_line_out, "lines were lost or taken out"),
         (_lose_records, "lost records"),
-        (_change_version, "can be read; line 1: not a record"),
+        (_change_version, "can be read; line 1: a record of version 2, and this release reads"),
         (_change_one_version, "cannot be read"),
         (_change_hash_version, "version 9"),
         (_swap_seqs, "ended before it started"),

@@ -306,7 +306,7 @@ def test_a_run_that_goes_on_has_more_steps(client: Client) -> None:
         "find(from: 1, direction: FORWARD, breakpoints: []) { index }": "there are 0 breakpoints",
         "find(from: 1, direction: FORWARD, breakpoints: [{}]) { index }": "asks nothing",
         'find(from: 1, direction: FORWARD, breakpoints: [{watch: "a", loop: 2}]) { index }': (
-            "expression and watch stand alone"
+            "expression, watch and diverges stand alone"
         ),
         'find(from: 1, direction: FORWARD, breakpoints: [{regex: "(?=a)"}]) { index }': (
             "look-around"

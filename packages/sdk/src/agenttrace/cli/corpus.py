@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import typer
 
 from agenttrace.cli.dashes import CommandWithProgram, get_program
-from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED, Screen
-from agenttrace.cli.reexecution import fetch_recordings, read_options
+from agenttrace.cli.output import EXIT_CANNOT_START, EXIT_DONE, EXIT_FAILED, Screen
+from agenttrace.cli.reexecution import describe_start, fetch_recordings, read_options
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
 from agenttrace.replay.errors import (
@@ -76,8 +76,9 @@ def run_corpus(  # noqa: PLR0913 -- the options of a command
     """Replay a program against each of these recordings: no network, no key, no cost.
 
     It exits with 0 when the program did what every recording says; else with the first of
-    these that holds for any: 11 it reached for the world, 10 it left the recording, 12 a recording
-    cannot be replayed, 1 the program itself failed and the recorded one did not.
+    these that holds for any: 11 it reached for the world, 10 it left the recording, 127 it cannot
+    be started, 12 a recording cannot be replayed, 1 the program itself failed and the recorded one
+    did not.
 
     For example:
 
@@ -121,8 +122,8 @@ def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> V
         except (NotReplayableError, RecordingError) as error:
             return Verdict(recording, EXIT_NOT_REPLAYABLE, str(error), monotonic() - began_s)
         except OSError as error:
-            why = f"cannot start {program[0]}: {error.strerror or error}"
-            return Verdict(recording, EXIT_FAILED, why, monotonic() - began_s)
+            why = describe_start(program, error)
+            return Verdict(recording, EXIT_CANNOT_START, why, monotonic() - began_s)
     code, why = _explain(ended)
     return Verdict(recording, code, why, monotonic() - began_s)
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from agenttrace.cli.dashes import CommandWithProgram, get_program
-from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED, EXIT_NO_DATA, Screen, warn
+from agenttrace.cli.output import (
+    EXIT_CANNOT_START,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_NO_DATA,
+    Screen,
+    warn,
+)
+from agenttrace.cli.reexecution import describe_start
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import JsonOption  # noqa: TC001 -- typer reads the annotation
 from agenttrace.replay.determinism import INPUT, OUTPUT, PRESENCE, Finding, compare_recordings
@@ -36,9 +44,10 @@ _ADVICE: Final = (
 def examine(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Run a program twice, for real, and list the calls that are not the same in both runs.
 
-    Its calls are made twice, with all that they do to the world. What it prints goes to standard
-    error. It exits with 0 when a replay would find every call, 1 when an input differs or a call
-    is missing, 4 when nothing was recorded.
+    Its calls are made twice, with all that they do to the world and all that they cost. What it
+    prints goes to standard error. It exits with 0 when a replay would find every call, 1 when an
+    input differs or a call is missing, 4 when nothing was recorded, 127 when the program cannot be
+    started.
 
     For example:
 
@@ -50,6 +59,7 @@ def examine(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
             "give a program after --, as in: agenttrace doctor -- python agent.py",
             param_hint="doctor",
         )
+    warn("running the program twice, for real: each of its calls is made and paid twice")
     with tempfile.TemporaryDirectory(prefix="agenttrace-doctor-") as name:
         runs = [_record(program, Path(name) / number) for number in ("first", "second")]
     if not all(runs):
@@ -68,8 +78,8 @@ def _record(program: Sequence[str], path: Path) -> list[RecordedRun]:
     try:
         code, files = record_program(program, path)
     except OSError as error:
-        warn(f"cannot start {program[0]}: {error.strerror or error}")
-        raise typer.Exit(EXIT_NO_DATA) from error
+        warn(describe_start(program, error))
+        raise typer.Exit(EXIT_CANNOT_START) from error
     if code:
         warn(f"the program ended with {code}")
     return [run for file in files if file.stat().st_size for run in load_runs(file).runs]

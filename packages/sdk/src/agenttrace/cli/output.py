@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_NO_DATA: Final = 4
+EXIT_CANNOT_START: Final = 127
+"""The program after `--` cannot be started: as shells, env and timeout say it."""
 EXIT_INTERRUPTED: Final = 130
 
 

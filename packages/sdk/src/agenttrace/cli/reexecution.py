@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import typer
 
 from agenttrace.cli.filters import Wanted as WantedRuns
-from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
+from agenttrace.cli.output import EXIT_CANNOT_START, EXIT_NO_DATA, Screen, warn
 from agenttrace.cli.replay_text import write_report
 from agenttrace.cli.shapes import print_json
 from agenttrace.cli.sources import RunFinder, find_file, is_url
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from agenttrace.trace import RecordedRun
     from agenttrace.trace.sources import RunSource
 
-_CANNOT_START: Final = 127
 _ANY: Final = WantedRuns(
     statuses=frozenset(),
     names=(),
@@ -78,8 +77,7 @@ def replay_command(wanted: Wanted, given: dict[str, Any]) -> int:
         try:
             ended = replay_program(program, recordings, options, folder, has_own_output=not as_json)
         except OSError as error:
-            warn(f"cannot start {program[0]}: {error.strerror or error}")
-            return _CANNOT_START
+            return _refuse(describe_start(program, error), EXIT_CANNOT_START, as_json=as_json)
         tell_reports(ended, as_json=as_json)
         if output is not None:
             try:
@@ -131,6 +129,11 @@ def _refuse(message: str, code: int, *, as_json: bool) -> int:
         print_json({"error": message, "exitCode": code})
     warn(message)
     return code
+
+
+def describe_start(program: Sequence[str], error: OSError) -> str:
+    """Return that a program cannot be started, and why."""
+    return f"cannot start {program[0]}: {error.strerror or error}"
 
 
 def read_options(given: dict[str, Any]) -> dict[str, Any]:

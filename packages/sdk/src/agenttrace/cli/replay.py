@@ -133,7 +133,7 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
 
     It exits as the program does, or with 10: it left the recording; 11: it reached for the world
     beside it; 12: there is no such recording, or it cannot be replayed; 4: the server cannot be
-    reached.
+    reached; 127: the program cannot be started.
 
     With --step no program runs: keys move through the run, forward and back; ? lists them. Piped,
     it prints a line a step.

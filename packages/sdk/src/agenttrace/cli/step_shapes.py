@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from agenttrace.cli.shapes import shape_error, shape_payload, shape_totals
+from agenttrace.semconv import (
+    REPLAY_DIVERGENCE,
+    REPLAY_RECORDED_NS,
+    REPLAY_SOURCE_SPAN,
+    REPLAY_STATUS,
+)
 from agenttrace.steps.context import compare_messages, name_context, read_messages
 from agenttrace.steps.readiness import Readiness, judge
 from agenttrace.steps.texts import RecordedTexts, TextKey, read_state_value
 from agenttrace.trace.timeline import MomentKind
+from agenttrace.trace.totals import is_billed, write_usd
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from agenttrace.trace.run import RecordedRun
 
 _NS_PER_MS: Final = 1_000_000
+_REPLAY: Final = (REPLAY_STATUS, REPLAY_SOURCE_SPAN, REPLAY_DIVERGENCE)
 
 
 def shape_replay(run: RecordedRun, total_steps: int) -> dict[str, Any]:
@@ -76,6 +85,7 @@ def shape_whole_step(run: RecordedRun, cursor: StepCursor) -> dict[str, Any]:
         "chunk": shape_payload(event.body)
         if event is not None and step.phase is MomentKind.CHUNK
         else None,
+        "replay": shape_replay_info(span),
         "cumulative": shape_totals(state.totals) | {"elapsedMs": state.elapsed_ns / _NS_PER_MS},
         "openSpans": [
             f"{run.run_id}:{each.span_id}" for lane in state.open_spans.values() for each in lane
@@ -85,6 +95,23 @@ def shape_whole_step(run: RecordedRun, cursor: StepCursor) -> dict[str, Any]:
         "contextDiff": [shape_change(change) for change in list_context_changes(cursor, texts)],
     }
     return shape
+
+
+def shape_replay_info(span: RecordedSpan | None) -> dict[str, Any] | None:
+    """Return a `ReplayInfo`: what a replay says of a span that it made; None: nothing."""
+    said = {} if span is None else span.attributes or {}
+    if span is None or not any(name in said for name in _REPLAY):
+        return None
+    status, source, kinds = (said.get(name) for name in _REPLAY)
+    took_ns = said.get(REPLAY_RECORDED_NS)
+    cost = None if span.cost is None else write_usd(Decimal(span.cost.usd))
+    return {
+        "status": status.upper() if isinstance(status, str) else None,
+        "sourceSpanId": source if isinstance(source, str) else None,
+        "divergence": [str(kind).upper() for kind in kinds] if isinstance(kinds, list) else [],
+        "recordedDurationMs": took_ns / _NS_PER_MS if type(took_ns) is int else None,
+        "billedUsd": cost if is_billed(span) else "0",
+    }
 
 
 def read_values(state: StepState) -> dict[str, Any]:

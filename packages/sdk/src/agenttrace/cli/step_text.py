@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.cli.step_shapes import judge_run, list_context_changes
+from agenttrace.cli.step_shapes import judge_run, list_context_changes, shape_replay_info
 from agenttrace.cli.tree import KIND_STYLES, SPAN_STATUS_STYLES
 from agenttrace.steps.context import MessageChangeKind
 from agenttrace.steps.texts import RecordedTexts, read_state_value
@@ -20,7 +21,7 @@ from agenttrace.trace.outline import (
     show_value,
 )
 from agenttrace.trace.timeline import MomentKind
-from agenttrace.trace.visible import show_count, show_duration, show_text
+from agenttrace.trace.visible import show_count, show_duration, show_text, show_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,9 @@ def list_details(screen: Screen, run: RecordedRun, cursor: StepCursor) -> Iterat
     """Yield what there is to know of the step that a cursor stands at."""
     step, state = cursor.step, cursor.state()
     yield from _list_values(screen, step)
+    if info := shape_replay_info(step.span):
+        yield screen.paint("replay", "bold")
+        yield f"  {_describe_replay(info)}"
     changes = list_context_changes(cursor, RecordedTexts(run))
     if changes:
         yield screen.paint("context, since the call before", "bold")
@@ -69,6 +73,17 @@ def list_details(screen: Screen, run: RecordedRun, cursor: StepCursor) -> Iterat
         yield from list_state(state, changed=cursor.timeline.read_key(cursor.index))
     yield screen.paint("so far", "bold")
     yield f"  {describe_totals(state.totals)} · {show_duration(state.elapsed_ns)}"
+
+
+def _describe_replay(info: dict[str, Any]) -> str:
+    """Return what a replay says of a span: `replayed from 4c28a7c9d5967d66 · input_changed`."""
+    status = "code, which ran" if info["status"] is None else show_text(info["status"].lower())
+    source = info["sourceSpanId"]
+    parts = [status if source is None else f"{status} · recorded as {show_text(source)}"]
+    parts += [show_text(kind.lower(), max_chars=40) for kind in info["divergence"]]
+    if info["billedUsd"] is not None:
+        parts.append(f"{show_usd(Decimal(info['billedUsd']))} paid")
+    return " · ".join(parts)
 
 
 def list_open(state: StepState) -> Iterator[str]:
@@ -111,7 +126,7 @@ def describe_replayable(run: RecordedRun) -> str:
     found = judge_run(run)
     served = show_count(found.boundaries, "call")
     if found.is_replayable:
-        return f"replayable: {served} would be served from the record"
+        return f"replayable: {served}"
     first = found.blockers[0]
     name = "the run" if first.span is None else show_text(first.span.name, max_chars=40)
     more = f", and {found.blocked - 1} more" if found.blocked > 1 else ""

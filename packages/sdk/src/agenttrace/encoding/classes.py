@@ -42,3 +42,19 @@ def find_class(spelled: str, allowed: Mapping[str, type] | None = None) -> type 
     # A name that was given to another class since, or to a class of another place, is not meant.
     assert isinstance(found, type)
     return found if spell_class(found) == spelled else None
+
+
+def describe_missing(spelled: str) -> str:
+    """Return why `find_class` has none: its module is not loaded, or holds no such class."""
+    module, _, name = spelled[:200].partition(":")
+    if module in modules:
+        return f"module {module!r} has no class {name!r} now"
+    return f"class {spelled[:200]!r} is not loaded"
+
+
+def describe_way(spelled: str) -> str:
+    """Return what to do where `find_class` has none."""
+    module, _, name = spelled[:200].partition(":")
+    if module in modules:
+        return f"was it renamed? give what it is now with classes={{{spelled[:200]!r}: {name}}}"
+    return f"import {module}, or give the class with classes="

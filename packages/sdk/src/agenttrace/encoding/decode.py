@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.builders import BUILDERS
-from agenttrace.encoding.classes import find_class, pick_class
+from agenttrace.encoding.classes import describe_missing, find_class, pick_class
 from agenttrace.encoding.tree import MAX_DEPTH, MAX_NODES, SHOWN
 from agenttrace.errors import DecodeError
 from agenttrace.wire import Fidelity
@@ -90,7 +90,7 @@ class Decoder:
         """Return the class of this name."""
         found = find_class(spelled, self.classes)
         if found is None:
-            raise DecodeError(f"class {spelled[:200]!r} is not loaded", spelled)
+            raise DecodeError(describe_missing(spelled), spelled)
         return found
 
     def _build(self, value: Any, place: _Place | None) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.replay.bodies import make_served, make_stop, make_streamed
 from agenttrace.replay.calls import LiveCall, make_rebind
 from agenttrace.replay.deliveries import Deliveries
 from agenttrace.replay.endings import Endings
+from agenttrace.replay.forks import SharedLock
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
 from agenttrace.replay.marks import mark
 from agenttrace.replay.order import Order
@@ -74,7 +74,7 @@ class Conductor:
         self._server = server
         self._settings = settings
         self._keep = keep
-        self._lock = threading.RLock()
+        self._lock = SharedLock()
         self._deliveries = Deliveries(ledger, server, self.scopes, settings, self._lock)
         self._endings = Endings(ledger, self.scopes)
         self._still: Stillness | None = None

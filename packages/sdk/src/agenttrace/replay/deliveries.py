@@ -15,9 +15,8 @@ from agenttrace.replay.tales import is_stream, read_tale
 from agenttrace.replay.turns import Turn
 
 if TYPE_CHECKING:
-    from threading import RLock
-
     from agenttrace.replay.calls import LiveCall
+    from agenttrace.replay.forks import SharedLock
     from agenttrace.replay.ledger import Ledger
     from agenttrace.replay.scopes import Scopes
     from agenttrace.replay.serving import Served, Server
@@ -40,7 +39,7 @@ class Deliveries:
     """Hands out what was recorded. Its methods are called under the conductor's lock."""
 
     def __init__(
-        self, ledger: Ledger, server: Server, scopes: Scopes, settings: Settings, lock: RLock
+        self, ledger: Ledger, server: Server, scopes: Scopes, settings: Settings, lock: SharedLock
     ) -> None:
         self._ledger = ledger
         self._server = server

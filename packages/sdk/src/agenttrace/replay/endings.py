@@ -42,6 +42,7 @@ class Endings:
         self._scopes.end_live(span)
         if (span.attributes or {}).get(REPLAY_STATUS) == Status.LIVE and scope is not None:
             self._add_cost(span, outcome, scope.path)
+        self._ledger.tell_kin()
         if scope is None or scope.own is None or scope.own.span is None:
             return
         node = scope.own

@@ -87,7 +87,7 @@ class Guard:
                 f"{event} {target} at {_find_place()}",
                 path,
                 hint="put it into a traced call, so that it is recorded and served; or allow it "
-                "with guard_io={'allow': […]}",
+                f"with guard_io={{'allow': [{target!r}]}}, --allow-io {target}",
             )
         )
         if action is Action.RAISE:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agenttrace.trace import Problem, RecordedRun, RecordedSpan
 
 _SEQ_BITS: Final = 30  # above them count the other processes of a run
+_STOP: Final = "agenttrace.replay.errors.ReplayDivergence"
 _WHOLE: Final = frozenset({Fidelity.EXACT, Fidelity.STRUCTURAL, Fidelity.REDACTED})
 
 
@@ -43,12 +44,19 @@ def check_recording(run: RecordedRun, problems: Sequence[Problem], *, is_lenient
             f"{name}: line {first.line} of the recording cannot be read: {first.message}; "
             "export or record the run anew"
         )
-    for why in (*_find_versions(run), *_find_changes(run)):
+    for why in (*_find_stop(run), *_find_versions(run), *_find_changes(run)):
         raise NotReplayableError(f"{name}: {why}")
     if is_lenient:
         return
     for why in _find_losses(run):
         raise NotReplayableError(f"{name}: {why}; mode='lenient' replays what there is")
+
+
+def _find_stop(run: RecordedRun) -> Iterator[str]:
+    errors = [run.error, *(span.error for span in run.spans)]
+    if any(error is not None and error.type == _STOP for error in errors):
+        source = "the recording" if run.replayed_from is None else f"run {run.replayed_from}"
+        yield f"it is a replay that a divergence stopped; replay {source}, which it went by"
 
 
 def _find_versions(run: RecordedRun) -> Iterator[str]:
@@ -63,10 +71,11 @@ def _find_versions(run: RecordedRun) -> Iterator[str]:
 
 def _find_changes(run: RecordedRun) -> Iterator[str]:
     known: set[str] = set()
+    ids = {span.span_id for span in run.spans}
     for span in run.spans:
         place = f"span {span.span_id} ({span.name})"
         parent = span.parent_span_id
-        if parent is not None and parent not in known and parent in _list_ids(run):
+        if parent is not None and parent not in known and parent in ids:
             yield f"{place} started before its parent: the recording was changed"
         known.add(span.span_id)
         if span.end_seq is not None and span.end_seq <= span.seq:
@@ -76,10 +85,6 @@ def _find_changes(run: RecordedRun) -> Iterator[str]:
                 f"{place} has an input that its hash is not of: the recording was changed; "
                 "replay the original"
             )
-
-
-def _list_ids(run: RecordedRun) -> set[str]:
-    return {span.span_id for span in run.spans}
 
 
 def _has_own_hash(span: RecordedSpan) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agenttrace.wire import JsonValue
 
 
@@ -81,6 +83,23 @@ class Divergence(NamedTuple):
         text = f"{self.kind} at {self.path}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 
+    @classmethod
+    def from_described(cls, said: Mapping[str, Any]) -> Self:
+        """Return the divergence that was described."""
+        return cls(
+            DivergenceKind(said["kind"]),
+            Action(said["action"]),
+            said["message"],
+            said["path"],
+            at=said.get("at"),
+            recorded=said.get("recorded"),
+            live=said.get("live"),
+            span_id=said.get("spanId"),
+            source_span_id=said.get("sourceSpanId"),
+            hint=said.get("hint"),
+            is_structural=bool(said.get("structural")),
+        )
+
     def describe(self) -> dict[str, JsonValue]:
         """Return it as JSON data with the names of GraphQL; unknown fields are absent."""
         shown = {
@@ -102,3 +121,26 @@ class Divergence(NamedTuple):
             for name, value in shown.items()
             if value is not None or (has_values and name in {"recorded", "live"})
         }
+
+
+_LIVE_WAY: Final = "mode='live_after_divergence' makes this call and those after it"
+_LET_BY: Final = "on={{'{kind}': 'warn'}} lets it pass"
+_WAYS: Final = {
+    DivergenceKind.INPUT_CHANGED: f"ignore=['{{at}}'] leaves this place out; {_LIVE_WAY}",
+    DivergenceKind.EXTRA_CALL: _LIVE_WAY,
+    DivergenceKind.MISSING_CALL: _LET_BY,
+    DivergenceKind.REORDERED: _LET_BY,
+    DivergenceKind.NESTING_CHANGED: _LET_BY,
+    DivergenceKind.RENAMED: f"{_LET_BY}; {_LIVE_WAY}",
+    DivergenceKind.TYPE_DEGRADED: _LET_BY,
+    DivergenceKind.OUTCOME_CHANGED: _LET_BY,
+}
+
+
+def find_way(divergence: Divergence) -> str | None:
+    """Return the way on from a divergence that nothing better is known of; None: there is none."""
+    way = _WAYS.get(divergence.kind)
+    if way is None:
+        return None
+    known = way.format(kind=divergence.kind.value, at=divergence.at or "$")
+    return f"if that is meant, record anew; {known}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from agenttrace.replay.deltas import find_deltas, find_volatile, shorten
 from agenttrace.replay.errors import ReplayDivergence
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind
+from agenttrace.replay.forks import Board, follow_forks
+from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, find_way
 from agenttrace.semconv import REPLAY_DIVERGENCE
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Witness(Protocol):
     def end_run(self, source_id: str, status: RunStatus) -> None:
         """Take notice that the run which went by a recorded one has ended."""
 
+    def sum_up(self) -> None:
+        """Take notice of everything that is counted."""
+
 
 class Ledger:
     """Writes down divergences, asks the policy about each, and keeps the one that stopped all."""
@@ -38,11 +42,34 @@ class Ledger:
         self.policy = policy
         self.report = report
         self.witness: Witness | None = None
+        self._board = Board()
+        self._is_child = False
+        follow_forks(self._stay, self._stay, self._begin_in_child)
 
     @property
     def is_stopped(self) -> bool:
         """Whether the replay is over: no call is served and no body runs any more."""
+        if self.report.fatal is None and self._board.is_written():
+            self.report.fatal = Divergence.from_described(self._board.read())
         return self.report.fatal is not None
+
+    def _stay(self) -> None:
+        """Keep the account as it is."""
+
+    def _begin_in_child(self) -> None:
+        """Begin an account of this process: what was before the fork is its parent's."""
+        self._is_child = True
+        self.report.clear()
+
+    def tell_kin(self) -> None:
+        """In a process that was forked, have the account written: it may end without a word."""
+        if self._is_child and self.witness is not None:
+            self.witness.sum_up()
+
+    def _latch(self, divergence: Divergence) -> None:
+        if self.report.fatal is None:
+            self.report.fatal = divergence
+            self._board.write(divergence.describe())
 
     def make_error(self) -> ReplayDivergence:
         """Return what every call raises from now on."""
@@ -56,10 +83,12 @@ class Ledger:
     def add(self, divergence: Divergence, span: Span | None = None) -> Action:
         """Write a divergence down and return what is done about it; RAISE stops the replay."""
         action = self.policy.judge(divergence)
+        if divergence.hint is None and action is Action.RAISE:
+            divergence = divergence._replace(hint=find_way(divergence))
         divergence = divergence._replace(action=action)
         self.report.divergences.append(divergence)
-        if action is Action.RAISE and self.report.fatal is None:
-            self.report.fatal = divergence
+        if action is Action.RAISE:
+            self._latch(divergence)
         if self.witness is not None:
             self.witness.see(divergence)
         if span is not None:
@@ -70,8 +99,7 @@ class Ledger:
         """Write down a divergence that no policy can let pass."""
         divergence = divergence._replace(action=Action.RAISE)
         self.report.divergences.append(divergence)
-        if self.report.fatal is None:
-            self.report.fatal = divergence
+        self._latch(divergence)
         if self.witness is not None:
             self.witness.see(divergence)
 

@@ -28,6 +28,11 @@ class Report:
     def __init__(self, mode: str, source_run_ids: list[str]) -> None:
         self.mode = mode
         self.source_run_ids = source_run_ids
+        self.fatal: Divergence | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was counted, as a new process does; what stopped the replay stays."""
         self.run_ids: list[str] = []
         self.counts: Counter[Status] = Counter()
         self.live_calls = 0
@@ -35,7 +40,6 @@ class Report:
         self.unpriced: str | None = None
         self.notes: Counter[str] = Counter()
         self.divergences: list[Divergence] = []
-        self.fatal: Divergence | None = None
         self.saved_usd = Decimal(0)
         self.saved_tokens = 0
         self.saved_ns = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from agenttrace.encoding.classes import describe_missing, describe_way
 from agenttrace.encoding.decode import decode_payload
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.raised import decode_error
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agenttrace.wire import ErrorRecord
 
 _MAX_BYTES: Final = 2**62
+_PLAIN: Final = "on={'type_degraded': 'warn'} serves it so"
 _LOSSES: Final = {
     Fidelity.OPAQUE: "it holds an object of which only the class was recorded",
     Fidelity.REDACTED: "a secret was taken out of it when it was recorded",
@@ -100,9 +102,7 @@ class Server:
         return Served(value)
 
     def _degrade(self, record: dict[str, Any], error: DecodeError) -> Served:
-        hint = None
-        if error.culprit:
-            hint = f"import {error.culprit.partition(':')[0]}, or give the class with classes="
+        hint = f"{describe_way(error.culprit)}; {_PLAIN}" if error.culprit else None
         try:
             value = decode_payload(record, classes=self.classes, degrade=True)
         except DecodeError as second:
@@ -122,11 +122,13 @@ class Server:
         if not isinstance(error, ReplayedError):
             reason = self._find_loss(span.error)
             return Served(error=error, reason=reason)
+        module, _, name = span.error.type.rpartition(".")
+        spelled = f"{module}:{name}"
         return Served(
             error=error,
-            reason=f"class {span.error.type} is not loaded: raised as a "
-            f"{_name_base(error)} of that name",
-            hint="import its module, or give the class with classes=",
+            reason=f"{describe_missing(spelled)}: raised as a class of that name that extends "
+            f"{_name_base(error)}",
+            hint=f"{describe_way(spelled)}; {_PLAIN}",
         )
 
     def _find_loss(self, error: RecordedError) -> str | None:

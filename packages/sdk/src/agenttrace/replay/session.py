@@ -152,7 +152,7 @@ class ReplaySession:
         traceback: TracebackType | None,
     ) -> None:
         self.end(is_whole=error is None)
-        if self.report.fatal is None or isinstance(error, ReplayDivergence | KeyboardInterrupt):
+        if not self._ledger.is_stopped or isinstance(error, ReplayDivergence | KeyboardInterrupt):
             return
         raise self._ledger.make_error() from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.replay.forks import Marks
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
@@ -23,19 +24,31 @@ def is_boundary(span_type: SpanType, given: bool | None) -> bool:  # noqa: FBT00
 class Node:
     """A recorded span, or the run itself where `span` is None.
 
-    `is_used` is whether the replay has had it: served, matched or copied. `is_opened` is whether
-    the body of a boundary runs, so that what it calls is looked up.
+    `is_used` is whether the replay has had it, in any process: served, matched or copied.
+    `is_opened` is whether the body of a boundary runs, so that what it calls is looked up.
     """
 
-    __slots__ = ("children", "is_boundary", "is_opened", "is_used", "parent", "span")
+    __slots__ = ("children", "is_boundary", "is_opened", "marks", "parent", "place", "span")
 
-    def __init__(self, span: RecordedSpan | None, parent: Node | None) -> None:
+    def __init__(
+        self, span: RecordedSpan | None, parent: Node | None, marks: Marks, place: int
+    ) -> None:
         self.span = span
+        self.marks = marks
+        self.place = place
         self.parent = parent
         self.children: list[Node] = []
-        self.is_used = span is None
         self.is_opened = False
         self.is_boundary = span is not None and is_boundary(span.span_type, span.boundary)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the replay has had it."""
+        return self.marks[self.place]
+
+    @is_used.setter
+    def is_used(self, value: bool) -> None:
+        self.marks[self.place] = value
 
     @property
     def seq(self) -> int:
@@ -93,22 +106,24 @@ class Tape:
     One that `is_optional` need not be begun by the program.
     """
 
-    __slots__ = ("by_id", "is_optional", "is_taken", "nodes", "root", "run")
+    __slots__ = ("_marks", "by_id", "is_optional", "is_taken", "nodes", "root", "run")
 
     def __init__(self, run: RecordedRun, *, is_optional: bool = False) -> None:
         self.run = run
         self.is_optional = is_optional
-        self.root = Node(None, None)
+        self._marks = Marks(len(run.spans) + 1)
+        self.root = Node(None, None, self._marks, 0)
+        self.root.is_used = True
         self.by_id: dict[str, Node] = {}
         self.is_taken = False  # a live run goes by it
         self.nodes = self._link(run.spans)
 
     def _link(self, spans: list[RecordedSpan]) -> list[Node]:
         """Return the nodes in the order of their start; a parent starts before its children."""
-        nodes = []
+        nodes: list[Node] = []
         for span in spans:
             parent = self.by_id.get(span.parent_span_id or "", self.root)
-            node = Node(span, parent)
+            node = Node(span, parent, self._marks, len(nodes) + 1)
             parent.children.append(node)
             self.by_id[span.span_id] = node
             nodes.append(node)

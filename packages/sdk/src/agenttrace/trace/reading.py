@@ -14,6 +14,7 @@ from agenttrace.trace.records import (
     RecordedTags,
     RunSnapshot,
 )
+from agenttrace.wire import WIRE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,9 +108,24 @@ def decode_line(line: Line) -> RecordedLine:
 def describe_error(error: Exception, line: Line) -> str:
     """Return why a line could not be decoded."""
     if isinstance(error, msgspec.ValidationError):
+        version = _read_version(line.text)
+        if version is not None and version != WIRE_VERSION:
+            return (
+                f"a record of version {version}, and this release reads version {WIRE_VERSION}: "
+                "read it with the release that wrote it"
+            )
         return f"not a record: {error}"
     if not line.is_whole:
         return "cut off; its program may still be writing it"
     if isinstance(error, RecursionError):
         return "not valid JSON: nested too deeply"
     return f"not valid JSON: {error}"
+
+
+def _read_version(text: bytes) -> int | None:
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    version = found.get("v") if isinstance(found, dict) else None
+    return version if type(version) is int else None
