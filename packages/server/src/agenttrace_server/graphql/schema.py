@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from agenttrace_server.graphql.arguments import describe_arguments
 from agenttrace_server.graphql.errors import HideUnexpectedErrors
 from agenttrace_server.graphql.execution import FlatListExecutor, StrictExecutor
 from agenttrace_server.graphql.mutation import Mutation
@@ -25,6 +26,10 @@ from graphql import (
 class Schema(strawberry.Schema):
     """Strawberry's schema; errors are logged where they are hidden, and nowhere else."""
 
+    def describe(self) -> None:
+        """Say of arguments what they mean."""
+        describe_arguments(self._schema)
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
@@ -34,7 +39,7 @@ class Schema(strawberry.Schema):
 def make_schema(*, is_strict: bool = False) -> Schema:
     """Return the schema. A strict one does not describe itself, and suggests no names."""
     checker = DocumentChecker(is_strict=is_strict)
-    return Schema(
+    schema = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -43,6 +48,8 @@ def make_schema(*, is_strict: bool = False) -> Schema:
         execution_context_class=StrictExecutor if is_strict else FlatListExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    schema.describe()
+    return schema
 
 
 def print_sdl() -> str:
