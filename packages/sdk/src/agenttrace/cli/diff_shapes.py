@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.diff.contents import list_contents, show_value
+from agenttrace.diff.contents import list_contents, show_failure, show_value
 from agenttrace.diff.model import METRIC_NAMES, Flag
 from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
@@ -165,6 +165,8 @@ def _shape_row(diff: RunDiff, number: int, row: Row) -> dict[str, Any]:
         "origin": row.origin,
         "covers": row.covers,
         "reason": row.reason,
+        "failsNewly": row.fails_newly,
+        "failure": show_failure(row),
         "changes": [
             _shape_change(change)
             for contents in list_contents(row, diff.rules)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.cli.output import is_unicode
-from agenttrace.diff.contents import list_contents
+from agenttrace.diff.contents import list_contents, show_failure
 from agenttrace.diff.fields import MISSING, ChangeKind
 from agenttrace.diff.flags import shorten, shorten_apart
 from agenttrace.diff.model import Flag, Outcome
@@ -155,8 +155,13 @@ class TreeWriter:
         if row.reason is not None:
             facts.append(row.reason.replace("_", " "))
         title = f"{name}  {', '.join(facts)}" if facts else name
-        is_looked_into = row.outcome is Outcome.CHANGED and not row.is_propagated
-        details = tuple(self._tell_contents(row)) if is_looked_into else ()
+        failure = show_failure(row)
+        if row.outcome is Outcome.CHANGED and not row.is_propagated:
+            details = tuple(self._tell_contents(row))
+        elif failure is not None:  # never left out, whatever it follows from
+            details = (Sided("fails", show_text(failure, max_chars=_VALUE_CHARS)),)
+        else:
+            details = ()
         return _Told(f"{row.outcome}{row.is_propagated}", title, bool(facts), details)
 
     def _tell_contents(self, row: Row) -> Iterator[Sided]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.diff.flags import shorten, shorten_apart, split_call
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agenttrace.diff.model import Row, RunRef
-    from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
+    from agenttrace.trace.records import RecordedPayload, RecordedSpan
 
 LOOP_CALLS: Final = 3
 """The same call with the same input, so many times: a loop."""
@@ -32,6 +33,14 @@ _MAX_BYTES: Final = 1024 * 1024
 
 def find_cause(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
     """Return the cause of the origin at a place among the rows."""
+    cause = _find_kind(rows, number, base, head)
+    errors = _show_errors(rows[number])
+    if not errors or errors[0] in cause.evidence:
+        return cause
+    return replace(cause, evidence=(*cause.evidence, *errors))
+
+
+def _find_kind(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
     row = rows[number]
     if row.outcome in _LONE:
         return _explain_call(rows, number)
@@ -52,7 +61,7 @@ def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef
     failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
     if failed[0] != failed[1]:
         kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
-        return Cause(kind, _show_errors(row.base_span, row.head_span), action=_offer_replay(row))
+        return Cause(kind, _show_errors(row), action=_offer_replay(row))
     if row.ref.span_type in _USER_CODE:
         return _explain_code(row, base, head, detail="result")
     same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
@@ -210,10 +219,18 @@ def _show_inputs(row: Row) -> list[Evidence]:
     ]
 
 
-def _show_errors(base: RecordedSpan, head: RecordedSpan) -> tuple[Evidence, ...]:
-    errors: tuple[RecordedError | None, ...] = (base.error, head.error)
+def _show_errors(row: Row) -> tuple[Evidence, ...]:
+    """Return the class and the text of the errors of both sides, where they are not the same."""
+    if row.outcome not in _LONE and not row.flags & {Flag.ERROR, Flag.STATUS}:
+        return ()
+    errors = [None if span is None else span.error for span in (row.base_span, row.head_span)]
+    if errors == [None, None]:
+        return ()
     classes = (None if error is None else shorten(error.type) for error in errors)
-    messages = (None if error is None else shorten(error.message) for error in errors)
+    messages = (
+        None if error is None or error.message is None else shorten(error.message)
+        for error in errors
+    )
     return (Evidence("class", *classes), Evidence("message", *messages))
 
 

@@ -65,6 +65,17 @@ def list_contents(row: Row, rules: Rules) -> list[Contents]:
     return found
 
 
+def show_failure(row: Row) -> str | None:
+    """Return the error of a span that newly fails as a short text; None where it does not."""
+    if not row.fails_newly:
+        return None
+    error = None if row.head_span is None else row.head_span.error
+    if error is None:
+        return "fails without an error"
+    said = ": ".join(filter(None, (error.type, error.message)))
+    return shorten(said, max_chars=MAX_VALUE_CHARS)
+
+
 def compare_part(
     part: str, base: RecordedPayload | None, head: RecordedPayload | None, rules: Rules
 ) -> Contents:

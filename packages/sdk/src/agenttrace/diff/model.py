@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from agenttrace.diff.rules import DEFAULT, Rules
+from agenttrace.wire import SpanStatus
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
-    from agenttrace.wire import RunStatus, SpanStatus, SpanType
+    from agenttrace.wire import RunStatus, SpanType
 
 
 class Outcome(StrEnum):
@@ -176,6 +177,7 @@ class Row:
     more for a person, such as `reordered`. The spans themselves are kept where they are not
     equal (`base_span`, `head_span`): their field deltas are made from them when asked for.
     `repeats`, of a row without a partner, counts how often base and head make this very call.
+    `has_result`: both sides say what came of it, an output that is more than nothing or an error.
     """
 
     outcome: Outcome
@@ -191,6 +193,14 @@ class Row:
     base_span: RecordedSpan | None = None
     head_span: RecordedSpan | None = None
     repeats: tuple[int, int] | None = None
+    has_result: bool = False
+
+    @property
+    def fails_newly(self) -> bool:
+        """Whether head's span failed where base has none that did."""
+        if self.head is None or self.head.status is not SpanStatus.ERROR:
+            return False
+        return self.base is None or self.base.status is not SpanStatus.ERROR
 
     @property
     def self_changed(self) -> bool:

@@ -4,16 +4,21 @@ What happens before what: a span's start before the starts below it; on one lane
 lane is spawned, the lane that spawns it; and the end of a lane that ran below a span before what
 that span's own lane starts later. Clocks have no say in it. Of the spans that differ, those that
 no other one comes before are origins. On another lane, a span follows from an origin too when its
-changed input holds what the origin's changed output says.
+changed input holds what the origin newly says.
+
+What ended alike is over: nothing after it follows from what differs within it, but where its
+changed input holds the same new value. And a span that is known to be given the same and ends
+otherwise, with nothing that differs within it, is an origin whatever came before it.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Flag, Outcome
-from agenttrace.diff.provenance import holds_change
+from agenttrace.diff.provenance import Source, read_target, says_something
 from agenttrace.diff.rows import find_parents
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 _AT_START: Final = frozenset({Flag.INPUT, Flag.PARAMS})
 _AT_END: Final = frozenset({Flag.OUTPUT, Flag.ERROR, Flag.STATUS})
 _MAX_SEARCHED: Final = 64
-"""So many origins are looked for in the inputs of other lanes."""
+"""So many origins are looked for in an input or output."""
 
 
 class Traced(NamedTuple):
@@ -35,7 +40,11 @@ class Traced(NamedTuple):
 
 
 class _Walk:
-    """What has happened so far, by the numbers of rows."""
+    """What has happened so far, by the numbers of rows.
+
+    Origins that may still act are kept in order, by lane (`live`) and by the row that they are
+    within (`inner`).
+    """
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -43,9 +52,11 @@ class _Walk:
         self.lanes = _name_lanes(rows)
         self.origins: list[int] = []
         self.follows: list[int | None] = [None] * len(rows)
-        self.by_lane: dict[tuple[str, int], int] = {}
-        self.within: dict[int, int] = {}  # of a row: an origin in its subtree
+        self.live: dict[tuple[str, int], dict[int, None]] = {}
+        self.before: dict[int, int] = {}  # of a row: how many were live on its lane at its start
+        self.inner: dict[int, dict[int, None]] = {}
         self.joins: dict[int | None, list[tuple[int, int]]] = {}
+        self.sources: dict[int, Source] = {}
 
     def run(self) -> Traced:
         below: dict[int | None, list[int]] = {}
@@ -63,31 +74,37 @@ class _Walk:
         return Traced(self.origins, self.follows)
 
     def _start(self, number: int) -> None:
-        row, lane = self.rows[number], self.lanes[number]
-        cause = self.by_lane.get(lane)
-        if cause is None:
-            cause = self._find_before(number)
-            if cause is not None:
-                self.by_lane[lane] = cause
-        if not starts_changed(row):
-            return
-        if cause is None:
-            cause = self._search_input(number)
-        self._mark(number, cause)
+        row = self.rows[number]
+        live = self.live.setdefault(self.lanes[number], {})
+        if not live:
+            live.update(self._find_before(number))
+        self.before[number] = len(live)
+        if starts_changed(row):
+            cause = self._choose(live, row, is_input=True)
+            if cause is None:
+                cause = self._search_input(number)
+            self._mark(number, cause)
 
     def _end(self, number: int) -> None:
-        row = self.rows[number]
+        row, live = self.rows[number], self.live[self.lanes[number]]
         if ends_changed(row) and not starts_changed(row):
-            cause = self.within.get(number, self.by_lane.get(self.lanes[number]))
+            inner = self.inner.get(number, {})
+            cause = self._choose(inner, row, is_input=False)
+            if cause is None and not is_given_same(row):
+                cause = self._choose(live, row, is_input=False)
             self._mark(number, cause)
-        inner = self.within.get(number)
-        if inner is None:
+        if _ends_alike(row):
+            while len(live) > self.before[number]:
+                live.popitem()
+            return
+        found = self.inner.get(number)
+        if not found:
             return
         parent = self.parents[number]
         if parent is not None:
-            self.within.setdefault(parent, inner)
+            self.inner.setdefault(parent, {}).update(dict.fromkeys(_take_last(found)))
         if self.lanes[number] != self._lane_of(parent):
-            self.joins.setdefault(parent, []).append((number, inner))
+            self.joins.setdefault(parent, []).append((number, next(iter(found))))
 
     def _mark(self, number: int, cause: int | None) -> None:
         if cause is None:
@@ -95,26 +112,48 @@ class _Walk:
             cause = number
         else:
             self.follows[number] = cause
-        self.by_lane.setdefault(self.lanes[number], cause)
-        self.within.setdefault(number, cause)
+        self.live[self.lanes[number]].setdefault(cause)
+        self.inner.setdefault(number, {}).setdefault(cause)
 
-    def _find_before(self, number: int) -> int | None:
-        """Return an origin before this start on the lane that spawned its own, or that it joins."""
+    def _choose(self, causes: dict[int, None], row: Row, *, is_input: bool) -> int | None:
+        """Return the last of some origins that a row holds new values of, else the first."""
+        if len(causes) > 1:
+            target = read_target(row, is_input=is_input)
+            for origin in _take_last(causes)[::-1]:
+                if self._source(origin).is_said_in(target):
+                    return origin
+        return next(iter(causes), None)
+
+    def _find_before(self, number: int) -> dict[int, None]:
+        """Return origins before this start on the lane that spawned its own, or that it joins."""
         parent = self.parents[number]
         if self.lanes[number] != self._lane_of(parent):
-            return None if parent is None else self.by_lane.get(self.lanes[parent])
-        for earlier, origin in self.joins.get(parent, ()):
+            live = {} if parent is None else self.live.get(self.lanes[parent], {})
+            return dict.fromkeys(_take_last(live))
+        found: dict[int, None] = {}
+        for earlier, origin in self.joins.get(parent, ())[-_MAX_SEARCHED:]:
             if _has_ended(self.rows[earlier], self.rows[number]):
+                found[origin] = None
+        return found
+
+    def _search_input(self, number: int) -> int | None:
+        if not self.origins:
+            return None
+        row = self.rows[number]
+        target = read_target(row, is_input=True)
+        for origin in self.origins[:_MAX_SEARCHED]:
+            if not _has_ended(self.rows[origin], row):
+                continue
+            source = self._source(origin)
+            if source.is_said_in(target) or source.is_given_in(target):
                 return origin
         return None
 
-    def _search_input(self, number: int) -> int | None:
-        row = self.rows[number]
-        for origin in self.origins[:_MAX_SEARCHED]:
-            source = self.rows[origin]
-            if _has_ended(source, row) and holds_change(source, row):
-                return origin
-        return None
+    def _source(self, origin: int) -> Source:
+        found = self.sources.get(origin)
+        if found is None:
+            found = self.sources[origin] = Source(self.rows[origin])
+        return found
 
     def _lane_of(self, parent: int | None) -> tuple[str, int] | None:
         return ("head", 0) if parent is None else self.lanes[parent]
@@ -138,6 +177,22 @@ def ends_changed(row: Row) -> bool:
     return bool(row.flags & _AT_END) or Flag.MODEL in row.flags
 
 
+def is_given_same(row: Row) -> bool:
+    """Tell whether a span on both sides is known to have been given the same, and given anything.
+
+    A call without a recorded input may have been given anything.
+    """
+    if row.base_span is None or row.head_span is None or starts_changed(row):
+        return False
+    return says_something(row.base_span.input) and says_something(row.head_span.input)
+
+
+def _ends_alike(row: Row) -> bool:
+    """Tell whether a span of both sides is known to have come to the same."""
+    is_pair = row.outcome in {Outcome.UNCHANGED, Outcome.CHANGED}
+    return is_pair and row.has_result and not ends_changed(row)
+
+
 def asks_other_model(row: Row) -> bool:
     """Tell whether another model was asked for, and not just another one answered."""
     if Flag.MODEL not in row.flags or row.base_span is None or row.head_span is None:
@@ -145,6 +200,11 @@ def asks_other_model(row: Row) -> bool:
     if row.base_span.model != row.head_span.model:
         return True
     return name_models(row.base_span) == name_models(row.head_span)
+
+
+def _take_last(origins: dict[int, None]) -> list[int]:
+    """Return the last origins of some, in order."""
+    return list(islice(reversed(origins), _MAX_SEARCHED))[::-1]
 
 
 def _name_lanes(rows: Sequence[Row]) -> list[tuple[str, int]]:
