@@ -3,7 +3,8 @@
 set -uo pipefail
 
 report="$(mktemp)"
-trap 'rm -f "$report"' EXIT
+errors="$(mktemp)"
+trap 'rm -f "$report" "$errors"' EXIT
 
 arguments=("$BASE" "$HEAD" --format github --max-bytes 60000) # a comment holds 65,536 characters
 if [[ -n "${GATES:-}" ]]; then arguments+=(--gate "$GATES"); fi
@@ -13,12 +14,18 @@ case "${INCONCLUSIVE:-report}" in
   *) arguments+=(--inconclusive "$INCONCLUSIVE") ;;
 esac
 
-GITHUB_STEP_SUMMARY="$report" python -m agenttrace diff "${arguments[@]}"
+GITHUB_STEP_SUMMARY="$report" python -m agenttrace diff "${arguments[@]}" 2>"$errors"
 code=$?
+cat "$errors" >&2
 
 if [[ -n "${GITHUB_OUTPUT:-}" ]]; then echo "exit-code=$code" >>"$GITHUB_OUTPUT"; fi
 if [[ ! -s "$report" ]]; then
-  exit "$code" # there is no comparison: the line above says why
+  # There is no comparison. An older comment would go on saying what is no more known.
+  said="$(<"$errors")"
+  escaped="${said//'%'/%25}"
+  escaped="${escaped//$'\r'/%0D}"
+  echo "::error title=agenttrace::${escaped//$'\n'/%0A}"
+  { echo "## No comparison"; echo; sed 's/^/    /' "$errors"; } >"$report"
 fi
 if [[ -n "${GITHUB_STEP_SUMMARY:-}" ]]; then cat "$report" >>"$GITHUB_STEP_SUMMARY"; fi
 if [[ "${COMMENT:-true}" == true ]]; then

@@ -189,11 +189,15 @@ def test_without_a_pull_request_there_is_no_comment(folder: Path, github: FakeGi
 def test_what_cannot_be_compared_is_said(
     folder: Path, github: FakeGitHub, inputs: dict[str, str], code: int, part: str
 ) -> None:
-    """With the code of the command; no input is read as code, and nothing is commented."""
+    """With the code of the command, in place of what an older run said; no input is code."""
+    assert compare(folder, github).returncode == 1
     done = compare(folder, github, **inputs)
     assert done.returncode == code, done.stderr
     assert part in done.stderr
-    assert github.requests == []
+    assert f"::error title=agenttrace::agenttrace: {part}" in done.stdout
+    (comment,) = github.comments
+    assert f"## No comparison\n\n    agenttrace: {part}" in comment["body"]
+    assert comment["body"].partition("\n")[2] in (folder / "summary.md").read_text()
     assert not (folder / "hacked").exists()
 
 
@@ -202,6 +206,37 @@ def test_an_inconclusive_gate_is_mapped(folder: Path, github: FakeGitHub) -> Non
     (folder / "gates.yaml").write_text("metrics: {duration: {max_increase: 1%}}\n")
     assert compare(folder, github).returncode == 3
     assert compare(folder, github, INCONCLUSIVE="pass").returncode == 0
+
+
+@pytest.mark.parametrize("package", ["", "agenttrace[diff] @ file:///elsewhere"])
+def test_it_installs_the_sdk_beside_it(tmp_path: Path, package: str) -> None:
+    """Of its own commit: the index may have something else of that name. Or what it is told."""
+    (install,) = (
+        step
+        for step in yaml.safe_load((ACTION / "action.yml").read_text())["runs"]["steps"]
+        if step["name"] == "Install AgentTrace"
+    )
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nfor last; do :; done\necho "$last"\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", install["run"]],
+        env={
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "PACKAGE": package,
+            "GITHUB_ACTION_PATH": str(ACTION),
+        },
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    said = done.stdout.strip()
+    if package:
+        assert said == package
+    else:
+        folder, _, extra = said.rpartition("[")
+        assert (extra, (Path(folder) / "pyproject.toml").is_file()) == ("diff]", True)
 
 
 def test_every_input_reaches_the_shell_as_a_variable() -> None:
