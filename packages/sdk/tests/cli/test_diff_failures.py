@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from recordings import write_file
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     Command = Callable[..., Done]
 
 FORMATS = ("text", "json", "md", "junit", "github")
-DOWN = {"status": "ERROR", "error": {"type": "builtins.ValueError", "message": "search is down"}}
+DOWN: dict[str, Any] = {
+    "status": "ERROR",
+    "error": {"type": "builtins.ValueError", "message": "search is down"},
+}
 
 
 def program(system: str, answer: str) -> list[Step]:
@@ -77,3 +80,23 @@ def test_a_failure_that_follows_is_marked_in_json(command: Command, tmp_path: Pa
     ]
     text = "builtins.ValueError: search is down"
     assert failing == [("agent", 0, text), ("send", None, text)]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_run_that_fails_outside_any_span_is_told(
+    command: Command, tmp_path: Path, form: str
+) -> None:
+    """No span differs, and yet the first line says that something does, and the rest what."""
+    steps = program("Be brief.", "look it up")
+    write_file(tmp_path / "a.jsonl", write_records(steps))
+    write_file(tmp_path / "b.jsonl", write_records(steps, run_id=OTHER_ID, **DOWN))
+    done = command("diff", "a.jsonl", "b.jsonl", "--format", form, cwd=tmp_path)
+    assert "search is down" in done.out
+    if form == "json":
+        found = json.loads(done.out)
+        assert (found["cost"], found["runOrigin"], found["origins"][0]["isRun"]) == (0.5, 0, True)
+        assert found["firstDivergence"]["path"] == "the run itself"
+        assert [change["path"] for change in found["runChanges"]] == ["error"]
+    else:
+        assert "only the run itself differs" in done.out
+        assert "new failure" in done.out

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from recordings import START_NS
+from recordings import START_NS, make_payload
 from run_trees import OTHER_ID, Step, copy_steps, list_steps, llm, make_run_of, pair, tool
 
 from agenttrace.diff import CauseKind, Outcome, RunDiff, compare_runs
@@ -285,6 +285,59 @@ def test_a_failure_within_a_span_is_where_that_fails_from() -> None:
     for step in list_steps(head):
         fail(step, "boom")
     assert list_origins(explain(base, head)) == [("agent > look", CauseKind.NEW_FAILURE)]
+
+
+def explain_own(
+    base: dict[str, Any], head: dict[str, Any], steps: list[Step], others: list[Step] | None = None
+) -> RunDiff:
+    other = make_run_of(others or copy_steps(steps), run_id=OTHER_ID, **head)
+    return compare_runs(make_run_of(steps, **base), other)
+
+
+def test_a_run_that_fails_outside_any_span_is_an_origin() -> None:
+    """With its error; the other way round it fails no more."""
+    failed = {"status": "ERROR", "error": {"type": "builtins.ValueError", "message": "boom"}}
+    diff = explain_own({}, failed, program())
+    (origin,) = diff.origins
+    assert (origin.is_run, origin.path, diff.run_origin) == (True, "the run itself", 0)
+    assert (origin.cause.kind, origin.propagated) == (CauseKind.NEW_FAILURE, 0)
+    assert [(each.name, each.base, each.head) for each in origin.cause.evidence] == [
+        ("class", None, "builtins.ValueError"),
+        ("message", None, "boom"),
+        ("status", "COMPLETED", "ERROR"),
+    ]
+    assert diff.first_divergence is not None
+    assert (diff.first_divergence.span_id, diff.first_divergence.path) == ("", "the run itself")
+    (back,) = explain_own(failed, {}, program()).origins
+    assert back.cause.kind is CauseKind.FAILURE_GONE
+
+
+def test_a_run_that_fails_from_a_span_follows_from_it() -> None:
+    """As a span around the one that failed would."""
+    failed = {"status": "ERROR", "error": {"type": "builtins.ValueError", "message": "boom"}}
+    head = [*program(), fail(tool("pay", {"sum": 5}, None), "boom")]
+    diff = explain_own({}, failed, [*program(), tool("pay", {"sum": 5}, "ok")], head)
+    assert list_origins(diff) == [("pay", CauseKind.NEW_FAILURE)]
+    assert diff.run_origin == 0
+
+
+def test_what_a_run_is_given_comes_before_all_else() -> None:
+    """A call that is given something else follows from it; an answer to the same does not."""
+    sides = [
+        [tool("find", {"q": q}, f"about {q}"), llm("greet", {"messages": ["hello"]}, greeting)]
+        for q, greeting in (("rome", "good day"), ("oslo", "good evening"))
+    ]
+    own = [{"input": make_payload({"q": q})} for q in ("rome", "oslo")]
+    diff = explain_own(own[0], own[1], *sides)
+    assert list_origins(diff) == [
+        ("the run itself", CauseKind.CODE_OR_PROMPT_CHANGE),
+        ("greet", CauseKind.MODEL_NONDETERMINISM),
+    ]
+    assert [row.origin for row in diff.rows] == [0, None]
+    evidence = diff.origins[0].cause.evidence
+    assert [(each.name, each.base, each.head) for each in evidence] == [
+        ("input", '{"q": "rome"}', '{"q": "oslo"}')
+    ]
 
 
 def test_code_that_changed_is_told_by_its_hash_and_commit() -> None:

@@ -184,6 +184,25 @@ def test_a_failure_is_not_folded_away(client: Client) -> None:
 
 
 @ON_SQLITE
+def test_a_run_that_fails_outside_any_span_is_an_origin(client: Client) -> None:
+    """Without a span on either side."""
+    error = {"type": "ValueError", "message": "down"}
+    base, head = (list_records(run, "search the web", extra=False) for run in (0, 1))
+    head[-1] |= {"status": "ERROR", "error": error}
+    client.send([*base, *head])
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) { runFlags runOrigin cost
+        firstDivergence { spanId path }
+        origins { isRun base { id } head { id } cause { kind evidence { name head } } } } }"""
+    found = client.ask(query, b=BASE, h=HEAD)["diff"]
+    assert (found["runFlags"], found["runOrigin"], found["cost"]) == (["ERROR", "STATUS"], 0, 0.5)
+    assert found["firstDivergence"] == {"spanId": "", "path": "the run itself"}
+    (origin,) = found["origins"]
+    assert (origin["isRun"], origin["base"], origin["head"]) == (True, None, None)
+    assert origin["cause"]["kind"] == "NEW_FAILURE"
+    assert {"name": "message", "head": "down"} in origin["cause"]["evidence"]
+
+
+@ON_SQLITE
 def test_options_are_the_rules(client: Client) -> None:
     """What is ignored makes no difference; a call that is new does."""
     send_pair(client)

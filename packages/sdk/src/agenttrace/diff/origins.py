@@ -18,25 +18,44 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Flag, Outcome
-from agenttrace.diff.provenance import Source, read_target, says_something
+from agenttrace.diff.provenance import Source, read_result, read_target, says_something
 from agenttrace.diff.rows import find_parents
+from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from agenttrace.diff.model import Row
+    from agenttrace.diff.model import Row, RunRef
+    from agenttrace.diff.provenance import Target
 
 _AT_START: Final = frozenset({Flag.INPUT, Flag.PARAMS})
 _AT_END: Final = frozenset({Flag.OUTPUT, Flag.ERROR, Flag.STATUS})
+_MAIN: Final = ("head", 0)
 _MAX_SEARCHED: Final = 64
 """So many origins are looked for in an input or output."""
 
 
+RUN: Final = -1
+"""Stands for the run itself among the numbers of rows."""
+
+
+class Runs(NamedTuple):
+    """The runs themselves, and what of them differs."""
+
+    base: RunRef
+    head: RunRef
+    flags: frozenset[Flag]
+
+
 class Traced(NamedTuple):
-    """The rows that are origins, in the order of base, and for each row the one it follows from."""
+    """The rows that are origins, in the order of base, and for each row the one it follows from.
+
+    `run_follows` is what the run's own end follows from.
+    """
 
     origins: list[int]
     follows: list[int | None]
+    run_follows: int | None
 
 
 class _Walk:
@@ -46,15 +65,17 @@ class _Walk:
     within (`inner`).
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], runs: Runs) -> None:
         self.rows = rows
+        self.runs = runs
         self.parents = find_parents(rows)
         self.lanes = _name_lanes(rows)
         self.origins: list[int] = []
         self.follows: list[int | None] = [None] * len(rows)
-        self.live: dict[tuple[str, int], dict[int, None]] = {}
+        self.from_run = {RUN: None} if Flag.INPUT in runs.flags else {}
+        self.live: dict[tuple[str, int], dict[int, None]] = {_MAIN: self.from_run.copy()}
         self.before: dict[int, int] = {}  # of a row: how many were live on its lane at its start
-        self.inner: dict[int, dict[int, None]] = {}
+        self.inner: dict[int | None, dict[int, None]] = {}
         self.joins: dict[int | None, list[tuple[int, int]]] = {}
         self.sources: dict[int, Source] = {}
 
@@ -71,7 +92,20 @@ class _Walk:
             self._start(number)
             stack.append((number, True))
             stack.extend((child, False) for child in reversed(below.get(number, ())))
-        return Traced(self.origins, self.follows)
+        return Traced(self.origins, self.follows, self._end_run())
+
+    def _end_run(self) -> int | None:
+        """Return what the run's own end follows from, the run itself where it is an origin."""
+        if RUN in self.from_run:
+            return RUN
+        if not self.runs.flags & _AT_END or RunStatus.STARTED in {
+            self.runs.base.status,
+            self.runs.head.status,
+        }:
+            return None
+        result = read_result(self.runs.base, self.runs.head)
+        cause = self._choose(self.inner.get(None, {}), lambda: result)
+        return RUN if cause is None else cause
 
     def _start(self, number: int) -> None:
         row = self.rows[number]
@@ -80,7 +114,7 @@ class _Walk:
             live.update(self._find_before(number))
         self.before[number] = len(live)
         if starts_changed(row):
-            cause = self._choose(live, row, is_input=True)
+            cause = self._choose(live, lambda: read_target(row, is_input=True))
             if cause is None:
                 cause = self._search_input(number)
             self._mark(number, cause)
@@ -89,9 +123,9 @@ class _Walk:
         row, live = self.rows[number], self.live[self.lanes[number]]
         if ends_changed(row) and not starts_changed(row):
             inner = self.inner.get(number, {})
-            cause = self._choose(inner, row, is_input=False)
+            cause = self._choose(inner, lambda: read_target(row, is_input=False))
             if cause is None and not is_given_same(row):
-                cause = self._choose(live, row, is_input=False)
+                cause = self._choose(live, lambda: read_target(row, is_input=False))
             self._mark(number, cause)
         if _ends_alike(row):
             while len(live) > self.before[number]:
@@ -101,8 +135,7 @@ class _Walk:
         if not found:
             return
         parent = self.parents[number]
-        if parent is not None:
-            self.inner.setdefault(parent, {}).update(dict.fromkeys(_take_last(found)))
+        self.inner.setdefault(parent, {}).update(dict.fromkeys(_take_last(found)))
         if self.lanes[number] != self._lane_of(parent):
             self.joins.setdefault(parent, []).append((number, next(iter(found))))
 
@@ -115,10 +148,10 @@ class _Walk:
         self.live[self.lanes[number]].setdefault(cause)
         self.inner.setdefault(number, {}).setdefault(cause)
 
-    def _choose(self, causes: dict[int, None], row: Row, *, is_input: bool) -> int | None:
-        """Return the last of some origins that a row holds new values of, else the first."""
+    def _choose(self, causes: dict[int, None], read: Callable[[], Target]) -> int | None:
+        """Return the last of some origins of which new values are in a text, else the first."""
         if len(causes) > 1:
-            target = read_target(row, is_input=is_input)
+            target = read()
             for origin in _take_last(causes)[::-1]:
                 if self._source(origin).is_said_in(target):
                     return origin
@@ -128,7 +161,7 @@ class _Walk:
         """Return origins before this start on the lane that spawned its own, or that it joins."""
         parent = self.parents[number]
         if self.lanes[number] != self._lane_of(parent):
-            live = {} if parent is None else self.live.get(self.lanes[parent], {})
+            live = self.from_run if parent is None else self.live.get(self.lanes[parent], {})
             return dict.fromkeys(_take_last(live))
         found: dict[int, None] = {}
         for earlier, origin in self.joins.get(parent, ())[-_MAX_SEARCHED:]:
@@ -152,17 +185,28 @@ class _Walk:
     def _source(self, origin: int) -> Source:
         found = self.sources.get(origin)
         if found is None:
-            found = self.sources[origin] = Source(self.rows[origin])
+            runs = self.runs
+            found = self.sources[origin] = (
+                Source.of_run(runs.base, runs.head)
+                if origin == RUN
+                else Source.of_row(self.rows[origin])
+            )
         return found
 
     def _lane_of(self, parent: int | None) -> tuple[str, int] | None:
-        return ("head", 0) if parent is None else self.lanes[parent]
+        return _MAIN if parent is None else self.lanes[parent]
 
 
-def trace_origins(rows: Sequence[Row]) -> Traced:
-    """Return where the differences of some rows begin."""
-    traced = _Walk(rows).run()
-    return traced._replace(origins=sorted(traced.origins, key=lambda number: _rank(rows[number])))
+def trace_origins(rows: Sequence[Row], runs: Runs) -> Traced:
+    """Return where the differences of some rows, and of the run that they are in, begin.
+
+    The run itself is first where it was given something else, last where it ended otherwise.
+    """
+    traced = _Walk(rows, runs).run()
+    origins = sorted(traced.origins, key=lambda number: _rank(rows[number]))
+    if traced.run_follows == RUN:
+        origins.insert(0 if Flag.INPUT in runs.flags else len(origins), RUN)
+    return traced._replace(origins=origins)
 
 
 def starts_changed(row: Row) -> bool:

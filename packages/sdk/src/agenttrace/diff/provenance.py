@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
 from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agenttrace.diff.model import Row
+    from agenttrace.diff.model import Row, RunRef
     from agenttrace.trace.records import RecordedPayload, RecordedSpan
     from agenttrace.wire import JsonValue
 
@@ -17,6 +17,9 @@ _MIN_CHARS: Final = 4
 """Shorter values, such as `yes` or 12, are in many inputs by chance."""
 
 _MAX_LEAVES: Final = 256
+_Leaves: TypeAlias = "tuple[frozenset[str], frozenset[str]]"
+"""Of base and of head."""
+
 _NOTHING: Final = frozenset({b"null", b"{}", b"[]", b'""'})
 _NOTHING_BYTES: Final = max(map(len, _NOTHING))
 
@@ -29,11 +32,23 @@ class Target(NamedTuple):
 
 
 class Source:
-    """What one side of a row says, or is given, that the other does not."""
+    """What one side of an origin says, or is given, that the other does not."""
 
-    def __init__(self, row: Row) -> None:
-        self._said = _compare_leaves(*(_list_results(each) for each in _spans(row)))
-        self._given = _compare_leaves(*(_list_inputs(each) for each in _spans(row)))
+    def __init__(self, said: _Leaves, given: _Leaves) -> None:
+        self._said = said
+        self._given = given
+
+    @classmethod
+    def of_row(cls, row: Row) -> Self:
+        """Return that of a span."""
+        said = _compare_leaves(*(_list_results(each) for each in _spans(row)))
+        return cls(said, _compare_leaves(*(_list_inputs(each) for each in _spans(row))))
+
+    @classmethod
+    def of_run(cls, base: RunRef, head: RunRef) -> Self:
+        """Return that of the run: what it is given is there for all spans."""
+        given = _compare_leaves(_list_leaves(base.input), _list_leaves(head.input))
+        return cls(given, given)
 
     def is_said_in(self, target: Target) -> bool:
         """Tell whether a value that only one side says is in that side's text."""
@@ -54,6 +69,11 @@ def read_target(row: Row, *, is_input: bool) -> Target:
     return Target(*("\0".join(sorted(read(each))) for each in _spans(row)))
 
 
+def read_result(base: RunRef, head: RunRef) -> Target:
+    """Return what the runs themselves come to."""
+    return Target(*("\0".join(sorted(_list_results(each))) for each in (base, head)))
+
+
 def says_something(payload: RecordedPayload | None) -> bool:
     """Tell whether a payload is there and is more than nothing, such as `{}`."""
     if payload is None:
@@ -67,9 +87,7 @@ def _spans(row: Row) -> Iterator[RecordedSpan | None]:
     yield row.head_span
 
 
-def _compare_leaves(
-    base: frozenset[str], head: frozenset[str]
-) -> tuple[frozenset[str], frozenset[str]]:
+def _compare_leaves(base: frozenset[str], head: frozenset[str]) -> _Leaves:
     return base - head, head - base
 
 
@@ -77,7 +95,7 @@ def _list_inputs(span: RecordedSpan | None) -> frozenset[str]:
     return frozenset() if span is None else _list_leaves(span.input)
 
 
-def _list_results(span: RecordedSpan | None) -> frozenset[str]:
+def _list_results(span: RecordedSpan | RunRef | None) -> frozenset[str]:
     """Return what a span says: the values of its output, the text of its error."""
     if span is None:
         return frozenset()

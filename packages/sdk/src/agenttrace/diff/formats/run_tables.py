@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.diff.contents import show_failure
+from agenttrace.diff.contents import show_failure, show_run_failure
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
 from agenttrace.diff.groups.keys import TYPE_WORDS
@@ -83,9 +83,13 @@ def _summarize(diff: RunDiff) -> Iterator[str]:
     if diff.run_flags:
         verb = "differs" if len(diff.run_flags) == 1 else "differ"
         yield f"of the run itself: {', '.join(sorted(diff.run_flags))} {verb}"
+    failure = show_run_failure(diff)
+    if failure is not None:
+        yield f"the run fails: {failure}"
     found = diff.first_divergence
     if found is not None:
-        yield f"it begins at {found.path} ({found.side} {found.span_id}): {_say_cause(found.cause)}"
+        where = f"{found.path} ({found.side} {found.span_id})" if found.span_id else found.path
+        yield f"it begins at {where}: {_say_cause(found.cause)}"
 
 
 def _say_cause(cause: Cause) -> str:
@@ -126,6 +130,9 @@ def _list_rows(diff: RunDiff) -> Table:
     shown = [row for row in changed if not row.is_propagated or row.fails_newly]
     rows = Counter((row.outcome.value, _name_row(row), _say_row(row)) for row in shown)
     told = tuple((*row, str(times)) for row, times in rows.items())
+    if diff.run_flags:
+        flags = ", ".join(sorted(flag.value for flag in diff.run_flags))
+        told = (("changed", f"run:{diff.head.name}", flags, "1"), *told)
     folded = len(changed) - len(shown)
     verb = "row follows" if folded == 1 else "rows follow"
     note = f"{folded:,} more {verb} from these" if folded else None
