@@ -277,7 +277,7 @@ def test_both_sides_of_a_long_value_are_seen(terminal: Terminal, tmp_path: Path)
 
 
 def test_a_table_keeps_its_verdict_in_80_columns(terminal: Terminal, tmp_path: Path) -> None:
-    """What has no room is cut at the right, where the least stands."""
+    """What has no room at the right stands whole below its row."""
     for name, tokens in (("main", 100), ("branch", 300)):
         runs = [make_records(tokens + n, tokens=tokens + n) for n in range(8)]
         write_file(tmp_path / f"{name}.jsonl", [each for run in runs for each in run])
@@ -286,7 +286,10 @@ def test_a_table_keeps_its_verdict_in_80_columns(terminal: Terminal, tmp_path: P
     assert max(map(len, lines)) <= 80
     (told,) = [line for line in lines if line.startswith("  tokens ")]
     assert "regression" in told
-    assert told.endswith("…")
+    assert "…" not in told
+    effect = lines[lines.index(told) + 1]
+    assert effect.startswith("    effect +")
+    assert effect.endswith(" %)")
 
 
 def _strip_codes(line: str) -> str:

@@ -365,5 +365,86 @@ def test_figures_alone_are_told_as_such() -> None:
     assert diff.identical
     assert diff.performance is not None
     assert diff.performance.kind is CauseKind.PERFORMANCE
-    assert [each.name for each in diff.performance.evidence] == ["wall_ns"]
+    assert [(each.name, each.base, each.head) for each in diff.performance.evidence] == [
+        ("busy time", "1.00 s", "3.00 s")
+    ]
     assert all(row.outcome is Outcome.UNCHANGED for row in diff.rows)
+
+
+def show_evidence(diff: RunDiff) -> list[tuple[str, str | None, str | None]]:
+    return [(each.name, each.base, each.head) for each in diff.origins[0].cause.evidence]
+
+
+def test_a_call_that_failed_and_was_made_again_is_a_retry() -> None:
+    """With the error of the attempt that failed; the other way round it is gone."""
+    base = [tool("search", {"q": 1}, "found")]
+    head = [fail(tool("search", {"q": 1}, None), "slow", "builtins.TimeoutError"), *base]
+    diff = explain(base, head)
+    (origin,) = diff.origins
+    assert (origin.cause.kind, origin.cause.detail) == (CauseKind.NEW_FAILURE, "retry")
+    assert show_evidence(diff) == [
+        ("attempts", "1", "2"),
+        ("class", None, "builtins.TimeoutError"),
+        ("message", None, "slow"),
+    ]
+    assert explain(head, base).origins[0].cause.kind is CauseKind.FAILURE_GONE
+
+
+def test_a_call_that_fails_otherwise_names_both_errors() -> None:
+    """It failed before, so that it is no new failure."""
+    sides = [
+        [fail(tool("search", {"q": 1}, None), message, kind)]
+        for message, kind in (("slow", "builtins.TimeoutError"), ("503", "http.ServerError"))
+    ]
+    diff = explain(*sides)
+    assert list_origins(diff) == [("search", CauseKind.WORLD_CHANGED)]
+    assert show_evidence(diff) == [
+        ("input", "equal", "equal"),
+        ("class", "builtins.TimeoutError", "http.ServerError"),
+        ("message", "slow", "503"),
+    ]
+
+
+def test_a_prompt_and_a_model_that_both_changed_are_both_evidence() -> None:
+    """And the parameters; the prompt is what it is called by."""
+    sides = [
+        [llm("plan", {"system": system, "temperature": heat}, "go", model=model)]
+        for system, heat, model in (("Be brief.", 0.1, "m-1"), ("Be long.", 0.9, "m-2"))
+    ]
+    diff = explain(*sides)
+    assert diff.origins[0].cause.detail == "system_prompt"
+    assert show_evidence(diff) == [
+        ("input.system", "Be brief.", "Be long."),
+        ("model", "m-1", "m-2"),
+        ("temperature", "0.1", "0.9"),
+    ]
+
+
+def test_a_model_that_chose_other_arguments_decided() -> None:
+    """No call is there on one side alone; the same tool is called with something else."""
+    sides = [
+        [
+            llm("plan", {"messages": ["where?"]}, {"tool": "search", "city": city}),
+            tool("search", {"city": city}, f"about {city}"),
+        ]
+        for city in ("rome", "oslo")
+    ]
+    diff = explain(*sides)
+    assert list_origins(diff) == [("plan", CauseKind.AGENT_DECISION)]
+    assert show_evidence(diff)[0] == ("arguments of search", '{"city": "rome"}', '{"city": "oslo"}')
+
+
+def test_the_replay_that_would_prove_it_allows_what_it_makes() -> None:
+    """Of the calls from there on: by name, or by effect where the name is no plain word."""
+    steps = [
+        tool("before", {"n": 0}, 0, effect="write"),
+        tool("look", {"n": 1}, "this", effect="unknown"),
+        tool("read", {"n": 2}, 2, effect="read"),
+        tool("pay; rm", {"n": 3}, 3, effect="write"),
+    ]
+    head = copy_steps(steps)
+    head[1].output = "that"
+    assert explain(steps, head).origins[0].cause.action == (
+        "agenttrace replay BASE --live-from 3 --allow tool:look --allow write -- PROGRAM: "
+        "does it differ again?"
+    )

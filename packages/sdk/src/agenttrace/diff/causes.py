@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,14 +10,17 @@ from agenttrace.diff.flags import shorten, shorten_apart, split_call
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Cause, CauseKind, Evidence, Flag, Outcome
 from agenttrace.diff.origins import asks_other_model, starts_changed
-from agenttrace.wire import RunStatus, SpanStatus, SpanType
+from agenttrace.wire import Effect, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agenttrace.diff.model import Row, RunRef
     from agenttrace.diff.origins import Runs
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
+
+_HARMLESS: Final = frozenset({Effect.NONE, Effect.READ})
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,79}")
 
 LOOP_CALLS: Final = 3
 """The same call with the same input, so many times: a loop."""
@@ -24,6 +28,7 @@ LOOP_CALLS: Final = 3
 _LONE: Final = frozenset({Outcome.ADDED, Outcome.REMOVED, Outcome.MOVED})
 _AROUND: Final = frozenset({Outcome.WRAPPED, Outcome.UNWRAPPED, Outcome.RENAMED})
 _USER_CODE: Final = frozenset({SpanType.AGENT, SpanType.CUSTOM})
+_CALLED: Final = frozenset({SpanType.TOOL_CALL, SpanType.RETRIEVAL})
 _SYSTEM_KEYS: Final = frozenset({"system", "instructions", "system_instruction", "system_prompt"})
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _TOOL_KEYS: Final = frozenset({"tools", "functions"})
@@ -32,13 +37,22 @@ _SHOWN_CALLS: Final = 3
 _MAX_BYTES: Final = 1024 * 1024
 
 
-def find_cause(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
-    """Return the cause of the origin at a place among the rows."""
+def find_cause(
+    rows: Sequence[Row],
+    number: int,
+    base: RunRef,
+    head: RunRef,
+    effects: Mapping[str, int],
+) -> Cause:
+    """Return the cause of the origin at a place among the rows; `effects` as `find_effects`."""
+    row = rows[number]
     cause = _find_kind(rows, number, base, head)
-    errors = _show_errors(rows[number])
-    if not errors or errors[0] in cause.evidence:
-        return cause
-    return replace(cause, evidence=(*cause.evidence, *errors))
+    errors = [each for each in _show_errors(row) if each not in cause.evidence]
+    return replace(
+        cause,
+        evidence=(*cause.evidence, *errors),
+        action=offer_replay(row, effects),
+    )
 
 
 def explain_run(runs: Runs) -> Cause:
@@ -85,16 +99,16 @@ def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef
     failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
     if failed[0] != failed[1]:
         kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
-        return Cause(kind, _show_errors(row), action=_offer_replay(row))
+        return Cause(kind, _show_errors(row))
     if row.ref.span_type in _USER_CODE:
         return _explain_code(row, base, head, detail="result")
     same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
     if row.ref.span_type is SpanType.LLM_CALL:
         kind, more = _explain_answer(rows, number)
-        return Cause(kind, (*more, *same), action=_offer_replay(row))
+        return Cause(kind, (*more, *same))
     is_decision = row.ref.span_type is SpanType.DECISION
     kind = CauseKind.AGENT_DECISION if is_decision else CauseKind.WORLD_CHANGED
-    return Cause(kind, same, action=_offer_replay(row))
+    return Cause(kind, same)
 
 
 def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[Evidence, ...]]:
@@ -114,7 +128,13 @@ def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[
 
 def _explain_config(row: Row) -> Cause:
     """Explain a model call that differs in its model or parameters alone."""
-    evidence = []
+    detail = "params" if Flag.PARAMS in row.flags else "model"
+    return Cause(CauseKind.CONFIG_CHANGE, tuple(_show_config(row)), detail)
+
+
+def _show_config(row: Row) -> list[Evidence]:
+    """Return the models that were asked for and the parameters, where they differ."""
+    evidence: list[Evidence] = []
     assert row.base_span is not None
     assert row.head_span is not None
     one, other = _read_call(row.base_span), _read_call(row.head_span)
@@ -128,8 +148,7 @@ def _explain_config(row: Row) -> Cause:
         if one[1].get(key) != other[1].get(key):
             shown = (shorten(call[1][key]) if key in call[1] else None for call in (one, other))
             evidence.append(Evidence(key, *shown))
-    detail = "params" if Flag.PARAMS in row.flags else "model"
-    return Cause(CauseKind.CONFIG_CHANGE, tuple(evidence), detail, _offer_replay(row))
+    return evidence
 
 
 def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause:
@@ -144,16 +163,22 @@ def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause
         evidence.append(Evidence("revision", base.revision, head.revision))
     if Flag.INPUT in row.flags:
         evidence += _show_inputs(row)
+    if asks_other_model(row) or (Flag.PARAMS in row.flags and row.head_span is not None):
+        evidence += _show_config(row)
     kind = CauseKind.CODE_OR_PROMPT_CHANGE
-    return Cause(kind, tuple(evidence), detail, _offer_replay(row))
+    return Cause(kind, tuple(evidence), detail)
 
 
 def _explain_call(rows: Sequence[Row], number: int) -> Cause:
     """Explain a call that one side makes and the other does not, or makes elsewhere."""
     row = rows[number]
+    if row.outcome is not Outcome.MOVED and _is_retried(row):
+        kind = CauseKind.NEW_FAILURE if row.base is None else CauseKind.FAILURE_GONE
+        counts = map(str, row.repeats or (0, 0))
+        return Cause(kind, (Evidence("attempts", *counts), *_show_errors(row)), "retry")
     if row.repeats is not None and _is_loop(row.repeats):
         evidence: tuple[Evidence, ...] = (Evidence("same_call", *map(str, row.repeats)),)
-        return Cause(CauseKind.LOOP, evidence, action=_offer_replay(row))
+        return Cause(CauseKind.LOOP, evidence)
     shown = (
         None if ref is None else f"{ref.span_type} {shorten(ref.name)}"
         for ref in (row.base, row.head)
@@ -162,7 +187,12 @@ def _explain_call(rows: Sequence[Row], number: int) -> Cause:
     before = _find_model_call(rows, number)
     if before is not None:
         evidence += (Evidence("llm_output_before", shorten(before.ref.name), "equal"),)
-    return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value, _offer_replay(row))
+    return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value)
+
+
+def _is_retried(row: Row) -> bool:
+    """Tell whether a call of one side failed that both sides make: one of them again."""
+    return row.ref.status is SpanStatus.ERROR and row.repeats is not None and all(row.repeats)
 
 
 def _is_loop(repeats: tuple[int, int]) -> bool:
@@ -171,13 +201,18 @@ def _is_loop(repeats: tuple[int, int]) -> bool:
 
 
 def _list_changed_calls(rows: Sequence[Row], number: int) -> tuple[Evidence, ...]:
-    """Return the calls after a model call, up to the next one, that only one side makes."""
+    """Return the calls after a model call, up to the next one, that only one side makes so."""
     found: list[Evidence] = []
     for row in rows[number + 1 :]:
         is_next = row.ref.span_type is SpanType.LLM_CALL
         if row.outcome in _LONE or row.outcome in _AROUND:
             names = (None if ref is None else shorten(ref.name) for ref in (row.base, row.head))
             found.append(Evidence("call", *names))
+        elif row.ref.span_type in _CALLED and Flag.INPUT in row.flags:
+            assert row.base_span is not None
+            assert row.head_span is not None
+            inputs = _show_apart(row.base_span.input, row.head_span.input)
+            found.append(Evidence(f"arguments of {shorten(row.ref.name)}", *inputs))
         if is_next or len(found) == _SHOWN_CALLS:
             break
     return tuple(found)
@@ -277,8 +312,31 @@ def _show(payload: RecordedPayload | None) -> str | None:
     return shorten(payload.value)
 
 
-def _offer_replay(row: Row) -> str | None:
-    """Return what would prove the cause: base up to there, and its calls made anew from there."""
+def find_effects(rows: Sequence[Row]) -> dict[str, int]:
+    """Return what base's calls must be allowed to run live, each with the last `seq` it is for.
+
+    A call with a plain name is told by it, any other by its effect on the world.
+    """
+    found: dict[str, int] = {}
+    for row in rows:
+        ref = row.base
+        if ref is None or ref.effect in _HARMLESS or ref.span_type in _USER_CODE:
+            continue
+        name = f"{ref.span_type.value.partition('_')[0].lower()}:{ref.name}"
+        allowed = name if _PLAIN.fullmatch(ref.name) else ref.effect.value
+        found[allowed] = max(found.get(allowed, 0), ref.seq)
+    return found
+
+
+def offer_replay(row: Row, effects: Mapping[str, int]) -> str | None:
+    """Return what would prove the cause: base up to there, and its calls made anew from there.
+
+    What these may do to the world has to be allowed, or the replay stops at the first of them.
+    """
     if row.base is None or row.head is None:
         return None
-    return f"agenttrace replay BASE --live-from {row.base.seq} -- PROGRAM: does it differ again?"
+    allowed = [f" --allow {name}" for name, last in effects.items() if last >= row.base.seq]
+    return (
+        f"agenttrace replay BASE --live-from {row.base.seq}{''.join(sorted(allowed))} -- PROGRAM: "
+        "does it differ again?"
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.aggregates import compare_figures, invert_aggregates
 from agenttrace.diff.align.aligner import align_trees
 from agenttrace.diff.align.costs import HALVES
-from agenttrace.diff.causes import explain_run, find_cause
+from agenttrace.diff.causes import explain_run, find_cause, find_effects
 from agenttrace.diff.flags import Comparer, find_run_flags
 from agenttrace.diff.hashes import ContentHasher
 from agenttrace.diff.model import (
@@ -26,6 +27,7 @@ from agenttrace.diff.origins import RUN, Runs, trace_origins
 from agenttrace.diff.rows import count_outcomes, find_parents, invert_row, make_rows, order_rows
 from agenttrace.diff.rules import DEFAULT, Rules
 from agenttrace.diff.warnings import find_warnings, invert_warnings
+from agenttrace.trace.visible import show_duration, show_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +44,13 @@ _NOTABLE: Final = 0.2
 """A figure that grew or shrank by more than this share is worth a word of its own."""
 
 _NOTABLE_NS: Final = 1_000_000
-_PERFORMANCE: Final = ("wall_ns", "total_tokens", "cost_usd", "first_chunk_ns")
+_PERFORMANCE: Final = {
+    "wall_ns": "busy time",
+    "total_tokens": "tokens",
+    "cost_usd": "cost",
+    "first_chunk_ns": "time to first chunk",
+}
+"""How a figure is called as evidence, where its value has its unit."""
 
 
 def compare_runs(
@@ -113,6 +121,7 @@ def _explain(diff: RunDiff) -> RunDiff:
         for row, origin in zip(diff.rows, traced.follows, strict=True)
     )
     parents = find_parents(rows) if traced.origins else []
+    effects = find_effects(rows) if traced.origins else {}
     follow = [0] * len(traced.origins)
     for row in rows:
         if row.origin is not None:
@@ -124,7 +133,7 @@ def _explain(diff: RunDiff) -> RunDiff:
             rows[number].base,
             rows[number].head,
             _write_path(rows, parents, number),
-            find_cause(rows, number, diff.base, diff.head),
+            find_cause(rows, number, diff.base, diff.head, effects),
             follow[place],
         )
         for place, number in enumerate(traced.origins)
@@ -177,8 +186,16 @@ def _judge_figures(aggregates: Aggregates) -> Cause | None:
         sides = float(delta.base), float(delta.base + change)
         is_short = name.endswith("_ns") and abs(float(change)) < _NOTABLE_NS
         if not is_short and abs(sides[1] - sides[0]) > _NOTABLE * min(sides):
-            evidence.append(Evidence(name, str(delta.base), str(delta.head)))
+            shown = (_show_figure(name, each) for each in (delta.base, delta.head))
+            evidence.append(Evidence(_PERFORMANCE[name], *shown))
     return Cause(CauseKind.PERFORMANCE, tuple(evidence)) if evidence else None
+
+
+def _show_figure(name: str, value: int | Decimal | None) -> str:
+    assert value is not None
+    if name == "cost_usd":
+        return show_usd(Decimal(value))
+    return show_duration(int(value)) if name.endswith("_ns") else f"{value:,}"
 
 
 def _make_ref(tree: Tree) -> RunRef:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from agenttrace.diff.rules import DEFAULT, Rules
-from agenttrace.wire import SpanStatus
+from agenttrace.wire import Effect, SpanStatus
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -107,6 +107,7 @@ class SpanRef:
     position: int
     parent_position: int | None
     end_seq: int | None = None
+    effect: Effect = Effect.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ def make_ref(tree: Tree, node: int) -> SpanRef:
         position=node - 1,
         parent_position=parent - 1 if parent else None,
         end_seq=span.end_seq,
+        effect=span.effect,
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CELL_CHARS: Final = 60
 _LEAST_CELLS: Final = 4
-"""A column of which less could be shown is left out."""
+"""A column with less room than this stands below the row."""
 
 STYLES: Final = {
     "pass": "green",
@@ -38,7 +38,8 @@ def write_text(
 ) -> Iterator[str]:
     """Yield the lines of a report; `paint` gives a text a style where styles are shown.
 
-    With a width, in columns, prose is broken between words and a table loses what is right of it.
+    With a width, in columns, prose is broken between words, and what a table has no room for stands
+    below each row.
     """
     yield f"{report.title}: {show_text(report.base)} -> {show_text(report.head)}"
     for sentence in report.summary:
@@ -80,27 +81,39 @@ def _write_table(
     ]
     yield ""
     yield paint(table.title, "bold")
+    kept = len(widths)
     if width is not None:
-        widths = _cut_columns(widths, width)
+        cells = [max((measure_cells(row[n]) for row in rows), default=0) for n in range(kept)]
+        widths = _fit_columns(widths, cells, width)
+        kept = len(widths)
     heads = (fit_cells(name, room) for name, room in zip(table.columns, widths, strict=False))
     yield paint(f"  {'  '.join(heads)}".rstrip(), "dim")
     for row in rows:
-        cells = zip(row, widths, strict=False)
-        yield f"  {'  '.join(_paint_cell(*cell, paint) for cell in cells)}".rstrip()
+        shown = zip(row, widths, strict=False)
+        yield f"  {'  '.join(_paint_cell(*cell, paint) for cell in shown)}".rstrip()
+        rest = zip(table.columns[kept:], row[kept:], strict=True)
+        below = ", ".join(f"{name} {cell}" for name, cell in rest)
+        if below and width is not None:
+            for line in wrap_cells(f"    {below}", width, indent=6):
+                yield paint(fit_cells(line, min(width, measure_cells(line))), "dim")
     if table.note is not None:
         for line in wrap_cells(f"  ({table.note})", width, indent=3):
             yield paint(line, "dim")
 
 
-def _cut_columns(widths: list[int], width: int) -> list[int]:
-    """Return the widths of the columns that a terminal has room for, the last one cut."""
+def _fit_columns(widths: list[int], cells: list[int], width: int) -> list[int]:
+    """Return the widths of the columns that a terminal has room for: from the left, none cut.
+
+    `cells` are the widths without the names above, which may be cut; the first column is always
+    there, cut where it is wider than the terminal.
+    """
     kept: list[int] = []
     left = width
-    for each in widths:
+    for each, least in zip(widths, cells, strict=True):
         left -= 2  # between two columns, and before the first
-        if left < min(each, _LEAST_CELLS):
+        if kept and left < max(least, _LEAST_CELLS):
             break
-        kept.append(min(each, left))
+        kept.append(max(0, min(each, left)))
         left -= each
     return kept
 

@@ -77,7 +77,8 @@ def _check_rates(name: str, outcome: str, most: int, evidence: GateEvidence) -> 
         return GateResult(name, GateStatus.FAIL, text, details)
     if len(moved) <= most:
         return GateResult(name, GateStatus.PASS, text, details)
-    text = f"{len(moved)} kinds of calls are {verb} often there, {len(sure)} of them beyond chance"
+    kinds = "kind of call is" if len(moved) == 1 else "kinds of calls are"
+    text = f"{len(moved)} {kinds} {verb} often there, {len(sure)} of them beyond chance"
     return GateResult(name, GateStatus.INCONCLUSIVE, f"{text}, allowed {most}", details)
 
 
