@@ -250,6 +250,27 @@ def test_one_change_that_two_calls_are_given_is_one_origin() -> None:
     assert diff.origins[0].propagated == 1
 
 
+def test_a_setting_that_two_calls_are_given_is_one_origin() -> None:
+    """A model or a temperature, by its name: the number alone may be anywhere."""
+    for settings in (
+        ({"model": "m-1"}, {"model": "m-2"}),
+        ({"temperature": 0.1}, {"temperature": 0.9}),
+    ):
+        sides = [
+            [llm(name, {"n": n, **given}, "same") for n, name in enumerate(("plan", "sum"))]
+            for given in settings
+        ]
+        diff = explain(*sides)
+        assert list_origins(diff) == [("plan", CauseKind.CONFIG_CHANGE)]
+        assert diff.origins[0].propagated == 1
+    head = [
+        llm("plan", {"temperature": 0.9}, "same"),
+        llm("sum", {"temperature": 0.1, "top_p": 0.9}, "same"),
+    ]
+    base = [llm(name, {"temperature": 0.1}, "same") for name in ("plan", "sum")]
+    assert len(explain(base, head).origins) == 2
+
+
 def test_tools_that_drift_within_two_agents_are_two_origins() -> None:
     """The first agent came to the same all the same."""
     sides = [

@@ -234,7 +234,7 @@ def is_given_same(row: Row) -> bool:
 def _ends_alike(row: Row) -> bool:
     """Tell whether a span of both sides is known to have come to the same."""
     is_pair = row.outcome in {Outcome.UNCHANGED, Outcome.CHANGED}
-    return is_pair and row.has_result and not ends_changed(row)
+    return is_pair and row.has_result and not row.flags & _AT_END
 
 
 def asks_other_model(row: Row) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
+from agenttrace.diff.flags import shorten, split_call
 from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
+from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +94,18 @@ def _compare_leaves(base: frozenset[str], head: frozenset[str]) -> _Leaves:
 
 
 def _list_inputs(span: RecordedSpan | None) -> frozenset[str]:
-    return frozenset() if span is None else _list_leaves(span.input)
+    """Return what a span is given: the values of its input; of a model call also how it is asked.
+
+    The model and each parameter stand with their names: they tell nothing without.
+    """
+    if span is None:
+        return frozenset()
+    found = _list_leaves(span.input)
+    if span.span_type is not SpanType.LLM_CALL:
+        return found
+    _, params, model = split_call(_read_value(span.input))
+    asked = {**params, "model": span.model or model}
+    return found | {f"\1{key}={shorten(value)}\1" for key, value in asked.items()}
 
 
 def _list_results(span: RecordedSpan | RunRef | None) -> frozenset[str]:
@@ -104,12 +117,16 @@ def _list_results(span: RecordedSpan | RunRef | None) -> frozenset[str]:
     return found | {message} if len(message) >= _MIN_CHARS else found
 
 
+def _read_value(payload: RecordedPayload | None) -> JsonValue:
+    if payload is None or memoryview(payload.text).nbytes > MAX_NORMALISED_BYTES:
+        return None
+    return payload.value
+
+
 def _list_leaves(payload: RecordedPayload | None) -> frozenset[str]:
     """Return the texts and numbers of a payload that are long enough to be told from chance."""
-    if payload is None or memoryview(payload.text).nbytes > MAX_NORMALISED_BYTES:
-        return frozenset()
     found: set[str] = set()
-    stack: list[JsonValue] = [payload.value]
+    stack: list[JsonValue] = [_read_value(payload)]
     while stack and len(found) < _MAX_LEAVES:
         value = stack.pop()
         if isinstance(value, dict):
