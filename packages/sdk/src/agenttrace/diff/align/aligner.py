@@ -70,10 +70,10 @@ class _Aligner:
         self._work()
         before_moves = self._mapping.add_up()
         self._uncross()
-        for anchor in find_anchors(self._mapping):
+        for anchor in find_anchors(self._mapping, self._budget, self._tick):
             self._mapping.join(anchor.left, anchor.right)
             self._mapping.moved.update(dict.fromkeys(anchor.moved, OTHER_PARENT))
-        for left, right in find_moves(self._mapping):
+        for left, right in find_moves(self._mapping, self._tick):
             self._join(left, right)
             self._work()
         self._mapping.moved.update(find_lane_changes(self._mapping))

@@ -10,15 +10,19 @@ MAX_TABLE_CELLS: Final = 250_000
 MAX_TREE_CELLS: Final = 1_500_000
 """Cells of the tables of exact tree distances, in all; one takes about 0.4 µs."""
 
+MAX_STEPS: Final = 200_000
+"""Steps of the search for what moved away from within nodes that stayed; one takes about 1 µs."""
+
 
 class Budget:
     """What is left to spend. `is_hit`: something was done in a coarser way than it could be."""
 
-    __slots__ = ("is_hit", "table_cells", "tree_cells")
+    __slots__ = ("is_hit", "steps", "table_cells", "tree_cells")
 
     def __init__(self) -> None:
         self.table_cells = MAX_TABLE_CELLS
         self.tree_cells = MAX_TREE_CELLS
+        self.steps = MAX_STEPS
         self.is_hit = False
 
     def take_table(self, cells: int) -> bool:
@@ -35,4 +39,13 @@ class Budget:
             self.is_hit = True
             return False
         self.tree_cells -= cells
+        return True
+
+    def take_steps(self, count: int) -> bool:
+        """Tell whether so many steps of a search may be made, and count them."""
+        if count > self.steps:
+            self.is_hit = True
+            self.steps = 0
+            return False
+        self.steps -= count
         return True
