@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from recordings import START_NS
+from recordings import START_NS, make_payload
 from run_trees import OTHER_ID, Step, copy_steps, list_steps, llm, make_run_of, pair, tool
 
 from agenttrace.diff import CauseKind, Outcome, RunDiff, compare_runs
@@ -23,8 +23,9 @@ def program(
     answer: str = "call the weather tool",
     result: str = "sunny, 21 degrees",
     said: str | None = None,
+    heard: str | None = None,
 ) -> list[Step]:
-    """Return an agent that plans, calls a tool on another lane, and sums up what it said."""
+    """Return an agent that plans, calls a tool on another lane, and sums up what it heard."""
     weather = tool("weather", {"city": "Rome"}, result)
     weather.lane = 1
     summary = f"In Rome it is {result}."
@@ -32,7 +33,9 @@ def program(
         llm("plan", {"messages": prompt, "temperature": 0.2}, answer, model="m-1"),
         weather,
         llm(
-            "answer", {"messages": [*PROMPT, {"role": "tool", "content": result}]}, said or summary
+            "answer",
+            {"messages": [*PROMPT, {"role": "tool", "content": heard or result}]},
+            said or summary,
         ),
         tool("send", {"text": said or summary}, "ok"),
     ]
@@ -73,19 +76,19 @@ def param_change() -> tuple[list[Step], list[Step]]:
 
 
 def extra_call() -> tuple[list[Step], list[Step]]:
-    head = program(said="In Rome it is sunny, 21 degrees. Checked.")
+    head = program(said="In Rome it is sunny, 21 degrees. Checked.", heard="sunny; checked")
     head[0].children.insert(1, tool("verify", {"city": "Rome"}, True))
     return program(), head
 
 
 def agent_decision() -> tuple[list[Step], list[Step]]:
-    head = program(answer="ask the almanac", said="In Rome it is mild.")
+    head = program(answer="ask the almanac", said="In Rome it is mild.", heard="mild")
     head[0].children[1] = tool("almanac", {"month": 5}, "mild")
     return program(), head
 
 
 def new_error() -> tuple[list[Step], list[Step]]:
-    head = program(said="I do not know.")
+    head = program(said="I do not know.", heard="failed: no answer in 5 s")
     error = {"type": "builtins.TimeoutError", "message": "no answer in 5 s"}
     head[0].children[1].output = None
     head[0].children[1].fields = {"status": "ERROR", "error": error}
@@ -190,6 +193,151 @@ def test_a_changed_value_is_followed_into_another_lane() -> None:
     diff = explain(base, head)
     assert [origin.path for origin in diff.origins] == ["agent > read"]
     assert diff.origins[0].propagated == 1
+
+
+def fail(step: Step, message: str, kind: str = "builtins.ValueError") -> Step:
+    step.output = None
+    step.fields = {"status": "ERROR", "error": {"type": kind, "message": message}}
+    return step
+
+
+def list_origins(diff: RunDiff) -> list[tuple[str, CauseKind]]:
+    return [(origin.path, origin.cause.kind) for origin in diff.origins]
+
+
+def plan_search_answer(system: str = "Be brief.", plan: str = "search first") -> list[Step]:
+    return [
+        llm("plan", {"messages": [{"role": "system", "content": system}]}, plan),
+        tool("search", {"query": "agents"}, ["known of agents"]),
+        llm("answer", {"messages": ["known of agents"]}, "In short: known"),
+    ]
+
+
+@pytest.mark.parametrize("plan", ["search first", "let us search"], ids=["alike", "otherwise"])
+def test_a_second_failure_is_an_origin_of_its_own(plan: str) -> None:
+    """It was given the same, so it does not follow; what was given its text follows from it."""
+    head = plan_search_answer("Be verbose.", plan)
+    fail(head[1], "search is down: 503")
+    head[2].input, head[2].output = {"messages": ["search is down: 503"]}, "In short: nothing"
+    diff = explain(plan_search_answer(), head)
+    assert list_origins(diff) == [
+        ("plan", CauseKind.CODE_OR_PROMPT_CHANGE),
+        ("search", CauseKind.NEW_FAILURE),
+    ]
+    assert [row.origin for row in diff.rows] == [None, None, 1]
+
+
+def test_what_ended_alike_has_no_effect_on_what_comes_after() -> None:
+    """An argument that code changed, and a call that it adds, do not follow from a prompt."""
+    head = plan_search_answer("Be verbose.")
+    head[1].input = {"query": "agents", "limit": 3}
+    head.append(tool("verify", {"what": "it"}, True))
+    assert list_origins(explain(plan_search_answer(), head)) == [
+        ("plan", CauseKind.CODE_OR_PROMPT_CHANGE),
+        ("search", CauseKind.CODE_OR_PROMPT_CHANGE),
+        ("verify", CauseKind.CONTROL_FLOW_CHANGE),
+    ]
+
+
+def test_one_change_that_two_calls_are_given_is_one_origin() -> None:
+    """The second holds the same new value, though the first call came to the same."""
+    sides = [
+        [llm(name, {"system": system, "n": n}, "same") for n, name in enumerate(("plan", "sum"))]
+        for system in ("Be brief.", "Be verbose.")
+    ]
+    diff = explain(*sides)
+    assert list_origins(diff) == [("plan", CauseKind.CODE_OR_PROMPT_CHANGE)]
+    assert diff.origins[0].propagated == 1
+
+
+def test_tools_that_drift_within_two_agents_are_two_origins() -> None:
+    """The first agent came to the same all the same."""
+    sides = [
+        [
+            Step(f"agent {n}", "same", n, [tool("look", {"q": n}, f"{side} of {n}")], type="AGENT")
+            for n in range(2)
+        ]
+        for side in ("this", "that")
+    ]
+    assert list_origins(explain(*sides)) == [
+        ("agent 0 > look", CauseKind.WORLD_CHANGED),
+        ("agent 1 > look", CauseKind.WORLD_CHANGED),
+    ]
+
+
+def test_a_call_of_which_no_input_is_known_follows_on_its_lane() -> None:
+    """It may have been given what changed before it; so may what comes after an unknown end."""
+    sides = [
+        [tool("read", {"n": 1}, page), Step("save", ok), tool("send", {"text": page}, 1)]
+        for page, ok in (("old page", "a"), ("new page", "b"))
+    ]
+    diff = explain(*sides)
+    assert list_origins(diff) == [("read", CauseKind.WORLD_CHANGED)]
+    assert diff.origins[0].propagated == 2
+    sides = [[tool("keep", {"n": n}, None), tool("send", {"text": n}, 1)] for n in (1, 2)]
+    assert len(explain(*sides).origins) == 1
+
+
+def test_a_failure_within_a_span_is_where_that_fails_from() -> None:
+    """However equal what the outer one was given is."""
+    base = [Step("agent", "done", "go", [tool("look", {"q": 1}, 1)], type="AGENT")]
+    head = copy_steps(base)
+    for step in list_steps(head):
+        fail(step, "boom")
+    assert list_origins(explain(base, head)) == [("agent > look", CauseKind.NEW_FAILURE)]
+
+
+def explain_own(
+    base: dict[str, Any], head: dict[str, Any], steps: list[Step], others: list[Step] | None = None
+) -> RunDiff:
+    other = make_run_of(others or copy_steps(steps), run_id=OTHER_ID, **head)
+    return compare_runs(make_run_of(steps, **base), other)
+
+
+def test_a_run_that_fails_outside_any_span_is_an_origin() -> None:
+    """With its error; the other way round it fails no more."""
+    failed = {"status": "ERROR", "error": {"type": "builtins.ValueError", "message": "boom"}}
+    diff = explain_own({}, failed, program())
+    (origin,) = diff.origins
+    assert (origin.is_run, origin.path, diff.run_origin) == (True, "the run itself", 0)
+    assert (origin.cause.kind, origin.propagated) == (CauseKind.NEW_FAILURE, 0)
+    assert [(each.name, each.base, each.head) for each in origin.cause.evidence] == [
+        ("class", None, "builtins.ValueError"),
+        ("message", None, "boom"),
+        ("status", "COMPLETED", "ERROR"),
+    ]
+    assert diff.first_divergence is not None
+    assert (diff.first_divergence.span_id, diff.first_divergence.path) == ("", "the run itself")
+    (back,) = explain_own(failed, {}, program()).origins
+    assert back.cause.kind is CauseKind.FAILURE_GONE
+
+
+def test_a_run_that_fails_from_a_span_follows_from_it() -> None:
+    """As a span around the one that failed would."""
+    failed = {"status": "ERROR", "error": {"type": "builtins.ValueError", "message": "boom"}}
+    head = [*program(), fail(tool("pay", {"sum": 5}, None), "boom")]
+    diff = explain_own({}, failed, [*program(), tool("pay", {"sum": 5}, "ok")], head)
+    assert list_origins(diff) == [("pay", CauseKind.NEW_FAILURE)]
+    assert diff.run_origin == 0
+
+
+def test_what_a_run_is_given_comes_before_all_else() -> None:
+    """A call that is given something else follows from it; an answer to the same does not."""
+    sides = [
+        [tool("find", {"q": q}, f"about {q}"), llm("greet", {"messages": ["hello"]}, greeting)]
+        for q, greeting in (("rome", "good day"), ("oslo", "good evening"))
+    ]
+    own = [{"input": make_payload({"q": q})} for q in ("rome", "oslo")]
+    diff = explain_own(own[0], own[1], *sides)
+    assert list_origins(diff) == [
+        ("the run itself", CauseKind.CODE_OR_PROMPT_CHANGE),
+        ("greet", CauseKind.MODEL_NONDETERMINISM),
+    ]
+    assert [row.origin for row in diff.rows] == [0, None]
+    evidence = diff.origins[0].cause.evidence
+    assert [(each.name, each.base, each.head) for each in evidence] == [
+        ("input", '{"q": "rome"}', '{"q": "oslo"}')
+    ]
 
 
 def test_code_that_changed_is_told_by_its_hash_and_commit() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from recordings import RUN_ID, load
+from recordings import RUN_ID, load, make_payload
 from run_trees import (
     OTHER_ID,
     Step,
@@ -53,11 +53,30 @@ def test_p1_a_copy_is_identical(base: list[Step], chance: random.Random) -> None
     assert diff.counts.unchanged == len(diff.rows) == len(list_steps(base))
 
 
+# What a run itself holds: for two in three pairs the same.
+_DOWN = {"type": "ValueError", "message": "down"}
+_OWN: list[dict[str, Any]] = [
+    {},
+    {"input": make_payload({"q": 1})},
+    {"input": make_payload({"q": 2}), "output": make_payload("a longer answer")},
+    {"output": make_payload(None)},
+    {"status": "ERROR", "error": _DOWN},
+    {"status": "ERROR", "error": {**_DOWN, "message": "gone"}, "input": make_payload({"q": 1})},
+    {"status": "INTERRUPTED"},
+]
+OWN = st.sampled_from(_OWN).flatmap(
+    lambda own: st.tuples(st.just(own), st.sampled_from([*[own] * 2 * len(_OWN), *_OWN]))
+)
+
+
 @LAWS
-@given(steps(), steps())
-def test_p2_p3_p4_p10_of_any_two_runs(base: list[Step], head: list[Step]) -> None:
+@given(steps(), steps(), OWN)
+def test_p2_p3_p4_p10_of_any_two_runs(
+    base: list[Step], head: list[Step], own: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
     """What holds of one comparison of two runs: drawing these takes longer than all of it."""
-    one, other = pair(base, head)
+    one = make_run_of(base, **own[0])
+    other = make_run_of(head, run_id=OTHER_ID, first_id=1_000, **own[1])
     diff = compare_runs(one, other)
     check_inverse(one, other, diff)
     check_patch(one, other, diff)
@@ -91,10 +110,18 @@ def check_partition(base: list[Step], head: list[Step], diff: RunDiff) -> None:
 
 
 def check_identity(diff: RunDiff) -> None:
-    """P10: equal digests say that no row is more than unchanged, and the other way round."""
+    """P10: equal digests say that nothing of rows and run differs, and the other way round."""
+    is_same = all(row.outcome is Outcome.UNCHANGED for row in diff.rows)
     assert diff.identical == (diff.base.digest == diff.head.digest)
-    assert diff.identical == all(row.outcome is Outcome.UNCHANGED for row in diff.rows)
+    assert diff.identical == (is_same and not diff.run_flags)
     assert diff.identical == (diff.cost == 0)
+    assert bool(diff.origins) == has_origin(diff)
+
+
+def has_origin(diff: RunDiff) -> bool:
+    """Tell whether anything but attributes differs: that begins somewhere."""
+    rows = (row for row in diff.rows if row.self_changed)
+    return bool(diff.run_flags) or any(row.flags != {Flag.ATTRIBUTES} for row in rows)
 
 
 def check_contents(diff: RunDiff) -> None:

@@ -298,6 +298,7 @@ def test_the_runs_own_input_and_output_count() -> None:
     diff = compare_runs(base, head)
     assert not diff.identical
     assert diff.run_flags == {Flag.OUTPUT}
+    assert (diff.cost, diff.counts) == (0.5, Counts(unchanged=4))
 
 
 def test_rows_stand_in_the_order_of_head_with_the_gone_at_their_place() -> None:

@@ -166,6 +166,43 @@ def test_rows_come_in_pages_and_by_filter(client: Client) -> None:
 
 
 @ON_SQLITE
+def test_a_failure_is_not_folded_away(client: Client) -> None:
+    """Neither by the page that leaves out what follows from an origin."""
+    base, head = list_records(0, "search the web", extra=False), list_records(1, "do", extra=False)
+    (search,) = [record for record in head if record.get("name") == "search"]
+    search |= {"status": "ERROR", "error": {"type": "ValueError", "message": "down"}}
+    client.send([*base, *head])
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) {
+        rows(filter: {propagated: false, changed: true}) {
+            edges { node { isPropagated failsNewly
+                head { name span { error { message } } } } } } } }"""
+    edges = client.ask(query, b=BASE, h=HEAD)["diff"]["rows"]["edges"]
+    told = [(e["node"]["head"]["name"], e["node"]["failsNewly"]) for e in edges]
+    assert told == [("plan", False), ("search", True)]
+    assert edges[1]["node"]["isPropagated"]
+    assert edges[1]["node"]["head"]["span"]["error"]["message"] == "down"
+
+
+@ON_SQLITE
+def test_a_run_that_fails_outside_any_span_is_an_origin(client: Client) -> None:
+    """Without a span on either side."""
+    error = {"type": "ValueError", "message": "down"}
+    base, head = (list_records(run, "search the web", extra=False) for run in (0, 1))
+    head[-1] |= {"status": "ERROR", "error": error}
+    client.send([*base, *head])
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) { runFlags runOrigin cost
+        firstDivergence { spanId path }
+        origins { isRun base { id } head { id } cause { kind evidence { name head } } } } }"""
+    found = client.ask(query, b=BASE, h=HEAD)["diff"]
+    assert (found["runFlags"], found["runOrigin"], found["cost"]) == (["ERROR", "STATUS"], 0, 0.5)
+    assert found["firstDivergence"] == {"spanId": "", "path": "the run itself"}
+    (origin,) = found["origins"]
+    assert (origin["isRun"], origin["base"], origin["head"]) == (True, None, None)
+    assert origin["cause"]["kind"] == "NEW_FAILURE"
+    assert {"name": "message", "head": "down"} in origin["cause"]["evidence"]
+
+
+@ON_SQLITE
 def test_options_are_the_rules(client: Client) -> None:
     """What is ignored makes no difference; a call that is new does."""
     send_pair(client)

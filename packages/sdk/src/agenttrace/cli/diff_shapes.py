@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from agenttrace.diff.contents import list_contents, show_value
+from agenttrace.diff.contents import list_contents, list_run_contents, show_failure, show_value
 from agenttrace.diff.model import METRIC_NAMES, Flag
 from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
@@ -66,6 +66,12 @@ def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
         "base": _shape_run(diff.base),
         "head": _shape_run(diff.head),
         "runFlags": _shape_flags(diff.run_flags),
+        "runOrigin": diff.run_origin,
+        "runChanges": [
+            _shape_change(change)
+            for contents in list_run_contents(diff)
+            for change in contents.changes[:MAX_CHANGES]
+        ],
         "counts": {
             name: getattr(diff.counts, name) for name in type(diff.counts).__dataclass_fields__
         },
@@ -117,6 +123,7 @@ def _shape_origin(base: RunRef, head: RunRef, origin: Origin) -> dict[str, Any]:
         "base": _shape_span(base, origin.base),
         "head": _shape_span(head, origin.head),
         "path": origin.path,
+        "isRun": origin.is_run,
         "cause": _shape_cause(origin.cause),
         "propagated": origin.propagated,
     }
@@ -165,6 +172,8 @@ def _shape_row(diff: RunDiff, number: int, row: Row) -> dict[str, Any]:
         "origin": row.origin,
         "covers": row.covers,
         "reason": row.reason,
+        "failsNewly": row.fails_newly,
+        "failure": show_failure(row),
         "changes": [
             _shape_change(change)
             for contents in list_contents(row, diff.rules)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.cli.diff_tree import Sided, TreeWriter, list_flags, write_sided
+from agenttrace.cli.diff_tree import (
+    Sided,
+    TreeWriter,
+    describe_contents,
+    list_flags,
+    write_sided,
+)
 from agenttrace.cli.output import is_unicode
+from agenttrace.diff.contents import list_run_contents
 from agenttrace.diff.repeats import fold_origins
 from agenttrace.diff.verdicts import Verdict, describe_verdict, find_verdict
 from agenttrace.trace.visible import (
@@ -61,7 +68,7 @@ class _Writer:
         style = _VERDICT_STYLES[find_verdict(diff)]
         yield from self._screen.wrap(describe_verdict(diff), style=style)
         if diff.run_flags:
-            yield f"the run's own {list_flags(diff.run_flags)} {_differs(diff.run_flags)}"
+            yield from self._describe_own()
         figures = [
             f"{title} {shown}"
             for title, name in _FIGURES
@@ -69,6 +76,16 @@ class _Writer:
         ]
         if figures:
             yield from self._screen.wrap(" · ".join(figures), style="dim")
+
+    def _describe_own(self) -> Iterator[str]:
+        """Yield what of the run itself differs."""
+        diff = self._diff
+        after = ""
+        if diff.run_origin is not None and not diff.origins[diff.run_origin].is_run:
+            after = f", follows from #{diff.run_origin + 1}"
+        yield f"the run's own {list_flags(diff.run_flags)} {_differs(diff.run_flags)}{after}"
+        for detail in describe_contents(list_run_contents(diff)):
+            yield from write_sided(self._screen, "    ", detail, self._arrow)
 
     def _describe_run(self, side: str, run: RunRef) -> Iterator[str]:
         about = f"{show_text(run.name)}  {run.status.value}  {show_count(run.spans, 'span')}"

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.cli.output import is_unicode
-from agenttrace.diff.contents import list_contents
+from agenttrace.diff.contents import list_contents, show_failure
 from agenttrace.diff.fields import MISSING, ChangeKind
 from agenttrace.diff.flags import shorten, shorten_apart
 from agenttrace.diff.model import Flag, Outcome
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agenttrace.cli.output import Screen
+    from agenttrace.diff.contents import Contents
     from agenttrace.diff.fields import Change
     from agenttrace.diff.model import Row, RunDiff
     from agenttrace.wire import JsonValue
@@ -155,22 +156,32 @@ class TreeWriter:
         if row.reason is not None:
             facts.append(row.reason.replace("_", " "))
         title = f"{name}  {', '.join(facts)}" if facts else name
-        is_looked_into = row.outcome is Outcome.CHANGED and not row.is_propagated
-        details = tuple(self._tell_contents(row)) if is_looked_into else ()
+        failure = show_failure(row)
+        if row.outcome is Outcome.CHANGED and not row.is_propagated:
+            details = tuple(self._tell_contents(row))
+        elif failure is not None:  # never left out, whatever it follows from
+            details = (Sided("fails", show_text(failure, max_chars=_VALUE_CHARS)),)
+        else:
+            details = ()
         return _Told(f"{row.outcome}{row.is_propagated}", title, bool(facts), details)
 
     def _tell_contents(self, row: Row) -> Iterator[Sided]:
-        for contents in list_contents(row, self._diff.rules):
-            if contents.is_too_large:
-                yield Sided(contents.part, "over 1 MiB, not looked into")
-            if contents.differs_unseen:
-                yield Sided(contents.part, "differs in what was cut off")
-            for change in contents.changes[:_MAX_CHANGES]:
-                yield _describe_change(change)
-            if len(contents.changes) > _MAX_CHANGES:
-                yield Sided(f"and {len(contents.changes) - _MAX_CHANGES:,} more")
+        yield from describe_contents(list_contents(row, self._diff.rules))
         if Flag.STATUS in row.flags and row.base is not None and row.head is not None:
             yield Sided("status", row.base.status.value, row.head.status.value)
+
+
+def describe_contents(found: Iterable[Contents]) -> Iterator[Sided]:
+    """Yield what differs within values, of each the first few places."""
+    for contents in found:
+        if contents.is_too_large:
+            yield Sided(contents.part, "over 1 MiB, not looked into")
+        if contents.differs_unseen:
+            yield Sided(contents.part, "differs in what was cut off")
+        for change in contents.changes[:_MAX_CHANGES]:
+            yield _describe_change(change)
+        if len(contents.changes) > _MAX_CHANGES:
+            yield Sided(f"and {len(contents.changes) - _MAX_CHANGES:,} more")
 
 
 def write_sided(screen: Screen, indent: str, fact: Sided, arrow: str) -> Iterator[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.diff.flags import shorten, shorten_apart, split_call
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Cause, CauseKind, Evidence, Flag, Outcome
 from agenttrace.diff.origins import asks_other_model, starts_changed
-from agenttrace.wire import SpanStatus, SpanType
+from agenttrace.wire import RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agenttrace.diff.model import Row, RunRef
+    from agenttrace.diff.origins import Runs
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
 
 LOOP_CALLS: Final = 3
@@ -32,6 +34,37 @@ _MAX_BYTES: Final = 1024 * 1024
 
 def find_cause(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
     """Return the cause of the origin at a place among the rows."""
+    cause = _find_kind(rows, number, base, head)
+    errors = _show_errors(rows[number])
+    if not errors or errors[0] in cause.evidence:
+        return cause
+    return replace(cause, evidence=(*cause.evidence, *errors))
+
+
+def explain_run(runs: Runs) -> Cause:
+    """Return the cause of a difference that begins at the run itself."""
+    base, head, flags = runs
+    evidence = [
+        Evidence(name, *_show_apart(getattr(base, name), getattr(head, name)))
+        for flag, name in ((Flag.INPUT, "input"), (Flag.OUTPUT, "output"))
+        if flag in flags
+    ]
+    if Flag.ERROR in flags:
+        evidence += _compare_errors(base.error, head.error)
+    if Flag.STATUS in flags:
+        evidence.append(Evidence("status", base.status.value, head.status.value))
+    if base.revision != head.revision:
+        evidence.append(Evidence("revision", base.revision, head.revision))
+    failed = [run.status is RunStatus.ERROR for run in (base, head)]
+    if Flag.INPUT in flags:
+        return Cause(CauseKind.CODE_OR_PROMPT_CHANGE, tuple(evidence), "run_input")
+    if failed[0] != failed[1]:
+        kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
+        return Cause(kind, tuple(evidence), "run")
+    return Cause(CauseKind.CODE_OR_PROMPT_CHANGE, tuple(evidence), "run_result")
+
+
+def _find_kind(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
     row = rows[number]
     if row.outcome in _LONE:
         return _explain_call(rows, number)
@@ -52,7 +85,7 @@ def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef
     failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
     if failed[0] != failed[1]:
         kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
-        return Cause(kind, _show_errors(row.base_span, row.head_span), action=_offer_replay(row))
+        return Cause(kind, _show_errors(row), action=_offer_replay(row))
     if row.ref.span_type in _USER_CODE:
         return _explain_code(row, base, head, detail="result")
     same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
@@ -191,12 +224,18 @@ def _read_call(span: RecordedSpan) -> tuple[dict[str, Any], dict[str, Any], Any]
 def _show_outputs(row: Row) -> tuple[Evidence, ...]:
     if Flag.OUTPUT not in row.flags or row.base_span is None or row.head_span is None:
         return ()
-    given = [row.base_span.output, row.head_span.output]
-    sizes = [memoryview(each.text).nbytes for each in given if each is not None]
+    return (Evidence("output", *_show_apart(row.base_span.output, row.head_span.output)),)
+
+
+def _show_apart(
+    base: RecordedPayload | None, head: RecordedPayload | None
+) -> tuple[str | None, str | None]:
+    """Return two values as short texts from where they part, large ones by their sizes."""
+    sizes = [memoryview(each.text).nbytes for each in (base, head) if each is not None]
     if max(sizes, default=0) > _MAX_BYTES:
-        return (Evidence("output", *map(_show, given)),)
-    values = (None if each is None else each.value for each in given)
-    return (Evidence("output", *shorten_apart(next(values), next(values))),)
+        return _show(base), _show(head)
+    one, other = (None if each is None else each.value for each in (base, head))
+    return shorten_apart(one, other)
 
 
 def _show_inputs(row: Row) -> list[Evidence]:
@@ -210,11 +249,24 @@ def _show_inputs(row: Row) -> list[Evidence]:
     ]
 
 
-def _show_errors(base: RecordedSpan, head: RecordedSpan) -> tuple[Evidence, ...]:
-    errors: tuple[RecordedError | None, ...] = (base.error, head.error)
+def _show_errors(row: Row) -> tuple[Evidence, ...]:
+    """Return the class and the text of the errors of both sides, where they are not the same."""
+    if row.outcome not in _LONE and not row.flags & {Flag.ERROR, Flag.STATUS}:
+        return ()
+    errors = [None if span is None else span.error for span in (row.base_span, row.head_span)]
+    return () if errors == [None, None] else _compare_errors(*errors)
+
+
+def _compare_errors(
+    base: RecordedError | None, head: RecordedError | None
+) -> tuple[Evidence, Evidence]:
+    errors = base, head
     classes = (None if error is None else shorten(error.type) for error in errors)
-    messages = (None if error is None else shorten(error.message) for error in errors)
-    return (Evidence("class", *classes), Evidence("message", *messages))
+    messages = (
+        None if error is None or error.message is None else shorten(error.message)
+        for error in errors
+    )
+    return Evidence("class", *classes), Evidence("message", *messages)
 
 
 def _show(payload: RecordedPayload | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.diff.aggregates import compare_figures, invert_aggregates
 from agenttrace.diff.align.aligner import align_trees
 from agenttrace.diff.align.costs import HALVES
-from agenttrace.diff.causes import find_cause
+from agenttrace.diff.causes import explain_run, find_cause
 from agenttrace.diff.flags import Comparer, find_run_flags
 from agenttrace.diff.hashes import ContentHasher
 from agenttrace.diff.model import (
@@ -22,7 +22,7 @@ from agenttrace.diff.model import (
 )
 from agenttrace.diff.nodes import ROOT, Tree
 from agenttrace.diff.normalise import Normaliser
-from agenttrace.diff.origins import trace_origins
+from agenttrace.diff.origins import RUN, Runs, trace_origins
 from agenttrace.diff.rows import count_outcomes, find_parents, invert_row, make_rows, order_rows
 from agenttrace.diff.rules import DEFAULT, Rules
 from agenttrace.diff.warnings import find_warnings, invert_warnings
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agenttrace.trace.run import RecordedRun
 
 _REVISION: Final = "vcs.ref.head.revision"
+RUN_PATH: Final = "the run itself"
 _MAX_PATH: Final = 40
 """Of a longer path the beginning and the end are shown."""
 
@@ -68,13 +69,14 @@ def compare_runs(
     alignment = align_trees(*trees, tick)
     comparer = Comparer(normaliser)
     rows = make_rows(alignment.mapping, comparer)
+    run_flags = find_run_flags(comparer, *trees)
     diff = RunDiff(
         identical=False,
         approx=alignment.is_approximate,
-        cost=alignment.cost / HALVES,
+        cost=(alignment.cost + bool(run_flags)) / HALVES,
         base=_make_ref(trees[0]),
         head=_make_ref(trees[1]),
-        run_flags=find_run_flags(comparer, *trees),
+        run_flags=run_flags,
         counts=count_outcomes(rows),
         rows=rows,
         first_divergence=None,
@@ -103,7 +105,8 @@ def invert(diff: RunDiff) -> RunDiff:
 
 def _explain(diff: RunDiff) -> RunDiff:
     """Add what follows from the rows: where they begin to differ, and why."""
-    traced = trace_origins(diff.rows)
+    runs = Runs(diff.base, diff.head, diff.run_flags)
+    traced = trace_origins(diff.rows, runs)
     numbers = {row: number for number, row in enumerate(traced.origins)}
     rows = tuple(
         row if origin is None else replace(row, is_propagated=True, origin=numbers[origin])
@@ -115,7 +118,9 @@ def _explain(diff: RunDiff) -> RunDiff:
         if row.origin is not None:
             follow[row.origin] += 1
     origins = tuple(
-        Origin(
+        Origin(None, None, RUN_PATH, explain_run(runs), follow[place])
+        if number == RUN
+        else Origin(
             rows[number].base,
             rows[number].head,
             _write_path(rows, parents, number),
@@ -130,15 +135,18 @@ def _explain(diff: RunDiff) -> RunDiff:
         identical=identical,
         rows=rows,
         origins=origins,
-        first_divergence=_find_first(origins),
+        first_divergence=_find_first(origins, diff.base.name),
+        run_origin=None if traced.run_follows is None else numbers[traced.run_follows],
         performance=_judge_figures(diff.aggregates) if identical else None,
     )
 
 
-def _find_first(origins: Sequence[Origin]) -> Divergence | None:
+def _find_first(origins: Sequence[Origin], run: str) -> Divergence | None:
     if not origins:
         return None
     first = origins[0]
+    if first.is_run:
+        return Divergence("", "base", run, first.path, first.cause)
     ref = first.base or first.head
     assert ref is not None
     side = "head" if first.base is None else "base"

@@ -13,10 +13,11 @@ from agenttrace.diff.flags import shorten
 from agenttrace.diff.hashes import keep_attributes, list_errors
 from agenttrace.diff.model import Flag
 from agenttrace.diff.normalise import FLOAT_DIGITS, MAX_NORMALISED_BYTES
+from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
     from agenttrace.diff.fields import Change
-    from agenttrace.diff.model import Row
+    from agenttrace.diff.model import Row, RunDiff
     from agenttrace.diff.rules import Rules
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
     from agenttrace.wire import JsonValue
@@ -63,6 +64,42 @@ def list_contents(row: Row, rules: Rules) -> list[Contents]:
         kept = _wrap_attributes(base), _wrap_attributes(head)
         found.append(Contents("attributes", list_changes(*kept, rules)))
     return found
+
+
+def list_run_contents(diff: RunDiff) -> list[Contents]:
+    """Return what differs in the input, output and error of the runs themselves."""
+    base, head = diff.base, diff.head
+    found = [
+        compare_part(part, getattr(base, part), getattr(head, part), diff.rules)
+        for part in ("input", "output")
+        if Flag(part) in diff.run_flags
+    ]
+    if Flag.ERROR in diff.run_flags:
+        errors = _wrap_error(base.error), _wrap_error(head.error)
+        found.append(Contents("error", list_changes(*errors, diff.rules)))
+    return found
+
+
+def show_run_failure(diff: RunDiff) -> str | None:
+    """Return the error of a run that newly fails as a short text; None where it does not."""
+    status = RunStatus.ERROR
+    if diff.head.status is not status or diff.base.status is status:
+        return None
+    return _show_error(diff.head.error)
+
+
+def show_failure(row: Row) -> str | None:
+    """Return the error of a span that newly fails as a short text; None where it does not."""
+    if not row.fails_newly:
+        return None
+    return _show_error(None if row.head_span is None else row.head_span.error)
+
+
+def _show_error(error: RecordedError | None) -> str:
+    if error is None:
+        return "fails without an error"
+    said = ": ".join(filter(None, (error.type, error.message)))
+    return shorten(said, max_chars=MAX_VALUE_CHARS)
 
 
 def compare_part(

@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from agenttrace.diff.rules import DEFAULT, Rules
+from agenttrace.wire import SpanStatus
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
-    from agenttrace.wire import RunStatus, SpanStatus, SpanType
+    from agenttrace.wire import RunStatus, SpanType
 
 
 class Outcome(StrEnum):
@@ -176,6 +177,7 @@ class Row:
     more for a person, such as `reordered`. The spans themselves are kept where they are not
     equal (`base_span`, `head_span`): their field deltas are made from them when asked for.
     `repeats`, of a row without a partner, counts how often base and head make this very call.
+    `has_result`: both sides say what came of it, an output that is more than nothing or an error.
     """
 
     outcome: Outcome
@@ -191,6 +193,14 @@ class Row:
     base_span: RecordedSpan | None = None
     head_span: RecordedSpan | None = None
     repeats: tuple[int, int] | None = None
+    has_result: bool = False
+
+    @property
+    def fails_newly(self) -> bool:
+        """Whether head's span failed where base has none that did."""
+        if self.head is None or self.head.status is not SpanStatus.ERROR:
+            return False
+        return self.base is None or self.base.status is not SpanStatus.ERROR
 
     @property
     def self_changed(self) -> bool:
@@ -257,6 +267,8 @@ class Origin:
     """Where a difference begins: nothing that differs happened before it that it hangs on.
 
     `path` is the names from the top down to it. `propagated` counts the rows that follow from it.
+    Without a span on either side it is the run itself: what it was given, or how it ended with
+    nothing within it to follow from.
     """
 
     base: SpanRef | None
@@ -265,10 +277,18 @@ class Origin:
     cause: Cause
     propagated: int
 
+    @property
+    def is_run(self) -> bool:
+        """Whether it is the run itself, and no span."""
+        return self.base is None and self.head is None
+
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first origin, by the order of base. `side` says whose span `span_id` is."""
+    """The first origin, by the order of base. `side` says whose span `span_id` is.
+
+    Of the run itself `span_id` is empty and `name` that of the run.
+    """
 
     span_id: str
     side: Side
@@ -364,8 +384,10 @@ class RunDiff:
     `identical`: the same normalised content, structure and order, as far as it is there; figures
     may differ. `verdicts.find_verdict` also says whether all of it is. `approx`: the cost is not
     proven the least. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
-    for one whose content differs, and for a move. `run_flags` are of the run's own input, output,
-    error and status. `performance` is there where nothing but figures differs, and they do.
+    for one whose content differs, for a move, and for the run itself. `run_flags` are of the run's
+    own input, output, error and status; `run_origin` is the place in `origins` of what they
+    follow from, or of the run itself. `performance` is there where nothing but figures differs, and
+    they do.
     """
 
     identical: bool
@@ -382,6 +404,7 @@ class RunDiff:
     warnings: tuple[DiffWarning, ...]
     performance: Cause | None = None
     rules: Rules = DEFAULT
+    run_origin: int | None = None
 
     @property
     def is_incomplete(self) -> bool:

@@ -4,48 +4,80 @@ What happens before what: a span's start before the starts below it; on one lane
 lane is spawned, the lane that spawns it; and the end of a lane that ran below a span before what
 that span's own lane starts later. Clocks have no say in it. Of the spans that differ, those that
 no other one comes before are origins. On another lane, a span follows from an origin too when its
-changed input holds what the origin's changed output says.
+changed input holds what the origin newly says.
+
+What ended alike is over: nothing after it follows from what differs within it, but where its
+changed input holds the same new value. And a span that is known to be given the same and ends
+otherwise, with nothing that differs within it, is an origin whatever came before it.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Flag, Outcome
-from agenttrace.diff.provenance import holds_change
+from agenttrace.diff.provenance import Source, read_result, read_target, says_something
 from agenttrace.diff.rows import find_parents
+from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from agenttrace.diff.model import Row
+    from agenttrace.diff.model import Row, RunRef
+    from agenttrace.diff.provenance import Target
 
 _AT_START: Final = frozenset({Flag.INPUT, Flag.PARAMS})
 _AT_END: Final = frozenset({Flag.OUTPUT, Flag.ERROR, Flag.STATUS})
+_MAIN: Final = ("head", 0)
 _MAX_SEARCHED: Final = 64
-"""So many origins are looked for in the inputs of other lanes."""
+"""So many origins are looked for in an input or output."""
+
+
+RUN: Final = -1
+"""Stands for the run itself among the numbers of rows."""
+
+
+class Runs(NamedTuple):
+    """The runs themselves, and what of them differs."""
+
+    base: RunRef
+    head: RunRef
+    flags: frozenset[Flag]
 
 
 class Traced(NamedTuple):
-    """The rows that are origins, in the order of base, and for each row the one it follows from."""
+    """The rows that are origins, in the order of base, and for each row the one it follows from.
+
+    `run_follows` is what the run's own end follows from.
+    """
 
     origins: list[int]
     follows: list[int | None]
+    run_follows: int | None
 
 
 class _Walk:
-    """What has happened so far, by the numbers of rows."""
+    """What has happened so far, by the numbers of rows.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    Origins that may still act are kept in order, by lane (`live`) and by the row that they are
+    within (`inner`).
+    """
+
+    def __init__(self, rows: Sequence[Row], runs: Runs) -> None:
         self.rows = rows
+        self.runs = runs
         self.parents = find_parents(rows)
         self.lanes = _name_lanes(rows)
         self.origins: list[int] = []
         self.follows: list[int | None] = [None] * len(rows)
-        self.by_lane: dict[tuple[str, int], int] = {}
-        self.within: dict[int, int] = {}  # of a row: an origin in its subtree
+        self.from_run = {RUN: None} if Flag.INPUT in runs.flags else {}
+        self.live: dict[tuple[str, int], dict[int, None]] = {_MAIN: self.from_run.copy()}
+        self.before: dict[int, int] = {}  # of a row: how many were live on its lane at its start
+        self.inner: dict[int | None, dict[int, None]] = {}
         self.joins: dict[int | None, list[tuple[int, int]]] = {}
+        self.sources: dict[int, Source] = {}
 
     def run(self) -> Traced:
         below: dict[int | None, list[int]] = {}
@@ -60,34 +92,52 @@ class _Walk:
             self._start(number)
             stack.append((number, True))
             stack.extend((child, False) for child in reversed(below.get(number, ())))
-        return Traced(self.origins, self.follows)
+        return Traced(self.origins, self.follows, self._end_run())
+
+    def _end_run(self) -> int | None:
+        """Return what the run's own end follows from, the run itself where it is an origin."""
+        if RUN in self.from_run:
+            return RUN
+        if not self.runs.flags & _AT_END or RunStatus.STARTED in {
+            self.runs.base.status,
+            self.runs.head.status,
+        }:
+            return None
+        result = read_result(self.runs.base, self.runs.head)
+        cause = self._choose(self.inner.get(None, {}), lambda: result)
+        return RUN if cause is None else cause
 
     def _start(self, number: int) -> None:
-        row, lane = self.rows[number], self.lanes[number]
-        cause = self.by_lane.get(lane)
-        if cause is None:
-            cause = self._find_before(number)
-            if cause is not None:
-                self.by_lane[lane] = cause
-        if not starts_changed(row):
-            return
-        if cause is None:
-            cause = self._search_input(number)
-        self._mark(number, cause)
+        row = self.rows[number]
+        live = self.live.setdefault(self.lanes[number], {})
+        if not live:
+            live.update(self._find_before(number))
+        self.before[number] = len(live)
+        if starts_changed(row):
+            cause = self._choose(live, lambda: read_target(row, is_input=True))
+            if cause is None:
+                cause = self._search_input(number)
+            self._mark(number, cause)
 
     def _end(self, number: int) -> None:
-        row = self.rows[number]
+        row, live = self.rows[number], self.live[self.lanes[number]]
         if ends_changed(row) and not starts_changed(row):
-            cause = self.within.get(number, self.by_lane.get(self.lanes[number]))
+            inner = self.inner.get(number, {})
+            cause = self._choose(inner, lambda: read_target(row, is_input=False))
+            if cause is None and not is_given_same(row):
+                cause = self._choose(live, lambda: read_target(row, is_input=False))
             self._mark(number, cause)
-        inner = self.within.get(number)
-        if inner is None:
+        if _ends_alike(row):
+            while len(live) > self.before[number]:
+                live.popitem()
+            return
+        found = self.inner.get(number)
+        if not found:
             return
         parent = self.parents[number]
-        if parent is not None:
-            self.within.setdefault(parent, inner)
+        self.inner.setdefault(parent, {}).update(dict.fromkeys(_take_last(found)))
         if self.lanes[number] != self._lane_of(parent):
-            self.joins.setdefault(parent, []).append((number, inner))
+            self.joins.setdefault(parent, []).append((number, next(iter(found))))
 
     def _mark(self, number: int, cause: int | None) -> None:
         if cause is None:
@@ -95,35 +145,68 @@ class _Walk:
             cause = number
         else:
             self.follows[number] = cause
-        self.by_lane.setdefault(self.lanes[number], cause)
-        self.within.setdefault(number, cause)
+        self.live[self.lanes[number]].setdefault(cause)
+        self.inner.setdefault(number, {}).setdefault(cause)
 
-    def _find_before(self, number: int) -> int | None:
-        """Return an origin before this start on the lane that spawned its own, or that it joins."""
+    def _choose(self, causes: dict[int, None], read: Callable[[], Target]) -> int | None:
+        """Return the last of some origins of which new values are in a text, else the first."""
+        if len(causes) > 1:
+            target = read()
+            for origin in _take_last(causes)[::-1]:
+                if self._source(origin).is_said_in(target):
+                    return origin
+        return next(iter(causes), None)
+
+    def _find_before(self, number: int) -> dict[int, None]:
+        """Return origins before this start on the lane that spawned its own, or that it joins."""
         parent = self.parents[number]
         if self.lanes[number] != self._lane_of(parent):
-            return None if parent is None else self.by_lane.get(self.lanes[parent])
-        for earlier, origin in self.joins.get(parent, ()):
+            live = self.from_run if parent is None else self.live.get(self.lanes[parent], {})
+            return dict.fromkeys(_take_last(live))
+        found: dict[int, None] = {}
+        for earlier, origin in self.joins.get(parent, ())[-_MAX_SEARCHED:]:
             if _has_ended(self.rows[earlier], self.rows[number]):
-                return origin
-        return None
+                found[origin] = None
+        return found
 
     def _search_input(self, number: int) -> int | None:
+        if not self.origins:
+            return None
         row = self.rows[number]
+        target = read_target(row, is_input=True)
         for origin in self.origins[:_MAX_SEARCHED]:
-            source = self.rows[origin]
-            if _has_ended(source, row) and holds_change(source, row):
+            if not _has_ended(self.rows[origin], row):
+                continue
+            source = self._source(origin)
+            if source.is_said_in(target) or source.is_given_in(target):
                 return origin
         return None
 
+    def _source(self, origin: int) -> Source:
+        found = self.sources.get(origin)
+        if found is None:
+            runs = self.runs
+            found = self.sources[origin] = (
+                Source.of_run(runs.base, runs.head)
+                if origin == RUN
+                else Source.of_row(self.rows[origin])
+            )
+        return found
+
     def _lane_of(self, parent: int | None) -> tuple[str, int] | None:
-        return ("head", 0) if parent is None else self.lanes[parent]
+        return _MAIN if parent is None else self.lanes[parent]
 
 
-def trace_origins(rows: Sequence[Row]) -> Traced:
-    """Return where the differences of some rows begin."""
-    traced = _Walk(rows).run()
-    return traced._replace(origins=sorted(traced.origins, key=lambda number: _rank(rows[number])))
+def trace_origins(rows: Sequence[Row], runs: Runs) -> Traced:
+    """Return where the differences of some rows, and of the run that they are in, begin.
+
+    The run itself is first where it was given something else, last where it ended otherwise.
+    """
+    traced = _Walk(rows, runs).run()
+    origins = sorted(traced.origins, key=lambda number: _rank(rows[number]))
+    if traced.run_follows == RUN:
+        origins.insert(0 if Flag.INPUT in runs.flags else len(origins), RUN)
+    return traced._replace(origins=origins)
 
 
 def starts_changed(row: Row) -> bool:
@@ -138,6 +221,22 @@ def ends_changed(row: Row) -> bool:
     return bool(row.flags & _AT_END) or Flag.MODEL in row.flags
 
 
+def is_given_same(row: Row) -> bool:
+    """Tell whether a span on both sides is known to have been given the same, and given anything.
+
+    A call without a recorded input may have been given anything.
+    """
+    if row.base_span is None or row.head_span is None or starts_changed(row):
+        return False
+    return says_something(row.base_span.input) and says_something(row.head_span.input)
+
+
+def _ends_alike(row: Row) -> bool:
+    """Tell whether a span of both sides is known to have come to the same."""
+    is_pair = row.outcome in {Outcome.UNCHANGED, Outcome.CHANGED}
+    return is_pair and row.has_result and not ends_changed(row)
+
+
 def asks_other_model(row: Row) -> bool:
     """Tell whether another model was asked for, and not just another one answered."""
     if Flag.MODEL not in row.flags or row.base_span is None or row.head_span is None:
@@ -145,6 +244,11 @@ def asks_other_model(row: Row) -> bool:
     if row.base_span.model != row.head_span.model:
         return True
     return name_models(row.base_span) == name_models(row.head_span)
+
+
+def _take_last(origins: dict[int, None]) -> list[int]:
+    """Return the last origins of some, in order."""
+    return list(islice(reversed(origins), _MAX_SEARCHED))[::-1]
 
 
 def _name_lanes(rows: Sequence[Row]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from agenttrace.diff.align.mapping import NONE
 from agenttrace.diff.figures import read_metrics
 from agenttrace.diff.flags import find_flags
 from agenttrace.diff.model import Counts, MetricDeltas, Outcome, Row, SpanRef
+from agenttrace.diff.provenance import says_something
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from agenttrace.diff.align.mapping import Mapping
     from agenttrace.diff.flags import Comparer
     from agenttrace.diff.nodes import Tree
+    from agenttrace.trace.records import RecordedSpan
 
 _MIRRORED: Final = {
     Outcome.ADDED: Outcome.REMOVED,
@@ -63,7 +65,12 @@ def _make_pair(mapping: Mapping, comparer: Comparer, left: int, right: int) -> R
         metrics=MetricDeltas(read_metrics(spans[0]), read_metrics(spans[1])),
         base_span=None if is_same else spans[0],
         head_span=None if is_same else spans[1],
+        has_result=all(_has_result(span) for span in spans),
     )
+
+
+def _has_result(span: RecordedSpan) -> bool:
+    return span.error is not None or says_something(span.output)
 
 
 class _LoneRows:

@@ -56,5 +56,7 @@ def _count_rows(diff: RunDiff) -> str:
         for outcome in Outcome
         if outcome is not Outcome.UNCHANGED and (count := getattr(counts, outcome.value))
     ]
+    if diff.run_flags and not found:
+        found.append("only the run itself differs")
     about = ", approximately" if diff.approx else ""
     return ", ".join([*found, f"{counts.unchanged:,} unchanged"]) + about

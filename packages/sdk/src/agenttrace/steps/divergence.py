@@ -23,7 +23,8 @@ def locate_divergence(timeline: StepTimeline, diff: RunDiff) -> int | None:
     """Return the step at which the first difference begins in the run that is compared with.
 
     A span that differs in what it gave only is left where it ends, any other where it starts. Of
-    a span that only the other run has, it is the end of the span that it would be within.
+    a span that only the other run has, it is the end of the span that it would be within. Of the
+    run itself it is the first step, or the last where it was given the same.
 
     Raises:
         KeyError: the timeline has not the span that was compared: it is of another time.
@@ -32,6 +33,8 @@ def locate_divergence(timeline: StepTimeline, diff: RunDiff) -> int | None:
     if not diff.origins:
         return None
     origin = diff.origins[0]
+    if origin.is_run:
+        return 0 if Flag.INPUT in diff.run_flags else len(timeline) - 1
     if origin.base is None:
         assert origin.head is not None
         return _find_place(timeline, diff, origin.head)

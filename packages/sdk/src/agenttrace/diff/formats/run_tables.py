@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.diff.contents import show_failure, show_run_failure
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
 from agenttrace.diff.groups.keys import TYPE_WORDS
@@ -35,7 +36,10 @@ _NS_PER_MS: Final = 1_000_000
 def describe_runs(
     diff: RunDiff, *, base: str, head: str, gates: GateReport | None = None
 ) -> Report:
-    """Return the report of one run against one; the rows that changed, not what follows of them."""
+    """Return the report of one run against one: the rows that changed.
+
+    What follows from them is a number, but for spans that newly fail.
+    """
     return Report(
         title="Comparison of two runs",
         base=base,
@@ -55,6 +59,14 @@ def _list_findings(diff: RunDiff) -> Iterator[tuple[str, str]]:
         facts = "; ".join(_say_fact(*fact) for fact in _list_facts(folded.origin.cause))
         said = f"{_say_cause(folded.origin.cause)}{more}"
         yield f"differs at {folded.origin.path}", f"{said}: {facts}" if facts else said
+    failures = Counter(
+        (_name_row(row), show_failure(row), diff.origins[row.origin].path)
+        for row in diff.rows
+        if row.fails_newly and row.origin is not None
+    )
+    for (name, failure, path), times in failures.items():
+        more = f", {times} times" if times > 1 else ""
+        yield f"fails: {name}", f"{failure}, follows from {path}{more}"
 
 
 def _list_missing(diff: RunDiff) -> Iterator[str]:
@@ -71,9 +83,13 @@ def _summarize(diff: RunDiff) -> Iterator[str]:
     if diff.run_flags:
         verb = "differs" if len(diff.run_flags) == 1 else "differ"
         yield f"of the run itself: {', '.join(sorted(diff.run_flags))} {verb}"
+    failure = show_run_failure(diff)
+    if failure is not None:
+        yield f"the run fails: {failure}"
     found = diff.first_divergence
     if found is not None:
-        yield f"it begins at {found.path} ({found.side} {found.span_id}): {_say_cause(found.cause)}"
+        where = f"{found.path} ({found.side} {found.span_id})" if found.span_id else found.path
+        yield f"it begins at {where}: {_say_cause(found.cause)}"
 
 
 def _say_cause(cause: Cause) -> str:
@@ -111,9 +127,12 @@ def _say_fact(name: str, base: str | None, head: str | None) -> str:
 
 def _list_rows(diff: RunDiff) -> Table:
     changed = [row for row in diff.rows if row.self_changed]
-    shown = [row for row in changed if not row.is_propagated]
+    shown = [row for row in changed if not row.is_propagated or row.fails_newly]
     rows = Counter((row.outcome.value, _name_row(row), _say_row(row)) for row in shown)
     told = tuple((*row, str(times)) for row, times in rows.items())
+    if diff.run_flags:
+        flags = ", ".join(sorted(flag.value for flag in diff.run_flags))
+        told = (("changed", f"run:{diff.head.name}", flags, "1"), *told)
     folded = len(changed) - len(shown)
     verb = "row follows" if folded == 1 else "rows follow"
     note = f"{folded:,} more {verb} from these" if folded else None
@@ -132,6 +151,9 @@ def _say_row(row: Row) -> str:
         said.append(f"around {row.covers}")
     if row.reason is not None:
         said.append(row.reason)
+    failure = show_failure(row)
+    if failure is not None:
+        said.append(f"fails: {failure}")
     return ", ".join(said)
 
 

@@ -149,6 +149,10 @@ class DiffOrigin:
     base: DiffSpan | None = field(description="Its span in base.")
     head: DiffSpan | None = field(description="Its span in head.")
     path: str = field(description="The names from the top down to it.")
+    is_run: bool = field(
+        description="Whether it is the run itself, by what it was given or how it ended: then it "
+        "has no span on either side."
+    )
     cause: DiffCause = field(description="Why it may be.")
     propagated: int = field(description="How many rows follow from it.")
 
@@ -157,7 +161,7 @@ class DiffOrigin:
 class DiffDivergence:
     """See the description, which is public."""
 
-    span_id: str = field(description="The span, 16 hexadecimal digits.")
+    span_id: str = field(description="The span, 16 hexadecimal digits; empty: the run itself.")
     side: DiffSide = field(description="Whose span that is.")
     name: str = field(description="Its name.")
     path: str = field(description="The names from the top down to it.")
@@ -193,11 +197,14 @@ class RunDiff:
     )
     cost: float = field(
         description="What the edits cost: 1 for a span added, removed or renamed, 0.5 for one "
-        "changed or moved."
+        "changed or moved, and for the run itself."
     )
     base_digest: str = field(description="Of base's content by the rules; equal ones are equal.")
     head_digest: str = field(description="Of head's content by the rules.")
     run_flags: list[DiffFlag] = field(description="What of the runs' own values differs.")
+    run_origin: int | None = field(
+        description="What those differences follow from, or the run itself: its place in `origins`."
+    )
 
     @resolver("How many rows have each outcome.")
     def counts(self) -> DiffCounts:
@@ -228,6 +235,7 @@ class RunDiff:
                 base=DiffSpan.from_ref(diff.base, origin.base),
                 head=DiffSpan.from_ref(diff.head, origin.head),
                 path=origin.path,
+                is_run=origin.is_run,
                 cause=DiffCause.from_cause(origin.cause),
                 propagated=origin.propagated,
             )
@@ -287,4 +295,5 @@ class RunDiff:
             base_digest=diff.base.digest,
             head_digest=diff.head.digest,
             run_flags=list_flags(diff.run_flags),
+            run_origin=diff.run_origin,
         )

@@ -130,6 +130,9 @@ class DiffRow:
     reason: str | None = field(
         description="More of a move: `reordered`, `other_lane` or `other_parent`."
     )
+    fails_newly: bool = field(
+        description="Whether its span in head failed and that in base, if there is one, did not."
+    )
 
     @resolver("Its span in base; null when it is ADDED or WRAPPED.")
     def base(self) -> DiffSpan | None:
@@ -183,6 +186,7 @@ class DiffRow:
             origin=row.origin,
             covers=row.covers,
             reason=row.reason,
+            fails_newly=row.fails_newly,
         )
 
 
@@ -194,7 +198,9 @@ class DiffRowFilter:
     flags: list[DiffFlag] | None = field(default=None, description="At least one of these flags.")
     changed: bool | None = field(default=None, description="Whether `selfChanged`.")
     propagated: bool | None = field(
-        default=None, description="Whether they follow from an origin; false folds those that do."
+        default=None,
+        description="Whether they follow from an origin; false folds those that do, but for spans "
+        "that newly fail.",
     )
     origin: int | None = field(default=None, description="Only what follows from this origin.")
 
@@ -220,7 +226,9 @@ class DiffRowFilter:
             return False
         if self.origin is not None and row.origin != self.origin:
             return False
-        return self.propagated is None or row.is_propagated is self.propagated
+        if self.propagated is None or row.is_propagated is self.propagated:
+            return True
+        return row.fails_newly and not self.propagated  # a failure is never folded away
 
 
 @strawberry.type(description="A row and its place in the list.")
