@@ -39,14 +39,18 @@ _KIB: Final = 1024
 Node = tuple[str, str, int]  # name, output, depth
 
 
-def make_run(number: int, nodes: list[Node], *, output: bytes | None = None) -> RecordedRun:
-    """Return a run of spans in pre-order; each has an input of a few fields."""
+def make_run(
+    number: int, nodes: list[Node], *, output: bytes | None = None, inputs: int = 1
+) -> RecordedRun:
+    """Return a run of spans in pre-order; each has one of so many inputs of a few fields."""
+    chance = random.Random(number)  # noqa: S311 -- no secret: the same each time
     run_id = f"{number:032x}"
     path: list[str] = []
     spans = []
     for place, (name, said, depth) in enumerate(nodes, 1):
         span_id = f"{place:016x}"
         del path[depth:]
+        given = msgspec.json.encode({"query": name, "limit": chance.randrange(inputs)})
         text = msgspec.json.encode({"text": said, "tokens": len(said), "ok": True})
         spans.append(
             RecordedSpan(
@@ -65,7 +69,7 @@ def make_run(number: int, nodes: list[Node], *, output: bytes | None = None) -> 
                 end_seq=place * 2 + 1,
                 lane=0,
                 effect=Effect.READ,
-                input=_make_payload(msgspec.json.encode({"query": name, "limit": 10})),
+                input=_make_payload(given),
                 output=_make_payload(output if output and place == 1 else text),
             )
         )
@@ -102,6 +106,11 @@ def _flat(word: str) -> list[Node]:
     return [("search", f"{word} {place}", 0) for place in range(SPANS)]
 
 
+def _random(seed: int) -> list[Node]:
+    chance = random.Random(seed)  # noqa: S311 -- as above
+    return [(chance.choice("abcd"), f"said {chance.randrange(1_000)}", 0) for _ in range(SPANS)]
+
+
 def _loop() -> list[Node]:
     nodes: list[Node] = []
     for turn in range(550):
@@ -131,13 +140,16 @@ def _large() -> tuple[RecordedRun, RecordedRun]:
     return make_run(1, nodes, output=text), make_run(2, change(nodes, 0.05, 3), output=text)
 
 
-def _pair(base: list[Node], head: list[Node]) -> tuple[RecordedRun, RecordedRun]:
-    return make_run(1, base), make_run(2, head)
+def _pair(
+    base: list[Node], head: list[Node], *, inputs: int = 1
+) -> tuple[RecordedRun, RecordedRun]:
+    return make_run(1, base, inputs=inputs), make_run(2, head, inputs=inputs)
 
 
 SHAPES: Final[dict[str, Callable[[], tuple[RecordedRun, RecordedRun]]]] = {
     "flat, 5 % differ": lambda: _pair(_flat("said"), change(_flat("said"), 0.05, 1)),
     "flat, unrelated": lambda: _pair(_flat("said"), _flat("told")),
+    "flat, random": lambda: _pair(_random(6), _random(7), inputs=50),
     "loop of 550 x 18": lambda: _pair(_loop(), change(_loop(), 0.05, 2)),
     "chain of 5,000": lambda: _pair(_chain(), change(_chain(), 0.05, 4)),
     "ternary, 300 differ": lambda: _pair(_ternary("said"), change(_ternary("said"), 0.03, 5)),

@@ -73,6 +73,7 @@ def test_d10_a_spent_budget_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The result stands, and says that a smaller one may exist."""
     monkeypatch.setattr(budget, "MAX_TABLE_CELLS", 10)
     monkeypatch.setattr(budget, "MAX_TREE_CELLS", 10)
+    monkeypatch.setattr(budget, "MAX_RUN_CELLS", 10)
     chance = random.Random(5)
 
     def draw() -> list[Step]:

@@ -58,8 +58,23 @@ async def test_c18_a_deletion_and_its_entry_are_one_commit(database: Database) -
     deed = (DEFAULT_PROJECT, "nightly", "runs_deleted")
     assert await database.read(_read_deeds) == [
         (*deed, f"1 by id: {make_run_id(0)}"),
-        (*deed, "1 by filter"),
+        (*deed, f"1 by filter: {make_run_id(1)}"),
     ]
+
+
+async def test_c18_every_run_that_was_deleted_is_named(database: Database) -> None:
+    """Also among many, and whatever else was asked for: what there is not is not there."""
+    ids = [make_run_id(n) for n in range(120)]
+    lines = check_records([make_run(n) for n in range(120)])
+    await database.write(append_records, lines, now_ns=START_NS)
+    service = _make_service(database)
+    none_of_it = ["f" * 32] * 9
+    assert await service.delete_runs([*none_of_it, *ids], DEFAULT_PROJECT, WHO) == 120
+    targets = [deed[3] for deed in await database.read(_read_deeds)]
+    heads, _, _ = zip(*(target.partition(": ") for target in targets), strict=True)
+    assert heads == ("120 by id (1 to 50)", "120 by id (51 to 100)", "120 by id (101 to 120)")
+    named = [one for target in targets for one in target.partition(": ")[2].split()]
+    assert named == sorted(ids)
 
 
 async def test_c18_what_cannot_be_remembered_is_not_done(
@@ -105,11 +120,13 @@ async def test_c18_a_client_that_is_gone_leaves_its_entry(
     await service.close()
     assert await database.read(_count_runs) == 0
     deeds = await database.read(_read_deeds)
-    assert [deed[1:] for deed in deeds] == [("nightly", "runs_deleted", "2 by filter")]
+    assert [deed[1:] for deed in deeds] == [
+        ("nightly", "runs_deleted", f"2 by filter: {make_run_id(0)} {make_run_id(1)}")
+    ]
 
 
 def test_c12_the_setup_token_is_used_once_on_a_server_that_goes_on(database_url: str) -> None:
-    """Of two at once one registers; whoever comes with it later is refused before any limit."""
+    """Of two at once one registers; whoever comes with it later is refused, and soon waits."""
     with ServerThread(database_url, secret_key=SECRET) as server:
         nobody = Caller(server.url)
         token = make_setup_token(SECRET, server.app.database.database_id)
@@ -123,6 +140,7 @@ def test_c12_the_setup_token_is_used_once_on_a_server_that_goes_on(database_url:
         with ThreadPoolExecutor(2) as pool:
             both = sorted(pool.map(register, [OPERATOR, "other@example.org"]))
         assert both == [(201, ""), (403, "forbidden")]
-        assert register("third@example.org") == (403, "forbidden")
-        assert register("fourth@example.org")[0] == 429  # the fourth of this hour
+        later = [register(f"{n}@example.org")[0] for n in range(4)]
+        # The one that lost counts as a try if it came so late that the token was used.
+        assert later in ([403, 403, 403, 429], [403, 403, 429, 429])
         nobody.close()

@@ -222,7 +222,7 @@ def _execute(connection: Connection, statement: Executable) -> None:
     connection.execute(statement)
 
 
-async def test_c18_nobody_changes_or_deletes_an_entry(database: Database) -> None:
+async def test_c18_nobody_changes_or_deletes_an_entry(database: Database, dialect: str) -> None:
     """The database itself refuses it."""
 
     def add(connection: Any) -> None:
@@ -234,6 +234,14 @@ async def test_c18_nobody_changes_or_deletes_an_entry(database: Database) -> Non
     for change in (update(AUDIT).values(target="x"), delete(AUDIT)):
         with pytest.raises(DBAPIError, match="takes new rows only"):
             await database.write(_execute, change)
+
+    if dialect == "sqlite":
+        replace = text(
+            "INSERT OR REPLACE INTO audit SELECT position, at_ns, project_id, actor_kind, "
+            "actor_id, actor_name, action, 'x', address, request_id FROM audit"
+        )
+        with pytest.raises(DBAPIError, match="takes new rows only"):
+            await database.write(_execute, replace)
 
     def count(connection: Any) -> int:
         return len(connection.execute(select(AUDIT.c.position)).all())

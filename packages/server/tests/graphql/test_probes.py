@@ -89,6 +89,7 @@ def test_introspection_can_be_allowed(tmp_path: Any) -> None:
     [
         ("{ servr { version } }", {}),
         ("{ server { versio } }", {}),
+        ("{ server }", {}),
         ("{ runs(firs: 1) { cursor } }", {}),
         ("{ runs(filter: {status: [STARTEDD]}) { cursor } }", {}),
         ("query($f: RunFilter) { runs(filter: $f) { cursor } }", {"f": {"status": ["STARTEDD"]}}),

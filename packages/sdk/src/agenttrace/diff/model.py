@@ -76,7 +76,7 @@ class WarningCode(StrEnum):
     TRUNCATED = "truncated"  # payloads were cut, redacted or opaque: only what is there is compared
     MISSING_PARENT = "missing_parent"
     PARENT_CYCLE = "parent_cycle"
-    APPROXIMATE = "approximate"  # a budget was met: the alignment may not be the smallest
+    APPROXIMATE = "approximate"  # the cost is not proven the least
     NOTHING_SHARED = "nothing_shared"
     EMPTY = "empty"  # a run has no span
 
@@ -383,8 +383,8 @@ class RunDiff:
     """What differs from one run to another.
 
     `identical`: the same normalised content, structure and order, as far as it is there; figures
-    may differ. `verdicts.find_verdict` also says whether all of it is. `approx`: a
-    budget was met. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
+    may differ. `verdicts.find_verdict` also says whether all of it is. `approx`: the cost is not
+    proven the least. `cost` is that of the edits of spans: 1 for one added, removed or renamed, 0.5
     for one whose content differs, for a move, and for the run itself. `run_flags` are of the run's
     own input, output, error and status; `run_origin` is the place in `origins` of what they
     follow from, or of the run itself. `performance` is there where nothing but figures differs, and

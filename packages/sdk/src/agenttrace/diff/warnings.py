@@ -26,7 +26,7 @@ def find_warnings(base: Tree, head: Tree, alignment: Alignment) -> tuple[DiffWar
     """Return the warnings about base, about head, and about both."""
     found = [*_check_run(base, "base"), *_check_run(head, "head")]
     if alignment.is_approximate:
-        message = "the runs are too unlike to align exactly: rows may differ less than is shown"
+        message = "the alignment is not proven the closest: rows may differ less than is shown"
         found.append(DiffWarning(WarningCode.APPROXIMATE, message))
     pairs = sum(right != NONE for right in alignment.mapping.to_head) - 1
     if min(len(base), len(head)) > 1 and not pairs:

@@ -86,9 +86,10 @@ class Endings:
         scope = self._scopes.find_run(run.run_id)
         if scope is None or scope.own is None or scope.track is None:
             return
-        if not self._ledger.is_stopped and status is not RunStatus.INTERRUPTED:
+        if not self._ledger.is_stopped:
             self._compare_run(run, status, scope)
-            self._report_missing(scope, scope.own, ended_in_lane=False)
+            if status is not RunStatus.INTERRUPTED:  # else what is missing has its reason
+                self._report_missing(scope, scope.own, ended_in_lane=False)
         if self._ledger.report.divergences:
             kinds = [each.kind.value for each in self._ledger.report.divergences]
             run.set_attribute(REPLAY_DIVERGENCES, kinds[:100])

@@ -110,7 +110,8 @@ class Matcher:
         volatile = self._volatile
         if volatile is None or node.span is None or node.span.input is None:
             return False
-        return volatile.are_equal(node.span.input.value, call.value)
+        recorded = node.span.input
+        return volatile.are_equal(recorded.value, call.value, recorded.types, call.types)
 
     def _pick(
         self, nodes: list[Node], call: LiveCall, accept: Callable[[Node], bool]

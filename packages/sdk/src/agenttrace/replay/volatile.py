@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agenttrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jsonpath import JSONPath
 
@@ -32,16 +33,30 @@ class Volatile:
     def __bool__(self) -> bool:
         return bool(self._ignore or self._mask)
 
-    def are_equal(self, recorded: JsonValue, live: JsonValue) -> bool:
-        """Tell whether two inputs are the same but for what does not count."""
-        return bool(self._clean(recorded) == self._clean(live))
+    def are_equal(
+        self,
+        recorded: JsonValue,
+        live: JsonValue,
+        recorded_types: Mapping[str, Any] | None = None,
+        live_types: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Tell whether two inputs are the same but for what does not count.
 
-    def _clean(self, value: JsonValue) -> JsonValue:
+        Types are those of payloads, by JSON pointer: what JSON cannot say is part of an input.
+        """
+        return self._clean(recorded, recorded_types) == self._clean(live, live_types)
+
+    def _clean(
+        self, value: JsonValue, types: Mapping[str, Any] | None
+    ) -> tuple[str, dict[str, Any]]:
         cleaned = deepcopy(value)
+        left = dict(types or {})
         for path in self._ignore:
-            for match in path.finditer(cleaned):
-                _take_out(match)
-        return self._mask_texts(cleaned)
+            for match in [*path.finditer(cleaned)]:
+                place = _take_out(match)
+                left = {at: said for at, said in left.items() if not _is_within(at, place)}
+        # As text: 1 and True are equal in Python, and are two inputs.
+        return json.dumps(self._mask_texts(cleaned), sort_keys=True), left
 
     def _mask_texts(self, value: JsonValue) -> JsonValue:
         if isinstance(value, str):
@@ -52,13 +67,28 @@ class Volatile:
             return [self._mask_texts(item) for item in value]
         if isinstance(value, dict):
             return {key: self._mask_texts(item) for key, item in value.items()}
+        if isinstance(value, float) and value.is_integer():
+            return int(value)  # as the canonical form that is hashed has it
         return value
 
 
-def _take_out(match: Any) -> None:
-    """Put a mark in the place of what a path found: the length of a list stays what it is."""
+def _take_out(match: Any) -> str:
+    """Take out what a path found, and return its JSON pointer.
+
+    A field may be on one side only. In a list a mark takes its place, so that its length counts.
+    """
     if match.parent is not None:
-        match.parent.obj[match.parts[-1]] = "<ignored>"
+        around, name = match.parent.obj, match.parts[-1]
+        if isinstance(around, list):
+            around[name] = "<ignored>"
+        else:
+            around.pop(name, None)
+    steps = (str(part).replace("~", "~0").replace("/", "~1") for part in match.parts)
+    return "".join(f"/{step}" for step in steps)
+
+
+def _is_within(pointer: str, place: str) -> bool:
+    return pointer == place or pointer.startswith(f"{place}/")
 
 
 def _list(given: Iterable[str]) -> list[str]:

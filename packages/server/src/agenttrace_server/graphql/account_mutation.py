@@ -103,7 +103,7 @@ class AccountMutation:
     async def revoke_api_key(self, info: Info, id: strawberry.ID) -> ApiKeyResult:  # noqa: A002 -- Relay's name
         """See the description, which is public."""
         try:
-            key = await info.context.keys.revoke(info.context.actor, id)
+            key = await info.context.keys.revoke(info.context.actor, _read_id(id))
         except RefusedError as error:
             return ApiKeyResult(errors=[UserError.from_error(error)])
         return ApiKeyResult(api_key=ApiKey.from_record(key))
@@ -188,7 +188,8 @@ class AccountMutation:
         try:
             refuse_without_accounts(is_on=info.context.sessions is not None)
             if info.context.sessions is not None:
-                await info.context.sessions.end_sessions(info.context.actor, id)
+                session_id = None if id is None else _read_id(id)
+                await info.context.sessions.end_sessions(info.context.actor, session_id)
         except RefusedError as error:
             return SessionResult(errors=[UserError.from_error(error)])
         return SessionResult()
@@ -225,3 +226,8 @@ async def _check_project(info: Info, slug: str | None) -> None:
     if own is None or own.slug != slug:
         text = "the request is about another project; name it in X-AgentTrace-Project"
         raise RefusedError("project", "not_found", text)
+
+
+def _read_id(given: str) -> str:
+    """Return an id to look for: U+0000 is in none, and PostgreSQL takes no text that has it."""
+    return given.replace("\0", "\ufffd")

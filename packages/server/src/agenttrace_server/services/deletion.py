@@ -97,7 +97,7 @@ class DeletionService:
         self, run_ids: Sequence[str], project_id: str, actor: Actor | None = None
     ) -> int:
         """Delete a project's runs by id, at most `MAX_RUNS`, all or none; return the count."""
-        return await self._delete_named(run_ids, project_id, actor, f"by id: {' '.join(run_ids)}")
+        return await self._delete_named(run_ids, project_id, actor, "by id")
 
     async def delete_matching(self, run_filter: RunFilter, actor: Actor | None = None) -> Deleted:
         """Delete the runs that match, the newest `MAX_RUNS` of them, all or none."""

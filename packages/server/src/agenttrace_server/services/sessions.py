@@ -242,9 +242,12 @@ async def count_attempt(
 
 
 def fold_email(email: str) -> str:
-    """Return an address as it is stored: the same one in other letters is the same."""
+    """Return an address as it is stored: the same one in other letters is the same.
+
+    Empty for what no account can have, and no database can be asked for.
+    """
     folded = email.strip().casefold()
-    return folded[:MAX_EMAIL_CHARS] if is_utf8(folded) else ""
+    return folded[:MAX_EMAIL_CHARS] if is_utf8(folded) and "\0" not in folded else ""
 
 
 def _as_user(actor: Actor, account_id: str, email: str) -> Actor:

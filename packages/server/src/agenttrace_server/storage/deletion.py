@@ -60,7 +60,7 @@ from agenttrace_server.storage.tables import (
 from agenttrace_server.storage.usage_rows import list_hour_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     R = TypeVar("R")
@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ColumnElement
 
     from agenttrace_server.storage.audit import Deed
+
+IDS_A_DEED: Final = 50
+"""Runs that an entry of the audit log names."""
 
 MAX_STEP_ROWS: Final = 1_000
 """Of one step: it holds up the records that wait."""
@@ -136,8 +139,8 @@ def delete_runs(
 ) -> Appended:
     """Make these runs gone, those that the project has; `run_ids` of the result names them.
 
-    What hangs from them is still to be taken out, by `delete_details`. The audit log gets the deed,
-    with their number before its target, when there are any.
+    What hangs from them is still to be taken out, by `delete_details`. The audit log gets the deed
+    when there are any, with their number before its target and their ids after it, some an entry.
     """
     query = select_by_ids(RUN, run_ids, "run_id").with_only_columns(RUN.c.run_id)
     query = query.where(is_of_project(project_id))
@@ -153,8 +156,8 @@ def delete_runs(
     connection.execute(insert(DELETED_RUN), tombstones)
     connection.execute(insert(LEFTOVER), [{"run_id": run_id} for run_id in known])
     if deed is not None:
-        target = f"{len(known)} {deed.target}"
-        append_deed(connection, deed._replace(project_id=project_id, target=target))
+        for target in _list_targets(deed.target, known):
+            append_deed(connection, deed._replace(project_id=project_id, target=target))
     end = log_changes(connection, [(i, ChangeKind.RUN_DELETED.value, None, None) for i in known])
     return Appended(end, frozenset(known))
 
@@ -170,11 +173,23 @@ def delete_old_runs(  # noqa: PLR0913 -- what is old, whose it is, and what is r
 ) -> Appended:
     """Make those of these runs gone that are old enough, still: a record may have come.
 
-    The audit log gets the deed as from `delete_runs`.
+    The audit log gets the deed with their number: how old they were says which they are.
     """
     chosen = select(RUN.c.run_id).where(match_ids(RUN.c.run_id, run_ids), is_old(before_ns))
     old = [*connection.execute(chosen).scalars()]
-    return delete_runs(connection, old, project_id=project_id, now_ns=now_ns, deed=deed)
+    gone = delete_runs(connection, old, project_id=project_id, now_ns=now_ns)
+    if deed is not None and gone.run_ids:
+        target = f"{len(gone.run_ids)} {deed.target}"
+        append_deed(connection, deed._replace(project_id=project_id, target=target))
+    return gone
+
+
+def _list_targets(how: str, run_ids: Sequence[str]) -> Iterator[str]:
+    """Yield `3 by filter: <ids>`, or for many `60 by filter (1 to 50): <ids>` and so on."""
+    for start in range(0, len(run_ids), IDS_A_DEED):
+        part = run_ids[start : start + IDS_A_DEED]
+        place = "" if len(part) == len(run_ids) else f" ({start + 1} to {start + len(part)})"
+        yield f"{len(run_ids)} {how}{place}: {' '.join(part)}"
 
 
 def list_owners(connection: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, column, insert, inspect, select, table, text
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
 
-HEAD_REVISION: Final = "0012"
+HEAD_REVISION: Final = "0013"
 """The newest migration. A test holds it to the files in `migrations/versions`."""
 
 _LOCK_KEY: Final = 0x6167656E74747263
@@ -21,7 +21,7 @@ _NO_TIMEOUT: Final = text("SET LOCAL statement_timeout = 0")
 KNOWN_REVISIONS: Final = frozenset(
     {
         *("0001", "0002", "0003", "0004", "0005", "0006"),
-        *("0007", "0008", "0009", "0010", "0011", HEAD_REVISION),
+        *("0007", "0008", "0009", "0010", "0011", "0012", HEAD_REVISION),
     }
 )
 """All that this release can bring up to date."""

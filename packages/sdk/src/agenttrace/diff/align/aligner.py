@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from agenttrace.diff.align.anchors import find_anchors
 from agenttrace.diff.align.bags import PairPrices, bound_cost
 from agenttrace.diff.align.budget import Budget
+from agenttrace.diff.align.costs import MOVE
 from agenttrace.diff.align.crossings import find_crossings, find_lane_changes
 from agenttrace.diff.align.distance import align_forests
 from agenttrace.diff.align.gaps import find_wrapper
@@ -37,25 +38,35 @@ MAX_EXACT_PAIRS: Final = 4_096
 MAX_GAP: Final = 64
 """So many nodes on each side of a gap are aligned exactly."""
 
+MAX_EXACT_PRODUCT: Final = 160_000
+"""Two ordered runs whose sizes multiply to no more are aligned exactly where nothing else is proven
+the least, and the table takes no more cells than `MAX_RUN_CELLS`."""
+
 _MUCH: Final = 1.5
 
 
 class Alignment(NamedTuple):
-    """The pairs, their cost in halves, and whether a budget may have made it greater.
+    """The pairs, their cost in halves, and whether it may be above the least.
 
     `ordered_cost` is what it was before moves were found: comparable with a tree edit distance.
+    `is_exact`: that is the tree edit distance.
     """
 
     mapping: Mapping
     cost: int
     ordered_cost: int
+    is_exact: bool
     is_approximate: bool
 
 
 class _Aligner:
-    def __init__(self, base: Tree, head: Tree, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, base: Tree, head: Tree, tick: Callable[[], None], *, is_exact: bool = False
+    ) -> None:
         self._base, self._head = base, head
-        self._budget = Budget()
+        self._budget = Budget(is_for_runs=is_exact)
+        self._is_tried = is_exact
+        self._is_exact = False
         self._mapping = Mapping(base, head)
         self._prices = PairPrices(base, head)
         self._siblings = SequenceAligner(base, head, self._prices, self._budget)
@@ -70,16 +81,17 @@ class _Aligner:
         self._work()
         before_moves = self._mapping.add_up()
         self._uncross()
-        for anchor in find_anchors(self._mapping):
+        for anchor in find_anchors(self._mapping, self._budget, self._tick):
             self._mapping.join(anchor.left, anchor.right)
             self._mapping.moved.update(dict.fromkeys(anchor.moved, OTHER_PARENT))
-        for left, right in find_moves(self._mapping):
+        for left, right in find_moves(self._mapping, self._tick):
             self._join(left, right)
             self._work()
         self._mapping.moved.update(find_lane_changes(self._mapping))
-        bound = bound_cost(self._base, self._head)
-        is_approximate = self._budget.is_hit and before_moves > bound
-        return Alignment(self._mapping, self._mapping.add_up(), before_moves, is_approximate)
+        cost = self._mapping.add_up()
+        is_least = cost <= max(MOVE, bound_cost(self._base, self._head))
+        is_approximate = not (is_least or self._is_exact)
+        return Alignment(self._mapping, cost, before_moves, self._is_exact, is_approximate)
 
     def _uncross(self) -> None:
         for crossing in find_crossings(self._mapping, self._prices):
@@ -109,12 +121,13 @@ class _Aligner:
 
     def _align_below(self, left: int, right: int) -> None:
         base, head = self._base, self._head
-        if base.is_plain[left] and head.is_plain[right]:
-            if self._match_in_place(left, right):
-                return
-            product = base.size[left] * head.size[right]
-            if product <= MAX_EXACT_PAIRS and self._align_exactly(left, right):
-                return
+        if (
+            base.is_plain[left]
+            and head.is_plain[right]
+            and (self._match_in_place(left, right) or self._align_exactly(left, right))
+        ):
+            self._is_exact = self._is_exact or left == ROOT
+            return
         children = base.children[left], head.children[right]
         is_chain = len(children[0]) == len(children[1]) == 1
         if not (is_chain and self._align_chains(children[0][0], children[1][0])):
@@ -177,8 +190,11 @@ class _Aligner:
         return True
 
     def _align_exactly(self, left: int, right: int) -> bool:
-        """Align what is below a pair exactly; False when the budget does not allow it."""
+        """Align what is below a pair exactly; False when size or budget do not allow it."""
         base, head = self._base, self._head
+        is_small = base.size[left] * head.size[right] <= MAX_EXACT_PAIRS
+        if not is_small and not (self._is_tried and left == ROOT):
+            return False
         names = base.full[left], head.full[right]
         if names not in self._known:
             pairs = align_forests(
@@ -187,7 +203,8 @@ class _Aligner:
                 head,
                 self._list_free_right(right),
                 self._budget,
-                is_free=left == ROOT,
+                self._tick,
+                is_free=is_small and left == ROOT,
             )
             if pairs is None:
                 return False
@@ -250,7 +267,7 @@ class _Aligner:
         base, head = self._base, self._head
         sizes = sum(base.size[x] for x in gap.left), sum(head.size[y] for y in gap.right)
         if max(sizes) <= MAX_GAP:
-            pairs = align_forests(base, gap.left, head, gap.right, self._budget)
+            pairs = align_forests(base, gap.left, head, gap.right, self._budget, self._tick)
             if pairs is not None:
                 for x, y in pairs:
                     self._mapping.join(x, y)
@@ -307,11 +324,25 @@ def align_trees(base: Tree, head: Tree, tick: Callable[[], None]) -> Alignment:
     """Return the alignment of two runs; `tick` is called now and then."""
     names = [(tree.full[ROOT], tree.run.run_id) for tree in (base, head)]
     if names[0] <= names[1]:
-        return _Aligner(base, head, tick).align()
-    turned = _Aligner(head, base, tick).align()
+        return _align(base, head, tick)
+    turned = _align(head, base, tick)
     mapping = Mapping(base, head)
     for right, left in enumerate(turned.mapping.to_head):
         if left != NONE:
             mapping.join(left, right)
     mapping.moved = {turned.mapping.to_head[x]: why for x, why in turned.mapping.moved.items()}
     return turned._replace(mapping=mapping)
+
+
+def _align(base: Tree, head: Tree, tick: Callable[[], None]) -> Alignment:
+    """Return an alignment; where it may be above the least, an exact one if a table of it fits."""
+    found = _Aligner(base, head, tick).align()
+    is_plain = base.is_plain[ROOT] and head.is_plain[ROOT]
+    if not (found.is_approximate and is_plain and len(base) * len(head) <= MAX_EXACT_PRODUCT):
+        return found
+    exact = _Aligner(base, head, tick, is_exact=True).align()
+    if not exact.is_exact:
+        return found
+    if found.cost < exact.cost:  # its moves are better, and cost less than edits in order could
+        return found._replace(is_approximate=False)
+    return exact

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.diff.align.costs import DELETE, NEVER, price_match
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agenttrace.diff.align.budget import Budget
     from agenttrace.diff.nodes import Tree
@@ -117,12 +117,13 @@ class _Table:
                 y -= 1
 
 
-def align_forests(  # noqa: PLR0913 -- two forests, each a tree and its roots
+def align_forests(  # noqa: PLR0913, PLR0917 -- two forests, each a tree and its roots
     base: Tree,
     left: Sequence[int],
     head: Tree,
     right: Sequence[int],
     budget: Budget,
+    tick: Callable[[], None],
     *,
     is_free: bool = False,
 ) -> list[tuple[int, int]] | None:
@@ -142,6 +143,7 @@ def align_forests(  # noqa: PLR0913 -- two forests, each a tree and its roots
         return None
     table = _Table(base, one, head, other)
     for i in one.keyroots:
+        tick()
         for j in other.keyroots:
             table.fill(i, j)
     return sorted(pair for pair in table.trace() if pair[0] != _VIRTUAL)

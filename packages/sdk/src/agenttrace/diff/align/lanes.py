@@ -47,7 +47,6 @@ def pair_lanes(
         len(left) * len(right) * min(len(left), len(right))
     ):
         return _pair_cheapest(base, left, head, right, pairs)
-    budget.is_hit = True
     left, right = _pair_equal(
         left, right, lambda lane: _hash_keys(base, lane), lambda lane: _hash_keys(head, lane), pairs
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.diff.align.mapping import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agenttrace.diff.align.mapping import Mapping
     from agenttrace.diff.nodes import Tree
@@ -24,19 +24,20 @@ OTHER_LANE: Final = "other_lane"
 OTHER_PARENT: Final = "other_parent"
 
 
-def find_moves(mapping: Mapping) -> Iterator[tuple[int, int]]:
+def find_moves(mapping: Mapping, tick: Callable[[], None]) -> Iterator[tuple[int, int]]:
     """Yield pairs of nodes that moved, the largest first; each is to be joined before the next."""
-    yield from _find_equal(mapping)
-    yield from _find_alike(mapping)
+    yield from _find_equal(mapping, tick)
+    yield from _find_alike(mapping, tick)
 
 
-def _find_equal(mapping: Mapping) -> Iterator[tuple[int, int]]:
+def _find_equal(mapping: Mapping, tick: Callable[[], None]) -> Iterator[tuple[int, int]]:
     base, head = mapping.base, mapping.head
     left = _index(base, mapping.to_head)
     right = _index(head, mapping.to_base)
     shared = [name for name in left if name in right]
     shared.sort(key=lambda name: (-base.size[left[name][0]], left[name][0]))
     for name in shared:
+        tick()
         ours = [x for x in left[name] if mapping.is_free_subtree(x, None)]
         others = [y for y in right[name] if mapping.is_free_subtree(None, y)]
         for x, y in _pair_equals(mapping, ours, others):
@@ -62,13 +63,14 @@ def _pair_equals(mapping: Mapping, left: list[int], right: list[int]) -> Iterato
         yield from zip(rest, others, strict=False)
 
 
-def _find_alike(mapping: Mapping) -> Iterator[tuple[int, int]]:
+def _find_alike(mapping: Mapping, tick: Callable[[], None]) -> Iterator[tuple[int, int]]:
     base, head = mapping.base, mapping.head
     left, right = _index_keys(base, mapping.to_head), _index_keys(head, mapping.to_base)
     for key, ours in left.items():
         others = right.get(key)
         if others is None or max(len(ours), len(others)) > _MAX_CANDIDATES:
             continue
+        tick()
         ranked = [(-_measure_dice(base, x, head, y), x, y) for x in ours for y in others]
         for dice, x, y in sorted(ranked):
             if -dice < MIN_DICE:

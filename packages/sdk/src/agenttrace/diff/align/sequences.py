@@ -64,8 +64,6 @@ class SequenceAligner:
         cells = len(left) * len(right)
         if cells <= MAX_CELLS and self._budget.take_table(cells):
             return self._fill_table(left, right)
-        if cells > MAX_CELLS:
-            self._budget.is_hit = True
         return self._find_by_tiers(left, right)
 
     def _fill_table(self, left: Sequence[int], right: Sequence[int]) -> list[tuple[int, int]]:

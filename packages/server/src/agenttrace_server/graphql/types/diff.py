@@ -192,7 +192,9 @@ class RunDiff:
         description="Whether content, structure and order are the same, and all of both is known: "
         "`verdict` is IDENTICAL."
     )
-    approx: bool = field(description="Whether a budget was met: a smaller difference may exist.")
+    approx: bool = field(
+        description="Whether a smaller difference may exist: the cost is not proven the least."
+    )
     cost: float = field(
         description="What the edits cost: 1 for a span added, removed or renamed, 0.5 for one "
         "changed or moved, and for the run itself."
