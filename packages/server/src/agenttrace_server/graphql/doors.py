@@ -59,10 +59,10 @@ DIFF: Final = """query DiffOfRuns(
 ) {
   diff(base: $base, head: $head) {
     base { id name status } head { id name status }
-    identical approx cost baseDigest headDigest runFlags
+    identical approx cost baseDigest headDigest runFlags runOrigin
     counts { unchanged changed added removed moved renamed wrapped unwrapped }
     firstDivergence { spanId side name path cause { ...Why } }
-    origins { path propagated cause { ...Why } base { id name } head { id name } }
+    origins { path isRun propagated cause { ...Why } base { id name } head { id name } }
     performance { ...Why }
     aggregates {
       total {
@@ -76,7 +76,7 @@ DIFF: Final = """query DiffOfRuns(
       pageInfo { hasNextPage endCursor }
       edges { cursor node {
         index parent depth outcome flags selfChanged subtreeChanged isPropagated origin covers
-        reason base { ...Place } head { ...Place }
+        reason failsNewly base { ...Place } head { ...Place }
       } }
     }
   }
