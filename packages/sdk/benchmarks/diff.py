@@ -40,9 +40,17 @@ Node = tuple[str, str, int]  # name, output, depth
 
 
 def make_run(
-    number: int, nodes: list[Node], *, output: bytes | None = None, inputs: int = 1
+    number: int,
+    nodes: list[Node],
+    *,
+    output: bytes | None = None,
+    inputs: int = 1,
+    given: list[int] | None = None,
 ) -> RecordedRun:
-    """Return a run of spans in pre-order; each has one of so many inputs of a few fields."""
+    """Return a run of spans in pre-order; each has one of so many inputs, or the one of its place.
+
+    Inputs are of a few fields, and of those that no place gives the name is one.
+    """
     chance = random.Random(number)  # noqa: S311 -- no secret: the same each time
     run_id = f"{number:032x}"
     path: list[str] = []
@@ -50,7 +58,9 @@ def make_run(
     for place, (name, said, depth) in enumerate(nodes, 1):
         span_id = f"{place:016x}"
         del path[depth:]
-        given = msgspec.json.encode({"query": name, "limit": chance.randrange(inputs)})
+        asked = {"query": name, "limit": chance.randrange(inputs)}
+        if given is not None:
+            asked = {"query": "any", "limit": given[place - 1]}
         text = msgspec.json.encode({"text": said, "tokens": len(said), "ok": True})
         spans.append(
             RecordedSpan(
@@ -69,7 +79,7 @@ def make_run(
                 end_seq=place * 2 + 1,
                 lane=0,
                 effect=Effect.READ,
-                input=_make_payload(given),
+                input=_make_payload(msgspec.json.encode(asked)),
                 output=_make_payload(output if output and place == 1 else text),
             )
         )

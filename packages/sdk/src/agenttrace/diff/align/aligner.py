@@ -16,6 +16,7 @@ from agenttrace.diff.align.crossings import find_crossings, find_lane_changes
 from agenttrace.diff.align.distance import align_forests
 from agenttrace.diff.align.gaps import find_wrapper
 from agenttrace.diff.align.lanes import pair_lanes
+from agenttrace.diff.align.layers import look_through
 from agenttrace.diff.align.mapping import NONE, Mapping
 from agenttrace.diff.align.moves import OTHER_PARENT, REORDERED, find_moves
 from agenttrace.diff.align.sequences import (
@@ -277,7 +278,7 @@ class _Aligner:
             return
         found = find_wrapper(base, gap.left, head, gap.right)
         if found is None:
-            self._join_doubtful(gap)
+            self._join_within_layers(gap)
             return
         matched = self._siblings.align(found.left, found.right)
         for x, y in matched.pairs:
@@ -285,9 +286,18 @@ class _Aligner:
         self._gaps += matched.gaps
         self._gaps += found.beside(matched.pairs)
 
-    def _join_doubtful(self, gap: Gap) -> None:
-        """Make those pairs of a gap that were put off, in case one is around the other."""
-        for x, y in self._siblings.align(gap.left, gap.right).pairs:
+    def _join_within_layers(self, gap: Gap) -> None:
+        """Make the pairs of a gap wherever layers are around them.
+
+        Without any, make those that were put off, in case one is around the other.
+        """
+        found = look_through(self._base, self._head, gap, self._budget)
+        matched = None if found is None else self._siblings.align(*found)
+        if matched is not None and matched.pairs:
+            self._gaps += matched.gaps
+        else:
+            matched = self._siblings.align(*gap)
+        for x, y in matched.pairs:
             self._join(x, y)
 
     def _list_free(self, node: int) -> list[int]:
