@@ -50,13 +50,26 @@ def tool(stage: Stage) -> Callable[[int], Coroutine[Any, Any, str]]:
     return work
 
 
-def test_fifty_calls_of_one_name_get_their_own_answers(
-    stage: Stage, tool: Callable[[int], Coroutine[Any, Any, str]]
-) -> None:
+def test_fifty_calls_of_one_name_get_their_own_answers(stage: Stage) -> None:
+    """All are out together: of one that began when another had ended no order is promised."""
+    all_out: asyncio.Event
+
+    @trace_tool(stage.tracer)
+    async def work(n: int) -> str:
+        stage.ran.append("work")
+        if len(stage.ran) == 50:
+            all_out.set()
+        await all_out.wait()
+        await asyncio.sleep(jitter_s())
+        return f"answer {n} {os.urandom(4).hex()}"
+
     async def play() -> list[str]:
+        nonlocal all_out
+        all_out = asyncio.Event()
+
         async def worker(n: int) -> str:
             await asyncio.sleep(jitter_s())
-            return await tool(n)
+            return await work(n)
 
         async with stage.tracer.run("agent"):
             return await asyncio.gather(*[worker(n) for n in range(50)])
