@@ -133,7 +133,9 @@ def test_json_is_all_that_standard_output_has(folder: Folder) -> None:
 
 def test_the_end_of_the_command_is_the_end_of_the_program(folder: Folder) -> None:
     """SIGTERM reaches the program, and the exit code says so."""
-    waiting = "import threading\n    open('ready', 'w').close()\n    threading.Event().wait(50)"
+    # In short turns: a signal between the look for one and the wait would be seen after all of it.
+    turns = "[threading.Event().wait(0.05) for _ in range(1000)]"
+    waiting = f"import threading\n    open('ready', 'w').close()\n    {turns}"
     folder.write(
         "agent.py", AGENT + MAIN.replace("with tracer", f"{waiting}\n    with tracer") + BEGIN
     )
