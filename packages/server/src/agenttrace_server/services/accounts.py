@@ -104,11 +104,11 @@ class AccountService:
         check_password(password, check_email(email))  # a mistake in these is no try
         is_first = setup_token is not None
         openness = await self.read_openness()
-        if not (is_first and self._is_setup_token(openness, setup_token)):
+        if not self._is_setup_token(openness, setup_token):
             # Whoever has the right one is not kept out by those who try: it works once.
             address = [Allowance("register", actor.address, *REGISTRATIONS)]
             await count_attempt(self._database, address, self._clock_ns())
-        self._check_openness(openness, setup_token)
+            _check_openness(openness, has_token=is_first)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
             raise ForbiddenError("the setup token was used")
@@ -280,19 +280,6 @@ class AccountService:
             return False
         return hmac.compare_digest(expected.encode(), given.encode())
 
-    def _check_openness(self, openness: Openness, setup_token: str | None) -> None:
-        if setup_token is not None:
-            if not self._is_setup_token(openness, setup_token):
-                raise ForbiddenError("the setup token is wrong, or was used")
-        elif openness is Openness.SETUP:
-            # Also where registration is open: a stranger who came first would leave the server
-            # without an operator for ever.
-            text = "the first account registers with the setup token that the server's start prints"
-            raise ForbiddenError(text)
-        elif openness is Openness.CLOSED:
-            text = "registration is closed; ask an operator of this server for an account"
-            raise ForbiddenError(text)
-
     def _refuse_local(self) -> None:
         refuse_without_accounts(is_on=self.is_on)
 
@@ -315,3 +302,17 @@ def check_email(email: str) -> str:
         text = f"an e-mail address such as me@example.org, at most {MAX_EMAIL_CHARS} characters"
         raise RefusedError("email", "invalid", text)
     return folded
+
+
+def _check_openness(openness: Openness, *, has_token: bool) -> None:
+    """Refuse who may not register without the right setup token; `has_token`: with a wrong one."""
+    if has_token:
+        raise ForbiddenError("the setup token is wrong, or was used")
+    if openness is Openness.SETUP:
+        # Also where registration is open: a stranger who came first would leave the server
+        # without an operator for ever.
+        text = "the first account registers with the setup token that the server's start prints"
+        raise ForbiddenError(text)
+    if openness is Openness.CLOSED:
+        text = "registration is closed; ask an operator of this server for an account"
+        raise ForbiddenError(text)
