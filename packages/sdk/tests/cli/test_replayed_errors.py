@@ -91,7 +91,7 @@ with tracer.run("agent"):
         tell(
             status=e.response.status_code, headers=dict(e.response.headers), text=e.response.text,
             url=str(e.request.url), params=dict(e.request.url.params), said=str(e),
-            retry=e.response.headers.get_list("set-cookie"), error=e.response.is_client_error,
+            retry=e.response.headers.get_list("retry-after"), error=e.response.is_client_error,
         )
 """
 CONNECT = """
@@ -107,6 +107,25 @@ with tracer.run("agent"):
         fetch("http://127.0.0.1:1/")
     except web.ConnectError as e:
         tell(said=str(e), url=str(e.request.url), cause=type(e.__cause__).__name__)
+"""
+REQUESTS = """
+import requests
+
+@trace_tool(tracer, effect="read")
+def fetch(url):
+    mark("fetch")
+    requests.get(url, headers={"Authorization": "Bearer " + KEY}).raise_for_status()
+
+with tracer.run("agent"):
+    try:
+        fetch(sys.argv[1] + "/pages?q=a%20b")
+    except requests.HTTPError as e:
+        tell(
+            status=e.response.status_code, retry=e.response.headers["Retry-After"],
+            json=e.response.json(), url=e.request.url, method=e.response.request.method,
+            said=str(e), reason=e.response.reason, elapsed=str(e.response.elapsed),
+            ok=e.response.ok,
+        )
 """
 INVALID = """
 from pydantic import BaseModel, field_validator
@@ -187,6 +206,7 @@ PROGRAMS = {
     "httpx status": STATUS.replace("MODULE", "httpx"),
     "httpx2 status": STATUS.replace("MODULE", "httpx2"),
     "httpx connect": CONNECT.replace("MODULE", "httpx"),
+    "requests status": REQUESTS,
     "pydantic": INVALID,
 }
 
