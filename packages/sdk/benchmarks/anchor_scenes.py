@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from pydantic import BaseModel
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 Seen = dict[str, str]
 Tool = Callable[..., Any]
@@ -149,7 +150,7 @@ async def keep_types(stage: Stage) -> Seen:
 
 
 async def fail(stage: Stage) -> Seen:
-    """R11: an error of the program's own, caught by its class, and a retry after two failures."""
+    """R11: errors of the program's own and of packages, caught by class, and a retry after two."""
     left = [ConnectionError("reset")] * FAILURES
 
     def charge(amount: int) -> str:
@@ -162,7 +163,22 @@ async def fail(stage: Stage) -> Seen:
             raise left.pop()
         return key
 
-    return _catch(stage.wrap(charge)) | _retry(stage.wrap(look_up))
+    def fetch(url: str) -> str:
+        stage.bodies.append("fetch")
+        request = httpx.Request("GET", url)
+        httpx.Response(429, headers={"retry-after": "7"}, request=request).raise_for_status()
+        return url
+
+    def parse(text: str) -> int:
+        stage.bodies.append("parse")
+        return TypeAdapter(int).validate_python(text)
+
+    return (
+        _catch(stage.wrap(charge))
+        | _catch_status(stage.wrap(fetch))
+        | _catch_validation(stage.wrap(parse))
+        | _retry(stage.wrap(look_up))
+    )
 
 
 async def stream(stage: Stage) -> Seen:
@@ -202,6 +218,28 @@ def _catch(charge: Tool) -> Seen:
     except Exception as error:  # noqa: BLE001 -- which one it is, is what is asked
         return {"own class": f"not caught: {type(error).__name__}"}
     return {"own class": "no error"}
+
+
+def _catch_status(fetch: Tool) -> Seen:
+    try:
+        fetch("http://shop/orders")
+    except httpx.HTTPStatusError as error:
+        response = getattr(error, "response", None)
+        headers = getattr(response, "headers", {})
+        return {"httpx": f"caught, retry-after {headers.get('retry-after', 'gone')}"}
+    except Exception as error:  # noqa: BLE001 -- which one it is, is what is asked
+        return {"httpx": f"not caught: {type(error).__name__}"}
+    return {"httpx": "no error"}
+
+
+def _catch_validation(parse: Tool) -> Seen:
+    try:
+        parse("x")
+    except ValidationError as error:
+        return {"pydantic": f"caught, errors {[each['type'] for each in error.errors()]}"}
+    except Exception as error:  # noqa: BLE001 -- which one it is, is what is asked
+        return {"pydantic": f"not caught: {type(error).__name__}"}
+    return {"pydantic": "no error"}
 
 
 def _retry(look_up: Tool) -> Seen:

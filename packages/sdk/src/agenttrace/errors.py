@@ -41,8 +41,12 @@ class PluginError(AgentTraceError):
 
 
 class DecodeError(AgentTraceError, ValueError):
-    """A payload that cannot be made a value again; `culprit` spells the class at fault, if any."""
+    """A payload that cannot be made a value again; `culprit` spells the class at fault, if any.
 
-    def __init__(self, message: str, culprit: str = "") -> None:
+    `is_shown_only`: of that class the content was recorded, and nothing can make an object of it.
+    """
+
+    def __init__(self, message: str, culprit: str = "", *, is_shown_only: bool = False) -> None:
         super().__init__(message)
         self.culprit = culprit
+        self.is_shown_only = is_shown_only

@@ -22,6 +22,7 @@ from agenttrace.replay.errors import (
     EXIT_NOT_REPLAYABLE,
     NotReplayableError,
 )
+from agenttrace.replay.hints import spell_for_command
 from agenttrace.replay.programs import Ended, replay_program
 from agenttrace.replay.report import write_described
 from agenttrace.trace.sources import RecordingError
@@ -120,7 +121,8 @@ def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> V
             paths = fetch_recordings([recording], None, Path(name), mode=options["mode"])
             ended = replay_program(program, paths, options, Path(name), has_own_output=False)
         except (NotReplayableError, RecordingError) as error:
-            return Verdict(recording, EXIT_NOT_REPLAYABLE, str(error), monotonic() - began_s)
+            why = spell_for_command(str(error))
+            return Verdict(recording, EXIT_NOT_REPLAYABLE, why, monotonic() - began_s)
         except OSError as error:
             why = describe_start(program, error)
             return Verdict(recording, EXIT_CANNOT_START, why, monotonic() - began_s)

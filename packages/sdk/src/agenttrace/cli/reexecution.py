@@ -19,6 +19,7 @@ from agenttrace.cli.targets import replace_file
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.errors import EXIT_NOT_REPLAYABLE, NotReplayableError
 from agenttrace.replay.freezing import read_kinds
+from agenttrace.replay.hints import spell_for_command
 from agenttrace.replay.integrity import check_recording
 from agenttrace.replay.plans import read_new_runs
 from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
@@ -124,6 +125,7 @@ def _is_of_server(error: Exception, file: str | None) -> bool:
 
 
 def _refuse(message: str, code: int, *, as_json: bool) -> int:
+    message = spell_for_command(message)
     if as_json:
         print_json({"error": message, "exitCode": code})
     warn(message)

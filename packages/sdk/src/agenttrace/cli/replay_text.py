@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _STYLES: Final = {
     "counts": "bold",
+    "unfinished": "yellow",
     "raise": "bold red",
     "warn": "yellow",
     "serve": "dim",

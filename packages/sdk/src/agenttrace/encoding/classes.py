@@ -54,11 +54,14 @@ def describe_missing(spelled: str) -> str:
     return f"class {spelled[:200]!r} is not loaded"
 
 
-def describe_way(spelled: str) -> str:
+def describe_way(spelled: str, *, is_shown_only: bool = False) -> str:
     """Return what to do where nothing can be made of a class."""
     module, _, name = spelled[:200].partition(":")
-    if find_class(spelled) is not None:
+    if is_shown_only or find_class(spelled) is not None:
         return "register_codec() teaches the recorder the class; then record anew"
+    if "<locals>" in name:
+        return "nothing finds a class within a function: move it to its module, and record anew"
     if module in modules:
-        return f"was it renamed? give what it is now with classes={{{spelled[:200]!r}: {name}}}"
+        short = name.rpartition(".")[2]
+        return f"was it renamed? give what it is now with classes={{{spelled[:200]!r}: {short}}}"
     return f"import {module}, or give the class with classes="

@@ -126,7 +126,8 @@ class Decoder:
         kind, _, argument = text.partition(" ")
         if kind == SHOWN:
             if not self.degrade:
-                raise DecodeError(f"only the content of a {argument[:200]} was kept", argument)
+                why = f"only the content of a {argument[:200]} was kept"
+                raise DecodeError(why, argument, is_shown_only=True)
             return self._build_inner(value, place, extra)
         builder = BUILDERS.get(kind)
         if builder is None:

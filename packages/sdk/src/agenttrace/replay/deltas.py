@@ -14,6 +14,7 @@ MAX_DELTAS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MISSING: Final = "(absent)"
 _MAX_SHOWN_CHARS: Final = 500
+_CONTEXT_CHARS: Final = 80
 
 # The finest first: what an earlier one took is no longer there for a later one.
 _VOLATILE: Final = (
@@ -98,11 +99,35 @@ def _write(value: JsonValue) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def shorten(value: JsonValue) -> JsonValue:
-    """Return a value for a message: a long text, or a large value, is cut."""
+def shorten_both(recorded: JsonValue, live: JsonValue) -> tuple[JsonValue, JsonValue]:
+    """Return two values that differ for a message: long ones from a little before where they part.
+
+    A value that is not long is given as it is.
+    """
+    one, other = _write_long(recorded), _write_long(live)
+    start = 0
+    if one is not None and other is not None:
+        pairs = enumerate(zip(one, other, strict=False))
+        apart = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+        start = max(0, apart - _CONTEXT_CHARS)
+    return (
+        recorded if one is None else _cut(one, start),
+        live if other is None else _cut(other, start),
+    )
+
+
+def _write_long(value: JsonValue) -> str | None:
+    """Return a text, or a large value as one; None for what can be shown whole and is no text."""
     if isinstance(value, str):
-        return value if len(value) <= _MAX_SHOWN_CHARS else f"{value[:_MAX_SHOWN_CHARS]}…"
-    if value is None or isinstance(value, bool | int | float):
         return value
+    if value is None or isinstance(value, bool | int | float):
+        return None
     text = repr(value)
-    return value if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…"
+    return text if len(text) > _MAX_SHOWN_CHARS else None
+
+
+def _cut(text: str, start: int) -> str:
+    if len(text) <= _MAX_SHOWN_CHARS:
+        return text
+    end = start + _MAX_SHOWN_CHARS
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

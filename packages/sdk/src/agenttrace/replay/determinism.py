@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agenttrace.replay.deltas import Delta, find_deltas, find_volatile, shorten
+from agenttrace.replay.deltas import Delta, find_deltas, find_volatile, shorten_both
 from agenttrace.replay.tape import Node, Tape
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ class Finding(NamedTuple):
     def describe(self) -> dict[str, JsonValue]:
         """Return it as JSON data."""
         first = self.deltas[0] if self.deltas else None
+        shown = (None, None) if first is None else shorten_both(first.recorded, first.live)
         return {
             "path": self.path,
             "differsIn": self.what,
             "volatile": list(self.volatile),
             "at": None if first is None else first.path,
-            "first": None if first is None else shorten(first.recorded),
-            "second": None if first is None else shorten(first.live),
+            "first": shown[0],
+            "second": shown[1],
         }
 
 

@@ -81,6 +81,8 @@ class Divergence(NamedTuple):
 
     def __str__(self) -> str:
         text = f"{self.kind} at {self.path}: {self.message}"
+        if self.at is not None:
+            text = f"{text}: recorded {self.recorded!r}, now {self.live!r}"
         return f"{text} ({self.hint})" if self.hint else text
 
     @classmethod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from agenttrace.replay.deltas import find_deltas, find_volatile, shorten
+from agenttrace.errors import ConfigurationError
+from agenttrace.replay.differences import compare_inputs, describe_failure
 from agenttrace.replay.errors import ReplayDivergence
 from agenttrace.replay.forks import Board, follow_forks
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, find_way
@@ -82,7 +83,7 @@ class Ledger:
 
     def add(self, divergence: Divergence, span: Span | None = None) -> Action:
         """Write a divergence down and return what is done about it; RAISE stops the replay."""
-        action = self.policy.judge(divergence)
+        divergence, action = self._judge(divergence)
         if divergence.hint is None and action is Action.RAISE:
             divergence = divergence._replace(hint=find_way(divergence))
         divergence = divergence._replace(action=action)
@@ -94,6 +95,18 @@ class Ledger:
         if span is not None:
             _tell(span, divergence.kind)
         return action
+
+    def _judge(self, divergence: Divergence) -> tuple[Divergence, Action]:
+        """Return what is done about a divergence; a function of the user's that fails stops all."""
+        try:
+            return divergence, self.policy.judge(divergence)
+        except Exception as error:  # noqa: BLE001 -- the user's: whatever it is, it is told as theirs
+            why = str(error) if isinstance(error, ConfigurationError) else describe_failure(error)
+            message = (
+                f"{divergence.message}; and on={{'{divergence.kind}': …}} gave no answer: {why}"
+            )
+            hint = "a function of on= takes the Divergence and returns raise, warn, serve or live"
+            return divergence._replace(message=message, hint=hint), Action.RAISE
 
     def stop(self, divergence: Divergence) -> None:
         """Write down a divergence that no policy can let pass."""
@@ -138,39 +151,8 @@ class Ledger:
             is_structural=is_structural,
         )
         if kind is DivergenceKind.INPUT_CHANGED and node is not None:
-            divergence = _compare_inputs(divergence, node, call)
+            divergence = compare_inputs(divergence, node, call)
         return self.add(divergence, call.span)
-
-
-def _compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Divergence:
-    """Say where two inputs begin to differ, and whether in what no two runs have alike."""
-    assert node.span is not None
-    recorded = None if node.span.input is None else node.span.input.value
-    deltas = find_deltas(recorded, call.value)
-    if not deltas:
-        return divergence._replace(
-            message="its input has the same content, and other types",
-            at="$",
-            recorded=shorten(recorded),
-            live=shorten(call.value),
-        )
-    first, *others = deltas
-    more = f", and in {len(others)} more places" if others else ""
-    kinds = find_volatile(deltas)
-    hint = divergence.hint
-    if kinds:
-        names = ",".join(kinds)
-        hint = (
-            f"volatile: {names}; it differs in every run. Use tracer.now(), .random() and "
-            ".uuid4(), or freeze=, or leave it out with ignore= or mask="
-        )
-    return divergence._replace(
-        message=f"its input differs at {first.path}{more}",
-        at=first.path,
-        recorded=shorten(first.recorded),
-        live=shorten(first.live),
-        hint=hint,
-    )
 
 
 def _tell(span: Span, kind: DivergenceKind) -> None:

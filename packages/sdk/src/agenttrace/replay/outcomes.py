@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED
+from agenttrace.replay.hints import spell_for_command
 from agenttrace.replay.journal import judge
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
 from agenttrace.wire import RunStatus
@@ -44,13 +45,17 @@ def fold_lines(
             divergences.append(missing.describe())
             codes.append((missing.action.value, judge(missing)))
     report = _sum_reports(lines, recordings, policy.mode)
-    report["divergences"] = divergences
+    report["divergences"] = [_spell_hint(each) for each in divergences]
     report["identical"] = not divergences and not report["liveCalls"] and failed is None
     own = int(failed["exitCode"]) if failed is not None else _choose_code(codes, policy.mode)
     report["exitCode"] = own
     if failed is not None:
         report["error"] = str(failed["error"])
     return report
+
+
+def _spell_hint(said: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "hint": spell_for_command(said["hint"])} if "hint" in said else said
 
 
 def _choose_code(codes: list[tuple[str, int]], mode: Mode) -> int:
@@ -107,6 +112,7 @@ def _sum_reports(
         "sourceRunIds": reports[0]["sourceRunIds"]
         if reports
         else [run.run_id for run in recordings],
+        "unfinishedRunIds": [run.run_id for run in recordings if not run.is_finished],
         "runIds": [run_id for each in reports for run_id in each["runIds"]],
         "identical": False,
         "exitCode": 0,

@@ -11,6 +11,8 @@ from agenttrace.replay.kinds import Action, DivergenceKind, Mode, Status
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agenttrace.replay.kinds import Divergence
     from agenttrace.trace import RecordedSpan
 
@@ -22,12 +24,16 @@ class Report:
     many spans ended with it; `live_calls` is how many calls ran, but for those that `descend`
     opened, `live_usd` what they cost, and `unpriced` the path of the first model call among them
     of which that is not known. `notes` says what was served although it was not the same to the
-    letter: `defaults_added` and the like, and how often.
+    letter: `defaults_added` and the like, and how often. `unfinished_run_ids` are those of the
+    recordings that never ended, as their programs were killed, or go on.
     """
 
-    def __init__(self, mode: str, source_run_ids: list[str]) -> None:
+    def __init__(
+        self, mode: str, source_run_ids: list[str], unfinished_run_ids: Iterable[str] = ()
+    ) -> None:
         self.mode = mode
         self.source_run_ids = source_run_ids
+        self.unfinished_run_ids = list(unfinished_run_ids)
         self.fatal: Divergence | None = None
         self.clear()
 
@@ -76,6 +82,7 @@ class Report:
         return {
             "mode": self.mode,
             "sourceRunIds": self.source_run_ids,
+            "unfinishedRunIds": self.unfinished_run_ids,
             "runIds": self.run_ids,
             "identical": self.identical,
             "exitCode": self.exit_code,
@@ -111,11 +118,14 @@ def write_described(report: dict[str, Any]) -> list[str]:
 def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the lines of `write_described`, each after a word for what it says.
 
-    The word is `counts`, an action of a divergence, `recorded`, `came`, `hint`, `notes`, `saved`,
-    `identical` or `different`.
+    The word is `counts`, `unfinished`, an action of a divergence, `recorded`, `came`, `hint`,
+    `notes`, `saved`, `identical` or `different`.
     """
     counts = [f"{count} {status}" for status, count in report["counts"].items() if count]
     lines = [("counts", f"replay ({report['mode']}): {', '.join(counts) or 'no call was made'}")]
+    for run_id in report["unfinishedRunIds"]:
+        what = "never ended (its program was killed, or goes on): it is replayed as far as it goes"
+        lines.append(("unfinished", f"  recording {run_id} {what}"))
     for each in report["divergences"]:
         what = f"{each['kind']} at {each['path']}: {each['message']}"
         lines.append((each["action"], f"  {each['action']:<5} {what}"))

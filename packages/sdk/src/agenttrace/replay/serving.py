@@ -6,6 +6,7 @@ list, nothing is imported, nothing is unpickled.
 
 from __future__ import annotations
 
+import re
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from agenttrace.encoding.decode import decode_payload
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.raised import decode_error
 from agenttrace.encoding.snapshot import Encoded, Whole, take_snapshot
+from agenttrace.encoding.tree import MAX_CPU_SECONDS, MAX_DEPTH, MAX_NODES, MAX_TEXT_CHARS
 from agenttrace.errors import DecodeError, ReplayedError
 from agenttrace.wire import Fidelity, Outcome, SpanStatus
 
@@ -37,6 +39,19 @@ _LOSS_HINTS: Final = {
     Fidelity.REDACTED: "let the call return the secret in another way, or run it with live=",
     Fidelity.TRUNCATED: "record anew with a larger AGENTTRACE_PAYLOAD_MAX_BYTES",
 }
+
+
+_SMALLER: Final = "let the call return less, or register_codec() for what it returns; record anew"
+_CUTS: Final = {
+    "depth": (
+        f"it is nested more than {MAX_DEPTH} levels deep",
+        "let the call return something flatter, or register_codec() for it; then record anew",
+    ),
+    "nodes": (f"it has more than {MAX_NODES:,} values in it", _SMALLER),
+    "text": (f"its texts have more than {MAX_TEXT_CHARS:,} characters", _SMALLER),
+    "time": (f"to read it took more than {MAX_CPU_SECONDS * 1000:g} ms", _SMALLER),
+}
+_CUT_MARK: Final = re.compile(r'"\$cut":"(\w+)"')
 
 
 class ReplayNote(str):
@@ -89,8 +104,10 @@ class Server:
         if payload is None:
             return refuse("its output was not recorded", "record anew with capture_output=True")
         if payload.fidelity in _LOSSES:
-            why = f"its output is not whole: {_LOSSES[payload.fidelity]}"
-            return refuse(why, _LOSS_HINTS[payload.fidelity])
+            why, hint = _LOSSES[payload.fidelity], _LOSS_HINTS[payload.fidelity]
+            if payload.fidelity is Fidelity.TRUNCATED and payload.size_bytes is None:
+                why, hint = _find_cut(payload) or (why, hint)
+            return refuse(f"its output is not whole: {why}", hint)
         return self.decode(payload)
 
     def decode(self, payload: RecordedPayload) -> Served:
@@ -107,7 +124,8 @@ class Server:
         return Served(value)
 
     def _degrade(self, record: dict[str, Any], error: DecodeError) -> Served:
-        hint = f"{describe_way(error.culprit)}; {_PLAIN}" if error.culprit else None
+        way = describe_way(error.culprit, is_shown_only=error.is_shown_only)
+        hint = f"{way}; {_PLAIN}" if error.culprit else None
         try:
             value = decode_payload(record, classes=self.classes, degrade=True)
         except DecodeError as second:
@@ -185,6 +203,12 @@ def refuse_unfinished() -> Served:
         "it had not ended when the recording did (unfinished)",
         "its answer was never recorded: run it with live=, or record anew",
     )
+
+
+def _find_cut(payload: RecordedPayload) -> tuple[str, str] | None:
+    """Return which of the recorder's limits a value met that was not too long, and the way on."""
+    found = _CUT_MARK.search(payload.json)
+    return None if found is None else _CUTS.get(found[1])
 
 
 def refuse(reason: str, hint: str | None) -> Served:

@@ -74,7 +74,11 @@ class ReplaySession:
         if options.live_from is not None:
             policy.cut = find_cut(options.live_from, self.recordings)
         volatile = Volatile(options.ignore, options.mask)
-        self.report = Report(policy.mode, [run.run_id for run in self.recordings])
+        self.report = Report(
+            policy.mode,
+            [run.run_id for run in self.recordings],
+            [run.run_id for run in self.recordings if not run.is_finished],
+        )
         self._ledger = Ledger(policy, self.report)
         self._conductor = Conductor(
             [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from shlex import quote
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
 from agenttrace.errors import AgentTraceError
@@ -111,7 +112,7 @@ def resolve_only_run(source: RunSource) -> str:
     if not heads:
         raise RunNotFoundError(f"{source.name} holds no run")
     raise RunNotFoundError(
-        f"{source.name} holds {len(heads)} runs; say which, as in {source.name}:{LAST}. "
+        f"{source.name} holds {len(heads)} runs; say which, as in {_name_last(source)}. "
         f"{_list_some(source, heads)}"
     )
 
@@ -137,11 +138,15 @@ def resolve_recording(source: RunSource, wanted: str | None) -> str:
     if len(own) <= 1:
         return resolve_only_run(source) if not own else own[0].run_id
     short = shorten_ids([head.run_id for head in own])
-    named = " ".join(f"{source.name}:{short[head.run_id]}" for head in own[1::-1])
+    named = " ".join(quote(f"{source.name}:{short[head.run_id]}") for head in own[1::-1])
     raise RunNotFoundError(
-        f"{source.name} holds {len(own)} runs; say which, as in {source.name}:{LAST}, or, for a "
+        f"{source.name} holds {len(own)} runs; say which, as in {_name_last(source)}, or, for a "
         f"program that begins several: {named}. {_list_some(source, own)}"
     )
+
+
+def _name_last(source: RunSource) -> str:
+    return quote(f"{source.name}:{LAST}")
 
 
 def _is_replay(source: RunSource, head: RunHead) -> bool:

@@ -1,0 +1,148 @@
+"""What a divergence says: the place, what stood there and what stands there now, and the way on."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from agenttrace.replay import DivergenceKind
+from agenttrace.trace import load_runs
+from agenttrace.wrappers import trace_tool
+
+from .kinds_of_values import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Stage
+
+
+def make_player(stage: Stage, answer: object = "taken") -> Callable[[Any], Callable[[], object]]:
+    """Return what makes a run that gives a value to a tool."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def take(value: object) -> object:
+        stage.ran.append("take")
+        return answer
+
+    def play(value: object) -> Callable[[], object]:
+        def run() -> object:
+            with stage.tracer.run("agent"):
+                return take(value)
+
+        return run
+
+    return play
+
+
+def diverge(stage: Stage, recorded: object, live: object, **options: Any) -> Any:
+    """Record a call with one value, replay it with another; return what was raised."""
+    play = make_player(stage)
+    run = stage.record(play(recorded))
+    _, raised = stage.diverge(run, play(live), **options)
+    assert stage.ran == []
+    return raised
+
+
+@pytest.mark.parametrize("at", [0, 30, 700, 39_999])
+def test_a_difference_is_shown_wherever_in_a_long_text_it_is(stage: Stage, at: int) -> None:
+    """Not by its beginning, the same on both sides; with what stands around it."""
+    long = ("the quick brown fox " * 2_000)[:40_000]
+    found = diverge(stage, long, f"{long[:at]}#{long[at + 1 :]}").divergence
+    assert found.recorded != found.live
+    assert "#" in found.live
+    assert long[max(0, at - 20) : at] in found.live
+    assert len(found.live) <= 502
+    assert found.live.startswith("…") is (at > 80)
+
+
+def test_what_is_raised_says_what_stood_there(stage: Stage) -> None:
+    """A traceback is often all that there is of it."""
+    raised = diverge(stage, {"city": "Bonn"}, {"city": "Rome"})
+    assert "its input differs at $.value.city: recorded 'Bonn', now 'Rome'" in str(raised)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "live", "told"),
+    [
+        ([1], (1,), ("$.value", "list", "tuple")),
+        ({"a": [0, "1"]}, {"a": [0, Decimal(1)]}, ("$.value.a[1]", "str", "decimal")),
+        (Point(1, 2), {"x": 1, "y": 2}, ("$.value", f"dataclass {Point.__module__}:Point", "dict")),
+    ],
+    ids=["tuple", "within", "class"],
+)
+def test_another_type_is_told_with_its_place(
+    stage: Stage, recorded: object, live: object, told: tuple[str, str, str]
+) -> None:
+    found = diverge(stage, recorded, live).divergence
+    assert found.message == f"its input has the same content, and another type at {told[0]}"
+    assert (found.at, found.recorded, found.live) == told
+
+
+def test_a_function_that_fails_is_told_as_the_users(stage: Stage) -> None:
+    """With the divergence that it was asked about, and where it failed."""
+
+    def decide(_divergence: object) -> str:
+        raise KeyError("rules")
+
+    raised = diverge(stage, "a", "b", on={"input_changed": decide})
+    assert raised.divergence.kind is DivergenceKind.INPUT_CHANGED
+    assert "its input differs at $.value; and on={'input_changed': …} gave no answer" in str(raised)
+    assert f"it raised KeyError: 'rules' at {__file__}:" in str(raised)
+    assert "returns raise, warn, serve or live" in str(raised)
+
+
+def test_a_function_that_answers_what_cannot_be_is_told_so(stage: Stage) -> None:
+    raised = diverge(stage, "a", "b", on={"input_changed": lambda _: "ignore"})
+    assert "on: input_changed is answered with 'ignore'; expected live, raise" in str(raised)
+
+
+def nest(levels: int) -> object:
+    """Return a list in a list in a list."""
+    value: object = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said", "way"),
+    [
+        (nest(40), "unavailable", "nested more than 32 levels deep", "something flatter"),
+        ([(i,) for i in range(9_000)], "unavailable", "more than 10,000 values", "return less"),
+        ("x" * 3_000_000, "unavailable", "too long to be recorded", "AGENTTRACE_PAYLOAD_MAX_BYTES"),
+        (np.arange(3), "type_degraded", "only the content of a numpy:ndarray", "register_codec()"),
+        (object(), "unavailable", "only the class was recorded", "register_codec()"),
+    ],
+    ids=["depth", "nodes", "length", "numpy", "object"],
+)
+def test_an_answer_that_cannot_be_given_says_why(
+    stage: Stage, answer: object, kind: str, said: str, way: str
+) -> None:
+    """What was the matter with it, and what mends that: no larger limit for what is too deep."""
+    play = make_player(stage, answer)
+    run = stage.record(play(1))
+    _, raised = stage.diverge(run, play(1))
+    assert raised.divergence.kind == kind
+    assert said in raised.divergence.message
+    assert way in str(raised.divergence.hint)
+    assert "classes=" not in str(raised.divergence.hint)
+
+
+def test_a_recording_that_never_ended_is_said_to_be_one(stage: Stage) -> None:
+    """Its program was killed, or goes on: what comes after is not in it."""
+    play = make_player(stage)
+    run = stage.record(play(1))
+    records = [dict(r) for r in stage.memory.records if r["run_id"] == run.run_id]
+    cut = [each for each in records if each["type"] != "run" or each["status"] == "STARTED"]
+    (killed,) = load_runs(json.loads(json.dumps(cut))).runs
+    session, _ = stage.replay(killed, play(1))
+    assert session.report.describe()["unfinishedRunIds"] == [run.run_id]
+    assert f"recording {run.run_id} never ended" in str(session.report)
+    whole, _ = stage.replay(run, play(1))
+    assert whole.report.describe()["unfinishedRunIds"] == []
+    assert "never ended" not in str(whole.report)
