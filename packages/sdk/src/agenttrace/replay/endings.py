@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 from json import loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agenttrace.encoding.payload import encode
 from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
-from agenttrace.replay.matching import find_missing
+from agenttrace.replay.matching import find_missing, find_unmet
 from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS
 from agenttrace.wire import Outcome, RunStatus, SpanType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.failures import Failure
     from agenttrace.recorder import Recorder
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from agenttrace.run import Run
     from agenttrace.span import Span
     from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
+
+
+# What the recorder says of a span, and what figures of providers and hosts are.
+_OWN_ATTRIBUTES: Final = ("agenttrace.", "gen_ai.", "otel.", "host.", "process.", "thread.")
 
 
 class Endings:
@@ -69,6 +75,9 @@ class Endings:
             finish_marks(span, node.span)
         if self._ledger.is_stopped or scope.is_live:
             return
+        if scope.call is not None:
+            self._compare_code(scope, scope.call, node)
+            scope.call = None
         if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
@@ -120,6 +129,7 @@ class Endings:
             self._compare_run(run, status, scope)
             if status is not RunStatus.INTERRUPTED:  # else what is missing has its reason
                 self._report_missing(scope, scope.own, ended_in_lane=False)
+                self._report_unmet(scope, scope.own)
             for doubt in scope.track.matcher.lanes.list_doubts():
                 self._ledger.add(doubt)
         if self._ledger.report.divergences:
@@ -188,6 +198,40 @@ class Endings:
             return "its output is another than the recorded one"
         return None
 
+    def _compare_code(self, scope: Scope, call: LiveCall, node: Node) -> None:
+        """Compare what a span of code was given, and what it says of itself."""
+        assert scope.track is not None
+        if scope.track.matcher.has_other_input(node, call):
+            kind = DivergenceKind.INPUT_CHANGED
+            self._ledger.diverge(kind, call, "its input differs", node=node, is_structural=True)
+        name = _find_changed(call.span.attributes or {}, node)
+        if name is not None:
+            self._ledger.diverge(
+                DivergenceKind.OUTCOME_CHANGED,
+                call,
+                f"its attribute {name!r} is another than the recorded one",
+                node=node,
+                is_structural=True,
+            )
+
+    def _report_unmet(self, scope: Scope, root: Node) -> None:
+        """List the spans of code that the program no longer comes to: decisions, wrappers."""
+        assert scope.track is not None
+        for node in find_unmet(root):
+            if self._ledger.policy.is_beyond_cut(node) or self._is_beyond_end(node):
+                continue
+            assert node.span is not None
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.NESTING_CHANGED,
+                    Action.SERVE,
+                    f"the program did not come to the recorded span {node.span.name!r}",
+                    f"{scope.track.tape.run.name}/{node.describe()}",
+                    source_span_id=node.span.span_id,
+                    is_structural=True,
+                )
+            )
+
     def _compare_span(self, span: Span, outcome: Outcome, node: Node) -> None:
         why = self._find_change(span, outcome, node)
         if why is not None:
@@ -219,6 +263,16 @@ class Endings:
                     is_structural=True,
                 )
             )
+
+
+def _find_changed(live: Mapping[str, object], node: Node) -> str | None:
+    """Return the first attribute that is another than the recorded one; None for none."""
+    recorded = {} if node.span is None else node.span.attributes or {}
+    for name in {**recorded, **live}:
+        is_own = name.startswith(_OWN_ATTRIBUTES)
+        if not is_own and (name in recorded, recorded.get(name)) != (name in live, live.get(name)):
+            return name
+    return None
 
 
 def _differ_in_error(

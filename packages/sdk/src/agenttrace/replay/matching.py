@@ -50,6 +50,7 @@ class Matcher:
         self._calls: dict[_Key, list[Node]] = {}
         self._exact: dict[tuple[_Key, str], list[Node]] = {}
         self._by_hash: dict[tuple[SpanType, str], list[Node]] = {}
+        self._is_one_answer: dict[tuple[_Key, str], bool] = {}
         self._by_lane: dict[int, list[Node]] = {}
         self._nexts: dict[int, int] = {}  # how many of the first of a lane were made
         self._changes = 0
@@ -96,6 +97,13 @@ class Matcher:
         near = [node for node in free if node.is_within(place.node)]
         if len(every) == 1 and near:
             return near[0]
+        if self.lanes.is_certain(call.lane):
+            own = self.lanes.find(call.lane)
+            mine = [each for each in self._filter_receivers(near, call) if each.lane == own]
+            if mine:
+                return min(mine, key=lambda each: (each.is_lent, each.seq))
+        elif near and self._is_plain(near, (call.key, digest)):
+            return self._pick(near, call, place)
         others = self.places.list_others(place) if free else []
         far = [node for node in free if any(node.is_within(each) for each in others)]
         node = self._pick(self._filter_receivers([*near, *far], call), call, place)
@@ -111,6 +119,20 @@ class Matcher:
             node = self._pick(self._filter_receivers(near, call), call, place) or node
         self.lanes.doubt(call, node, self._filter_receivers(rivals, call))
         return node
+
+    def _is_plain(self, near: list[Node], key: tuple[_Key, str]) -> bool:
+        """Tell whether it makes no difference which call it is, and one that is near is next.
+
+        Then nobody has to ask what else the place may be, which takes a look at all that is alike.
+        """
+        if key not in self._is_one_answer:
+            answers = {each.read_answer() for each in self._exact[key]}
+            self._is_one_answer[key] = len(answers) == 1
+        return (
+            self._is_one_answer[key]
+            and all(each.receiver is None for each in near)
+            and any(self._find_next(each.lane) == each.seq for each in near)
+        )
 
     @staticmethod
     def _filter_receivers(nodes: list[Node], call: LiveCall) -> list[Node]:
@@ -238,21 +260,37 @@ class Matcher:
         node.is_used = True
         place.uses.append(node)
         every = self._exact.get((call.key, node.input_hash or ""), [])
-        only = self._filter_receivers(every, call)
         if len(every) == 1:
             certain: Place | None = place
             while certain is not None and node.is_below(certain.node):
                 certain.is_certain, certain = True, certain.parent
-        self.lanes.take(call.lane, node, is_certain=all(n.lane == node.lane for n in only))
-        key = _order_key(place, call, node)
-        self._last[key] = max(self._last.get(key, -1), node.seq)
+        is_certain = not self.lanes.is_certain(call.lane) and all(
+            each.lane == node.lane for each in self._filter_receivers(every, call)
+        )
+        self.lanes.take(call.lane, node, is_certain=is_certain)
+        self._pass(place, call, node)
 
     def enter(self, place: Place, call: LiveCall, node: Node) -> Place:
         """Take a span of code as met, and return its own place."""
         if not node.is_below(place.node):
             self.places.rise(place, node)
         self.lanes.take(call.lane, node, is_certain=False)
+        self._pass(place, call, node)
         return self.places.take(node, place, call.hash)
+
+    def _pass(self, place: Place, call: LiveCall, node: Node) -> None:
+        key = _order_key(place, call, node)
+        self._last[key] = max(self._last.get(key, -1), node.seq)
+
+    def has_other_input(self, node: Node, call: LiveCall) -> bool:
+        """Tell whether the input of a span of code is another than the recorded one."""
+        if node.input_hash is not None and node.input_hash == call.hash:
+            return False
+        if (_read_input(node) is None) is (call.input is None) and _is_unverified(node, call):
+            return False
+        return not (
+            _is_same_without_defaults(node, call) or self._is_same_without_volatile(node, call)
+        )
 
     def start(self, live_lane: int, recorded_lane: int = 0) -> None:
         """Say which lane of the recording a live one is: the run's own is known at its start."""
@@ -261,6 +299,15 @@ class Matcher:
 
 def _order_key(place: Place, call: LiveCall, node: Node) -> tuple[int, int, int, int]:
     return id(place), call.lane, id(node.parent), node.lane
+
+
+def find_unmet(scope: Node) -> Iterable[Node]:
+    """Yield the spans of code below `scope` that were not met, without those within such ones."""
+    for node in scope.children:
+        if node.is_opened or (node.is_used and not node.is_boundary):
+            yield from find_unmet(node)
+        elif not node.is_used and not node.is_boundary:
+            yield node
 
 
 def find_missing(scope: Node, *, ended_in_lane: bool) -> Iterable[Node]:

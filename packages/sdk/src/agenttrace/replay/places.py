@@ -6,8 +6,9 @@ for one of them, and changes with the one that was taken for the right one as so
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _Kind: TypeAlias = "tuple[SpanType, str, str | None] | None"
 _Move: TypeAlias = "tuple[Place, Node]"
+
+
+_NOTHING: Final[Counter[tuple[_Kind, str | None]]] = Counter()
 
 
 class Place:
@@ -43,6 +47,7 @@ class Places:
     def __init__(self) -> None:
         self._nodes: dict[tuple[_Kind, str | None], list[Node]] = {}
         self._code: dict[_Kind, list[Node]] = {}
+        self._held: dict[int, Counter[tuple[_Kind, str | None]]] = {}  # what is below each node
         self._begins: dict[_Kind, int] = {}  # how many of the first are had
         self._holders: dict[int, Place] = {}
         self.changes = 0  # how often what had been had was given back
@@ -50,6 +55,10 @@ class Places:
     def index(self, node: Node) -> None:
         """Take a recorded span in."""
         self._nodes.setdefault((node.key, node.input_hash), []).append(node)
+        above = node.parent
+        while above is not None and above.parent is not None:
+            self._held.setdefault(id(above), Counter())[node.key, node.input_hash] += 1
+            above = above.parent
         if not node.is_boundary:
             self._code.setdefault(node.key, []).append(node)
 
@@ -116,14 +125,9 @@ class Places:
 
     def _can_be(self, place: Place, node: Node) -> bool:
         """Tell whether a node holds all that was called in a place."""
-        wanted: dict[tuple[_Kind, str | None], int] = {}
-        for used in _list_nodes(place):
-            key = (used.key, used.input_hash)
-            wanted[key] = wanted.get(key, 0) + 1
-        return all(
-            sum(each.is_below(node) for each in self._nodes[key]) >= count
-            for key, count in wanted.items()
-        )
+        wanted = Counter((used.key, used.input_hash) for used in _list_nodes(place))
+        held = self._held.get(id(node), _NOTHING)
+        return all(held[key] >= count for key, count in wanted.items())
 
     def change(self, place: Place, node: Node) -> None:
         """Take a place for another of `list_others`, and others for others where it takes that."""

@@ -35,6 +35,9 @@ _MESSAGES: Final = {
 }
 
 
+_LATE: Final = "the recording has it before another one that was made already"
+
+
 class Go:
     """A plan: the body runs."""
 
@@ -144,7 +147,7 @@ class Planner:
             action = ledger.diverge(
                 DivergenceKind.REORDERED,
                 call,
-                "the recording has this call before another one that was made already",
+                _LATE,
                 node=node,
             )
             plan = self._follow(action, call, scope, node)
@@ -227,8 +230,15 @@ class Planner:
         if node is None:
             self.scopes.add(call.span, Scope(call.path, scope.track, scope.place))
             return
-        place = scope.track.matcher.enter(scope.place, call, node)
-        self.scopes.add(call.span, Scope(call.path, scope.track, place, is_own=True))
+        matcher = scope.track.matcher
+        if match.kind is None and matcher.is_late(scope.place, call, node):
+            self._ledger.diverge(
+                DivergenceKind.REORDERED, call, _LATE, node=node, is_structural=True
+            )
+        place = matcher.enter(scope.place, call, node)
+        own = Scope(call.path, scope.track, place, is_own=True)
+        own.call = call
+        self.scopes.add(call.span, own)
         mark(call.span, None, node.span)
 
     def plan_block(self, span: Span) -> Plan:

@@ -8,6 +8,7 @@ from agenttrace.replay.copies import Lanes
 from agenttrace.replay.matching import Matcher
 
 if TYPE_CHECKING:
+    from agenttrace.replay.calls import LiveCall
     from agenttrace.replay.order import Order, Ticket
     from agenttrace.replay.places import Place
     from agenttrace.replay.tape import Node, Tape
@@ -35,7 +36,7 @@ class Scope:
     `is_live`: what is called within it runs.
     """
 
-    __slots__ = ("is_live", "is_own", "path", "place", "ticket", "track")
+    __slots__ = ("call", "is_live", "is_own", "path", "place", "ticket", "track")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Scope:
         self.place = place
         self.is_own = is_own
         self.is_live = is_live
+        self.call: LiveCall | None = None  # of a span of code, until it ends
         self.ticket: Ticket | None = None  # while a served call is on its way
 
     @property

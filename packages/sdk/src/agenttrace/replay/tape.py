@@ -31,9 +31,19 @@ class Node:
     `is_used` is whether the replay has had it, in any process: served, matched or copied; and
     `is_lent` whether that was for another call than its own, which may come yet.
     `is_opened` is whether the body of a boundary runs, so that what it calls is looked up.
+    `receiver` is which of several objects the method was called on; None where it is not known.
     """
 
-    __slots__ = ("children", "is_boundary", "is_opened", "marks", "parent", "place", "span")
+    __slots__ = (
+        "children",
+        "is_boundary",
+        "is_opened",
+        "marks",
+        "parent",
+        "place",
+        "receiver",
+        "span",
+    )
 
     def __init__(
         self, span: RecordedSpan | None, parent: Node | None, marks: Marks, place: int
@@ -44,6 +54,9 @@ class Node:
         self.parent = parent
         self.children: list[Node] = []
         self.is_opened = False
+        attributes = None if span is None else span.attributes
+        receiver = None if attributes is None else attributes.get(REPLAY_RECEIVER)
+        self.receiver = receiver if isinstance(receiver, str) else None
         self.is_boundary = span is not None and is_boundary(span.span_type, span.boundary)
 
     @property
@@ -112,13 +125,6 @@ class Node:
         """What it has in common with its counterpart in any case; None for the run."""
         span = self.span
         return None if span is None else (span.span_type, span.name, span.replay_key)
-
-    @property
-    def receiver(self) -> str | None:
-        """Which of several objects the method was called on; None where it is not known."""
-        attributes = None if self.span is None else self.span.attributes
-        found = (attributes or {}).get(REPLAY_RECEIVER)
-        return found if isinstance(found, str) else None
 
     def read_answer(self) -> object:
         """Return what tells its answer from another's: outcome, output and error."""
