@@ -76,6 +76,40 @@ with tracer.run("agent"):
             id=e.request_id, text=str(e), json=e.response.json(), url=str(e.request.url),
         )
 """
+GOOGLE = """
+from google import genai
+from google.genai import errors
+client = genai.Client(api_key=KEY, http_options={"base_url": sys.argv[1]})
+
+@trace_llm(tracer)
+def ask(prompt):
+    mark("ask")
+    return client.models.generate_content(model="gemini-2.5-flash", contents=prompt)
+
+with tracer.run("agent"):
+    try:
+        ask("hello")
+    except errors.ClientError as e:
+        tell(code=e.code, status=e.status, text=str(e), details=e.details, kind=type(e).__name__)
+"""
+AWAY = """
+import asyncio, openai
+client = openai.AsyncOpenAI(api_key=KEY, base_url="http://127.0.0.1:1/v1", max_retries=0)
+
+@trace_llm(tracer)
+async def ask(prompt):
+    mark("ask")
+    return await client.responses.create(model="m", input=prompt)
+
+async def main():
+    with tracer.run("agent"):
+        try:
+            await ask("hello")
+        except openai.APIConnectionError as e:
+            tell(text=str(e), url=str(e.request.url), cause=repr(e.__cause__), body=e.body)
+
+asyncio.run(main())
+"""
 STATUS = """
 import MODULE as web
 
@@ -91,7 +125,7 @@ with tracer.run("agent"):
         tell(
             status=e.response.status_code, headers=dict(e.response.headers), text=e.response.text,
             url=str(e.request.url), params=dict(e.request.url.params), said=str(e),
-            retry=e.response.headers.get_list("set-cookie"), error=e.response.is_client_error,
+            retry=e.response.headers.get_list("retry-after"), error=e.response.is_client_error,
         )
 """
 CONNECT = """
@@ -107,6 +141,25 @@ with tracer.run("agent"):
         fetch("http://127.0.0.1:1/")
     except web.ConnectError as e:
         tell(said=str(e), url=str(e.request.url), cause=type(e.__cause__).__name__)
+"""
+REQUESTS = """
+import requests
+
+@trace_tool(tracer, effect="read")
+def fetch(url):
+    mark("fetch")
+    requests.get(url, headers={"Authorization": "Bearer " + KEY}).raise_for_status()
+
+with tracer.run("agent"):
+    try:
+        fetch(sys.argv[1] + "/pages?q=a%20b")
+    except requests.HTTPError as e:
+        tell(
+            status=e.response.status_code, retry=e.response.headers["Retry-After"],
+            json=e.response.json(), url=e.request.url, method=e.response.request.method,
+            said=str(e), reason=e.response.reason, elapsed=str(e.response.elapsed),
+            ok=e.response.ok,
+        )
 """
 INVALID = """
 from pydantic import BaseModel, field_validator
@@ -184,9 +237,12 @@ PROGRAMS = {
     "openai": OPENAI.replace("SIZE", "1"),
     "openai with a long prompt": OPENAI.replace("SIZE", "40_000"),
     "anthropic": ANTHROPIC,
+    "google": GOOGLE,
+    "openai that is not there": AWAY,
     "httpx status": STATUS.replace("MODULE", "httpx"),
     "httpx2 status": STATUS.replace("MODULE", "httpx2"),
     "httpx connect": CONNECT.replace("MODULE", "httpx"),
+    "requests status": REQUESTS,
     "pydantic": INVALID,
 }
 

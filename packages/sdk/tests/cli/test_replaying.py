@@ -112,6 +112,22 @@ def test_a_run_that_is_cut_short_is_a_divergence(folder: Folder) -> None:
     assert (report["exitCode"], report["programExitCode"]) == (10, 0)
 
 
+def test_a_program_that_is_killed_where_its_recording_was_is_not_called_identical(
+    tmp_path: Path,
+) -> None:
+    """Nobody knows what it was served: it says so, and that the recording never ended."""
+    folder = Folder(tmp_path)
+    killed = MAIN.replace("charge(7)", "tracer.flush(); os.kill(os.getpid(), 9)")
+    folder.write("agent.py", AGENT + killed + BEGIN)
+    folder.record(code=-9)
+    (run_id,) = {line["run_id"] for line in folder.lines}
+    report = folder.report("last")
+    assert (report["identical"], report["unfinishedRunIds"]) == (False, [run_id])
+    assert (report["notes"], report["exitCode"]) == ({"processes_uncounted": 1}, 137)
+    assert f"recording {run_id} never ended" in folder.replay("last").err
+    assert folder.calls == []
+
+
 def test_what_cannot_be_begun_ends_the_process_before_a_call(folder: Folder) -> None:
     """A tracer that records nothing could be served nothing: its process ends at once."""
     disabled = AGENT.replace("Tracer()", "Tracer(settings=Settings(disabled=True))")

@@ -72,11 +72,17 @@ def test_what_is_raised_says_what_stood_there(stage: Stage) -> None:
         ([1], (1,), ("$.value", "list", "tuple")),
         ({"a": [0, "1"]}, {"a": [0, Decimal(1)]}, ("$.value.a[1]", "str", "decimal")),
         (Point(1, 2), {"x": 1, "y": 2}, ("$.value", f"dataclass {Point.__module__}:Point", "dict")),
+        ({1: 1}, {"1": 1}, ("$.value", "dict int", "dict")),
+        (
+            {None: 1},
+            {"null": 1},
+            ("$.value", {"type": "dict", "keys": {"null": [None]}}, "dict"),
+        ),
     ],
-    ids=["tuple", "within", "class"],
+    ids=["tuple", "within", "class", "number", "key"],
 )
 def test_another_type_is_told_with_its_place(
-    stage: Stage, recorded: object, live: object, told: tuple[str, str, str]
+    stage: Stage, recorded: object, live: object, told: tuple[str, object, object]
 ) -> None:
     found = diverge(stage, recorded, live).divergence
     assert found.message == f"its input has the same content, and another type at {told[0]}"

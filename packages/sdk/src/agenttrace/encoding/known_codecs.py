@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HTTP: Final = "agenttrace.encoding.http_messages"
-_VALIDATION: Final = "agenttrace.encoding.validation_errors"
 _NAMES: Final = {
     **{
         f"{module}:{cls}": f"httpx-{cls.lower()}"
         for module in ("httpx", "httpx2")
         for cls in ("Request", "Response", "Headers", "URL")
     },
+    "requests.models:Response": "requests-response",
+    "requests.models:PreparedRequest": "requests-request",
+    "requests.structures:CaseInsensitiveDict": "requests-headers",
     "pydantic_core._pydantic_core:ValidationError": "pydantic-validation-error",
 }
-_MODULES: Final = {
-    name: _VALIDATION if name == "pydantic-validation-error" else _HTTP for name in _NAMES.values()
+_MODULES: Final = {  # by the beginning of a codec's name
+    "httpx": "agenttrace.encoding.http_messages",
+    "requests": "agenttrace.encoding.requests_messages",
+    "pydantic": "agenttrace.encoding.validation_errors",
 }
+_KNOWN: Final = frozenset(_NAMES.values())
 
 
 class KnownCodec(NamedTuple):
@@ -44,10 +48,10 @@ def find_known(spelled: str) -> str | None:
 
 def load_known(name: str) -> KnownCodec | None:
     """Return the codec of this name, None when it is none of the SDK's own."""
-    module = _MODULES.get(name)
-    if module is None:
+    if name not in _KNOWN:
         return None
-    codecs: tuple[KnownCodec, ...] = import_module(module).CODECS
+    module = import_module(_MODULES[name.partition("-")[0]])
+    codecs: tuple[KnownCodec, ...] = module.CODECS
     return next(codec for codec in codecs if codec.name == name)
 
 

@@ -58,6 +58,8 @@ def _compare_types(
     """Say which part of the same content is of another type than it was."""
     places = sorted({*recorded, *live}, key=lambda place: (place.count("/"), place))
     other = [place for place in places if recorded.get(place) != live.get(place)]
+    # What a descriptor has beside its type, such as which fields were set, counts after all else.
+    other.sort(key=lambda place: _read_type(recorded.get(place)) == _read_type(live.get(place)))
     if not other:
         return divergence._replace(
             message="its input shows the same content and is not equal: it has parts that are not "
@@ -67,18 +69,20 @@ def _compare_types(
     plain = type(_look_up(value, first)).__name__
     more = f", and in {len(others)} more places" if others else ""
     path = _spell_path(first)
+    whole = recorded.get(first, plain), live.get(first, plain)
+    one, two = map(_read_type, whole)
+    if one == two:  # what tells them apart stands beside the type: keys that are no text, say
+        one, two = whole
     return divergence._replace(
         message=f"its input has the same content, and another type at {path}{more}",
         at=path,
-        recorded=_name_type(recorded.get(first), plain),
-        live=_name_type(live.get(first), plain),
+        recorded=one,
+        live=two,
     )
 
 
-def _name_type(described: object, plain: str) -> str:
-    if described is None:
-        return plain
-    return str(described.get("type") if isinstance(described, dict) else described)
+def _read_type(described: Any) -> Any:
+    return described.get("type") if isinstance(described, dict) else described
 
 
 def _list_steps(pointer: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.replay.errors import EXIT_DIVERGED
 from agenttrace.replay.hints import spell_for_command
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from agenttrace.replay.policy import Policy
     from agenttrace.trace import RecordedRun
+
+
+PROCESSES_UNCOUNTED: Final = "processes_uncounted"
+"""The note of processes that were killed: what they were served is not in the counts."""
 
 
 def fold_lines(
@@ -46,12 +50,22 @@ def fold_lines(
             codes.append((missing.action.value, judge(missing)))
     report = _sum_reports(lines, recordings, policy.mode)
     report["divergences"] = [_spell_hint(each) for each in divergences]
-    report["identical"] = not divergences and not report["liveCalls"] and failed is None
+    uncounted = _count_silent(lines)
+    if uncounted:
+        report["notes"][PROCESSES_UNCOUNTED] = uncounted
+    is_known = failed is None and not uncounted
+    report["identical"] = is_known and not divergences and not report["liveCalls"]
     own = int(failed["exitCode"]) if failed is not None else _choose_code(codes, policy.mode)
     report["exitCode"] = own
     if failed is not None:
         report["error"] = str(failed["error"])
     return report
+
+
+def _count_silent(lines: Sequence[dict[str, Any]]) -> int:
+    """Return how many processes went by a recording and were killed before they told of it."""
+    told = {line["process"] for line in lines if "report" in line}
+    return len({line["process"] for line in lines if "claimed" in line} - told)
 
 
 def _spell_hint(said: dict[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,9 @@ def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     counts = [f"{count} {status}" for status, count in report["counts"].items() if count]
     lines = [("counts", f"replay ({report['mode']}): {', '.join(counts) or 'no call was made'}")]
     for run_id in report["unfinishedRunIds"]:
-        what = "never ended (its program was killed, or goes on): it is replayed as far as it goes"
+        what = (
+            "never ended (its program was killed, or goes on): it has nothing after that to serve"
+        )
         lines.append(("unfinished", f"  recording {run_id} {what}"))
     for each in report["divergences"]:
         what = f"{each['kind']} at {each['path']}: {each['message']}"
