@@ -237,8 +237,13 @@ async def count_attempt(
     """
     wait_s = await database.write(storage.take_attempt, allowances, now_ns=now_ns)
     if wait_s is not None:
-        text = f"too many tries; the next is looked at in {wait_s} seconds"
-        raise AttemptsError(text, retry_after_s=wait_s)
+        raise make_wait(wait_s)
+
+
+def make_wait(wait_s: int) -> AttemptsError:
+    """Return the error of who tried too often and has to wait, in seconds."""
+    text = f"too many tries; the next is looked at in {wait_s} seconds"
+    return AttemptsError(text, retry_after_s=wait_s)
 
 
 def fold_email(email: str) -> str:

@@ -53,7 +53,7 @@ def take_attempt(
     Then none is counted: who waits is let in.
     """
     connection.execute(delete(LOGIN_ATTEMPT).where(LOGIN_ATTEMPT.c.at_ns < now_ns - KEPT_NS))
-    waits = [_find_wait(connection, allowance, now_ns) for allowance in allowances]
+    waits = [find_wait(connection, allowance, now_ns) for allowance in allowances]
     longest = max(waits)
     if longest > 0:
         return longest
@@ -65,8 +65,8 @@ def take_attempt(
     return None
 
 
-def _find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:
-    """Return how many seconds to wait; 0 for not at all."""
+def find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:
+    """Return how many seconds to wait for the next try; 0 for not at all."""
     start_ns = now_ns - allowance.window_s * SECOND_NS
     query = (
         select(LOGIN_ATTEMPT.c.at_ns)
