@@ -133,6 +133,18 @@ class AccountMutation:
             return MemberResult(errors=[UserError.from_error(error)])
         return MemberResult()
 
+    @mutation(
+        "Make an account an admin of any project, which may have no other, or none that can be "
+        "reached. For operators of the server; the project's audit log has it."
+    )
+    async def appoint_admin(self, info: Info, project: str, email: str) -> MemberResult:
+        """See the description, which is public."""
+        try:
+            member = await info.context.accounts.appoint_admin(info.context.actor, project, email)
+        except RefusedError as error:
+            return MemberResult(errors=[UserError.from_error(error)])
+        return MemberResult(member=Member.from_record(member))
+
     @mutation("Make an account, which is in no project yet. For operators of the server.")
     async def create_account(self, info: Info, email: str, password: str) -> AccountResult:
         """See the description, which is public."""
@@ -145,7 +157,9 @@ class AccountMutation:
         return AccountResult(account=Account.from_record(account))
 
     @mutation(
-        "Close an account, or open it again: all its logins end. For operators of the server."
+        "Close an account, or open it again: all its logins end. The last operator's, and the last "
+        "admin's of a project, stay open (`last_operator`, `last_admin`). For operators of the "
+        "server."
     )
     async def set_account_disabled(
         self,

@@ -209,6 +209,18 @@ class AccountService:
         deed = make_deed(actor, "member_removed", email, now_ns=now_ns, project_id=project_id)
         await self._database.write(remember(deed, members.remove_member, project_id, email))
 
+    async def appoint_admin(self, actor: Actor, slug: str, email: str) -> Member:
+        """Make an account an admin of any project, as an operator: one that is left without.
+
+        Raises:
+            RefusedError: there is no such project or account.
+
+        """
+        self._refuse_local()
+        now_ns, email = self._clock_ns(), fold_email(email)
+        deed = make_deed(actor, "admin_appointed", email, now_ns=now_ns)
+        return await self._database.write(members.appoint_admin, slug, email, deed=deed)
+
     async def create_project(self, actor: Actor, slug: str, name: str) -> Project:
         """Make a project, as an operator, who is its first admin.
 

@@ -16,7 +16,7 @@ from agenttrace_server.storage.account_tables import (
     REFRESH_TOKEN,
     REVOKED_TOKEN,
 )
-from agenttrace_server.storage.members import find_account, set_role
+from agenttrace_server.storage.members import find_account, keep_admins, set_role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,8 +157,10 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
 
     """
     account = find_account(connection, email)
-    if is_disabled and account.is_operator and _count_operators(connection) == 1:
-        raise RefusedError("email", "last_operator", "the server's last operator stays")
+    if is_disabled and not account.is_disabled:
+        if account.is_operator and _count_operators(connection) == 1:
+            raise RefusedError("email", "last_operator", "the server's last operator stays")
+        keep_admins(connection, account.account_id)
     which = ACCOUNT.c.account_id == account.account_id
     connection.execute(update(ACCOUNT).where(which).values(is_disabled=is_disabled))
     end_tokens(connection, account.account_id, now_ns=now_ns, refresh=True)

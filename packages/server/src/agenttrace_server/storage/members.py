@@ -93,6 +93,22 @@ def remove_member(connection: Connection, project_id: str, email: str) -> None:
     connection.execute(delete(MEMBERSHIP).where(*_membership(account_id, project_id)))
 
 
+def appoint_admin(connection: Connection, slug: str, email: str, *, deed: Deed) -> Member:
+    """Make an account an admin of any project, and remember it there.
+
+    Raises:
+        RefusedError: there is no such project or account.
+
+    """
+    query = select(PROJECT.c.project_id).where(PROJECT.c.slug == slug)
+    project_id = connection.execute(query).scalar_one_or_none()
+    if project_id is None:
+        raise RefusedError("project", "not_found", "there is no project of this slug")
+    member = put_member(connection, project_id, find_account(connection, email), Role.ADMIN)
+    append_deed(connection, deed._replace(project_id=project_id))
+    return member
+
+
 def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> None:
     """Give an account a role in a project."""
     which = _membership(account_id, project_id)

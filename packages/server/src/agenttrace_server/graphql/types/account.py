@@ -188,7 +188,7 @@ class AuditEntry:
         description="What was done: `login`, `login_failed`, `logout`, `registered`, "
         "`account_created`, `account_disabled`, `account_enabled`, `password_changed`, "
         "`sessions_ended`, `role_changed`, `member_removed`, `member_unknown` (an admin gave an "
-        "address that no account has), `project_created`, `project_renamed`, "
+        "address that no account has), `admin_appointed`, `project_created`, `project_renamed`, "
         "`key_created`, `key_revoked`, `runs_deleted` or `run_exported`."
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
