@@ -13,6 +13,7 @@ import typer
 
 from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
+from agenttrace_server.recovery import password
 from agenttrace_server.upkeep import backup, migrate, restore
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def main() -> None:
     program.command()(backup)
     program.command()(restore)
     program.command()(migrate)
+    program.command()(password)
     program()
 
 

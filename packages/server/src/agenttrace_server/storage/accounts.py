@@ -17,6 +17,7 @@ from agenttrace_server.storage.account_tables import (
     REVOKED_TOKEN,
 )
 from agenttrace_server.storage.members import find_account, keep_admins, set_role
+from agenttrace_server.storage.sessions import forget_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +134,14 @@ def set_password(
     change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
     connection.execute(change.values(password_hash=password_hash))
     end_tokens(connection, account_id, now_ns=now_ns, refresh=True)
+
+
+def reset_password(
+    connection: Connection, account: Account, password_hash: str, *, now_ns: int
+) -> None:
+    """Store a new password of who forgot theirs: their tries of it are counted no more."""
+    set_password(connection, account.account_id, password_hash, now_ns=now_ns)
+    forget_attempts(connection, "account", account.email)
 
 
 def end_tokens(
