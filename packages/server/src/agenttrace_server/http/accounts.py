@@ -117,7 +117,7 @@ class AccountRoutes:
     async def answer_refresh(self, request: Request, sessions: SessionService) -> Response:
         """Give new tokens for a refresh token, which is used up."""
         given = _decode(await _read_body(request, _JSON), Refresh)
-        return _send(await sessions.refresh(given.refresh_token))
+        return _send(await sessions.refresh(read_actor(request), given.refresh_token))
 
     async def answer_logout(self, request: Request, sessions: SessionService) -> Response:
         """End the login that the request's token is of."""

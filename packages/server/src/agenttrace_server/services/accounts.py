@@ -19,13 +19,14 @@ from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.sessions import (
     MAX_EMAIL_CHARS,
     SessionService,
+    as_user,
     count_attempt,
     fold_email,
     make_wait,
 )
 from agenttrace_server.storage import accounts as storage
 from agenttrace_server.storage import members
-from agenttrace_server.storage.audit import remember
+from agenttrace_server.storage.audit import append_deed, remember
 from agenttrace_server.storage.sessions import Allowance
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class AccountService:
             # Whoever has the right one is not kept out by those who try: it works once.
             address = [Allowance("register", actor.address, *REGISTRATIONS)]
             await count_attempt(self._database, address, self._clock_ns())
+            if is_first:
+                await self._note_failure(as_user(actor, "", check_email(email)), "setup_failed")
             _check_openness(openness, has_token=is_first)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
@@ -145,6 +148,7 @@ class AccountService:
         await self._sessions.take_attempt(actor, principal.name)
         found = await self._database.read(storage.read_credentials, principal.actor_id)
         if not await self._passwords.verify(found.password_hash if found else None, current):
+            await self._note_failure(actor, "password_change_failed")
             raise RefusedError("currentPassword", "wrong", "the current password is wrong")
         now_ns = self._clock_ns()
         deed = make_deed(actor, "password_changed", principal.name, now_ns=now_ns)
@@ -298,6 +302,10 @@ class AccountService:
         return await self._database.write(
             remember(deed, storage.create_account, new, only_first=only_first)
         )
+
+    async def _note_failure(self, actor: Actor, action: str) -> None:
+        deed = make_deed(actor, action, actor.principal.name, now_ns=self._clock_ns())
+        await self._database.write(append_deed, deed)
 
     def _is_setup_token(self, openness: Openness, given: str | None) -> bool:
         expected = self._setup_token if openness is Openness.SETUP else None
