@@ -180,7 +180,8 @@ def _hold_token(settings: Settings, port: int) -> Iterator[str | None]:
 
 
 def _print_start(settings: Settings, port: int, database: Database, code: str | None) -> None:
-    from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
+    from agenttrace_server.http.proxies import find_open_network  # noqa: PLC0415 -- loaded with the app
+    from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- as above
 
     address = f"http://{settings.shown_host}:{port}"
     lines = [
@@ -202,6 +203,11 @@ def _print_start(settings: Settings, port: int, database: Database, code: str | 
         lines.append(
             "  Warning    the database is on a file system in memory (tmpfs): a restart of this "
             "machine deletes it"
+        )
+    if network := find_open_network(settings.trusted_proxies):
+        lines.append(
+            f"  Warning    TRUSTED_PROXIES has {network}: whoever connects may say that they are "
+            "anybody; name the addresses of your proxies"
         )
     if not (settings.is_local or settings.has_accounts):
         lines.append("  Warning    whoever reaches this address can read and write everything")
