@@ -98,19 +98,27 @@ def test_a_socket_that_does_not_read_holds_up_no_stop(
     assert caplog.text == ""
 
 
-def test_a_second_signal_waits_for_nobody(server_process: ServerProcess) -> None:
-    """A request that never comes to its end holds up a stop, but not one that was asked twice."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_waits_for_nobody(
+    server_process: ServerProcess, number: signal.Signals
+) -> None:
+    """A request that never comes to its end holds up a stop, but not one that was asked twice.
+
+    That is said in one line.
+    """
     with _connect(server_process) as plain:
         plain.sendall(
             b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: application/x-ndjson\r\nExpect: 100-continue\r\n\r\n"
         )
         assert plain.recv(200).startswith(b"HTTP/1.1 100")  # it waits for the body now
-        server_process.process.send_signal(signal.SIGTERM)
+        server_process.process.send_signal(number)
         with _connect_refused(server_process):
             begun = time.monotonic()
-            server_process.stop()
-    assert server_process.process.returncode == 0
+            code, errors = server_process.stop(number)
+    assert code == 0
+    assert errors.count("\n") == 1
+    assert "WARNING ended at once, at the second signal" in errors
     assert time.monotonic() - begun < STOP_TIMEOUT_S / 2
 
 

@@ -37,6 +37,12 @@ KEEP_ALIVE_S: Final = 75
 or a request goes into a connection that was just closed."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
+ENDED_AT_ONCE: Final = (
+    "ended at once, at the second signal: what was acknowledged is stored, and what was under way "
+    "is not answered"
+)
+
+_log = logging.getLogger(__name__)
 
 
 class GracefulServer(uvicorn.Server):
@@ -96,6 +102,8 @@ class GracefulServer(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             dropping.cancel()
+        if self.force_exit and not self._is_patient:
+            _log.warning(ENDED_AT_ONCE)
 
     async def _drop_laggards(self) -> None:
         """Cut WebSockets that do not read; at a second signal, every connection.

@@ -24,7 +24,7 @@ from agenttrace_server.errors import StartError
 from agenttrace_server.local_token import LocalToken
 from agenttrace_server.logs import configure_logs
 from agenttrace_server.metrics import SHARED_FOLDER, forget_process
-from agenttrace_server.serving import STOP_TIMEOUT_S, GracefulServer
+from agenttrace_server.serving import ENDED_AT_ONCE, STOP_TIMEOUT_S, GracefulServer
 
 if TYPE_CHECKING:
     import socket
@@ -101,6 +101,8 @@ class Workers:
         self._lifeline, self._held = self._context.Pipe(duplex=False)
         self._running: dict[SpawnProcess, Connection] = {}
         self._stopping = threading.Event()
+        self._is_urgent = False
+        """Whether a second signal has come."""
 
     def run(self) -> None:
         """Serve until a signal comes.
@@ -167,7 +169,7 @@ class Workers:
 
     def _stop(self) -> None:
         """End the workers; at the second call without waiting for what is under way."""
-        is_again = self._stopping.is_set()
+        is_again = self._is_urgent = self._stopping.is_set()
         self._stopping.set()
         for process, status in list(self._running.items()):
             if is_again:
@@ -193,6 +195,8 @@ class Workers:
             self._forget(process)
         self._held.close()
         self._lifeline.close()
+        if self._is_urgent:
+            _log.warning(ENDED_AT_ONCE)
 
     def _forget(self, process: SpawnProcess) -> None:
         self._running.pop(process).close()
