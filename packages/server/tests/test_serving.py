@@ -11,10 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from agenttrace_server.errors import StartError
 from agenttrace_server.frames import FrameSocket
-from agenttrace_server.serving import GOODBYE_TIMEOUT_S, STOP_TIMEOUT_S
+from agenttrace_server.serving import (
+    GOODBYE_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    has_loopback_6,
+    listen,
+)
 
 from .support.client import TIMEOUT_S, Client
 from .support.dialects import ON_SQLITE
@@ -23,6 +30,8 @@ from .support.process import ServerProcess
 from .support.thread import ServerThread
 
 SLACK_S = 5
+LOCAL = "127.0.0.1"
+ON_IPV6 = pytest.mark.skipif(not has_loopback_6(), reason="this machine has no ::1")
 FOLLOW = (
     "subscription($id: ID!) { runEvents(runId: $id) "
     "{ events { ... on SpanStarted { span { attributes } } } } }"
@@ -134,6 +143,38 @@ def _connect_refused(server: ServerProcess) -> Iterator[None]:
             yield
             return
     raise AssertionError("the server did not begin to stop")
+
+
+@ON_IPV6
+def test_l_a_laptop_s_server_has_every_name_of_the_machine(server_process: ServerProcess) -> None:
+    """Both addresses of `localhost`, so that nobody else can listen on the one that is left."""
+    port = urlsplit(server_process.url).port
+    for host in ("127.0.0.1", "[::1]", "localhost"):
+        assert httpx.get(f"http://{host}:{port}/healthz").status_code == 200
+        # As the user that started it: the owner of a connection is known of IPv6, too.
+        assert httpx.get(f"http://{host}:{port}/readyz").status_code == 200
+    assert server_process.stop() == (0, "")
+
+
+@ON_IPV6
+def test_l_a_port_that_another_has_on_one_of_them_is_taken() -> None:
+    """It is said which; of free ones another is looked for."""
+    with listen("localhost", 0) as bound:
+        ports = {each.getsockname()[1] for each in bound}
+        assert len(bound) == 2
+        assert len(ports) == 1
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match=f"port {port} of ::1 is taken"), listen(LOCAL, port):
+            pass
+        with socket.create_server((LOCAL, port)):  # the first was given back
+            pass
+
+
+def test_l_another_address_is_listened_on_alone() -> None:
+    """One that was chosen on purpose is the only one."""
+    with listen("127.0.0.2", 0) as bound:
+        assert [each.getsockname()[0] for each in bound] == ["127.0.0.2"]
 
 
 def test_clients_that_vanish_leave_no_trace(server_process: ServerProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ async def _find_client(peer: str, *forwarded: str) -> str:
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
         seen.append(scope["client"][0])
 
-    async def nothing(*_: object) -> None:
+    async def nothing(*_: object) -> Any:
         raise AssertionError
 
     headers = [(b"x-forwarded-for", text.encode("latin-1")) for text in forwarded]
