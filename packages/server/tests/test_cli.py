@@ -131,7 +131,19 @@ def test_listening_to_everyone_is_warned_of(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, "--host", "0.0.0.0") as server:
         server.stop()
     assert "Dashboard  http://127.0.0.1:" in server.text
-    assert "Warning    whoever reaches this address can read and write everything" in server.text
+    (line,) = [line for line in server.text.splitlines() if "Access" in line or "Warning" in line]
+    assert line == (
+        "  Warning    whoever reaches this address from another machine can read and write "
+        "everything; set SECRET_KEY. On this one, you and root can"
+    )
+
+
+def test_a_token_guards_a_server_that_listens_to_everyone(tmp_path: Path) -> None:
+    """Then nobody reads and writes everything, and nobody is warned of it."""
+    with ServerProcess(tmp_path, "--host", "0.0.0.0", "--local-token") as server:
+        server.stop()
+    (line,) = [line for line in server.text.splitlines() if "Access" in line or "Warning" in line]
+    assert line.startswith("  Access     by this link, which works once")
 
 
 def test_c12_the_start_prints_the_setup_token_until_there_is_an_account(tmp_path: Path) -> None:

@@ -11,10 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from agenttrace_server.errors import StartError
 from agenttrace_server.frames import FrameSocket
-from agenttrace_server.serving import GOODBYE_TIMEOUT_S, STOP_TIMEOUT_S
+from agenttrace_server.serving import (
+    GOODBYE_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    has_loopback_6,
+    listen,
+)
 
 from .support.client import TIMEOUT_S, Client
 from .support.dialects import ON_SQLITE
@@ -23,6 +30,8 @@ from .support.process import ServerProcess
 from .support.thread import ServerThread
 
 SLACK_S = 5
+LOCAL = "127.0.0.1"
+ON_IPV6 = pytest.mark.skipif(not has_loopback_6(), reason="this machine has no ::1")
 FOLLOW = (
     "subscription($id: ID!) { runEvents(runId: $id) "
     "{ events { ... on SpanStarted { span { attributes } } } } }"
@@ -98,19 +107,27 @@ def test_a_socket_that_does_not_read_holds_up_no_stop(
     assert caplog.text == ""
 
 
-def test_a_second_signal_waits_for_nobody(server_process: ServerProcess) -> None:
-    """A request that never comes to its end holds up a stop, but not one that was asked twice."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_waits_for_nobody(
+    server_process: ServerProcess, number: signal.Signals
+) -> None:
+    """A request that never comes to its end holds up a stop, but not one that was asked twice.
+
+    That is said in one line.
+    """
     with _connect(server_process) as plain:
         plain.sendall(
             b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: application/x-ndjson\r\nExpect: 100-continue\r\n\r\n"
         )
         assert plain.recv(200).startswith(b"HTTP/1.1 100")  # it waits for the body now
-        server_process.process.send_signal(signal.SIGTERM)
+        server_process.process.send_signal(number)
         with _connect_refused(server_process):
             begun = time.monotonic()
-            server_process.stop()
-    assert server_process.process.returncode == 0
+            code, errors = server_process.stop(number)
+    assert code == 0
+    assert errors.count("\n") == 1
+    assert "WARNING ended at once, at the second signal" in errors
     assert time.monotonic() - begun < STOP_TIMEOUT_S / 2
 
 
@@ -126,6 +143,38 @@ def _connect_refused(server: ServerProcess) -> Iterator[None]:
             yield
             return
     raise AssertionError("the server did not begin to stop")
+
+
+@ON_IPV6
+def test_l_a_laptop_s_server_has_every_name_of_the_machine(server_process: ServerProcess) -> None:
+    """Both addresses of `localhost`, so that nobody else can listen on the one that is left."""
+    port = urlsplit(server_process.url).port
+    for host in ("127.0.0.1", "[::1]", "localhost"):
+        assert httpx.get(f"http://{host}:{port}/healthz").status_code == 200
+        # As the user that started it: the owner of a connection is known of IPv6, too.
+        assert httpx.get(f"http://{host}:{port}/readyz").status_code == 200
+    assert server_process.stop() == (0, "")
+
+
+@ON_IPV6
+def test_l_a_port_that_another_has_on_one_of_them_is_taken() -> None:
+    """It is said which; of free ones another is looked for."""
+    with listen("localhost", 0) as bound:
+        ports = {each.getsockname()[1] for each in bound}
+        assert len(bound) == 2
+        assert len(ports) == 1
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match=f"port {port} of ::1 is taken"), listen(LOCAL, port):
+            pass
+        with socket.create_server((LOCAL, port)):  # the first was given back
+            pass
+
+
+def test_l_another_address_is_listened_on_alone() -> None:
+    """One that was chosen on purpose is the only one."""
+    with listen("127.0.0.2", 0) as bound:
+        assert [each.getsockname()[0] for each in bound] == ["127.0.0.2"]
 
 
 def test_clients_that_vanish_leave_no_trace(server_process: ServerProcess) -> None:

@@ -245,8 +245,8 @@ class Recorder(RecordingTools):
                 node.input = snapshot
                 self.enter_run(node, activate=activate)
             span = Span(node.run, spec, snapshot, owns_run=owns_run)
-            if spec.replay_key is not None:
-                span.replay_key = self.find_replay_key(spec, args, kwargs)
+            if spec.is_keyed:
+                self.tell_apart(span, args, kwargs)
             if node.failed_call is not None:
                 count_attempt(span, node, max_bytes=self.max_payload_bytes)
             self._start(span, node, activate=activate)

@@ -74,6 +74,8 @@ REPLAY_SOURCE_SPAN: Final = "agenttrace.replay.source_span_id"
 REPLAY_RECORDED_NS: Final = "agenttrace.replay.recorded_duration_ns"
 REPLAY_DIVERGENCE: Final = "agenttrace.replay.divergence"
 REPLAY_BILLED_USD: Final = "agenttrace.replay.billed_usd"
+# What a recording says for replays: which of several objects a method was called on, as a digest.
+REPLAY_RECEIVER: Final = "agenttrace.replay.receiver"
 # And of the run: how it was led, and what it came to.
 REPLAY_MODE: Final = "agenttrace.replay.mode"
 REPLAY_DIVERGENCES: Final = "agenttrace.replay.divergences"

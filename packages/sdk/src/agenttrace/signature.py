@@ -41,6 +41,11 @@ def make_bind(function: Callable[..., object], *, has_receiver: bool | None = No
     return _Binder(parameters, names, skip)
 
 
+def drops_receiver(bind: Bind) -> bool:
+    """Tell whether a call's first argument, its method's `self` or `cls`, is left out."""
+    return isinstance(bind, _Binder) and bind.skip > 0
+
+
 def _is_in_class(function: Callable[..., object]) -> bool:
     outer = str(getattr(function, "__qualname__", "")).rpartition(".")[0]
     return outer != "" and not outer.endswith("<locals>")
@@ -69,14 +74,14 @@ def _make_simple(names: tuple[str, ...], defaults: dict[str, object]) -> Bind:
 
 
 class _Binder:
-    __slots__ = ("_defaults", "_known", "_names", "_parameters", "_skip")
+    __slots__ = ("_defaults", "_known", "_names", "_parameters", "skip")
 
     def __init__(
         self, parameters: list[inspect.Parameter], names: tuple[str, ...], skip: int
     ) -> None:
         self._parameters = parameters[skip:]
         self._names = names
-        self._skip = skip
+        self.skip = skip
         self._defaults = _read_defaults(parameters)
         self._known = frozenset(p.name for p in parameters if p.kind in _BY_NAME)
 

@@ -10,6 +10,7 @@ from agenttrace.wire import Effect, SpanType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from weakref import ref
 
     from agenttrace.usage import Rates
 
@@ -28,10 +29,14 @@ class Spec:
         "capture_input",
         "capture_output",
         "effect",
+        "first_receiver",
         "function",
+        "is_keyed",
+        "is_method",
         "model",
         "name",
         "rates",
+        "receiver_digest",
         "replay_key",
         "span_type",
         "stream",
@@ -66,6 +71,12 @@ class Spec:
         # Whether it is a unit of replay; None is what its type says.
         self.boundary = boundary
         self.stream = stream
+        # Whether the first argument is no part of the input; the first one that there was, and
+        # what it looked like then.
+        self.is_method = False
+        self.is_keyed = replay_key is not None  # or a method: more than its input tells it apart
+        self.first_receiver: ref[object] | None = None
+        self.receiver_digest: str | None = None
         # What the worker writes for every span of this kind; the source's hash takes I/O to find.
         self.texts: tuple[bytes, bytes, bytes, bytes] | None = None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from agenttrace.calls import wrap_async_generator, wrap_coroutine, wrap_function, wrap_generator
 from agenttrace.errors import ConfigurationError
-from agenttrace.signature import make_bind
+from agenttrace.signature import drops_receiver, make_bind
 from agenttrace.spec import Spec, read_span_type
 from agenttrace.tracer import Tracer
 from agenttrace.usage import read_rates
@@ -292,6 +292,8 @@ def _wrap(
     tracer: Tracer, function: Callable[..., Any], spec: Spec, *, has_receiver: bool | None = None
 ) -> Callable[..., Any]:
     bind = make_bind(function, has_receiver=has_receiver)
+    if drops_receiver(bind):
+        spec.is_method = spec.is_keyed = True
     for is_kind, wrap in _KINDS:
         if is_kind(function):
             return wrap(tracer.recorder, function, spec, bind)

@@ -376,6 +376,7 @@ def test_code_that_changed_is_told_by_its_hash_and_commit() -> None:
         ("fn_hash", "a" * 64, "b" * 64),
         ("revision", "c" * 40, "d" * 40),
         ("input.page", "1", "2"),
+        ("output", "x", "y"),
     ]
 
 

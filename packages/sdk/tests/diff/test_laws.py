@@ -138,7 +138,7 @@ def check_contents(diff: RunDiff) -> None:
 @FEWER
 @given(st.data())
 def test_p6_a_rule_that_ignores_never_adds_rows(data: st.DataObject) -> None:
-    """Of runs of one shape; where calls come and go it never makes the edits cost more."""
+    """Of runs of one shape; where calls come and go, other spans may be paired."""
     base = data.draw(steps(lanes=1))
     head = copy_steps(base)
     for step in list_steps(head):
@@ -215,6 +215,22 @@ def test_p8_of_runs_of_up_to_280_spans(turns: int, edits: int, chance: random.Ra
         cost += {"c": 0.5}.get(kind, 1)
     diff = compare_runs(*pair(base, head))
     assert diff.approx or diff.cost <= cost
+
+
+@FEWER
+@given(st.integers(1, 12), st.sampled_from(["around", "gone"]), st.randoms(use_true_random=False))
+def test_p8_a_layer_costs_no_more_than_itself(turns: int, kind: str, chance: random.Random) -> None:
+    """Around one of some spans, of which many have calls side by side; with its input, too."""
+    base = draw_turns(chance, turns)
+    head = copy_steps(base)
+    place = chance.randrange(turns)
+    inner = head[place]
+    given = chance.choice([inner.input, {"q": "new"}])
+    head[place] = Step(
+        "layer", inner.output, given, [inner], type=chance.choice(["AGENT", "CUSTOM"])
+    )
+    runs = pair(base, head) if kind == "around" else pair(head, base)
+    assert compare_runs(*runs).cost == 1
 
 
 def give_figures(tops: list[Step], chance: random.Random) -> None:

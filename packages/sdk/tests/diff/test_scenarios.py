@@ -83,6 +83,23 @@ def test_d3_a_layer_around_spans_is_one_row(count: int) -> None:
     assert (back.cost, find(back, "retry").covers) == (1, count)
 
 
+@pytest.mark.parametrize("beside", [0, 1, 5])
+@pytest.mark.parametrize("count", [2, 5, 20, 100])
+def test_d3_a_layer_around_what_fans_out_is_one_row(count: int, beside: int) -> None:
+    """A decorator that passes its input on, around an agent whose calls are side by side."""
+    fan = [tool("fetch", {"n": n}, n, lane=n + 1) for n in range(count)]
+    agent = Step("inner", "done", {"q": "x"}, fan, type="AGENT")
+    around = Step("outer", "done", {"q": "x"}, copy_steps([agent]), type="AGENT")
+    before, after = ([tool("step", {"at": at + n}, n) for n in range(beside)] for at in (0, 50))
+    runs = pair([*before, agent, *after], [*before, around, *after])
+    diff = compare_runs(*runs)
+    assert diff.counts == Counts(unchanged=count + 1 + 2 * beside, wrapped=1)
+    assert (diff.cost, len(diff.origins)) == (1, 1)
+    bare = pair([*before, agent, *after], [*before, *copy_steps(fan), *after])
+    assert compare_runs(*bare).counts == Counts(unchanged=count + 2 * beside, unwrapped=1)
+    assert compare_runs(*bare).cost == 1
+
+
 def test_d4_a_leaf_that_gains_a_child_stays_itself() -> None:
     """A span is told by what it is, not by whether something is below it."""
     steps = [Step("top", children=[Step("leaf", "x")])]

@@ -266,6 +266,19 @@ def test_a_long_value_is_cut_and_says_what_it_was(wrap: bool) -> None:
     assert preview == (whole if wrap else text.encode())[:256].decode("utf-8", "ignore")
 
 
+def test_h38_a_picture_within_a_message_is_cut_with_its_size_and_hash() -> None:
+    """20 MB of Base64, as models take pictures: what is kept is a payload like any other."""
+    url = "data:image/png;base64," + "iVBORw0KGgo=" * 1_700_000
+    value = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
+    whole = json.dumps(value, separators=(",", ":")).encode()
+    encoded = encode(take_snapshot(value, max_bytes=LIMIT), max_bytes=LIMIT)
+    assert encoded.fidelity == "truncated"
+    assert encoded.whole is not None
+    assert encoded.whole[:2] == (len(whole), sha256(whole).hexdigest())
+    assert len(encoded.text) <= LIMIT
+    assert json.loads(encoded.text).startswith('[{"role":"user"')
+
+
 def test_a_cut_value_stays_within_the_limit_however_it_is_escaped() -> None:
     """A control character takes six characters of JSON."""
     for value in ("\x01" * 10_000, '"' * 10_000, "\x01\\" * 10_000):

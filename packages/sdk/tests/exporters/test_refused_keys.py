@@ -98,6 +98,35 @@ def test_what_was_recorded_without_a_key_is_sent_once_there_is_one(
     assert sorted(line["name"] for line in lines) == ["one", "one", "two", "two"]
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_takes_nothing_of_what_had_none(
+    trace: Callable[[str | None], Tracer], server: Server, status: int
+) -> None:
+    """Under that key it would wait for a key that nobody will use again."""
+    taken: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("authorization") == "Bearer wrong":
+            return Answer(status, b"{}")
+        return _take_key("right", taken)(request)
+
+    server.answer = answer
+    before = trace(None)
+    _record(before, "one")
+    before.shutdown(timeout_s=5)
+    wrong = trace("wrong")
+    _record(wrong, "two")
+    assert wrong.flush(timeout_s=30).spooled == 2
+    assert wrong.stats().exporters[0].adopted == 0
+    wrong.shutdown(timeout_s=5)
+    after = trace("right")
+    _record(after, "three")
+    assert after.flush(timeout_s=30)
+    assert after.shutdown(timeout_s=5)
+    names = {json.loads(line)["name"] for request in taken for line in request.lines}
+    assert names == {"one", "three"}
+
+
 def test_what_was_recorded_with_one_key_is_never_sent_with_another(
     trace: Callable[[str | None], Tracer], server: Server
 ) -> None:

@@ -140,7 +140,10 @@ class _Engine:
         if self.retention is not None:
             tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
         self.indexer.start()
-        yield
+        try:
+            yield
+        except asyncio.CancelledError:
+            return  # a second signal: nothing is tidied, and what was acknowledged is on disk
         await self.indexer.close()
         for task in tasks:
             task.cancel()

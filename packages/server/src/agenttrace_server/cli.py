@@ -13,6 +13,7 @@ import typer
 
 from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
+from agenttrace_server.recovery import password
 from agenttrace_server.upkeep import backup, migrate, restore
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def main() -> None:
     program.command()(backup)
     program.command()(restore)
     program.command()(migrate)
+    program.command()(password)
     program()
 
 
@@ -138,13 +140,13 @@ def _run(flags: dict[str, str | bool | None]) -> None:
     configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
     # Much is loaded and stays: looking for garbage in between costs a tenth of the start.
     gc.disable()
-    from agenttrace_server.serving import bind_socket  # noqa: PLC0415 -- see above
+    from agenttrace_server.serving import listen  # noqa: PLC0415 -- see above
     from agenttrace_server.storage.engine import open_database  # noqa: PLC0415 -- see above
     from agenttrace_server.workers import Workers, run_server  # noqa: PLC0415 -- see above
 
     with (
-        bind_socket(settings.server_host, settings.server_port) as bound,
-        _hold_token(settings, port := int(bound.getsockname()[1])) as code,
+        listen(settings.server_host, settings.server_port) as bound,
+        _hold_token(settings, port := int(bound[0].getsockname()[1])) as code,
     ):
         if settings.workers == 1:
             run_server(
@@ -178,7 +180,8 @@ def _hold_token(settings: Settings, port: int) -> Iterator[str | None]:
 
 
 def _print_start(settings: Settings, port: int, database: Database, code: str | None) -> None:
-    from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- loaded with the app
+    from agenttrace_server.http.proxies import find_open_network  # noqa: PLC0415 -- loaded with the app
+    from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- as above
 
     address = f"http://{settings.shown_host}:{port}"
     lines = [
@@ -201,8 +204,11 @@ def _print_start(settings: Settings, port: int, database: Database, code: str | 
             "  Warning    the database is on a file system in memory (tmpfs): a restart of this "
             "machine deletes it"
         )
-    if not (settings.is_local or settings.has_accounts):
-        lines.append("  Warning    whoever reaches this address can read and write everything")
+    if network := find_open_network(settings.trusted_proxies):
+        lines.append(
+            f"  Warning    TRUSTED_PROXIES has {network}: whoever connects may say that they are "
+            "anybody; name the addresses of your proxies"
+        )
     if settings.has_accounts and (token := _find_setup_token(settings, database)):
         lines.append(f"  Setup      there is no account yet; register the first with {token}")
     typer.echo("\n".join(lines))
@@ -226,19 +232,24 @@ def _make_link(address: str, code: str | None) -> str:
 
 
 def _describe_guard(settings: Settings) -> list[str]:
-    """Return the line that says what keeps other users of this machine out."""
+    """Return the line that says who is let in by a server without accounts."""
     from agenttrace_server.http.peers import Guard, choose_guard  # noqa: PLC0415 -- loaded with the app
 
-    match choose_guard(settings):
-        case Guard.OWNER:
-            return ["  Access     you and root; other users of this machine are refused"]
-        case Guard.TOKEN:
-            return [
-                "  Access     by this link, which works once; agenttrace finds its token by itself"
-            ]
+    guard = choose_guard(settings)
     if not settings.is_single_user:
         return []
-    return ["  Access     every user of this machine; --local-token makes it yours alone"]
+    if guard is Guard.TOKEN:
+        text = "by this link, which works once; agenttrace finds its token by itself"
+        return [f"  Access     {text}"]
+    if guard is Guard.OWNER:
+        if settings.is_local:
+            return ["  Access     you and root; other users of this machine are refused"]
+        text = "whoever reaches this address from another machine can read and write everything"
+        return [f"  Warning    {text}; set SECRET_KEY. On this one, you and root can"]
+    if settings.is_local:
+        return ["  Access     every user of this machine; --local-token makes it yours alone"]
+    text = "whoever reaches this address can read and write everything"
+    return [f"  Warning    {text}; set SECRET_KEY, or give --local-token"]
 
 
 def _paint(text: str, *, bold: bool = False, colour: str | None = None) -> str:

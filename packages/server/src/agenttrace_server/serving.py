@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -37,6 +37,15 @@ KEEP_ALIVE_S: Final = 75
 or a request goes into a connection that was just closed."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
+_LOOPBACK: Final = "127.0.0.1"
+_LOOPBACK_6: Final = "::1"
+_PORT_TRIES: Final = 10
+ENDED_AT_ONCE: Final = (
+    "ended at once, at the second signal: what was acknowledged is stored, and what was under way "
+    "is not answered"
+)
+
+_log = logging.getLogger(__name__)
 
 
 class GracefulServer(uvicorn.Server):
@@ -96,6 +105,8 @@ class GracefulServer(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             dropping.cancel()
+        if self.force_exit and not self._is_patient:
+            _log.warning(ENDED_AT_ONCE)
 
     async def _drop_laggards(self) -> None:
         """Cut WebSockets that do not read; at a second signal, every connection.
@@ -133,6 +144,48 @@ class GracefulServer(uvicorn.Server):
         if self.should_exit and not self._is_patient:
             self.force_exit = True
         self.should_exit = True
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Have the sockets that a server listens on; with port 0 all of them on one that is free.
+
+    For `localhost` and 127.0.0.1 they are two, where this machine has IPv6: programs that are told
+    `localhost` try ::1 first, where another user's program could listen and take what is ours.
+
+    Raises:
+        StartError: an address is taken, forbidden, or none of this machine.
+
+    """
+    with ExitStack() as stack:
+        bound = [stack.enter_context(each) for each in _bind_all(host, port)]
+        yield bound
+
+
+def _bind_all(host: str, port: int) -> list[socket.socket]:
+    if host.lower() not in ("localhost", _LOOPBACK):
+        return [bind_socket(host, port)]
+    for tries_left in reversed(range(_PORT_TRIES)):
+        first = bind_socket(_LOOPBACK, port)
+        if not has_loopback_6():
+            return [first]
+        try:
+            return [first, bind_socket(_LOOPBACK_6, int(first.getsockname()[1]))]
+        except StartError:
+            first.close()
+            if port or not tries_left:  # a free port may be taken there
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def has_loopback_6() -> bool:
+    """Tell whether this machine has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind((_LOOPBACK_6, 0))
+    except OSError:
+        return False
+    return True
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

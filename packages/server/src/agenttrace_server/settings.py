@@ -130,7 +130,8 @@ class Settings(BaseSettings):
     )
     server_host: str = Field(
         default="127.0.0.1",
-        description="The address to listen on. Beyond this machine set `SECRET_KEY`, too.",
+        description="The address to listen on; with 127.0.0.1 or `localhost` also ::1, where there "
+        "is IPv6. Beyond this machine set `SECRET_KEY`, too.",
     )
     server_port: int = Field(
         default=8000, ge=0, le=65535, description="The TCP port; 0 takes a free one."

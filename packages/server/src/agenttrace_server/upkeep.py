@@ -34,7 +34,7 @@ def backup(
     The copy is as the store was at one moment, checked, and has its checksum beside it in
     PATH.sha256. A PostgreSQL is backed up by pg_dump.
     """
-    with _answer_in_one_line("backup"):
+    with answer_in_one_line("backup"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
         from agenttrace_server.storage.backups import back_up, find_file  # noqa: PLC0415 -- as above
 
@@ -55,7 +55,7 @@ def restore(
 
     It is checked first: against PATH.sha256, and by SQLite.
     """
-    with _answer_in_one_line("restore"):
+    with answer_in_one_line("restore"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
         from agenttrace_server.storage.backups import find_file  # noqa: PLC0415 -- as above
         from agenttrace_server.storage.backups import restore as put  # noqa: PLC0415 -- as above
@@ -83,7 +83,7 @@ def migrate(
 
     It is one transaction: either all of it is done or nothing. Make a backup first.
     """
-    with _answer_in_one_line("migrate"):
+    with answer_in_one_line("migrate"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
         from agenttrace_server.storage.engine import open_database, read_plan  # noqa: PLC0415 -- as above
 
@@ -102,7 +102,8 @@ def migrate(
 
 
 @contextmanager
-def _answer_in_one_line(command: str) -> Iterator[None]:
+def answer_in_one_line(command: str) -> Iterator[None]:
+    """Say in one line why a command cannot be done, and end with 2."""
     try:
         yield
     except StartError as error:

@@ -1,6 +1,6 @@
-"""Several processes that share one socket and one PostgreSQL, and the one that minds them.
+"""Several processes that share the sockets and one PostgreSQL, and the one that minds them.
 
-The parent binds the socket, starts the workers, starts another one for each that dies, and ends
+The parent binds the sockets, starts the workers, starts another one for each that dies, and ends
 them all when it is told to. It serves nothing itself. A worker whose parent is gone ends, too.
 """
 
@@ -24,11 +24,11 @@ from agenttrace_server.errors import StartError
 from agenttrace_server.local_token import LocalToken
 from agenttrace_server.logs import configure_logs
 from agenttrace_server.metrics import SHARED_FOLDER, forget_process
-from agenttrace_server.serving import STOP_TIMEOUT_S, GracefulServer
+from agenttrace_server.serving import ENDED_AT_ONCE, STOP_TIMEOUT_S, GracefulServer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.context import SpawnProcess
     from types import FrameType
 
@@ -54,20 +54,20 @@ _log = logging.getLogger(__name__)
 
 
 def run_server(
-    settings: Settings, bound: socket.socket, *, on_start: Callable[[Application], None]
+    settings: Settings, bound: Sequence[socket.socket], *, on_start: Callable[[Application], None]
 ) -> None:
-    """Serve on the socket, in this process, until a signal comes.
+    """Serve on the sockets, in this process, until a signal comes.
 
     Raises:
         StartError: the store cannot be opened.
 
     """
-    _make_server(settings, bound, on_start).run(sockets=[bound])
+    _make_server(settings, bound, on_start).run(sockets=list(bound))
 
 
 def _make_server(
     settings: Settings,
-    bound: socket.socket,
+    bound: Sequence[socket.socket],
     on_start: Callable[[Application], None],
     *,
     is_patient: bool = False,
@@ -75,8 +75,8 @@ def _make_server(
     # What is loaded now stays: collecting garbage in between costs a tenth of the start, and
     # looking through it again for ever costs pauses later.
     gc.disable()
-    # Whoever bound the socket has made the token.
-    token = LocalToken.load(int(bound.getsockname()[1])) if settings.local_token else None
+    # Whoever bound the sockets has made the token.
+    token = LocalToken.load(int(bound[0].getsockname()[1])) if settings.local_token else None
     application = create_app(settings, local_token=token)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -88,10 +88,10 @@ def _make_server(
 
 
 class Workers:
-    """The workers of one socket. `on_start` is called once, when all of them listen."""
+    """The workers of the sockets. `on_start` is called once, when all of them listen."""
 
     def __init__(
-        self, settings: Settings, bound: socket.socket, *, on_start: Callable[[], None]
+        self, settings: Settings, bound: Sequence[socket.socket], *, on_start: Callable[[], None]
     ) -> None:
         self._settings = settings
         self._bound = bound
@@ -101,6 +101,8 @@ class Workers:
         self._lifeline, self._held = self._context.Pipe(duplex=False)
         self._running: dict[SpawnProcess, Connection] = {}
         self._stopping = threading.Event()
+        self._is_urgent = False
+        """Whether a second signal has come."""
 
     def run(self) -> None:
         """Serve until a signal comes.
@@ -167,7 +169,7 @@ class Workers:
 
     def _stop(self) -> None:
         """End the workers; at the second call without waiting for what is under way."""
-        is_again = self._stopping.is_set()
+        is_again = self._is_urgent = self._stopping.is_set()
         self._stopping.set()
         for process, status in list(self._running.items()):
             if is_again:
@@ -180,9 +182,10 @@ class Workers:
         """End the workers; kill those that take longer than they may."""
         if not self._stopping.is_set():
             self._stop()
-        # The last copy: once the workers have closed theirs, who connects anew is refused at once,
-        # and does not wait for a server that will not come.
-        self._bound.close()
+        # The last copies: once the workers have closed theirs, who connects anew is refused at
+        # once, and does not wait for a server that will not come.
+        for each in self._bound:
+            each.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S + _GRACE_S
         for process in list(self._running):
             process.join(max(0.0, deadline - time.monotonic()))
@@ -193,6 +196,8 @@ class Workers:
             self._forget(process)
         self._held.close()
         self._lifeline.close()
+        if self._is_urgent:
+            _log.warning(ENDED_AT_ONCE)
 
     def _forget(self, process: SpawnProcess) -> None:
         self._running.pop(process).close()
@@ -256,7 +261,7 @@ def _hear_signals(stop: Callable[[], None]) -> Iterator[int]:
 
 
 def _work(
-    settings: Settings, bound: socket.socket, status: Connection, lifeline: Connection
+    settings: Settings, bound: Sequence[socket.socket], status: Connection, lifeline: Connection
 ) -> None:
     """Be a worker."""
     configure_logs(level=settings.chosen_log_level, is_json=settings.logs_json)
@@ -270,7 +275,7 @@ def _work(
     threading.Thread(
         target=_watch_parent, args=(server, status, lifeline), name="agenttrace-parent", daemon=True
     ).start()
-    server.run(sockets=[bound])
+    server.run(sockets=list(bound))
 
 
 def _watch_parent(server: GracefulServer, status: Connection, lifeline: Connection) -> None:

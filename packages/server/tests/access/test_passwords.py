@@ -288,6 +288,14 @@ def test_c12_the_door_tells_who_may_register_and_nothing_else(
         nobody.close()
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_the_door_of_registering_names_all_its_methods(accounts: AccountsServer) -> None:
+    """A method that it has not is told which it has."""
+    answer = accounts.nobody.http.put("/api/auth/register")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
 def test_c12_who_tries_does_not_keep_out_who_has_the_setup_token(database_url: str) -> None:
     """A clumsy start, or a stranger behind the same proxy, costs the operator no hour."""
     with ServerThread(database_url, secret_key=SECRET) as server:

@@ -182,6 +182,32 @@ def test_c14_what_a_run_names_of_others_is_not_shown(world: World) -> None:
     assert world.first.ask(query, i=OTHERS)["forks"] == []
 
 
+def test_c14_a_replay_shows_nothing_of_others(world: World) -> None:
+    """Whoever records says what a span was served from; of others' run it is as of none."""
+    query = "query($i: ID!){replay(runId:$i){step(index:0){replay{sourceSpanId sourceSpan{id}}}}}"
+    marks = {"agenttrace.replay.source_span_id": make_span_id(0)}
+    found = []
+    for number, recording in ((2, OTHERS), (3, NONE), (4, OWN)):
+        span = make_span(0, run=number, seq=0, end_seq=1, attributes=marks)
+        assert world.caller.send([make_run(number, replayed_from=recording), span]).is_success
+        found.append(world.caller.ask(query, i=make_run_id(number))["step"]["replay"])
+    gone = {"sourceSpanId": make_span_id(0), "sourceSpan": None}
+    own = {**gone, "sourceSpan": {"id": f"{OWN}:{make_span_id(0)}"}}
+    assert found == [gone, gone, own]
+
+
+def test_c14_where_a_run_parts_from_others_is_not_told(world: World) -> None:
+    """A breakpoint that names a run of another project is refused as one of no run."""
+    query = (
+        "query($i: ID!, $o: ID!){replay(runId:$i){find(from:-1,direction:FORWARD,"
+        "breakpoints:[{diverges:$o}]){index}}}"
+    )
+    refused = _ask_same(world.caller, query, i=OWN, o="RUN")
+    (error,) = refused["errors"]
+    assert error["message"] == "diverges: there is no run 'RUN'"
+    assert world.caller.ask(query, i=OWN, o=OWN) == {"find": None}
+
+
 def test_c14_nobody_follows_it(world: World) -> None:
     """Neither in the list as it changes, nor by its id: not what is there, nor what comes."""
     init = {"authorization": f"Bearer {world.caller.credential}"}

@@ -184,6 +184,18 @@ def test_c21_c22_a_foreign_page_reaches_no_data(
         assert answer.json()["error"]["code"] == "origin_not_allowed"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/graphql", "/api/ingest"])
+def test_c21_the_browser_is_believed_before_the_origin(
+    shared: ServerThread, path: str, site: str
+) -> None:
+    """With our own origin, too: no browser says both, so that one of them is not true."""
+    sent = {**NDJSON, "host": "localhost", "origin": "http://localhost", "sec-fetch-site": site}
+    assert httpx.post(shared.url + path, content=BODY, headers=sent).status_code == 403
+    own = httpx.post(shared.url + path, content=BODY, headers={**sent, "sec-fetch-site": "none"})
+    assert own.status_code != 403
+
+
 def test_c22_nothing_of_it_was_stored(shared: ServerThread) -> None:
     """What a page sent without waiting for the answer is not there."""
     with Client(shared.url) as client:

@@ -108,6 +108,18 @@ def test_texts_are_taken_away_byte_for_byte(client: Client) -> None:
     assert f'"value":{TEXT}' in client.http.get(f"/api/export/runs/{RUN}").text
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
+@pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
+def test_h19_no_program_takes_a_text_for_a_formula(client: Client, formula: str) -> None:
+    """What is taken away is JSON, line by line, as a file: no table, in which `=…` would run."""
+    client.send([make_run(name=formula, input=make_payload(formula))])
+    answer = client.http.get(f"/api/export/runs/{make_run_id(0)}")
+    assert answer.headers["content-type"].partition(";")[0] == "application/x-ndjson"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    (run,) = [json.loads(line) for line in answer.text.splitlines()]
+    assert (run["name"], run["input"]["value"]) == (formula, formula)
+
+
 def test_an_unknown_run_is_not_found(client: Client) -> None:
     """As JSON, whatever stands in the place of the id."""
     for run_id in (make_run_id(9), "nonsense", "..%2f..", "a%0Ab"):

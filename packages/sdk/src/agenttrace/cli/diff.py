@@ -23,11 +23,10 @@ from agenttrace.cli.output import EXIT_NO_DATA, Screen, warn
 from agenttrace.cli.progress import Progress
 from agenttrace.cli.run_groups import QUERY_HELP
 from agenttrace.cli.sources import FileOption, RunFinder
-from agenttrace.diff.compare import compare_runs
+from agenttrace.diff.compare import add_unreadable, compare_runs
 from agenttrace.diff.formats import MAX_REPORT_BYTES, describe_runs, shape_gates
 from agenttrace.diff.formats.text import write_gates
 from agenttrace.diff.verdicts import WITHOUT_DATA, find_verdict
-from agenttrace.diff.warnings import add_unreadable
 from agenttrace.trace.sources import RecordingError
 
 if TYPE_CHECKING:

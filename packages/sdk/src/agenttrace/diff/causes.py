@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agenttrace.diff.flags import shorten, shorten_apart, split_call
 from agenttrace.diff.hashes import name_models
 from agenttrace.diff.model import Cause, CauseKind, Evidence, Flag, Outcome
-from agenttrace.diff.origins import asks_other_model, starts_changed
+from agenttrace.diff.origins import asks_other_model, has_ended, starts_changed
 from agenttrace.wire import Effect, RunStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from agenttrace.diff.model import Row, RunRef
+    from agenttrace.diff.model import Row, RunRef, Side
     from agenttrace.diff.origins import Runs
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
 
@@ -26,6 +26,7 @@ LOOP_CALLS: Final = 3
 """The same call with the same input, so many times: a loop."""
 
 _LONE: Final = frozenset({Outcome.ADDED, Outcome.REMOVED, Outcome.MOVED})
+_ABSENT: Final[dict[Outcome, Side]] = {Outcome.ADDED: "base", Outcome.REMOVED: "head"}
 _AROUND: Final = frozenset({Outcome.WRAPPED, Outcome.UNWRAPPED, Outcome.RENAMED})
 _USER_CODE: Final = frozenset({SpanType.AGENT, SpanType.CUSTOM})
 _CALLED: Final = frozenset({SpanType.TOOL_CALL, SpanType.RETRIEVAL})
@@ -37,21 +38,28 @@ _SHOWN_CALLS: Final = 3
 _MAX_BYTES: Final = 1024 * 1024
 
 
-def find_cause(
-    rows: Sequence[Row],
-    number: int,
-    base: RunRef,
-    head: RunRef,
-    effects: Mapping[str, int],
-) -> Cause:
-    """Return the cause of the origin at a place among the rows; `effects` as `find_effects`."""
-    row = rows[number]
-    cause = _find_kind(rows, number, base, head)
+class Context(NamedTuple):
+    """What causes are found in.
+
+    `effects` are as `find_effects` returns them, `lacking` the sides of which records are lost.
+    """
+
+    rows: Sequence[Row]
+    base: RunRef
+    head: RunRef
+    effects: Mapping[str, int]
+    lacking: frozenset[Side]
+
+
+def find_cause(context: Context, number: int, place: int) -> Cause:
+    """Return the cause of the row of this number, the origin at a place among the origins."""
+    row = context.rows[number]
+    cause = _find_kind(context, number, place)
     errors = [each for each in _show_errors(row) if each not in cause.evidence]
     return replace(
         cause,
         evidence=(*cause.evidence, *errors),
-        action=offer_replay(row, effects),
+        action=offer_replay(row, context.effects),
     )
 
 
@@ -78,22 +86,25 @@ def explain_run(runs: Runs) -> Cause:
     return Cause(CauseKind.CODE_OR_PROMPT_CHANGE, tuple(evidence), "run_result")
 
 
-def _find_kind(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
+def _find_kind(context: Context, number: int, place: int) -> Cause:
+    rows, base, head = context.rows, context.base, context.head
     row = rows[number]
+    if row.outcome in _ABSENT and _ABSENT[row.outcome] in context.lacking:
+        return Cause(CauseKind.NOT_RECORDED, (_show_call(row),), _ABSENT[row.outcome])
     if row.outcome in _LONE:
         return _explain_call(rows, number)
     if row.outcome in _AROUND:
         return _explain_code(row, base, head, detail=row.outcome.value)
     if not starts_changed(row):
-        return _explain_result(rows, number, base, head)
+        return _explain_result(context, number, place)
     if Flag.INPUT not in row.flags:
         return _explain_config(row)
     return _explain_code(row, base, head, detail=_name_part(row))
 
 
-def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef) -> Cause:
+def _explain_result(context: Context, number: int, place: int) -> Cause:
     """Explain a span that was given the same and ended otherwise."""
-    row = rows[number]
+    row = context.rows[number]
     assert row.base_span is not None
     assert row.head_span is not None
     failed = [span.status is SpanStatus.ERROR for span in (row.base_span, row.head_span)]
@@ -101,17 +112,19 @@ def _explain_result(rows: Sequence[Row], number: int, base: RunRef, head: RunRef
         kind = CauseKind.NEW_FAILURE if failed[1] else CauseKind.FAILURE_GONE
         return Cause(kind, _show_errors(row))
     if row.ref.span_type in _USER_CODE:
-        return _explain_code(row, base, head, detail="result")
+        return _explain_code(row, context.base, context.head, detail="result")
     same = (Evidence("input", "equal", "equal"), *_show_outputs(row))
     if row.ref.span_type is SpanType.LLM_CALL:
-        kind, more = _explain_answer(rows, number)
+        kind, more = _explain_answer(context.rows, number, place)
         return Cause(kind, (*more, *same))
     is_decision = row.ref.span_type is SpanType.DECISION
     kind = CauseKind.AGENT_DECISION if is_decision else CauseKind.WORLD_CHANGED
     return Cause(kind, same)
 
 
-def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[Evidence, ...]]:
+def _explain_answer(
+    rows: Sequence[Row], number: int, place: int
+) -> tuple[CauseKind, tuple[Evidence, ...]]:
     """Explain a model that was asked the same and answered otherwise."""
     row = rows[number]
     assert row.base_span is not None
@@ -120,7 +133,7 @@ def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[
         models = (name_models(span)[1:] for span in (row.base_span, row.head_span))
         shown = (" ".join(filter(None, each)) or None for each in models)
         return CauseKind.MODEL_VERSION, (Evidence("response_model", *shown),)
-    changed = _list_changed_calls(rows, number)
+    changed = _list_changed_calls(rows, number, place)
     if changed:
         return CauseKind.AGENT_DECISION, changed
     return CauseKind.MODEL_NONDETERMINISM, ()
@@ -129,7 +142,7 @@ def _explain_answer(rows: Sequence[Row], number: int) -> tuple[CauseKind, tuple[
 def _explain_config(row: Row) -> Cause:
     """Explain a model call that differs in its model or parameters alone."""
     detail = "params" if Flag.PARAMS in row.flags else "model"
-    return Cause(CauseKind.CONFIG_CHANGE, tuple(_show_config(row)), detail)
+    return Cause(CauseKind.CONFIG_CHANGE, (*_show_config(row), *_show_outputs(row)), detail)
 
 
 def _show_config(row: Row) -> list[Evidence]:
@@ -166,7 +179,7 @@ def _explain_code(row: Row, base: RunRef, head: RunRef, *, detail: str) -> Cause
     if asks_other_model(row) or (Flag.PARAMS in row.flags and row.head_span is not None):
         evidence += _show_config(row)
     kind = CauseKind.CODE_OR_PROMPT_CHANGE
-    return Cause(kind, tuple(evidence), detail)
+    return Cause(kind, (*evidence, *_show_outputs(row)), detail)
 
 
 def _explain_call(rows: Sequence[Row], number: int) -> Cause:
@@ -179,15 +192,19 @@ def _explain_call(rows: Sequence[Row], number: int) -> Cause:
     if row.repeats is not None and _is_loop(row.repeats):
         evidence: tuple[Evidence, ...] = (Evidence("same_call", *map(str, row.repeats)),)
         return Cause(CauseKind.LOOP, evidence)
-    shown = (
-        None if ref is None else f"{ref.span_type} {shorten(ref.name)}"
-        for ref in (row.base, row.head)
-    )
-    evidence = (Evidence("call", *shown),)
+    evidence = (_show_call(row),)
     before = _find_model_call(rows, number)
     if before is not None:
         evidence += (Evidence("llm_output_before", shorten(before.ref.name), "equal"),)
     return Cause(CauseKind.CONTROL_FLOW_CHANGE, evidence, row.outcome.value)
+
+
+def _show_call(row: Row) -> Evidence:
+    shown = (
+        None if ref is None else f"{ref.span_type} {shorten(ref.name)}"
+        for ref in (row.base, row.head)
+    )
+    return Evidence("call", *shown)
 
 
 def _is_retried(row: Row) -> bool:
@@ -200,28 +217,37 @@ def _is_loop(repeats: tuple[int, int]) -> bool:
     return many >= LOOP_CALLS and many > few
 
 
-def _list_changed_calls(rows: Sequence[Row], number: int) -> tuple[Evidence, ...]:
-    """Return the calls after a model call, up to the next one, that only one side makes so."""
+def _list_changed_calls(rows: Sequence[Row], number: int, place: int) -> tuple[Evidence, ...]:
+    """Return the calls that follow from a model call, up to the next, that one side makes so.
+
+    What runs beside it is no answer to it, whatever differs there.
+    """
     found: list[Evidence] = []
     for row in rows[number + 1 :]:
-        is_next = row.ref.span_type is SpanType.LLM_CALL
-        if row.outcome in _LONE or row.outcome in _AROUND:
-            names = (None if ref is None else shorten(ref.name) for ref in (row.base, row.head))
-            found.append(Evidence("call", *names))
-        elif row.ref.span_type in _CALLED and Flag.INPUT in row.flags:
-            assert row.base_span is not None
-            assert row.head_span is not None
-            inputs = _show_apart(row.base_span.input, row.head_span.input)
-            found.append(Evidence(f"arguments of {shorten(row.ref.name)}", *inputs))
-        if is_next or len(found) == _SHOWN_CALLS:
+        if row.origin == place:
+            found += _show_changed_call(row)
+        elif not has_ended(rows[number], row):
+            continue
+        if row.ref.span_type is SpanType.LLM_CALL or len(found) == _SHOWN_CALLS:
             break
     return tuple(found)
+
+
+def _show_changed_call(row: Row) -> Iterator[Evidence]:
+    if row.outcome in _LONE or row.outcome in _AROUND:
+        names = (None if ref is None else shorten(ref.name) for ref in (row.base, row.head))
+        yield Evidence("call", *names)
+    elif row.ref.span_type in _CALLED and Flag.INPUT in row.flags:
+        assert row.base_span is not None
+        assert row.head_span is not None
+        inputs = _show_apart(row.base_span.input, row.head_span.input)
+        yield Evidence(f"arguments of {shorten(row.ref.name)}", *inputs)
 
 
 def _find_model_call(rows: Sequence[Row], number: int) -> Row | None:
     """Return the model call before a row, where both sides made it and it answered the same."""
     for row in reversed(rows[:number]):
-        if row.ref.span_type is SpanType.LLM_CALL:
+        if row.ref.span_type is SpanType.LLM_CALL and has_ended(row, rows[number]):
             is_same = row.base is not None and row.head is not None
             return row if is_same and Flag.OUTPUT not in row.flags else None
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.diff.aggregates import compare_figures, invert_aggregates
 from agenttrace.diff.align.aligner import align_trees
 from agenttrace.diff.align.costs import HALVES
-from agenttrace.diff.causes import explain_run, find_cause, find_effects
+from agenttrace.diff.causes import Context, explain_run, find_cause, find_effects
 from agenttrace.diff.flags import Comparer, find_run_flags
 from agenttrace.diff.hashes import ContentHasher
 from agenttrace.diff.model import (
@@ -26,7 +26,12 @@ from agenttrace.diff.normalise import Normaliser
 from agenttrace.diff.origins import RUN, Runs, trace_origins
 from agenttrace.diff.rows import count_outcomes, find_parents, invert_row, make_rows, order_rows
 from agenttrace.diff.rules import DEFAULT, Rules
-from agenttrace.diff.warnings import find_warnings, invert_warnings
+from agenttrace.diff.warnings import (
+    find_lacking,
+    find_warnings,
+    invert_warnings,
+    warn_unreadable,
+)
 from agenttrace.trace.visible import show_duration, show_usd
 
 if TYPE_CHECKING:
@@ -97,6 +102,13 @@ def compare_runs(
     return _explain(diff)
 
 
+def add_unreadable(diff: RunDiff, *, base: int, head: int) -> RunDiff:
+    """Return a comparison that knows how many lines of each recording could not be read."""
+    if not base and not head:
+        return diff
+    return _explain(replace(diff, warnings=warn_unreadable(diff, base=base, head=head)))
+
+
 def invert(diff: RunDiff) -> RunDiff:
     """Return the comparison from head to base: equal to comparing them the other way round."""
     rows = order_rows([invert_row(row) for row in diff.rows])
@@ -123,6 +135,7 @@ def _explain(diff: RunDiff) -> RunDiff:
     )
     parents = find_parents(rows) if traced.origins else []
     effects = find_effects(rows) if traced.origins else {}
+    context = Context(rows, diff.base, diff.head, effects, find_lacking(diff.warnings))
     follow = [0] * len(traced.origins)
     for row in rows:
         if row.origin is not None:
@@ -134,7 +147,7 @@ def _explain(diff: RunDiff) -> RunDiff:
             rows[number].base,
             rows[number].head,
             _write_path(rows, parents, number),
-            find_cause(rows, number, diff.base, diff.head, effects),
+            find_cause(context, number, place),
             follow[place],
         )
         for place, number in enumerate(traced.origins)

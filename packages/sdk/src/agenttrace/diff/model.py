@@ -63,6 +63,7 @@ class CauseKind(StrEnum):
     NEW_FAILURE = "new_failure"
     FAILURE_GONE = "failure_gone"
     LOOP = "loop"
+    NOT_RECORDED = "not_recorded"
     PERFORMANCE = "performance"
 
 

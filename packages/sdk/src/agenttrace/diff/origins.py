@@ -161,11 +161,11 @@ class _Walk:
         """Return origins before this start on the lane that spawned its own, or that it joins."""
         parent = self.parents[number]
         if self.lanes[number] != self._lane_of(parent):
-            live = self.from_run if parent is None else self.live.get(self.lanes[parent], {})
+            live = self.live.get(self._lane_of(parent), {})
             return dict.fromkeys(_take_last(live))
         found: dict[int, None] = {}
         for earlier, origin in self.joins.get(parent, ())[-_MAX_SEARCHED:]:
-            if _has_ended(self.rows[earlier], self.rows[number]):
+            if has_ended(self.rows[earlier], self.rows[number]):
                 found[origin] = None
         return found
 
@@ -175,7 +175,7 @@ class _Walk:
         row = self.rows[number]
         target = read_target(row, is_input=True)
         for origin in self.origins[:_MAX_SEARCHED]:
-            if not _has_ended(self.rows[origin], row):
+            if not has_ended(self.rows[origin], row):
                 continue
             source = self._source(origin)
             if source.is_said_in(target) or source.is_given_in(target):
@@ -193,7 +193,7 @@ class _Walk:
             )
         return found
 
-    def _lane_of(self, parent: int | None) -> tuple[str, int] | None:
+    def _lane_of(self, parent: int | None) -> tuple[str, int]:
         return _MAIN if parent is None else self.lanes[parent]
 
 
@@ -268,7 +268,7 @@ def _name_lanes(rows: Sequence[Row]) -> list[tuple[str, int]]:
     return names
 
 
-def _has_ended(earlier: Row, later: Row) -> bool:
+def has_ended(earlier: Row, later: Row) -> bool:
     """Tell whether one row's span was over when another's began, on a side that has both."""
     for one, other in ((earlier.head, later.head), (earlier.base, later.base)):
         if one is not None and other is not None:

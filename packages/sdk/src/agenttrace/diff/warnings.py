@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.diff.align.mapping import NONE
-from agenttrace.diff.model import DiffWarning, WarningCode
+from agenttrace.diff.model import INCOMPLETE_CODES, DiffWarning, WarningCode
 from agenttrace.trace.visible import show_count
 from agenttrace.wire import Fidelity, RunStatus
 
@@ -41,8 +40,15 @@ def invert_warnings(warnings: Iterable[DiffWarning]) -> tuple[DiffWarning, ...]:
     return tuple(sorted(turned, key=lambda each: _ORDER[each.side]))
 
 
-def add_unreadable(diff: RunDiff, *, base: int, head: int) -> RunDiff:
-    """Return a comparison that knows how many lines of each recording could not be read."""
+def find_lacking(warnings: Iterable[DiffWarning]) -> frozenset[Side]:
+    """Return the sides of which records are not there: what they lack may have been."""
+    return frozenset(
+        each.side for each in warnings if each.side is not None and each.code in INCOMPLETE_CODES
+    )
+
+
+def warn_unreadable(diff: RunDiff, *, base: int, head: int) -> tuple[DiffWarning, ...]:
+    """Return the warnings, with how many lines of each recording could not be read."""
     found: list[DiffWarning] = []
     sides: tuple[tuple[RunRef, int, Side], ...]
     sides = (diff.base, base, "base"), (diff.head, head, "head")
@@ -51,8 +57,7 @@ def add_unreadable(diff: RunDiff, *, base: int, head: int) -> RunDiff:
             count = show_count(lines, "line")
             message = f"run {run.run_id}: {count} of its recording cannot be read"
             found.append(DiffWarning(WarningCode.UNREADABLE, message, side))
-    every = sorted([*diff.warnings, *found], key=lambda each: _ORDER[each.side])
-    return replace(diff, warnings=tuple(every))
+    return tuple(sorted([*diff.warnings, *found], key=lambda each: _ORDER[each.side]))
 
 
 def _check_run(tree: Tree, side: Side) -> Iterator[DiffWarning]:

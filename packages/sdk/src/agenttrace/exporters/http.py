@@ -48,7 +48,8 @@ class APIExporter(Exporter):
     Guarantee: at least once. Records are on disk a few milliseconds after they were recorded, and
     stay there until the server has them: this process sends them, or the next one that records to
     the same endpoint with the same key. What was recorded without a key is also sent by one with a
-    key: it was of no project yet. Without the spool: while the program runs.
+    key, once the server takes that: it was of no project yet. Without the spool: while the program
+    runs.
 
     A server on this machine that was started with `--local-token` leaves its token in a file of
     its user's; without a key, that is found by itself.

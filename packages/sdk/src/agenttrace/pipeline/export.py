@@ -97,7 +97,7 @@ class Exporter(ABC):
     target. None, the default, keeps them in memory.
 
     `spool_takes_over` is a second such name: what other programs left under it, and none of them
-    holds any more, this exporter delivers too.
+    holds any more, this exporter delivers too, once it has delivered something of its own.
 
     `wants_signs_of_life` is for where somebody waits: while a run is open, the record of its start
     is exported again every 20 s. What such a batch is answered only counts in `stats()`.

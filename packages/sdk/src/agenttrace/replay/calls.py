@@ -24,10 +24,21 @@ class LiveCall:
     """What is known of a call before its body runs. Its input is read when it is asked for.
 
     `path` is its place by names, from the run on. `rebind` gives its arguments once more; None for
-    a `with` block, which has none.
+    a `with` block, which has none. `receiver` is which of several objects a method was called on.
+    `is_own` is whether its counterpart is a call that nothing tells from it.
     """
 
-    __slots__ = ("_has_read", "_input", "kind", "path", "rebind", "span", "spec")
+    __slots__ = (
+        "_has_read",
+        "_input",
+        "is_own",
+        "kind",
+        "path",
+        "rebind",
+        "receiver",
+        "span",
+        "spec",
+    )
 
     def __init__(
         self,
@@ -35,12 +46,15 @@ class LiveCall:
         path: str,
         kind: CallKind = FUNCTION,
         rebind: Callable[[], dict[str, object]] | None = None,
+        receiver: str | None = None,
     ) -> None:
         self.span = span
         self.kind = kind
         self.spec: Spec = span.spec
         self.path = path
         self.rebind = rebind
+        self.receiver = receiver
+        self.is_own = True
         self._input: Encoded | None = None
         self._has_read = False
 

@@ -9,6 +9,7 @@ from agenttrace.replay.copies import Copier
 from agenttrace.replay.kinds import DivergenceKind, Status
 from agenttrace.replay.marks import dress, mark
 from agenttrace.replay.order import CANCEL_WAIT_S, ORDER_TIMEOUT_S
+from agenttrace.replay.places import Place
 from agenttrace.replay.scopes import Scope
 from agenttrace.replay.streams import Feed, Pace
 from agenttrace.replay.tales import is_stream, read_tale
@@ -61,8 +62,9 @@ class Deliveries:
         track, report = scope.track, self._ledger.report
         assert track is not None
         assert node.span is not None
-        track.matcher.use(node, call.lane)
-        own = Scope(call.path, track, node, own=node)
+        assert scope.place is not None
+        track.matcher.use(scope.place, call, node, is_own=call.is_own)
+        own = Scope(call.path, track, Place(node), is_own=True)
         self.begin(call, own, node, Status.REPLAYED)
         dress(call.span, node.span, is_stream=tale is not None)
         report.save(node.span, is_outermost=True)

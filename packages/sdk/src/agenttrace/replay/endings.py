@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 from json import loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agenttrace.encoding.payload import encode
 from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
-from agenttrace.replay.marks import finish_marks
-from agenttrace.replay.matching import find_missing
+from agenttrace.replay.marks import finish_marks, mark
+from agenttrace.replay.matching import find_missing, find_unmet
 from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS
 from agenttrace.wire import Outcome, RunStatus, SpanType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.failures import Failure
     from agenttrace.recorder import Recorder
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
 
 
+# What the recorder says of a span, and what figures of providers and hosts are.
+_OWN_ATTRIBUTES: Final = ("agenttrace.", "gen_ai.", "otel.", "host.", "process.", "thread.")
+
+
 class Endings:
     """Compares ends with recorded ends. Nothing is compared once the replay is stopped."""
 
@@ -35,6 +41,20 @@ class Endings:
         self._ledger = ledger
         self._scopes = scopes
         self.still: Stillness | None = None
+        self._left_at: tuple[int | None, int] | None = None  # the recorded lane, and where in it
+
+    def leave(self, scope: Scope, call: LiveCall, node: Node | None) -> None:
+        """Take notice that the recording is left for good at a call.
+
+        What was to come is not missing then; what its lane had before it was passed over, and is.
+        """
+        if scope.track is None:
+            self._left_at = None, 0
+        elif node is not None:
+            self._left_at = node.lane, node.seq
+        else:
+            lanes = scope.track.matcher.lanes
+            self._left_at = lanes.find(call.lane), lanes.find_reached(call.lane)
 
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
@@ -45,17 +65,34 @@ class Endings:
         self._ledger.tell_kin()
         if scope is None or scope.own is None or scope.own.span is None:
             return
+        self._settle(scope, span, outcome)
         node = scope.own
-        self._move_clock(scope.own.span)
+        assert node.span is not None
+        self._move_clock(node.span)
         if scope.ticket is not None and scope.track is not None:
             scope.track.order.leave(scope.ticket)
         if (span.attributes or {}).get(REPLAY_STATUS) == Status.REPLAYED:
-            finish_marks(span, scope.own.span)
+            finish_marks(span, node.span)
         if self._ledger.is_stopped or scope.is_live:
             return
+        if scope.call is not None:
+            self._compare_code(scope, scope.call, node)
+            scope.call = None
         if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
+
+    def _settle(self, scope: Scope, span: Span, outcome: Outcome) -> None:
+        """Take a span of code for what it has come out to be."""
+        place, track = scope.place, scope.track
+        if place is None or track is None or place.is_certain or place.node.is_boundary:
+            return
+        before = place.node
+        track.matcher.places.settle(
+            place, lambda node: self._find_change(span, outcome, node) is None
+        )
+        if place.node is not before:
+            mark(span, None, place.node.span)
 
     def _add_cost(self, span: Span, outcome: Outcome, path: str) -> None:
         """Add what a call that ran live cost; the next one may be one too many."""
@@ -92,6 +129,9 @@ class Endings:
             self._compare_run(run, status, scope)
             if status is not RunStatus.INTERRUPTED:  # else what is missing has its reason
                 self._report_missing(scope, scope.own, ended_in_lane=False)
+                self._report_unmet(scope, scope.own)
+            for doubt in scope.track.matcher.lanes.list_doubts():
+                self._ledger.add(doubt)
         if self._ledger.report.divergences:
             kinds = [each.kind.value for each in self._ledger.report.divergences]
             run.set_attribute(REPLAY_DIVERGENCES, kinds[:100])
@@ -119,7 +159,7 @@ class Endings:
         for missing in find_missing(node, ended_in_lane=ended_in_lane):
             if id(missing) in track.reported or self._ledger.is_stopped:
                 continue
-            if self._ledger.policy.is_beyond_cut(missing):
+            if self._ledger.policy.is_beyond_cut(missing) or self._is_beyond_end(missing):
                 continue
             track.reported.add(id(missing))
             assert missing.span is not None
@@ -133,21 +173,67 @@ class Endings:
                 )
             )
 
-    def _compare_span(self, span: Span, outcome: Outcome, node: Node) -> None:
+    def _is_beyond_end(self, node: Node) -> bool:
+        """Tell whether a call may have been made after the recording was left."""
+        if self._left_at is None:
+            return False
+        lane, seq = self._left_at
+        return node.lane != lane or node.seq > seq
+
+    @staticmethod
+    def _find_change(span: Span, outcome: Outcome, node: Node) -> str | None:
+        """Return in what a span's end is another than the recorded one; None in nothing."""
         recorded = node.span
         assert recorded is not None
         live = Outcome.ERROR if span._failed else outcome  # noqa: SLF001 -- as the recorder decides it
         if recorded.outcome is None or live is Outcome.UNFINISHED:
-            return
-        why = None
+            return None
         if live is not recorded.outcome:
-            why = f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
-        elif node.is_boundary:
-            return  # it was served: its output is the recorded one
-        elif _differ_in_error(span.run.recorder, recorded.error, span.error):
-            why = "it failed with another error than the recorded one"
-        elif _differ(span.run.recorder, recorded.output, span.output):
-            why = "its output is another than the recorded one"
+            return f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
+        if node.is_boundary:
+            return None  # it was served: its output is the recorded one
+        if _differ_in_error(span.run.recorder, recorded.error, span.error):
+            return "it failed with another error than the recorded one"
+        if _differ(span.run.recorder, recorded.output, span.output):
+            return "its output is another than the recorded one"
+        return None
+
+    def _compare_code(self, scope: Scope, call: LiveCall, node: Node) -> None:
+        """Compare what a span of code was given, and what it says of itself."""
+        assert scope.track is not None
+        if scope.track.matcher.has_other_input(node, call):
+            kind = DivergenceKind.INPUT_CHANGED
+            self._ledger.diverge(kind, call, "its input differs", node=node, is_structural=True)
+        name = _find_changed(call.span.attributes or {}, node)
+        if name is not None:
+            self._ledger.diverge(
+                DivergenceKind.OUTCOME_CHANGED,
+                call,
+                f"its attribute {name!r} is another than the recorded one",
+                node=node,
+                is_structural=True,
+            )
+
+    def _report_unmet(self, scope: Scope, root: Node) -> None:
+        """List the spans of code that the program no longer comes to: decisions, wrappers."""
+        assert scope.track is not None
+        for node in find_unmet(root):
+            if self._ledger.policy.is_beyond_cut(node) or self._is_beyond_end(node):
+                continue
+            assert node.span is not None
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.NESTING_CHANGED,
+                    Action.SERVE,
+                    f"the program did not come to the recorded span {node.span.name!r}",
+                    f"{scope.track.tape.run.name}/{node.describe()}",
+                    source_span_id=node.span.span_id,
+                    is_structural=True,
+                )
+            )
+
+    def _compare_span(self, span: Span, outcome: Outcome, node: Node) -> None:
+        why = self._find_change(span, outcome, node)
         if why is not None:
             scope = self._scopes.find(span)
             call = LiveCall(span, f"{scope.path}/{span.name}")
@@ -177,6 +263,16 @@ class Endings:
                     is_structural=True,
                 )
             )
+
+
+def _find_changed(live: Mapping[str, object], node: Node) -> str | None:
+    """Return the first attribute that is another than the recorded one; None for none."""
+    recorded = {} if node.span is None else node.span.attributes or {}
+    for name in {**recorded, **live}:
+        is_own = name.startswith(_OWN_ATTRIBUTES)
+        if not is_own and (name in recorded, recorded.get(name)) != (name in live, live.get(name)):
+            return name
+    return None
 
 
 def _differ_in_error(

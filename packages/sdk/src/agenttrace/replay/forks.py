@@ -29,15 +29,15 @@ _BOARD_BYTES: Final = 64 * 1024
 
 
 class Marks:
-    """A bit of knowledge for each of so many things, the same in all processes."""
+    """A small number for each of so many things, 0 at first, the same in all processes."""
 
     def __init__(self, count: int) -> None:
         self._bytes = mmap.mmap(-1, max(1, count))
 
-    def __getitem__(self, place: int) -> bool:
-        return self._bytes[place] != 0
+    def __getitem__(self, place: int) -> int:
+        return self._bytes[place]
 
-    def __setitem__(self, place: int, value: bool) -> None:
+    def __setitem__(self, place: int, value: int) -> None:
         self._bytes[place] = value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind
+from agenttrace.replay.kinds import TOLD_ONLY, Action, Divergence
 
 if TYPE_CHECKING:
     from agenttrace.replay.report import Report
@@ -78,7 +78,7 @@ def judge(divergence: Divergence) -> int:
     """Return the exit code that a divergence is worth by itself; 0 where it does not count."""
     if divergence.action is Action.RAISE:
         return find_exit_code(divergence)
-    is_told = divergence.action is Action.SERVE or divergence.kind is DivergenceKind.OUTCOME_CHANGED
+    is_told = divergence.action is Action.SERVE or divergence.kind in TOLD_ONLY
     return 0 if is_told else EXIT_DIVERGED
 
 

@@ -31,6 +31,7 @@ class DivergenceKind(StrEnum):
     RENAMED = "renamed"
     UNAVAILABLE = "unavailable"
     TYPE_DEGRADED = "type_degraded"
+    AMBIGUOUS = "ambiguous"
     OUTCOME_CHANGED = "outcome_changed"
     STREAM_OVERRUN = "stream_overrun"
     CANCEL_NOT_OBSERVED = "cancel_not_observed"
@@ -136,7 +137,10 @@ _WAYS: Final = {
     DivergenceKind.RENAMED: f"{_LET_BY}; {_LIVE_WAY}",
     DivergenceKind.TYPE_DEGRADED: _LET_BY,
     DivergenceKind.OUTCOME_CHANGED: _LET_BY,
+    DivergenceKind.AMBIGUOUS: _LET_BY,
 }
+TOLD_ONLY: Final = frozenset({DivergenceKind.OUTCOME_CHANGED, DivergenceKind.AMBIGUOUS})
+"""What takes `identical` from a replay and does not fail it, unless it raises."""
 
 
 def find_way(divergence: Divergence) -> str | None:

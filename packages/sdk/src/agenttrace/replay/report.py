@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
-from agenttrace.replay.kinds import Action, DivergenceKind, Mode, Status
+from agenttrace.replay.kinds import TOLD_ONLY, Action, Mode, Status
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Report:
 
 
 def _counts(divergence: Divergence) -> bool:
-    return divergence.kind is not DivergenceKind.OUTCOME_CHANGED
+    return divergence.kind not in TOLD_ONLY
 
 
 def write_described(report: dict[str, Any]) -> list[str]:

@@ -8,7 +8,9 @@ from agenttrace.replay.copies import Lanes
 from agenttrace.replay.matching import Matcher
 
 if TYPE_CHECKING:
+    from agenttrace.replay.calls import LiveCall
     from agenttrace.replay.order import Order, Ticket
+    from agenttrace.replay.places import Place
     from agenttrace.replay.tape import Node, Tape
     from agenttrace.replay.volatile import Volatile
     from agenttrace.span import Span
@@ -28,29 +30,35 @@ class Track:
 
 
 class Scope:
-    """A live span or run: `node` is what its calls are looked up under, `own` its own counterpart.
+    """A live span or run, and the place in the recording that its calls are looked up under.
 
-    Without a counterpart it is transparent and has its parent's node. `is_live`: what is called
-    within it runs.
+    With `is_own` that is its own counterpart's; else it is transparent and has its parent's.
+    `is_live`: what is called within it runs.
     """
 
-    __slots__ = ("is_live", "node", "own", "path", "ticket", "track")
+    __slots__ = ("call", "is_live", "is_own", "path", "place", "ticket", "track")
 
     def __init__(
         self,
         path: str,
         track: Track | None,
-        node: Node | None,
+        place: Place | None,
         *,
-        own: Node | None = None,
+        is_own: bool = False,
         is_live: bool = False,
     ) -> None:
         self.path = path
         self.track = track
-        self.node = node
-        self.own = own
+        self.place = place
+        self.is_own = is_own
         self.is_live = is_live
+        self.call: LiveCall | None = None  # of a span of code, until it ends
         self.ticket: Ticket | None = None  # while a served call is on its way
+
+    @property
+    def own(self) -> Node | None:
+        """Its own counterpart, as far as that is known by now."""
+        return self.place.node if self.is_own and self.place is not None else None
 
 
 class Scopes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.replay.forks import Marks
+from agenttrace.semconv import REPLAY_RECEIVER, STREAM_CHUNKS
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from agenttrace.trace import RecordedEvent, RecordedRun, RecordedSpan
 
+_FREE: Final = 0
+_USED: Final = 1
+_LENT: Final = 2
 BOUNDARY_TYPES: Final = frozenset({SpanType.LLM_CALL, SpanType.TOOL_CALL, SpanType.RETRIEVAL})
 """What is served from the record unless a wrapper says otherwise: what reaches out to the world."""
 
@@ -24,11 +28,22 @@ def is_boundary(span_type: SpanType, given: bool | None) -> bool:  # noqa: FBT00
 class Node:
     """A recorded span, or the run itself where `span` is None.
 
-    `is_used` is whether the replay has had it, in any process: served, matched or copied.
+    `is_used` is whether the replay has had it, in any process: served, matched or copied; and
+    `is_lent` whether that was for another call than its own, which may come yet.
     `is_opened` is whether the body of a boundary runs, so that what it calls is looked up.
+    `receiver` is which of several objects the method was called on; None where it is not known.
     """
 
-    __slots__ = ("children", "is_boundary", "is_opened", "marks", "parent", "place", "span")
+    __slots__ = (
+        "children",
+        "is_boundary",
+        "is_opened",
+        "marks",
+        "parent",
+        "place",
+        "receiver",
+        "span",
+    )
 
     def __init__(
         self, span: RecordedSpan | None, parent: Node | None, marks: Marks, place: int
@@ -39,16 +54,30 @@ class Node:
         self.parent = parent
         self.children: list[Node] = []
         self.is_opened = False
+        attributes = None if span is None else span.attributes
+        receiver = None if attributes is None else attributes.get(REPLAY_RECEIVER)
+        self.receiver = receiver if isinstance(receiver, str) else None
         self.is_boundary = span is not None and is_boundary(span.span_type, span.boundary)
 
     @property
     def is_used(self) -> bool:
         """Whether the replay has had it."""
-        return self.marks[self.place]
+        return self.marks[self.place] != _FREE
 
     @is_used.setter
     def is_used(self, value: bool) -> None:
-        self.marks[self.place] = value
+        self.marks[self.place] = _USED if value else _FREE
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether what the replay had it for is not its own call."""
+        return self.marks[self.place] == _LENT
+
+    def lend(self) -> None:
+        """Take it, and what it holds, as had by another call than its own."""
+        for node in (self, *self.walk()):
+            if not node.is_used:
+                node.marks[node.place] = _LENT
 
     @property
     def seq(self) -> int:
@@ -78,6 +107,34 @@ class Node:
                 yield child
             else:
                 yield from child.find_units()
+
+    def is_below(self, other: Node) -> bool:
+        """Tell whether `other` holds it, at whatever depth."""
+        node = self.parent
+        while node is not None and node is not other:
+            node = node.parent
+        return node is not None
+
+    @property
+    def input_hash(self) -> str | None:
+        """The hash of its canonical input; None where that was not read whole."""
+        return None if self.span is None else self.span.input_hash
+
+    @property
+    def key(self) -> tuple[SpanType, str, str | None] | None:
+        """What it has in common with its counterpart in any case; None for the run."""
+        span = self.span
+        return None if span is None else (span.span_type, span.name, span.replay_key)
+
+    def read_answer(self) -> object:
+        """Return what tells its answer from another's: outcome, output and error."""
+        span = self.span
+        assert span is not None
+        if STREAM_CHUNKS in (span.attributes or {}) and span.output is None:
+            return self  # its chunks are not looked at: as no other
+        error = None if span.error is None else (span.error.type, span.error.message)
+        output = None if span.output is None else (span.output.json, str(span.output.types))
+        return span.outcome, output, error
 
     def is_within(self, scope: Node) -> bool:
         """Tell whether `scope` is its parent, but for structural spans that were not met."""

@@ -108,7 +108,10 @@ class AccountMutation:
             return ApiKeyResult(errors=[UserError.from_error(error)])
         return ApiKeyResult(api_key=ApiKey.from_record(key))
 
-    @mutation("Give an account a role in the project. Its access tokens of now end.")
+    @mutation(
+        "Give an account a role in the project, which counts from its next request on. After 20 "
+        "addresses in an hour that no account has: `too_many_attempts`."
+    )
     async def put_member(self, info: Info, email: str, role: ProjectRole) -> MemberResult:
         """See the description, which is public."""
         try:
@@ -117,9 +120,11 @@ class AccountMutation:
             )
         except RefusedError as error:
             return MemberResult(errors=[UserError.from_error(error)])
+        except AttemptsError as error:
+            return MemberResult(errors=[_tell_wait("email", error)])
         return MemberResult(member=Member.from_record(member))
 
-    @mutation("Take an account out of the project. Its access tokens of now end.")
+    @mutation("Take an account out of the project, which it leaves with its next request.")
     async def remove_member(self, info: Info, email: str) -> MemberResult:
         """See the description, which is public."""
         try:
@@ -127,6 +132,18 @@ class AccountMutation:
         except RefusedError as error:
             return MemberResult(errors=[UserError.from_error(error)])
         return MemberResult()
+
+    @mutation(
+        "Make an account an admin of any project, which may have no other, or none that can be "
+        "reached. For operators of the server; the project's audit log has it."
+    )
+    async def appoint_admin(self, info: Info, project: str, email: str) -> MemberResult:
+        """See the description, which is public."""
+        try:
+            member = await info.context.accounts.appoint_admin(info.context.actor, project, email)
+        except RefusedError as error:
+            return MemberResult(errors=[UserError.from_error(error)])
+        return MemberResult(member=Member.from_record(member))
 
     @mutation("Make an account, which is in no project yet. For operators of the server.")
     async def create_account(self, info: Info, email: str, password: str) -> AccountResult:
@@ -140,7 +157,9 @@ class AccountMutation:
         return AccountResult(account=Account.from_record(account))
 
     @mutation(
-        "Close an account, or open it again: all its logins end. For operators of the server."
+        "Close an account, or open it again: all its logins end. The last operator's, and the last "
+        "admin's of a project, stay open (`last_operator`, `last_admin`). For operators of the "
+        "server."
     )
     async def set_account_disabled(
         self,
@@ -171,8 +190,7 @@ class AccountMutation:
         except RefusedError as error:
             return AccountResult(errors=[UserError.from_error(error)])
         except AttemptsError as error:
-            wrong = UserError(field="currentPassword", code="too_many_attempts", message=str(error))
-            return AccountResult(errors=[wrong])
+            return AccountResult(errors=[_tell_wait("currentPassword", error)])
         return AccountResult()
 
     @mutation(
@@ -226,6 +244,10 @@ async def _check_project(info: Info, slug: str | None) -> None:
     if own is None or own.slug != slug:
         text = "the request is about another project; name it in X-AgentTrace-Project"
         raise RefusedError("project", "not_found", text)
+
+
+def _tell_wait(field: str, error: AttemptsError) -> UserError:
+    return UserError(field=field, code="too_many_attempts", message=str(error))
 
 
 def _read_id(given: str) -> str:

@@ -33,6 +33,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "options": "What counts as a difference; as in the SDK where nothing is given.",
     "orderBy": "The order of the list, before it is cut into pages.",
     "password": "15 to 128 characters, and none that is chosen often.",
+    "project": "The slug of the project.",
     "records": "At most 10,000 objects, each a line of the wire format.",
     "role": "What the account may do in the project.",
     "runId": "The run's id, 32 hexadecimal digits.",

@@ -68,6 +68,7 @@ OPERATIONS: Final[dict[str, dict[str, Permission]]] = {
         "createAccount": _OPERATE,
         "setAccountDisabled": _OPERATE,
         "createProject": _OPERATE,
+        "appointAdmin": _OPERATE,
         "__typename": Permission.ANYBODY,
     },
     "subscription": {"runChanges": _READ, "runEvents": _READ},

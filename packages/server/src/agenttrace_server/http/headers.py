@@ -27,6 +27,8 @@ LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{0,5})?")
 _SECURE: Final = ("https", "wss")
+_OWN_SITES: Final = ("none", "same-origin")
+"""What a browser says of a request of our own page, or of no page: an address that was typed in."""
 
 
 class SecurityHeaders:
@@ -83,20 +85,22 @@ class OriginGuard:
     def _is_allowed(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
+        site = headers.get("sec-fetch-site", "none").lower()
         if origins:
-            return len(origins) == 1 and self._is_ours(origins[0].lower(), scope, headers)
+            origin = origins[0].lower()
+            is_ours = site in _OWN_SITES and _is_own(origin, scope, headers)
+            return len(origins) == 1 and (origin in self._origins or is_ours)
         if scope["type"] == "websocket":  # a browser always says where a WebSocket comes from
             return not _is_browser(headers)
         # No browser; or one that asks for our own page, or leaves the origin out of a GET.
-        site = headers.get("sec-fetch-site", "none").lower()
-        return site in ("none", "same-origin") or _is_link(scope, headers)
+        return site in _OWN_SITES or _is_link(scope, headers)
 
-    def _is_ours(self, origin: str, scope: Scope, headers: Headers) -> bool:
-        if origin in self._origins:
-            return True
-        scheme, _, place = origin.partition("://")
-        schemes = ("https",) if scope["scheme"] in _SECURE else ("http", "https")
-        return scheme in schemes and place == headers["host"].lower()
+
+def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
+    """Tell whether an origin is this server's own, by the name that the request has for it."""
+    scheme, _, place = origin.partition("://")
+    schemes = ("https",) if scope["scheme"] in _SECURE else ("http", "https")
+    return scheme in schemes and place == headers["host"].lower()
 
 
 def _is_browser(headers: Headers) -> bool:

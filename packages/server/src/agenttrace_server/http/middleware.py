@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agenttrace_server.http.access import AccessNotes
 from agenttrace_server.http.authentication import PROJECT_HEADER, Authentication
@@ -14,6 +13,7 @@ from agenttrace_server.http.compression import Compression
 from agenttrace_server.http.headers import LOCAL_HOSTS, HostGuard, OriginGuard, SecurityHeaders
 from agenttrace_server.http.local import TokenGuard
 from agenttrace_server.http.peers import Guard, PeerGuard, choose_guard
+from agenttrace_server.http.proxies import Proxies
 
 if TYPE_CHECKING:
     from agenttrace_server.local_token import LocalToken
@@ -37,10 +37,7 @@ def list_middleware(
         Middleware(OriginGuard, origins=settings.cors_origins),
     ]
     if settings.trusted_proxies:  # the others then see the client's address and scheme
-        middleware.insert(
-            0,
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
-        )
+        middleware.insert(0, Middleware(Proxies, trusted=settings.trusted_proxies))
     if settings.cors_origins:
         middleware.append(
             Middleware(

@@ -19,11 +19,14 @@ from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.sessions import (
     MAX_EMAIL_CHARS,
     SessionService,
+    as_user,
     count_attempt,
     fold_email,
+    make_wait,
 )
 from agenttrace_server.storage import accounts as storage
-from agenttrace_server.storage.audit import remember
+from agenttrace_server.storage import members
+from agenttrace_server.storage.audit import append_deed, remember
 from agenttrace_server.storage.sessions import Allowance
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 REGISTRATIONS: Final = (3, 60 * 60)
 """Of one address, in so many seconds."""
+UNKNOWN_MEMBERS: Final = (20, 60 * 60)
+"""Addresses without an account that one admin may try to add, in so many seconds."""
 MAX_PROJECT_NAME_CHARS: Final = 128
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 _SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
@@ -108,6 +113,8 @@ class AccountService:
             # Whoever has the right one is not kept out by those who try: it works once.
             address = [Allowance("register", actor.address, *REGISTRATIONS)]
             await count_attempt(self._database, address, self._clock_ns())
+            if is_first:
+                await self._note_failure(as_user(actor, "", check_email(email)), "setup_failed")
             _check_openness(openness, has_token=is_first)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
@@ -123,7 +130,7 @@ class AccountService:
         self._refuse_local()
         if not await self._create(actor, email, password, only_first=False):
             raise RefusedError("email", "taken", "there is an account of this address")
-        return await self._database.read(storage.find_account, fold_email(email))
+        return await self._database.read(members.find_account, fold_email(email))
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
         """Change the actor's own password: every login of theirs ends.
@@ -141,6 +148,7 @@ class AccountService:
         await self._sessions.take_attempt(actor, principal.name)
         found = await self._database.read(storage.read_credentials, principal.actor_id)
         if not await self._passwords.verify(found.password_hash if found else None, current):
+            await self._note_failure(actor, "password_change_failed")
             raise RefusedError("currentPassword", "wrong", "the current password is wrong")
         now_ns = self._clock_ns()
         deed = make_deed(actor, "password_changed", principal.name, now_ns=now_ns)
@@ -153,7 +161,8 @@ class AccountService:
         """Close or open an account, as an operator: every login of it ends.
 
         Raises:
-            RefusedError: there is none, or it is the last operator's.
+            RefusedError: there is none, or it is the last operator's, or the last admin's of a
+                project.
 
         """
         self._refuse_local()
@@ -165,24 +174,34 @@ class AccountService:
         )
 
     async def put_member(self, actor: Actor, email: str, role: Role) -> Member:
-        """Give an account a role in the actor's project: its tokens of now end.
+        """Give an account a role in the actor's project, from their next request on.
+
+        An admin learns by it who has an account; so addresses that have none are remembered in the
+        audit log, and after some of them no other is looked at for a while.
 
         Raises:
             RefusedError: there is no such account, or the project would have no admin any more.
+            AttemptsError: too many addresses that have no account.
 
         """
         self._refuse_local()
         now_ns, email = self._clock_ns(), fold_email(email)
-        project_id = actor.principal.project_id
+        project_id, tries = actor.principal.project_id, _allow_unknown(actor)
         deed = make_deed(
             actor, "role_changed", f"{email} {role}", now_ns=now_ns, project_id=project_id
         )
-        return await self._database.write(
-            remember(deed, storage.put_member, project_id, email, role, now_ns=now_ns)
+
+        made = await self._database.write(
+            members.add_member, project_id, email, role, tries=tries, deed=deed
         )
+        if made is None:
+            raise RefusedError("email", "not_found", "no account has this address")
+        if isinstance(made, int):
+            raise make_wait(made)
+        return made
 
     async def remove_member(self, actor: Actor, email: str) -> None:
-        """Take an account out of the actor's project: its tokens of now end.
+        """Take an account out of the actor's project, from its next request on.
 
         Raises:
             RefusedError: it is not in it, or the project would have no admin any more.
@@ -192,9 +211,19 @@ class AccountService:
         now_ns, email = self._clock_ns(), fold_email(email)
         project_id = actor.principal.project_id
         deed = make_deed(actor, "member_removed", email, now_ns=now_ns, project_id=project_id)
-        await self._database.write(
-            remember(deed, storage.remove_member, project_id, email, now_ns=now_ns)
-        )
+        await self._database.write(remember(deed, members.remove_member, project_id, email))
+
+    async def appoint_admin(self, actor: Actor, slug: str, email: str) -> Member:
+        """Make an account an admin of any project, as an operator: one that is left without.
+
+        Raises:
+            RefusedError: there is no such project or account.
+
+        """
+        self._refuse_local()
+        now_ns, email = self._clock_ns(), fold_email(email)
+        deed = make_deed(actor, "admin_appointed", email, now_ns=now_ns)
+        return await self._database.write(members.appoint_admin, slug, email, deed=deed)
 
     async def create_project(self, actor: Actor, slug: str, name: str) -> Project:
         """Make a project, as an operator, who is its first admin.
@@ -253,7 +282,7 @@ class AccountService:
 
     async def list_members(self, actor: Actor) -> list[Member]:
         """Return who is in the actor's project, by address."""
-        return await self._database.read(storage.list_members, actor.principal.project_id)
+        return await self._database.read(members.list_members, actor.principal.project_id)
 
     async def list_accounts(self) -> list[Account]:
         """Return the accounts of the server, by address."""
@@ -273,6 +302,10 @@ class AccountService:
         return await self._database.write(
             remember(deed, storage.create_account, new, only_first=only_first)
         )
+
+    async def _note_failure(self, actor: Actor, action: str) -> None:
+        deed = make_deed(actor, action, actor.principal.name, now_ns=self._clock_ns())
+        await self._database.write(append_deed, deed)
 
     def _is_setup_token(self, openness: Openness, given: str | None) -> bool:
         expected = self._setup_token if openness is Openness.SETUP else None
@@ -302,6 +335,10 @@ def check_email(email: str) -> str:
         text = f"an e-mail address such as me@example.org, at most {MAX_EMAIL_CHARS} characters"
         raise RefusedError("email", "invalid", text)
     return folded
+
+
+def _allow_unknown(actor: Actor) -> Allowance:
+    return Allowance("member", actor.principal.actor_id, *UNKNOWN_MEMBERS)
 
 
 def _check_openness(openness: Openness, *, has_token: bool) -> None:

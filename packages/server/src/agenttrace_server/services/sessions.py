@@ -87,13 +87,15 @@ class SessionService:
         if found is not None and is_right and not found.is_disabled:
             issued = await self._begin(actor, email, password, found)
         if issued is None:
-            deed = make_deed(_as_user(actor, "", email), "login_failed", email, now_ns=self._now())
+            deed = make_deed(as_user(actor, "", email), "login_failed", email, now_ns=self._now())
             await self._database.write(append_deed, deed)
             raise AuthenticationError(WRONG)
         return issued
 
-    async def refresh(self, token: str) -> IssuedTokens:
+    async def refresh(self, actor: Actor, token: str) -> IssuedTokens:
         """Return new tokens for a refresh token, which cannot be used again.
+
+        A second use is in the audit log, with the id of the login that it ended.
 
         Raises:
             AuthenticationError: it is none, has ended, or was used: then its login ends.
@@ -102,6 +104,7 @@ class SessionService:
         if len(token) > _MAX_REFRESH_CHARS or not token.isascii():
             raise AuthenticationError(REFUSED)
         now_ns, new = self._now(), make_refresh()
+        reuse = make_deed(as_user(actor, "", ""), "refresh_reused", "", now_ns=now_ns)
         exchanged = await self._database.write(
             storage.exchange_refresh_token,
             hash_token(token),
@@ -109,6 +112,7 @@ class SessionService:
             now_ns=now_ns,
             expires_ns=now_ns + REFRESH_S * _SECOND_NS,
             access_s=ACCESS_S,
+            reuse=reuse,
         )
         if exchanged is None:
             raise AuthenticationError(REFUSED)
@@ -205,7 +209,7 @@ class SessionService:
         token = storage.RefreshToken(
             hash_token(refresh), family, found.account_id, now_ns + REFRESH_S * _SECOND_NS
         )
-        deed = make_deed(_as_user(actor, found.account_id, email), "login", email, now_ns=now_ns)
+        deed = make_deed(as_user(actor, found.account_id, email), "login", email, now_ns=now_ns)
         begun = await self._database.write(
             remember(
                 deed,
@@ -237,8 +241,13 @@ async def count_attempt(
     """
     wait_s = await database.write(storage.take_attempt, allowances, now_ns=now_ns)
     if wait_s is not None:
-        text = f"too many tries; the next is looked at in {wait_s} seconds"
-        raise AttemptsError(text, retry_after_s=wait_s)
+        raise make_wait(wait_s)
+
+
+def make_wait(wait_s: int) -> AttemptsError:
+    """Return the error of who tried too often and has to wait, in seconds."""
+    text = f"too many tries; the next is looked at in {wait_s} seconds"
+    return AttemptsError(text, retry_after_s=wait_s)
 
 
 def fold_email(email: str) -> str:
@@ -250,6 +259,7 @@ def fold_email(email: str) -> str:
     return folded[:MAX_EMAIL_CHARS] if is_utf8(folded) and "\0" not in folded else ""
 
 
-def _as_user(actor: Actor, account_id: str, email: str) -> Actor:
+def as_user(actor: Actor, account_id: str, email: str) -> Actor:
+    """Return the actor as an account; without an id, as one that they only claim to be."""
     user = replace(NOBODY, kind=ActorKind.USER, actor_id=account_id, name=email)
     return replace(actor, principal=user)

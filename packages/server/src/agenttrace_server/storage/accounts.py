@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Role
-from agenttrace_server.members import Account, Member, Project
+from agenttrace_server.members import Account, Project
 from agenttrace_server.storage.account_tables import (
     ACCOUNT,
     MEMBERSHIP,
@@ -16,6 +16,8 @@ from agenttrace_server.storage.account_tables import (
     REFRESH_TOKEN,
     REVOKED_TOKEN,
 )
+from agenttrace_server.storage.members import find_account, keep_admins, set_role
+from agenttrace_server.storage.sessions import forget_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +136,14 @@ def set_password(
     end_tokens(connection, account_id, now_ns=now_ns, refresh=True)
 
 
+def reset_password(
+    connection: Connection, account: Account, password_hash: str, *, now_ns: int
+) -> None:
+    """Store a new password of who forgot theirs: their tries of it are counted no more."""
+    set_password(connection, account.account_id, password_hash, now_ns=now_ns)
+    forget_attempts(connection, "account", account.email)
+
+
 def end_tokens(
     connection: Connection, account_id: str, *, now_ns: int, refresh: bool = False
 ) -> None:
@@ -151,92 +161,25 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
     """Close or open an account.
 
     Raises:
-        RefusedError: there is none, or nobody could operate the server any more.
+        RefusedError: there is none, or nobody could operate the server, or be admin of a
+            project, any more.
 
     """
     account = find_account(connection, email)
-    if is_disabled and account.is_operator and _count_operators(connection) == 1:
-        raise RefusedError("email", "last_operator", "the server's last operator stays")
+    if is_disabled and not account.is_disabled:
+        if account.is_operator and _count_operators(connection) == 1:
+            raise RefusedError("email", "last_operator", "the server's last operator stays")
+        keep_admins(connection, account.account_id)
     which = ACCOUNT.c.account_id == account.account_id
     connection.execute(update(ACCOUNT).where(which).values(is_disabled=is_disabled))
     end_tokens(connection, account.account_id, now_ns=now_ns, refresh=True)
     return account._replace(is_disabled=is_disabled)
 
 
-def find_account(connection: Connection, email: str) -> Account:
-    """Return the account of an address.
-
-    Raises:
-        RefusedError: there is none.
-
-    """
-    query = select(*(ACCOUNT.c[name] for name in Account._fields)).where(ACCOUNT.c.email == email)
-    row = connection.execute(query).first()
-    if row is None:
-        raise RefusedError("email", "not_found", "no account has this address")
-    return Account._make(row)
-
-
 def list_accounts(connection: Connection) -> list[Account]:
     """Return the accounts of the server by address, the first 1,000."""
     query = select(*(ACCOUNT.c[name] for name in Account._fields)).order_by(ACCOUNT.c.email)
     return [Account._make(row) for row in connection.execute(query.limit(MAX_LISTED))]
-
-
-def list_members(connection: Connection, project_id: str) -> list[Member]:
-    """Return who is in a project by address, the first 1,000."""
-    query = (
-        select(ACCOUNT.c.account_id, ACCOUNT.c.email, MEMBERSHIP.c.role, ACCOUNT.c.is_disabled)
-        .select_from(MEMBERSHIP.join(ACCOUNT, ACCOUNT.c.account_id == MEMBERSHIP.c.account_id))
-        .where(MEMBERSHIP.c.project_id == project_id)
-        .order_by(ACCOUNT.c.email)
-        .limit(MAX_LISTED)
-    )
-    return [Member._make(row) for row in connection.execute(query)]
-
-
-def put_member(
-    connection: Connection, project_id: str, email: str, role: Role, *, now_ns: int
-) -> Member:
-    """Give an account a role in a project.
-
-    Raises:
-        RefusedError: there is no such account, or the project would have no admin any more.
-
-    """
-    account = find_account(connection, email)
-    if role is not Role.ADMIN:
-        _keep_an_admin(connection, account.account_id, project_id)
-    if set_role(connection, account.account_id, project_id, role):
-        end_tokens(connection, account.account_id, now_ns=now_ns)
-    return Member(account.account_id, account.email, role.value, account.is_disabled)
-
-
-def remove_member(connection: Connection, project_id: str, email: str, *, now_ns: int) -> None:
-    """Take an account out of a project.
-
-    Raises:
-        RefusedError: it is not in it, or the project would have no admin any more.
-
-    """
-    account = find_account(connection, email)
-    _keep_an_admin(connection, account.account_id, project_id)
-    which = _membership(account.account_id, project_id)
-    if not connection.execute(delete(MEMBERSHIP).where(*which)).rowcount:
-        raise RefusedError("email", "not_found", "the account is no member of this project")
-    end_tokens(connection, account.account_id, now_ns=now_ns)
-
-
-def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> bool:
-    """Give an account a role in a project; tell whether it had another one, or none."""
-    which = _membership(account_id, project_id)
-    before = connection.execute(select(MEMBERSHIP.c.role).where(*which)).scalar_one_or_none()
-    if before is None:
-        row = {"account_id": account_id, "project_id": project_id, "role": role.value}
-        connection.execute(insert(MEMBERSHIP), row)
-    elif before != role.value:
-        connection.execute(update(MEMBERSHIP).where(*which).values(role=role.value))
-    return before != role.value
 
 
 def create_project(connection: Connection, project: Project, *, owner_id: str) -> bool:
@@ -277,17 +220,3 @@ def _count_operators(connection: Connection) -> int:
     return connection.execute(
         query.where(ACCOUNT.c.is_operator, ~ACCOUNT.c.is_disabled)
     ).scalar_one()
-
-
-def _keep_an_admin(connection: Connection, account_id: str, project_id: str) -> None:
-    admins = select(MEMBERSHIP.c.account_id).where(
-        MEMBERSHIP.c.project_id == project_id, MEMBERSHIP.c.role == Role.ADMIN.value
-    )
-    if connection.execute(admins).scalars().all() == [account_id]:
-        raise RefusedError("email", "last_admin", "the project's last admin stays its admin")
-
-
-def _membership(
-    account_id: str, project_id: str
-) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return MEMBERSHIP.c.account_id == account_id, MEMBERSHIP.c.project_id == project_id

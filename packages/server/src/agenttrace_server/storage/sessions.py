@@ -14,11 +14,14 @@ from agenttrace_server.storage.account_tables import (
     REFRESH_TOKEN,
     REVOKED_TOKEN,
 )
+from agenttrace_server.storage.audit import append_deed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
+
+    from agenttrace_server.storage.audit import Deed
 
 SECOND_NS = 1_000_000_000
 KEPT_NS = 3_600 * SECOND_NS
@@ -53,7 +56,7 @@ def take_attempt(
     Then none is counted: who waits is let in.
     """
     connection.execute(delete(LOGIN_ATTEMPT).where(LOGIN_ATTEMPT.c.at_ns < now_ns - KEPT_NS))
-    waits = [_find_wait(connection, allowance, now_ns) for allowance in allowances]
+    waits = [find_wait(connection, allowance, now_ns) for allowance in allowances]
     longest = max(waits)
     if longest > 0:
         return longest
@@ -65,8 +68,8 @@ def take_attempt(
     return None
 
 
-def _find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:
-    """Return how many seconds to wait; 0 for not at all."""
+def find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:
+    """Return how many seconds to wait for the next try; 0 for not at all."""
     start_ns = now_ns - allowance.window_s * SECOND_NS
     query = (
         select(LOGIN_ATTEMPT.c.at_ns)
@@ -126,16 +129,28 @@ def _add_refresh_token(connection: Connection, token: RefreshToken, now_ns: int)
 
 
 def exchange_refresh_token(  # noqa: PLR0913 -- all by name
-    connection: Connection, given: str, new: str, *, now_ns: int, expires_ns: int, access_s: int
+    connection: Connection,
+    given: str,
+    new: str,
+    *,
+    now_ns: int,
+    expires_ns: int,
+    access_s: int,
+    reuse: Deed,
 ) -> tuple[RefreshToken, int] | None:
     """Put a new token in the place of one, both as hashes; None if it is none that may be used.
 
     Returns the new one, and the version of its account's tokens. One that was used before was
     stolen, from its owner or by the one who gives it now: then the whole login ends, with the
-    access tokens of it, which last `access_s` seconds at most.
+    access tokens of it, which last `access_s` seconds at most. That is remembered as `reuse`, once
+    a login.
     """
-    old = _use_refresh_token(connection, given, now_ns=now_ns, access_s=access_s)
+    old, is_stolen = _use_refresh_token(connection, given, now_ns=now_ns)
     if old is None:
+        return None
+    if is_stolen:
+        revoke_family(connection, old.family_id, now_ns=now_ns, access_s=access_s)
+        append_deed(connection, _name_owner(connection, reuse, old))
         return None
     query = select(ACCOUNT.c.token_version).where(
         ACCOUNT.c.account_id == old.account_id, ~ACCOUNT.c.is_disabled
@@ -149,18 +164,25 @@ def exchange_refresh_token(  # noqa: PLR0913 -- all by name
 
 
 def _use_refresh_token(
-    connection: Connection, token_sha256: str, *, now_ns: int, access_s: int
-) -> RefreshToken | None:
+    connection: Connection, token_sha256: str, *, now_ns: int
+) -> tuple[RefreshToken | None, bool]:
+    """Return a token of a login that goes on, now used; and whether it had been used before."""
     query = select(REFRESH_TOKEN).where(REFRESH_TOKEN.c.token_sha256 == token_sha256)
     row = connection.execute(query).first()
     if row is None or row.revoked_ns is not None or row.expires_ns <= now_ns:
-        return None
+        return None, False
+    token = RefreshToken(row.token_sha256, row.family_id, row.account_id, row.expires_ns)
     if row.used_ns is not None:
-        revoke_family(connection, row.family_id, now_ns=now_ns, access_s=access_s)
-        return None
+        return token, True
     which = REFRESH_TOKEN.c.token_sha256 == token_sha256
     connection.execute(update(REFRESH_TOKEN).where(which).values(used_ns=now_ns))
-    return RefreshToken(row.token_sha256, row.family_id, row.account_id, row.expires_ns)
+    return token, False
+
+
+def _name_owner(connection: Connection, deed: Deed, token: RefreshToken) -> Deed:
+    owner = select(ACCOUNT.c.email).where(ACCOUNT.c.account_id == token.account_id)
+    email = connection.execute(owner).scalar_one_or_none() or ""
+    return deed._replace(actor_id=token.account_id, actor_name=email, target=token.family_id)
 
 
 def list_sessions(

@@ -122,10 +122,9 @@ class _Aligner:
 
     def _align_below(self, left: int, right: int) -> None:
         base, head = self._base, self._head
-        if (
-            base.is_plain[left]
-            and head.is_plain[right]
-            and (self._match_in_place(left, right) or self._align_exactly(left, right))
+        is_plain = base.is_plain[left] and head.is_plain[right]
+        if (is_plain and self._match_in_place(left, right)) or (
+            (is_plain or (self._is_tried and left == ROOT)) and self._align_exactly(left, right)
         ):
             self._is_exact = self._is_exact or left == ROOT
             return
@@ -227,11 +226,13 @@ class _Aligner:
     def _align_region(self, region: Region) -> None:
         """Make the pairs of siblings between two that are equal, or put them off.
 
-        What is left over there may be around one of them, or within: a small region with leftovers
-        is aligned exactly, of a larger one those pairs are put off that may be one around another.
+        What is left over there may be around one of them, or within, and so may one of two that
+        are called otherwise: a small region with either is aligned exactly, of a larger one those
+        pairs are put off that may be one around another.
         """
         pairs = region.pairs
-        if len(pairs) < max(len(region.left), len(region.right)):
+        is_whole = len(pairs) == max(len(region.left), len(region.right))
+        if not is_whole or any(self._is_rename(*pair) for pair in pairs):
             sizes = (
                 sum(self._base.size[x] for x in region.left),
                 sum(self._head.size[y] for y in region.right),
@@ -250,7 +251,12 @@ class _Aligner:
         Such as a call that is retried by one of its own name: much larger, or much smaller.
         """
         sizes = self._base.size[left], self._head.size[right]
-        return max(sizes) > MAX_GAP and min(sizes) * _MUCH < max(sizes)
+        if max(sizes) <= MAX_GAP:
+            return False
+        return self._is_rename(left, right) or min(sizes) * _MUCH < max(sizes)
+
+    def _is_rename(self, left: int, right: int) -> bool:
+        return self._base.key[left] != self._head.key[right]
 
     def _close_leftovers(self, left: int, right: int) -> None:
         """Close the gap between what no lane of a pair of nodes found a partner for."""
@@ -322,6 +328,10 @@ class _Aligner:
         return self._mapping.to_head[left] != NONE or self._mapping.to_base[right] != NONE
 
 
+def _read_cost(alignment: Alignment) -> int:
+    return alignment.cost
+
+
 def _follow_chain(tree: Tree, node: int) -> list[int]:
     """Return a node and those below it, as long as each has one child."""
     chain = [node]
@@ -345,14 +355,18 @@ def align_trees(base: Tree, head: Tree, tick: Callable[[], None]) -> Alignment:
 
 
 def _align(base: Tree, head: Tree, tick: Callable[[], None]) -> Alignment:
-    """Return an alignment; where it may be above the least, an exact one if a table of it fits."""
+    """Return an alignment; where it may be above the least, an exact one if a table of it fits.
+
+    Of runs with calls side by side it is exact for one order of them: no proof, and often less.
+    """
     found = _Aligner(base, head, tick).align()
-    is_plain = base.is_plain[ROOT] and head.is_plain[ROOT]
-    if not (found.is_approximate and is_plain and len(base) * len(head) <= MAX_EXACT_PRODUCT):
+    if not found.is_approximate or len(base) * len(head) > MAX_EXACT_PRODUCT:
         return found
     exact = _Aligner(base, head, tick, is_exact=True).align()
     if not exact.is_exact:
         return found
+    if not (base.is_plain[ROOT] and head.is_plain[ROOT]):
+        return min(exact._replace(is_exact=False, is_approximate=True), found, key=_read_cost)
     if found.cost < exact.cost:  # its moves are better, and cost less than edits in order could
         return found._replace(is_approximate=False)
     return exact

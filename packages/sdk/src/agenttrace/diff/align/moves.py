@@ -41,7 +41,7 @@ def _find_equal(mapping: Mapping, tick: Callable[[], None]) -> Iterator[tuple[in
         ours = [x for x in left[name] if mapping.is_free_subtree(x, None)]
         others = [y for y in right[name] if mapping.is_free_subtree(None, y)]
         for x, y in _pair_equals(mapping, ours, others):
-            mapping.moved[x] = _explain(mapping, x, y)
+            _note_move(mapping, x, y)
             yield x, y
 
 
@@ -76,7 +76,7 @@ def _find_alike(mapping: Mapping, tick: Callable[[], None]) -> Iterator[tuple[in
             if -dice < MIN_DICE:
                 break
             if mapping.is_free_subtree(x, None) and mapping.is_free_subtree(None, y):
-                mapping.moved[x] = _explain(mapping, x, y)
+                _note_move(mapping, x, y)
                 yield x, y
 
 
@@ -108,9 +108,10 @@ def _measure_dice(base: Tree, left: int, head: Tree, right: int) -> float:
     return 2 * (ours & others).total() / sum(sizes)
 
 
-def _explain(mapping: Mapping, left: int, right: int) -> str:
+def _note_move(mapping: Mapping, left: int, right: int) -> None:
+    """Note that a node moved; among siblings on several lanes `find_lane_changes` finds it."""
     base, head = mapping.base, mapping.head
     if mapping.to_head[base.parent[left]] != head.parent[right]:
-        return OTHER_PARENT
-    alone = len(base.lanes[base.parent[left]]) == len(head.lanes[head.parent[right]]) == 1
-    return REORDERED if alone else OTHER_LANE
+        mapping.moved[left] = OTHER_PARENT
+    elif len(base.lanes[base.parent[left]]) == len(head.lanes[head.parent[right]]) == 1:
+        mapping.moved[left] = REORDERED

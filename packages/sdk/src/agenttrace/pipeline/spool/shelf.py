@@ -56,6 +56,7 @@ class Shelf:
         self._root = root
         self._name = name
         self._other = takes_over
+        self._is_taken = False
         self._is_synced = is_synced
         self._limits = limits
         self._accounts = accounts
@@ -175,6 +176,15 @@ class Shelf:
                 self.finish(self.adopted)
         return self.adopted
 
+    def note_taken(self) -> None:
+        """Take note that what this target is for works: now files of the other may become its own.
+
+        Not before: with a key that is refused they would be stuck here, for no other key.
+        """
+        if not self._is_taken:
+            self._is_taken = True
+            self._scan_at_s = 0.0
+
     def scan_if_due(self) -> None:
         """Look for files without an owner and for what is too old, now and then."""
         now_s = monotonic()
@@ -184,7 +194,7 @@ class Shelf:
         if self._is_old():
             self.retire_active()
         folder = self.open_folder()
-        if self._other is not None:
+        if self._other is not None and self._is_taken:
             try:
                 move_orphans(self._root, self._other, folder)
             except OSError as error:

@@ -41,7 +41,8 @@ class Spool:
             mode 0700.
         target: everything that decides where a record ends up (address, project, key); spools with
             equal targets share their records. Only its hash is written.
-        takes_over: another target; what no process holds of it is moved to this one.
+        takes_over: another target; what no process holds of it is moved to this one, once
+            something of this one was delivered.
         durability: `buffered` survives the death of the process, however it dies; `sync` survives
             a power cut as well, for an fsync with each append.
         limits: see `SpoolLimits`.
@@ -248,6 +249,8 @@ class Spool:
         batch.segment.settle(len(batch))
         self._accounts.refused += len(dead)
         self._accounts.acknowledged += len(batch) - len(dead)
+        if len(batch) > len(dead):
+            self._shelf.note_taken()
         if batch.segment.is_read and batch.segment is not self._shelf.active:
             self._shelf.finish(batch.segment)
         else:

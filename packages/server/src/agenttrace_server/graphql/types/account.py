@@ -186,9 +186,13 @@ class AuditEntry:
     actor_name: str = field(description="Its e-mail address or name then, or the one it claimed.")
     action: str = field(
         description="What was done: `login`, `login_failed`, `logout`, `registered`, "
-        "`account_created`, `account_disabled`, `account_enabled`, `password_changed`, "
-        "`sessions_ended`, `role_changed`, `member_removed`, `project_created`, "
-        "`project_renamed`, `key_created`, `key_revoked`, `runs_deleted` or `run_exported`."
+        "`setup_failed` (a wrong setup token), `refresh_reused` (a refresh token was used a second "
+        "time, which ended its login), `account_created`, `account_disabled`, `account_enabled`, "
+        "`password_changed`, `password_change_failed` (the current one was wrong), "
+        "`password_reset` (by `agenttrace-server password`), `sessions_ended`, `role_changed`, "
+        "`member_removed`, `member_unknown` (an admin gave an address that no account has), "
+        "`admin_appointed`, `project_created`, `project_renamed`, `key_created`, `key_revoked`, "
+        "`runs_deleted` or `run_exported`."
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
     address: str = field(description="The network address that the request came from.")

@@ -84,6 +84,9 @@ class DiffCauseKind(Enum):
     NEW_FAILURE = enum_value("new_failure", description="It failed, with the same input.")
     FAILURE_GONE = enum_value("failure_gone", description="It fails no more, with the same input.")
     LOOP = enum_value("loop", description="The same call is made three times or more.")
+    NOT_RECORDED = enum_value(
+        "not_recorded", description="Records of the run without it are lost: it may have been."
+    )
     PERFORMANCE = enum_value("performance", description="Nothing but figures differs.")
 
 

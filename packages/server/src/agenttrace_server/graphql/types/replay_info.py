@@ -50,6 +50,9 @@ class ReplayDivergenceKind(Enum):
     RENAMED = enum_value("renamed", description="The same input, under another name.")
     UNAVAILABLE = enum_value("unavailable", description="Its answer was not recorded whole.")
     TYPE_DEGRADED = enum_value("type_degraded", description="Its answer came with another type.")
+    AMBIGUOUS = enum_value(
+        "ambiguous", description="Nothing tells which of several equal calls it was."
+    )
     OUTCOME_CHANGED = enum_value("outcome_changed", description="It ended otherwise.")
     STREAM_OVERRUN = enum_value("stream_overrun", description="More of a stream was asked for.")
     CANCEL_NOT_OBSERVED = enum_value(

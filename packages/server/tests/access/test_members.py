@@ -1,0 +1,82 @@
+"""C05, C14, C18: who is in a project, and what its admins do to others and learn of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agenttrace_server.services import accounts as services
+
+from ..support.accounts import OPERATOR, AccountsServer, Caller
+
+ROLE = "{viewer{role}}"
+PUT = "mutation($e:String!,$r:ProjectRole!){putMember(email:$e,role:$r){errors{code}}}"
+REMOVE = "mutation($e:String!){removeMember(email:$e){errors{field code message}}}"
+LOG = "{auditLog(first:50){edges{node{action actorName target}}}}"
+EMAIL = "a@example.org"
+OTHER = "b@example.org"
+
+
+def _get_codes(answer: Any) -> list[str]:
+    return [error["code"] for error in answer["errors"]]
+
+
+def _read_log(caller: Caller) -> list[tuple[str, str, str]]:
+    edges = caller.ask(LOG)["edges"]
+    return [(e["node"]["action"], e["node"]["actorName"], e["node"]["target"]) for e in edges]
+
+
+def test_c05_a_role_counts_from_the_next_request_on(accounts: AccountsServer) -> None:
+    """With the token that one has: what was taken is refused at once."""
+    member = accounts.add(EMAIL, "MEMBER")
+    tag = 'mutation{tagRun(runId:"0",tags:["a"]){errors{code}}}'
+    assert _get_codes(member.ask(tag)) == ["not_found"]
+    accounts.put(EMAIL, "VIEWER")
+    assert member.ask(ROLE) == {"role": "VIEWER"}
+    assert member.ask_raw(tag).status_code == 403
+    assert accounts.operator.ask(REMOVE, e=EMAIL) == {"errors": []}
+    assert member.ask(ROLE) == {"role": None}
+    assert member.ask_raw("{runs{cursor}}").status_code == 403
+
+
+def test_c05_an_admin_ends_no_login_of_another_project(accounts: AccountsServer) -> None:
+    """Being put in, moved and taken out of one project, one goes on in another."""
+    admin = accounts.add_project("second")
+    guest = accounts.add(EMAIL, "VIEWER")
+    for role in ("VIEWER", "ADMIN"):
+        accounts.put(EMAIL, role, by=admin)
+        assert guest.ask(ROLE) == {"role": "VIEWER"}
+    there = accounts.call(guest.credential, "second")
+    assert there.ask(ROLE) == {"role": "ADMIN"}
+    assert admin.ask(REMOVE, e=EMAIL) == {"errors": []}
+    assert there.ask_raw(ROLE).status_code == 403
+    assert guest.ask(ROLE) == {"role": "VIEWER"}
+
+
+def test_c14_taking_out_tells_nothing_of_accounts(accounts: AccountsServer) -> None:
+    """An address that has one, and one that has none, get the same answer."""
+    admin = accounts.add_project("second")
+    accounts.add(EMAIL, "VIEWER")
+    known, unknown = (admin.ask_raw(REMOVE, e=e) for e in (EMAIL, "nobody@example.org"))
+    assert known.content == unknown.content
+    assert _get_codes(known.json()["data"]["removeMember"]) == ["not_found"]
+
+
+def test_c18_trying_addresses_is_counted_and_remembered(
+    accounts: AccountsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here three an hour. Then nothing is told of any address, and members are changed as ever."""
+    monkeypatch.setattr(services, "UNKNOWN_MEMBERS", (3, 3600))
+    accounts.add(EMAIL, None)
+    admin = accounts.add(OTHER, "ADMIN")
+    tried = [f"{n}@example.org" for n in range(3)]
+    for email in tried:
+        assert _get_codes(admin.ask(PUT, e=email, r="VIEWER")) == ["not_found"]
+        assert admin.ask(PUT, e=OTHER, r="ADMIN") == {"errors": []}  # makes no room
+    for email in (EMAIL, "3@example.org"):
+        assert _get_codes(admin.ask(PUT, e=email, r="VIEWER")) == ["too_many_attempts"]
+    assert admin.ask(PUT, e=OPERATOR, r="ADMIN") == {"errors": []}
+    accounts.put(EMAIL, "VIEWER")  # another admin has tries of their own
+    missed = [(who, what) for action, who, what in _read_log(admin) if action == "member_unknown"]
+    assert missed == [(OTHER, f"{email} VIEWER") for email in reversed(tried)]
