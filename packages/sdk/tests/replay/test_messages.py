@@ -139,6 +139,53 @@ def test_an_answer_that_cannot_be_given_says_why(
     assert "classes=" not in str(raised.divergence.hint)
 
 
+class HeldError(Exception):
+    """An error that holds what the program gives it."""
+
+    def __init__(self, held: object) -> None:
+        super().__init__("held")
+        self.held = held
+        self.codes = (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (object(), "it holds an object of which only the class was recorded"),
+        (np.arange(3), "only the content of a numpy:ndarray was kept"),
+    ],
+    ids=["object", "numpy"],
+)
+def test_an_error_that_cannot_be_given_whole_says_why(
+    stage: Stage, held: object, said: str
+) -> None:
+    """What it held that is lost, and what mends that; let by, it is of its class all the same."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def take() -> object:
+        stage.ran.append("take")
+        raise HeldError(held)
+
+    caught: list[BaseException] = []
+
+    def play() -> None:
+        with stage.tracer.run("agent"):
+            try:
+                take()
+            except HeldError as error:
+                caught.append(error)
+
+    run = stage.record(play)
+    _, raised = stage.diverge(run, play)
+    assert raised.divergence.kind is DivergenceKind.TYPE_DEGRADED
+    assert f"HeldError held is not whole: {said}" in raised.divergence.message
+    assert "register_codec()" in str(raised.divergence.hint)
+    stage.replay(run, play, mode="lenient")
+    assert [type(error) for error in caught] == [HeldError] * 2
+    assert [vars(error)["codes"] for error in caught] == [(4, 2)] * 2
+    assert stage.ran == []
+
+
 def test_a_recording_that_never_ended_is_said_to_be_one(stage: Stage) -> None:
     """Its program was killed, or goes on: what comes after is not in it."""
     play = make_player(stage)

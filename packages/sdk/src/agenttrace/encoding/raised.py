@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.builders.instances import make_exception
 from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.decode import decode_payload
 from agenttrace.encoding.objects import extends
+from agenttrace.encoding.shown import escape_pointer
 from agenttrace.errors import DecodeError, ReplayedError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def decode_error(
 def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -> BaseException:
     if not isinstance(record, dict) or type(record.get("type")) is not str or not causes_left:
         raise DecodeError("an error is no object with a type, or has too many causes")
-    state: dict[str, Any] = _decode_part(record, "attributes", dict, classes) or {}
+    state = _decode_attributes(record, classes)
     made: BaseException | None = _decode_part(
         record, "args", BaseException, classes
     )  # what a codec made
@@ -71,7 +73,8 @@ def _decode_part(
 ) -> Any:
     """Return the arguments or attributes; None when there are none, or they are not of this kind.
 
-    What was taken out of them, or cannot be made again, is there as the payload shows it.
+    What was taken out of them, or cannot be made again, is there as the payload shows it; where
+    something is not there at all, neither is the rest.
     """
     payload = record.get(name)
     if not isinstance(payload, dict):
@@ -83,6 +86,31 @@ def _decode_part(
             continue
         return found if isinstance(found, kind) else None
     return None
+
+
+def _decode_attributes(
+    record: dict[str, Any], classes: Mapping[str, type] | None
+) -> dict[str, Any]:
+    """Return the attributes; where they are not all whole, each that can be made by itself."""
+    found: dict[str, Any] | None = _decode_part(record, "attributes", dict, classes)
+    payload = record.get("attributes")
+    if found is not None or not isinstance(payload, dict):
+        return found or {}
+    value, types = payload.get("value"), payload.get("types") or {}
+    if type(value) is not dict or type(types) is not dict:
+        return {}
+    found = {}
+    for name, content in value.items():
+        start = f"/{escape_pointer(name)}"
+        own = {
+            place[len(start) :]: described
+            for place, described in types.items()
+            if place == start or str(place).startswith(f"{start}/")
+        }
+        part = {"value": content, "types": own, "codec": "typed", "fidelity": "structural"}
+        with suppress(DecodeError):
+            found[name] = decode_payload(part, classes=classes)
+    return found
 
 
 def _make(

@@ -143,8 +143,8 @@ class Server:
             return refuse(f"its error cannot be made again: {second}", None)
         error.add_note(ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
         if not isinstance(error, ReplayedError):
-            reason = self._find_loss(span.error)
-            return Served(error=error, reason=reason)
+            reason, hint = self._find_loss(span.error)
+            return Served(error=error, reason=reason, hint=hint)
         spelled = _spell_type(span.error)
         return Served(
             error=error,
@@ -153,8 +153,8 @@ class Server:
             hint=f"{describe_way(spelled)}; {_PLAIN}",
         )
 
-    def _find_loss(self, error: RecordedError) -> str | None:
-        """Return what of an exception or its causes is not as it was; None when all is.
+    def _find_loss(self, error: RecordedError) -> tuple[str | None, str | None]:
+        """Return what of an exception or its causes is not as it was, and what to do; or None.
 
         Secrets that were taken out are noted, and no loss: an error of a web API holds its request,
         with the key in a header, and what catches it does not ask for that.
@@ -165,15 +165,25 @@ class Server:
             for payload in (part.args, part.attributes):
                 if payload is None:
                     continue
-                try:
-                    record = spell_payload(payload)
-                    decode_payload(record, classes=self.classes, with_redacted=True)
-                except DecodeError as loss:
-                    return f"what the {part.type} held is not whole: {loss}"
+                lost = self._find_lost(payload)
+                if lost is not None:
+                    why, hint = lost
+                    return f"what the {part.type} held is not whole: {why}", hint
                 is_redacted = is_redacted or payload.fidelity is Fidelity.REDACTED
             part = part.cause
         if is_redacted:
             self._note(ERROR_REDACTED)
+        return None, None
+
+    def _find_lost(self, payload: RecordedPayload) -> tuple[str, str | None] | None:
+        """Return why arguments or attributes are not what they were, and what to do; else None."""
+        if payload.fidelity in {Fidelity.OPAQUE, Fidelity.TRUNCATED}:
+            return _LOSSES[payload.fidelity], f"{_LOSS_HINTS[payload.fidelity]}; {_PLAIN}"
+        try:
+            decode_payload(spell_payload(payload), classes=self.classes, with_redacted=True)
+        except DecodeError as loss:
+            way = describe_way(loss.culprit, is_shown_only=loss.is_shown_only)
+            return str(loss), f"{way}; {_PLAIN}" if loss.culprit else None
         return None
 
 
