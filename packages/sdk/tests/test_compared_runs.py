@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,42 @@ def test_a_run_is_held_to_its_baseline(session: Callable[..., Done], tmp_path: P
     lost = session(code.replace("verified=True", "verified=False"))
     assert lost.code == 1
     assert "verify" in lost.out
+
+
+def test_tests_of_one_name_have_a_baseline_each(
+    session: Callable[..., Done], tmp_path: Path
+) -> None:
+    """The classes are in the name; that of a test of the module stays as it was."""
+    code = AGENT + """
+class TestOslo:
+    def test_it(self, agenttrace_run):
+        agent(agenttrace_run.tracer, "Oslo")
+
+class TestRome:
+    def test_it(self, agenttrace_run):
+        agent(agenttrace_run.tracer, "Rome")
+
+    class TestNight:
+        @pytest.mark.parametrize("key", ["a::b"])
+        def test_it(self, agenttrace_run, key):
+            agent(agenttrace_run.tracer, "Rome by night")
+
+@pytest.mark.parametrize("key", ["a::b"])
+def test_it(agenttrace_run, key):
+    agent(agenttrace_run.tracer, "Bonn")
+"""
+    written = session(code, "--update-baseline")
+    assert written.code == 0, written.out
+    mark = sha256(b"test_it[a::b]").hexdigest()[:8]
+    nested = sha256(b"TestRome.TestNight.test_it[a::b]").hexdigest()[:8]
+    assert sorted(path.name for path in (tmp_path / "baselines").iterdir()) == [
+        "test_it.TestOslo.test_it.jsonl",
+        f"test_it.TestRome.TestNight.test_it_a_b.{nested}.jsonl",
+        "test_it.TestRome.test_it.jsonl",
+        f"test_it.test_it_a_b.{mark}.jsonl",
+    ]
+    held = session(code)
+    assert (held.code, "4 passed" in held.out) == (0, True), held.out
 
 
 def test_a_test_that_fails_by_itself_is_not_compared(session: Callable[..., Done]) -> None:
