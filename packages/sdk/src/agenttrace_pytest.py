@@ -84,7 +84,8 @@ def agenttrace_run(
     """Record this test's only run, and when the test has passed, compare it with its baseline.
 
     The baseline is `baselines/FILE.TEST.jsonl` beside the test's file, of a method
-    `FILE.CLASS.TEST.jsonl`, unless the marker says otherwise. The run has to be identical to it, figures apart, or to pass the marker's gates.
+    `FILE.CLASS.TEST.jsonl`, unless the marker says otherwise. The run has to be identical to it,
+    figures apart, or to pass the marker's gates.
     """
     from agenttrace.compared_test import find_baseline  # noqa: PLC0415 -- only who asks for it pays
     from agenttrace.errors import AgentTraceError  # noqa: PLC0415 -- as above

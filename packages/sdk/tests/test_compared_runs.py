@@ -84,7 +84,9 @@ def test_tests_of_one_name_have_a_baseline_each(
     session: Callable[..., Done], tmp_path: Path
 ) -> None:
     """The classes are in the name; that of a test of the module stays as it was."""
-    code = AGENT + """
+    code = (
+        AGENT
+        + """
 class TestOslo:
     def test_it(self, agenttrace_run):
         agent(agenttrace_run.tracer, "Oslo")
@@ -102,6 +104,7 @@ class TestRome:
 def test_it(agenttrace_run, key):
     agent(agenttrace_run.tracer, "Bonn")
 """
+    )
     written = session(code, "--update-baseline")
     assert written.code == 0, written.out
     mark = sha256(b"test_it[a::b]").hexdigest()[:8]
@@ -172,6 +175,13 @@ def test_rules(agenttrace_run, key):
     assert other.code == 0, other.out
     lost = session(fill("Oslo", False))
     assert (lost.code, "1 failed, 1 passed" in lost.out) == (1, True), lost.out
+    assert "pytest --update-baseline takes this run" not in lost.out
+    kept = (tmp_path / "one.jsonl").read_bytes()
+    updated = session(fill("Oslo", False), "--update-baseline")
+    assert (updated.code, "1 failed, 1 passed" in updated.out) == (1, True), updated.out
+    assert f"{tmp_path / 'one.jsonl'} is not written" in updated.out
+    assert "fail  require.tool:verify: tool:verify is required" in updated.out
+    assert (tmp_path / "one.jsonl").read_bytes() == kept
     assert "fail  structure.removed: 1 removed, allowed 0" in lost.out
     assert "fail  require.tool:verify: tool:verify is required" in lost.out
 
@@ -202,10 +212,51 @@ def test_it(agenttrace_run, name):
     done = session(code)
     assert (done.code, "1 failed, 1 passed" in done.out) == (1, True), done.out
     assert "structure.added: 1 kind of call added against 5 runs, allowed 0" in done.out
+    assert "takes this run as the new baseline" not in done.out
     updated = session(code, "--update-baseline")
     assert updated.code == 1
     assert "was learnt from several runs: agenttrace baseline build writes it" in updated.out
     assert (tmp_path / "learnt.json").read_text() == learnt
+
+
+def test_a_baseline_holds_nothing_of_the_machine(
+    session: Callable[..., Done], tmp_path: Path
+) -> None:
+    """It is committed: no host, process, command line or packages; with a fixed clock, the same."""
+    code = """
+import pytest, program
+
+@pytest.mark.agenttrace(deterministic=True)
+def test_same(agenttrace_run):
+    agenttrace_run.watch(program.tracer)
+    program.fetch("a")
+
+@pytest.mark.agenttrace(deterministic=False)
+def test_other(agenttrace_run):
+    agenttrace_run.watch(program.tracer)
+    program.fetch(2**70)
+"""
+    same, other = (tmp_path / "baselines" / f"test_it.test_{n}.jsonl" for n in ("same", "other"))
+    kept = []
+    for _ in range(2):
+        done = session(code, "--update-baseline")
+        assert done.code == 0, done.out
+        kept.append((same.read_bytes(), other.read_bytes()))
+        same.unlink()
+        other.unlink()
+    assert kept[0][0] == kept[1][0]
+    assert b"resource" not in kept[0][0]
+    assert kept[0][1] != kept[1][1]
+    (run,) = load_runs(kept[0][1].split(b"\n")).runs
+    assert run.resource.keys() >= {"service.name", "telemetry.sdk.version"}
+    assert not run.resource.keys() & {
+        "host.name",
+        "process.pid",
+        "process.command_args",
+        "agenttrace.packages",
+    }
+    assert run.spans[0].output is not None
+    assert run.spans[0].output.value == {"key": 2**70}
 
 
 def test_what_cannot_be_meant_is_said(session: Callable[..., Done], tmp_path: Path) -> None:
