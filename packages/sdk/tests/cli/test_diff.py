@@ -46,7 +46,7 @@ TEXT = f"""\
 base  {RUN_ID}  agent  COMPLETED  12 spans
 head  {OTHER_ID}  agent  COMPLETED  13 spans
 1 changed, 1 added, 11 unchanged
-duration 6.00 ms → 6.50 ms (+8 %)
+busy time 6.00 ms → 6.50 ms (+8 %)
 
 #1 begins at agent > plan
    agent decision

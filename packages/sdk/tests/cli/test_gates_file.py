@@ -90,8 +90,7 @@ def test_every_gate_of_the_file(tmp_path: Path) -> None:
         ("forbid: ['tool:']\n", "gates.yaml:1: forbid.0 is 'tool:': there is no name after tool:"),
         (
             "metrics: {cost: {max_increase: 10}}\n",
-            "gates.yaml:1: metrics.cost.max_increase is 10: as a share it allows +1,000 %; "
-            "write 10%, or 0.1",
+            "gates.yaml:1: metrics.cost.max_increase is 10: as a share it allows +1,000 %; write ",
         ),
         ("metrics: {cost: {max_increase: 1.5}}\n", "gates.yaml:1: metrics.cost.max_increase is 1"),
         ("forbid: tool:x\n", "gates.yaml:1: forbid is 'tool:x': input should be a valid list"),
