@@ -31,15 +31,17 @@ def main() -> None:
     # A hash: a title cannot end the HTML comment that holds it.
     mark = f"<!-- agenttrace-diff:{sha256(title.encode()).hexdigest()[:16]} -->"
     body = f"{mark}\n{Path(sys.argv[1]).read_text(encoding='utf-8')}"
+    known = None
     try:
-        known = find_comment(number, mark)
+        known = find_comment(number, mark, find_login())
         if known is None:
             send("POST", f"issues/{number}/comments", {"body": body})
         else:
             send("PATCH", f"issues/comments/{known}", {"body": body})
     except urllib.error.HTTPError as error:
         why = "the token may not write" if error.code in {401, 403} else error.reason
-        print(f"::warning title=agenttrace::no comment: GitHub answers {error.code}, {why}")
+        old = "" if known is None else f"; comment {known} still shows an earlier comparison"
+        print(f"::warning title=agenttrace::no comment: GitHub answers {error.code}, {why}{old}")
     except (OSError, ValueError) as error:
         text = str(error).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         print(f"::warning title=agenttrace::no comment: {text}")
@@ -57,12 +59,28 @@ def find_pull_request() -> int | None:
     return number if isinstance(number, int) else None
 
 
-def find_comment(number: int, mark: str) -> int | None:
-    """Return the id of the comment that begins with the mark, among the first 2,000."""
+def find_login() -> str | None:
+    """Return whose token it is; None of an app's, as that of a workflow, which may not ask."""
+    try:
+        return str(send("GET", "/user", None)["login"])
+    except urllib.error.HTTPError as error:
+        if error.code in {401, 403, 404}:
+            return None
+        raise
+
+
+def find_comment(number: int, mark: str, login: str | None) -> int | None:
+    """Return the id of the own comment that begins with the mark, among the first 2,000.
+
+    The mark is public, and a comment of someone else is not to be written over. Without a login
+    those of apps are own ones: a person cannot write as one.
+    """
     for page in range(1, MAX_PAGES + 1):
         found = send("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}", None)
         for comment in found:
-            if str(comment.get("body", "")).startswith(mark):
+            user = comment.get("user") or {}
+            is_own = user.get("type") == "Bot" if login is None else user.get("login") == login
+            if is_own and str(comment.get("body", "")).startswith(mark):
                 return int(comment["id"])
         if len(found) < PAGE:
             return None
@@ -70,10 +88,12 @@ def find_comment(number: int, mark: str) -> int | None:
 
 
 def send(method: str, path: str, body: dict[str, str] | None) -> Any:
-    """Send a request to the repository's API and return what it answers."""
+    """Send a request and return what it answers; a path without / is within the repository."""
+    if not path.startswith("/"):
+        path = f"/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
     base = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     request = urllib.request.Request(  # noqa: S310 -- the address is GitHub's own
-        f"{base}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}",
+        f"{base}{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={

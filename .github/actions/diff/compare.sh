@@ -6,7 +6,7 @@ report="$(mktemp)"
 errors="$(mktemp)"
 trap 'rm -f "$report" "$errors"' EXIT
 
-arguments=("$BASE" "$HEAD" --format github --max-bytes 60000) # a comment holds 65,536 characters
+arguments=(--format github --max-bytes 60000) # a comment holds 65,536 characters
 if [[ -n "${GATES:-}" ]]; then arguments+=(--gate "$GATES"); fi
 if [[ -n "${FROM:-}" ]]; then arguments+=(--from "$FROM"); fi
 case "${INCONCLUSIVE:-report}" in
@@ -14,8 +14,12 @@ case "${INCONCLUSIVE:-report}" in
   *) arguments+=(--inconclusive "$INCONCLUSIVE") ;;
 esac
 
-GITHUB_STEP_SUMMARY="$report" python -m agenttrace diff "${arguments[@]}" 2>"$errors"
+GITHUB_STEP_SUMMARY="$report" python -m agenttrace diff "${arguments[@]}" -- "$BASE" "$HEAD" 2>"$errors"
 code=$?
+if [[ $code -eq 0 && ! -s "$report" ]]; then
+  echo "agenttrace diff wrote no report" >>"$errors" # nothing was compared, and that is no pass
+  code=2
+fi
 cat "$errors" >&2
 
 if [[ -n "${GITHUB_OUTPUT:-}" ]]; then echo "exit-code=$code" >>"$GITHUB_OUTPUT"; fi

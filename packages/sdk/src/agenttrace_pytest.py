@@ -83,8 +83,9 @@ def agenttrace_run(
 ) -> RecordedTest:
     """Record this test's only run, and when the test has passed, compare it with its baseline.
 
-    The baseline is `baselines/FILE.TEST.jsonl` beside the test's file, unless the marker says
-    otherwise. The run has to be identical to it, figures apart, or to pass the marker's gates.
+    The baseline is `baselines/FILE.TEST.jsonl` beside the test's file, of a method
+    `FILE.CLASS.TEST.jsonl`, unless the marker says otherwise. The run has to be identical to it,
+    figures apart, or to pass the marker's gates.
     """
     from agenttrace.compared_test import find_baseline  # noqa: PLC0415 -- only who asks for it pays
     from agenttrace.errors import AgentTraceError  # noqa: PLC0415 -- as above
@@ -93,7 +94,7 @@ def agenttrace_run(
     try:
         request.node.stash[_BASELINE] = find_baseline(
             request.path,
-            request.node.name,
+            _name_test(request.node),
             baseline=marker.get("baseline"),
             gates=marker.get("gates"),
             rules=marker.get("rules"),
@@ -101,6 +102,12 @@ def agenttrace_run(
     except AgentTraceError as error:
         raise pytest.UsageError(str(error)) from None
     return agenttrace_recording
+
+
+def _name_test(node: pytest.Item) -> str:
+    """Return the test's name with its classes before it: two may have a test of one name."""
+    within = node.nodeid.partition("::")[2].removesuffix(node.name)
+    return f"{within.replace('::', '.')}{node.name}"
 
 
 def _read_marker(node: pytest.Item) -> _Marker:

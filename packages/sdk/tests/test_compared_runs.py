@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,6 +80,45 @@ def test_a_run_is_held_to_its_baseline(session: Callable[..., Done], tmp_path: P
     assert "verify" in lost.out
 
 
+def test_tests_of_one_name_have_a_baseline_each(
+    session: Callable[..., Done], tmp_path: Path
+) -> None:
+    """The classes are in the name; that of a test of the module stays as it was."""
+    code = (
+        AGENT
+        + """
+class TestOslo:
+    def test_it(self, agenttrace_run):
+        agent(agenttrace_run.tracer, "Oslo")
+
+class TestRome:
+    def test_it(self, agenttrace_run):
+        agent(agenttrace_run.tracer, "Rome")
+
+    class TestNight:
+        @pytest.mark.parametrize("key", ["a::b"])
+        def test_it(self, agenttrace_run, key):
+            agent(agenttrace_run.tracer, "Rome by night")
+
+@pytest.mark.parametrize("key", ["a::b"])
+def test_it(agenttrace_run, key):
+    agent(agenttrace_run.tracer, "Bonn")
+"""
+    )
+    written = session(code, "--update-baseline")
+    assert written.code == 0, written.out
+    mark = sha256(b"test_it[a::b]").hexdigest()[:8]
+    nested = sha256(b"TestRome.TestNight.test_it[a::b]").hexdigest()[:8]
+    assert sorted(path.name for path in (tmp_path / "baselines").iterdir()) == [
+        "test_it.TestOslo.test_it.jsonl",
+        f"test_it.TestRome.TestNight.test_it_a_b.{nested}.jsonl",
+        "test_it.TestRome.test_it.jsonl",
+        f"test_it.test_it_a_b.{mark}.jsonl",
+    ]
+    held = session(code)
+    assert (held.code, "4 passed" in held.out) == (0, True), held.out
+
+
 def test_a_test_that_fails_by_itself_is_not_compared(session: Callable[..., Done]) -> None:
     """Its own failure is what counts; and a run that is not one is said."""
     done = session(
@@ -135,6 +175,13 @@ def test_rules(agenttrace_run, key):
     assert other.code == 0, other.out
     lost = session(fill("Oslo", False))
     assert (lost.code, "1 failed, 1 passed" in lost.out) == (1, True), lost.out
+    assert "pytest --update-baseline takes this run" not in lost.out
+    kept = (tmp_path / "one.jsonl").read_bytes()
+    updated = session(fill("Oslo", False), "--update-baseline")
+    assert (updated.code, "1 failed, 1 passed" in updated.out) == (1, True), updated.out
+    assert f"{tmp_path / 'one.jsonl'} is not written" in updated.out
+    assert "fail  require.tool:verify: tool:verify is required" in updated.out
+    assert (tmp_path / "one.jsonl").read_bytes() == kept
     assert "fail  structure.removed: 1 removed, allowed 0" in lost.out
     assert "fail  require.tool:verify: tool:verify is required" in lost.out
 
@@ -165,10 +212,51 @@ def test_it(agenttrace_run, name):
     done = session(code)
     assert (done.code, "1 failed, 1 passed" in done.out) == (1, True), done.out
     assert "structure.added: 1 kind of call added against 5 runs, allowed 0" in done.out
+    assert "takes this run as the new baseline" not in done.out
     updated = session(code, "--update-baseline")
     assert updated.code == 1
     assert "was learnt from several runs: agenttrace baseline build writes it" in updated.out
     assert (tmp_path / "learnt.json").read_text() == learnt
+
+
+def test_a_baseline_holds_nothing_of_the_machine(
+    session: Callable[..., Done], tmp_path: Path
+) -> None:
+    """It is committed: no host, process, command line or packages; with a fixed clock, the same."""
+    code = """
+import pytest, program
+
+@pytest.mark.agenttrace(deterministic=True)
+def test_same(agenttrace_run):
+    agenttrace_run.watch(program.tracer)
+    program.fetch("a")
+
+@pytest.mark.agenttrace(deterministic=False)
+def test_other(agenttrace_run):
+    agenttrace_run.watch(program.tracer)
+    program.fetch(2**70)
+"""
+    same, other = (tmp_path / "baselines" / f"test_it.test_{n}.jsonl" for n in ("same", "other"))
+    kept = []
+    for _ in range(2):
+        done = session(code, "--update-baseline")
+        assert done.code == 0, done.out
+        kept.append((same.read_bytes(), other.read_bytes()))
+        same.unlink()
+        other.unlink()
+    assert kept[0][0] == kept[1][0]
+    assert b"resource" not in kept[0][0]
+    assert kept[0][1] != kept[1][1]
+    (run,) = load_runs(kept[0][1].split(b"\n")).runs
+    assert run.resource.keys() >= {"service.name", "telemetry.sdk.version"}
+    assert not run.resource.keys() & {
+        "host.name",
+        "process.pid",
+        "process.command_args",
+        "agenttrace.packages",
+    }
+    assert run.spans[0].output is not None
+    assert run.spans[0].output.value == {"key": 2**70}
 
 
 def test_what_cannot_be_meant_is_said(session: Callable[..., Done], tmp_path: Path) -> None:

@@ -65,6 +65,56 @@ def test_nothing(agenttrace_recording):
     assert [run.name for run in load_runs(files[0]).runs] == ["agent"]
 
 
+def test_a_watched_tracer_is_given_back(session: Callable[..., Done], tmp_path: Path) -> None:
+    """With its exporter, clock and ids; what it was given in the test it keeps."""
+    done = session(
+        """
+import pytest, program
+from agenttrace.testing import MemoryExporter
+
+memory = MemoryExporter()
+program.tracer.set_exporter(memory)
+
+def list_runs(kept):
+    program.tracer.flush()
+    return [(r["name"], r["run_id"]) for r in kept.records if r["type"] == "run" and "end_seq" in r]
+
+@pytest.mark.agenttrace(deterministic=True)
+def test_watched(agenttrace_recording):
+    for _ in range(2):
+        agenttrace_recording.watch(program.tracer)
+    with agenttrace_recording.tracer.run("own"):
+        pass
+    with program.tracer.run("within"):
+        program.fetch("a")
+    own, within = agenttrace_recording.runs
+    assert (own.run_id[-2:], within.run_id[-2:]) == ("01", "02")
+    assert within.start_ns < 1_700_000_001_000_000_000
+    assert list_runs(memory) == []
+
+def test_after():
+    with program.tracer.run("after"):
+        pass
+    ((name, run_id),) = list_runs(memory)
+    assert name == "after" and not run_id.startswith("000")
+    stats = program.tracer.stats()
+    assert stats.attempted == stats.delivered == 2
+
+other = MemoryExporter()
+
+def test_chosen_within(agenttrace_recording):
+    agenttrace_recording.watch(program.tracer)
+    program.tracer.set_exporter(other)
+
+def test_goes_on():
+    with program.tracer.run("last"):
+        pass
+    assert [name for name, _ in list_runs(other)] == ["last"]
+"""
+    )
+    assert (done.code, "4 passed" in done.out) == (0, True), done.out
+
+
 def test_a_failing_test_shows_its_tree(session: Callable[..., Done]) -> None:
     """Below the assertion: what the program did."""
     done = session(

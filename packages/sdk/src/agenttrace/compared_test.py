@@ -6,6 +6,7 @@ is committed beside the test; `pytest --update-baseline` writes it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from agenttrace.diff.compare import compare_runs
 from agenttrace.diff.gates import GateEvidence, GateReport, GateStatus, check_gates
 from agenttrace.diff.groups.measures import measure_run
 from agenttrace.diff.normalise import Normaliser
+from agenttrace.encoding.payload import write_json
+from agenttrace.semconv import HOST_NAME, PACKAGES, PROCESS_COMMAND_ARGS, PROCESS_PID
 from agenttrace.trace import RecordedRun, load_runs
 from agenttrace.trace.sources import RecordingError
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "baselines"
 """Where baselines are, beside the file of the test."""
 
+_OF_HOST: Final = frozenset({HOST_NAME, PROCESS_PID, PROCESS_COMMAND_ARGS, PACKAGES})
 _NAME_CHARS: Final = 120
 _SHOWN_LINES: Final = 200
 
@@ -79,20 +83,24 @@ class RunBaseline:
         """Write the run as the new baseline where it does not hold; return whether it did.
 
         Raises:
-            AssertionError: there is not exactly one run, or the baseline was learnt from several.
+            AssertionError: there is not exactly one run, the baseline was learnt from several, or
+                the run does not even hold to itself.
             BaselineError: it was, and cannot be read.
 
         """
-        if self.compare(recording) is None:
+        why = self.compare(recording)
+        if why is None:
             return False
         if self._is_learnt():
-            raise AssertionError(
-                f"{self.path} was learnt from several runs: agenttrace baseline build writes it"
-            )
+            raise AssertionError(why)
+        head = recording.run
+        kept = self._compare_run(head, head)
+        if kept is not None:  # the next test would fail with what is written now
+            raise AssertionError(f"{self.path} is not written\n{kept}")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # A crash in the middle must not leave half of a baseline.
         written = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        written.write_bytes(recording.read_lines())
+        written.write_bytes(_leave_out_host(recording.read_lines()))
         written.replace(self.path)
         return True
 
@@ -106,11 +114,17 @@ class RunBaseline:
         diff = compare_runs(base, head, self.rules)
         if self.gates is None:
             is_equal = diff.identical and not diff.is_incomplete
-            return None if is_equal else self._explain(diff, None)
+            return None if is_equal else self._explain(diff, None, hint=self._advise(base, head))
         measured = [measure_run(run) for run in (base, head)]
         evidence = GateEvidence(measured[:1], measured[1:], diff=diff, normalise=self._normalise)
         report = check_gates(self.gates, evidence)
-        return None if report.status is GateStatus.PASS else self._explain(diff, report)
+        if report.status is GateStatus.PASS:
+            return None
+        return self._explain(diff, report, hint=self._advise(base, head))
+
+    def _advise(self, base: RecordedRun, head: RecordedRun) -> str:
+        can_hold = base is not head and self._compare_run(head, head) is None
+        return _TAKES if can_hold else _NO_BASELINE
 
     def _compare_learnt(self, text: str, head: RecordedRun) -> str | None:
         if self.gates is None:
@@ -120,12 +134,14 @@ class RunBaseline:
             [], [measure_run(head)], baseline=baseline, normalise=self._normalise
         )
         report = check_gates(self.gates, evidence)
-        return None if report.status is GateStatus.PASS else self._explain(None, report)
+        return (
+            None if report.status is GateStatus.PASS else self._explain(None, report, hint=_LEARNT)
+        )
 
     def _normalise(self, text: str) -> str:
         return Normaliser(self.rules).write("output", text)
 
-    def _explain(self, diff: RunDiff | None, report: GateReport | None) -> str:
+    def _explain(self, diff: RunDiff | None, report: GateReport | None, *, hint: str) -> str:
         lines = [f"the run is not what {self.path} holds"]
         if report is not None:
             lines += _list_gates(report)
@@ -134,10 +150,35 @@ class RunBaseline:
         if len(lines) > _SHOWN_LINES:
             rest = len(lines) - _SHOWN_LINES
             lines = [*lines[:_SHOWN_LINES], f"… {rest} more lines"]
-        return "\n".join([*lines, "", f"{_HOW} takes this run as the new baseline"])
+        return "\n".join([*lines, "", hint])
 
 
 _HOW: Final = "pytest --update-baseline"
+_TAKES: Final = f"{_HOW} takes this run as the new baseline"
+_NO_BASELINE: Final = (
+    "no baseline can be written for this run: it does not even hold to itself. "
+    "Mend the run, or what its test is held to"
+)
+_LEARNT: Final = (
+    "the baseline was learnt from several runs: agenttrace baseline build writes it, "
+    f"{_HOW} does not"
+)
+
+
+def _leave_out_host(lines: bytes) -> bytes:
+    """Return records without what is of this machine and process alone: they are committed."""
+    return b"\n".join(map(_clean_line, lines.split(b"\n")))
+
+
+def _clean_line(line: bytes) -> bytes:
+    if b'"resource"' not in line:
+        return line
+    record = json.loads(line)
+    resource = record.get("resource")
+    if not isinstance(resource, dict):
+        return line
+    record["resource"] = {name: fact for name, fact in resource.items() if name not in _OF_HOST}
+    return write_json(record)
 
 
 def find_baseline(

@@ -13,6 +13,7 @@ from agenttrace.settings import Settings
 from agenttrace.testing import IncrementalIds, StepClock
 from agenttrace.trace import RecordedRun, RecordedSpan, load_runs
 from agenttrace.tracer import Tracer
+from agenttrace.watched_tracer import Repeating, WatchedTracer
 
 if TYPE_CHECKING:
     import os
@@ -44,30 +45,33 @@ class RecordedTest:
     """
 
     def __init__(self, *, is_deterministic: bool = False) -> None:
-        """With `is_deterministic` the tracer's clock and ids are the same each time."""
+        """With `is_deterministic` clock and ids are the same each time, of what is watched too."""
         self._lines = _Lines()
-        if is_deterministic:
+        self._repeating = Repeating(StepClock(), IncrementalIds()) if is_deterministic else None
+        self._watched: list[WatchedTracer] = []
+        if self._repeating is None:
+            self.tracer = Tracer(exporter=self._lines, settings=Settings())
+        else:
             self.tracer = Tracer(
                 exporter=self._lines,
-                clock=StepClock(),
-                id_generator=IncrementalIds(),
+                clock=self._repeating.clock,
+                id_generator=self._repeating.ids,
                 resource={},
                 settings=Settings(),
             )
-        else:
-            self.tracer = Tracer(exporter=self._lines, settings=Settings())
-        self._tracers = [self.tracer]
 
     def watch(self, tracer: Tracer) -> None:
-        """Record what a tracer of the program records; its own exporters get nothing more."""
-        tracer.set_exporter(self._lines)
-        self._tracers.append(tracer)
+        """Record what a tracer of the program records, until the test is over.
+
+        Its own exporters get nothing meanwhile, and go on after it.
+        """
+        if all(watched.tracer is not tracer for watched in self._watched):
+            self._watched.append(WatchedTracer(tracer, self._lines, self._repeating))
 
     @property
     def runs(self) -> list[RecordedRun]:
         """Every run so far, oldest first."""
-        for tracer in self._tracers:
-            tracer.flush(timeout_s=_FLUSH_TIMEOUT_S)
+        self._flush()
         return load_runs(list(self._lines.lines)).runs
 
     @property
@@ -112,11 +116,17 @@ class RecordedTest:
 
     def read_lines(self) -> bytes:
         """Return every record so far as NDJSON."""
-        for tracer in self._tracers:
-            tracer.flush(timeout_s=_FLUSH_TIMEOUT_S)
+        self._flush()
         return b"\n".join([*self._lines.lines, b""])
 
+    def _flush(self) -> None:
+        self.tracer.flush(timeout_s=_FLUSH_TIMEOUT_S)
+        for watched in self._watched:
+            watched.flush()
+
     def close(self) -> None:
-        """Stop recording."""
+        """Stop recording; what was watched is as it was."""
+        for watched in reversed(self._watched):
+            watched.release()
         self.tracer.shutdown(timeout_s=_FLUSH_TIMEOUT_S)
         self._lines.is_open = False

@@ -30,12 +30,17 @@ class FakeGitHub:
         self.comments: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
         self.tokens: set[str | None] = set()
-        self.status = 201
+        self.status = self.update_status = 201
+        self.login: str | None = None  # of the token; None: an app's, which may not ask
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 fake.see(self)
+                if self.path == "/user":
+                    known = fake.login is not None
+                    self.answer(200 if known else 403, {"login": fake.login} if known else {})
+                    return
                 page = int(re.search(r"[?&]page=(\d+)", self.path)[1])  # type: ignore[index]
                 self.answer(200, fake.comments[(page - 1) * 100 : page * 100])
 
@@ -43,14 +48,23 @@ class FakeGitHub:
                 fake.see(self)
                 body = self.read()
                 if fake.status == 201:
-                    fake.comments.append({"id": 1000 + len(fake.comments), **body})
+                    user = (
+                        {"login": "github-actions[bot]", "type": "Bot"}
+                        if fake.login is None
+                        else {"login": fake.login, "type": "User"}
+                    )
+                    fake.comments.append({"id": 1000 + len(fake.comments), "user": user, **body})
                 self.answer(fake.status, {})
 
             def do_PATCH(self) -> None:
                 fake.see(self)
                 number = int(self.path.rpartition("/")[2])
+                body = self.read()
+                if fake.update_status != 201:
+                    self.answer(fake.update_status, {})
+                    return
                 (known,) = (each for each in fake.comments if each["id"] == number)
-                known.update(self.read())
+                known.update(body)
                 self.answer(200, known)
 
             def read(self) -> dict[str, Any]:
@@ -102,12 +116,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compare(folder: Path, github: FakeGitHub, **inputs: str) -> subprocess.CompletedProcess[str]:
-    """Run the action's step with these inputs, as the runner does."""
+def compare(
+    folder: Path, github: FakeGitHub, *, python: str | None = None, **inputs: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the action's step with these inputs, as the runner does; `python` is a shell script."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTTRACE_")}
     wrapper = folder / "bin" / "python"
     wrapper.unlink()
-    wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')  # keeps the venv
+    own = f'exec "{sys.executable}" "$@"'  # keeps the venv
+    wrapper.write_text(f"#!/bin/sh\n{python or own}\n")
     wrapper.chmod(0o755)
     return subprocess.run(
         ["bash", str(ACTION / "compare.sh")],
@@ -154,6 +171,40 @@ def test_it_comments_once_and_then_updates(folder: Path, github: FakeGitHub) -> 
 
     other = compare(folder, github, TITLE="another --> one")
     assert (other.returncode, len(github.comments)) == (1, 102)
+
+
+def test_a_comment_of_someone_else_is_left_alone(folder: Path, github: FakeGitHub) -> None:
+    """The mark is public: who writes it first must not have the report written over their words."""
+    assert compare(folder, github).returncode == 1
+    (own,) = github.comments
+    stranger = {"id": 1, "user": {"login": "mallory", "type": "User"}, "body": own["body"]}
+    github.comments.insert(0, stranger)
+    assert compare(folder, github, HEAD="a.jsonl").returncode == 0
+    assert github.requests[-1] == ("PATCH", "/repos/acme/agent/issues/comments/1000")
+    assert "❌" in stranger["body"]
+
+    github.login = "deploy"  # a token of a person: comments of the workflow are not its own
+    assert compare(folder, github).returncode == 1
+    assert [each["user"]["login"] for each in github.comments] == [
+        "mallory",
+        "github-actions[bot]",
+        "deploy",
+    ]
+    assert compare(folder, github, HEAD="a.jsonl").returncode == 0
+    assert (len(github.comments), "✅" in github.comments[2]["body"]) == (3, True)
+
+    github.update_status = 403
+    done = compare(folder, github)
+    assert "the token may not write; comment 1002 still shows an earlier" in done.stdout
+
+
+def test_a_comparison_without_a_report_is_no_pass(folder: Path, github: FakeGitHub) -> None:
+    """Whatever ended with 0: nothing was compared. An input is no option."""
+    done = compare(folder, github, python="exit 0", COMMENT="false")
+    assert (done.returncode, "agenttrace diff wrote no report" in done.stdout) == (2, True)
+    assert (folder / "output").read_text() == "exit-code=2\n"
+    asked = compare(folder, github, BASE="--help")
+    assert (asked.returncode, "Usage" in asked.stdout) == (4, False), asked.stdout
 
 
 def test_a_token_that_may_not_write_fails_nothing(folder: Path, github: FakeGitHub) -> None:

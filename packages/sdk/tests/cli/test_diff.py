@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from junitparser import JUnitXml
 from recordings import RUN_ID, write_file
 from run_trees import OTHER_ID, Step, llm, tool, write_records
+
+from agenttrace.trace.files import FileSource
+from agenttrace.trace.sources import RecordingError
 
 from .support import run_process
 
@@ -46,7 +52,7 @@ TEXT = f"""\
 base  {RUN_ID}  agent  COMPLETED  12 spans
 head  {OTHER_ID}  agent  COMPLETED  13 spans
 1 changed, 1 added, 11 unchanged
-duration 6.00 ms → 6.50 ms (+8 %)
+busy time 6.00 ms → 6.50 ms (+8 %)
 
 #1 begins at agent > plan
    agent decision
@@ -70,6 +76,42 @@ def test_a_comparison_is_a_readable_tree(folder: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out == TEXT
     assert run_process("diff", "a.jsonl", "b.jsonl", cwd=folder).out == TEXT
+
+
+def test_a_pipe_is_a_file(folder: Path) -> None:
+    """As a shell's <(zcat old.jsonl.gz): read once, and not by who looks for a baseline in it."""
+    for name in ("a", "b"):
+        os.mkfifo(folder / f"{name}.pipe")
+
+        def write(name: str = name) -> None:
+            (folder / f"{name}.pipe").write_bytes((folder / f"{name}.jsonl").read_bytes())
+
+        threading.Thread(target=write, daemon=True).start()
+    done = run_process("diff", "a.pipe", "b.pipe", cwd=folder)
+    assert (done.code, done.out, done.err) == (0, TEXT, "")
+    nothing = run_process("diff", "a.jsonl", "/dev/null", cwd=folder)
+    assert (nothing.code, "/dev/null holds no run" in nothing.err) == (4, True)
+
+
+def test_a_pipe_that_never_ends_fills_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read up to a limit, which the error names."""
+    monkeypatch.setattr("agenttrace.trace.files.MAX_KEPT_BYTES", 2_000_000)
+    pipe = tmp_path / "endless"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with suppress(BrokenPipeError), pipe.open("wb") as file:
+            while True:
+                file.write(b"\n" * 65_536)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    with FileSource(pipe) as source, pytest.raises(RecordingError, match="more than 2,000,000 byt"):
+        source.list_heads()
+    writer.join(timeout=10)
+    assert not writer.is_alive()
 
 
 def test_runs_are_named_by_ids_and_last(folder: Path) -> None:

@@ -20,8 +20,10 @@ metrics:
   cost: {max_increase: 10%, test: mwu, alpha: .05}
   tokens:
     max_increase: 0.2
+  errors: {max_increase: 200%}
+  spans: {max_increase: 1}
   first_chunk_ms: {max_increase: 50 %, test: none, min_coverage: 100%}
-forbid: ["tool:delete_*"]
+forbid: ["tool:delete_*", "*:mcp:delete"]
 require:
   - tool:verify
 """
@@ -38,9 +40,11 @@ def test_every_gate_of_the_file(tmp_path: Path) -> None:
         metrics=(
             MetricGate("cost_usd", 0.1, GateTest.MWU, 0.05),
             MetricGate("total_tokens", 0.2),
+            MetricGate("errors", 2.0),
+            MetricGate("spans", 1.0),
             MetricGate("first_chunk_ms", 0.5, GateTest.NONE, min_coverage=1.0),
         ),
-        forbid=("tool:delete_*",),
+        forbid=("tool:delete_*", "*:mcp:delete"),
         require=("tool:verify",),
     )
 
@@ -79,6 +83,16 @@ def test_every_gate_of_the_file(tmp_path: Path) -> None:
         ("final_output: similar>=2\n", "gates.yaml:1: final_output is 'similar>=2': expected"),
         ("outcome: [same]\n", "gates.yaml:1: outcome is ['same']: input should be 'same' or "),
         ("forbid:\n- tool:x\n- ''\n", "gates.yaml:3: forbid.1 is '': expected a call such as"),
+        ("forbid: ['tools:x']\n", "gates.yaml:1: forbid.0 is 'tools:x': there is no kind tools:; "),
+        ("require:\n- tool:x\n- TOOL:x\n", "gates.yaml:3: require.1 is 'TOOL:x': there is no kind"),
+        ("forbid: ['t*:x']\n", "gates.yaml:1: forbid.0 is 't*:x': there is no kind t*:; there are"),
+        ("forbid: ['tool: x']\n", "gates.yaml:1: forbid.0 is 'tool: x': there is a blank at the"),
+        ("forbid: ['tool:']\n", "gates.yaml:1: forbid.0 is 'tool:': there is no name after tool:"),
+        (
+            "metrics: {cost: {max_increase: 10}}\n",
+            "gates.yaml:1: metrics.cost.max_increase is 10: as a share it allows +1,000 %; write ",
+        ),
+        ("metrics: {cost: {max_increase: 1.5}}\n", "gates.yaml:1: metrics.cost.max_increase is 1"),
         ("forbid: tool:x\n", "gates.yaml:1: forbid is 'tool:x': input should be a valid list"),
         ("- a\n", "gates.yaml:1: the file is ['a']: input should be a valid dictionary"),
         ("outcome: same\noutcome: success\n", "gates.yaml:2: outcome is there twice"),

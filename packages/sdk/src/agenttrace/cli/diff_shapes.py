@@ -98,6 +98,7 @@ def _shape_run(run: RunRef) -> dict[str, Any]:
         "spans": run.spans,
         "digest": run.digest,
         "revision": run.revision,
+        "durationMs": _shape_figure("duration_ns", run.duration_ns),
     }
 
 

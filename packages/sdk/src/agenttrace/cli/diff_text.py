@@ -6,15 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.cli.diff_tree import (
-    Sided,
     TreeWriter,
-    describe_contents,
     list_flags,
     write_sided,
 )
 from agenttrace.cli.output import is_unicode
 from agenttrace.diff.contents import list_run_contents
 from agenttrace.diff.repeats import fold_origins
+from agenttrace.diff.sided import Sided, describe_contents
 from agenttrace.diff.verdicts import Verdict, describe_verdict, find_verdict
 from agenttrace.trace.visible import (
     measure_cells,
@@ -40,7 +39,8 @@ _VERDICT_STYLES: Final = {
     Verdict.NO_SPANS: "bold yellow",
     Verdict.INCOMPLETE: "bold yellow",
 }
-_FIGURES: Final = (("duration", "wall_ns"), ("tokens", "total_tokens"), ("cost", "cost_usd"))
+_DURATION: Final = "duration_ns"
+_FIGURES: Final = (("busy time", "wall_ns"), ("tokens", "total_tokens"), ("cost", "cost_usd"))
 
 
 def write_diff(diff: RunDiff, screen: Screen, *, is_changed_only: bool) -> Iterator[str]:
@@ -70,10 +70,12 @@ class _Writer:
         yield from self._screen.wrap(describe_verdict(diff), style=style)
         if diff.run_flags:
             yield from self._describe_own()
+        deltas = [("duration", _DURATION, diff.duration)]
+        deltas += [(title, name, diff.aggregates.total.get(name)) for title, name in _FIGURES]
         figures = [
             f"{title} {shown}"
-            for title, name in _FIGURES
-            if (shown := self._show_delta(name, diff.aggregates.total.get(name)))
+            for title, name, delta in deltas
+            if (shown := self._show_delta(name, delta))
         ]
         if figures:
             yield from self._screen.wrap(" · ".join(figures), style="dim")

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.cli.output import is_unicode
 from agenttrace.diff.contents import list_contents, show_failure
-from agenttrace.diff.fields import MISSING, ChangeKind
-from agenttrace.diff.flags import shorten, shorten_apart
 from agenttrace.diff.model import Flag, Outcome
 from agenttrace.diff.rows import find_parents
+from agenttrace.diff.sided import MAX_CHANGES, VALUE_CHARS, Sided, describe_contents
 from agenttrace.trace.visible import measure_cells, show_count, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agenttrace.cli.output import Screen
-    from agenttrace.diff.contents import Contents
-    from agenttrace.diff.fields import Change
     from agenttrace.diff.model import Row, RunDiff
-    from agenttrace.wire import JsonValue
 
 MARKS: Final = {
     Outcome.UNCHANGED: " ",
@@ -51,16 +47,11 @@ _ALIKE: Final = 3
 """So many rows in which the same differs are shown; more of them are a number."""
 
 _MAX_INDENT: Final = 30
-_VALUE_CHARS: Final = 100
-_MAX_CHANGES: Final = 8
+_MAX_FOLLOWING: Final = 3
+"""So many places are shown of a row that follows from an origin."""
 
-
-class Sided(NamedTuple):
-    """A fact about both sides, as texts; `base` alone where there is nothing to set against it."""
-
-    title: str
-    base: str | None = None
-    head: str | None = None
+_MAX_TOLD_FOLLOWING: Final = 200
+"""So many of these rows are looked into."""
 
 
 class _Told(NamedTuple):
@@ -81,6 +72,7 @@ class TreeWriter:
         self._arrow = arrow
         self._parents = find_parents(diff.rows)
         self._depths: list[int] = []
+        self._told_following = 0
         for parent in self._parents:
             self._depths.append(0 if parent is None else self._depths[parent] + 1)
 
@@ -157,31 +149,21 @@ class TreeWriter:
             facts.append(row.reason.replace("_", " "))
         title = f"{name}  {', '.join(facts)}" if facts else name
         failure = show_failure(row)
-        if row.outcome is Outcome.CHANGED and not row.is_propagated:
-            details = tuple(self._tell_contents(row))
+        if not row.is_propagated:
+            details = tuple(self._tell_contents(row, MAX_CHANGES))
         elif failure is not None:  # never left out, whatever it follows from
-            details = (Sided("fails", show_text(failure, max_chars=_VALUE_CHARS)),)
+            details = (Sided("fails", show_text(failure, max_chars=VALUE_CHARS)),)
+        elif row.flags and self._told_following < _MAX_TOLD_FOLLOWING:
+            self._told_following += 1
+            details = tuple(self._tell_contents(row, _MAX_FOLLOWING))
         else:
             details = ()
         return _Told(f"{row.outcome}{row.is_propagated}", title, bool(facts), details)
 
-    def _tell_contents(self, row: Row) -> Iterator[Sided]:
-        yield from describe_contents(list_contents(row, self._diff.rules))
+    def _tell_contents(self, row: Row, most: int) -> Iterator[Sided]:
+        yield from describe_contents(list_contents(row, self._diff.rules), most=most)
         if Flag.STATUS in row.flags and row.base is not None and row.head is not None:
             yield Sided("status", row.base.status.value, row.head.status.value)
-
-
-def describe_contents(found: Iterable[Contents]) -> Iterator[Sided]:
-    """Yield what differs within values, of each the first few places."""
-    for contents in found:
-        if contents.is_too_large:
-            yield Sided(contents.part, "over 1 MiB, not looked into")
-        if contents.differs_unseen:
-            yield Sided(contents.part, "differs in what was cut off")
-        for change in contents.changes[:_MAX_CHANGES]:
-            yield _describe_change(change)
-        if len(contents.changes) > _MAX_CHANGES:
-            yield Sided(f"and {len(contents.changes) - _MAX_CHANGES:,} more")
 
 
 def write_sided(screen: Screen, indent: str, fact: Sided, arrow: str) -> Iterator[str]:
@@ -199,27 +181,6 @@ def write_sided(screen: Screen, indent: str, fact: Sided, arrow: str) -> Iterato
     yield screen.paint(screen.fit(f"{indent}  + {head}"), "green")
 
 
-def _describe_change(change: Change) -> Sided:
-    about = "" if change.message is None else f" ({change.message.value})"
-    title = f"{show_text(change.path, max_chars=400)}{about}"
-    if change.kind is ChangeKind.MOVED:
-        return Sided(title, f"moved from {change.base} to {change.head}")
-    if change.kind is ChangeKind.RETYPED:
-        types = [show_text(str(each or "plain JSON")) for each in (change.base, change.head)]
-        return Sided(f"type of {title}", types[0], types[1])
-    if MISSING in (change.base, change.head):
-        return Sided(title, _show_value(change.base), _show_value(change.head))
-    sides = shorten_apart(
-        _write_null(change.base), _write_null(change.head), max_chars=_VALUE_CHARS, before=20
-    )
-    base, head = (show_text(each or "", max_chars=_VALUE_CHARS) for each in sides)
-    return Sided(title, base, head)
-
-
-def _write_null(value: JsonValue) -> JsonValue:
-    return "null" if value is None else value
-
-
 def _find_repeats(told: dict[int, _Told]) -> set[int]:
     """Return the rows that are like others, but for the first few of each kind."""
     counts = Counter(told.values())
@@ -230,12 +191,6 @@ def _find_repeats(told: dict[int, _Told]) -> set[int]:
         if seen[each] > _ALIKE and counts[each] > _ALIKE + 1:
             found.add(number)
     return found
-
-
-def _show_value(value: JsonValue) -> str:
-    if value is MISSING:
-        return "nothing"
-    return show_text(shorten(value, max_chars=_VALUE_CHARS), max_chars=_VALUE_CHARS)
 
 
 def list_flags(flags: frozenset[Flag]) -> str:

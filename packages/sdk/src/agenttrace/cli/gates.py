@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
@@ -18,6 +19,7 @@ from pydantic import (
 from agenttrace.cli.yaml_files import YamlFileError, locate, read_yaml
 from agenttrace.diff.gates import Gates, GateTest, MetricGate, OutcomeGate, OutputGate
 from agenttrace.diff.groups.figures import METRICS
+from agenttrace.diff.groups.keys import TYPE_WORDS
 from agenttrace.diff.model import Outcome
 from agenttrace.errors import AgentTraceError
 
@@ -55,6 +57,15 @@ def _read_share(value: object) -> object:
     return value
 
 
+def _read_increase(value: object) -> object:
+    """Return a share; a plain number above 1 is a percentage whose sign was left out."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value < inf:
+        raise ValueError(
+            f"as a share it allows +{value * 100:,g} %; write {value:g}%, or {value / 100:g}"
+        )
+    return _read_share(value)
+
+
 def _read_output(value: object) -> object:
     if value == "equal":
         return 1.0
@@ -67,6 +78,18 @@ def _read_output(value: object) -> object:
 def _check_pattern(value: str) -> str:
     if not value.strip():
         raise ValueError("expected a call such as tool:delete_*")
+    word, colon, name = value.partition(":")
+    if not colon:
+        return value
+    if word not in TYPE_WORDS.values() and word != "*":
+        kinds = ", ".join(f"{each}:" for each in TYPE_WORDS.values())
+        raise ValueError(
+            f"there is no kind {word}:; there are {kinds}; for a name with a colon, whatever its "
+            f"kind, write *:{value}"
+        )
+    if not name or name != name.strip():
+        found = "a blank at the beginning or end of" if name else "no"
+        raise ValueError(f"there is {found} name after {word}:; no call is meant so")
     return value
 
 
@@ -77,6 +100,7 @@ def _check_metric(value: str) -> str:
 
 
 Share = Annotated[float, BeforeValidator(_read_share), Field(ge=0, allow_inf_nan=False)]
+Increase = Annotated[float, BeforeValidator(_read_increase), Field(ge=0, allow_inf_nan=False)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 StructureName = Literal["added", "removed", "changed", "moved", "renamed", "wrapped", "unwrapped"]
 MetricName = Annotated[str, AfterValidator(_check_metric)]
@@ -87,7 +111,7 @@ class _Part(BaseModel):
 
 
 class _Metric(_Part):
-    max_increase: Share
+    max_increase: Increase
     test: Literal["auto", "mwu", "paired", "none"] = "auto"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     min_coverage: Annotated[Share, Field(le=1)] = 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
@@ -189,6 +190,10 @@ def is_url(text: str) -> bool:
 
 
 def _is_file(text: str) -> bool:
+    """Tell whether a text names what can be read once from its beginning: a pipe too."""
     if text == LAST or _RUN_ID.match(text):
         return False
-    return text == STDIN or Path(text).expanduser().is_file()
+    if text in {STDIN, os.devnull}:
+        return True
+    path = Path(text).expanduser()
+    return path.is_file() or path.is_fifo()

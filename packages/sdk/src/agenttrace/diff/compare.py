@@ -37,7 +37,7 @@ from agenttrace.trace.visible import show_duration, show_usd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agenttrace.diff.metrics import Aggregates
+    from agenttrace.diff.metrics import MetricDelta
     from agenttrace.diff.model import Row
     from agenttrace.trace.run import RecordedRun
 
@@ -160,7 +160,7 @@ def _explain(diff: RunDiff) -> RunDiff:
         origins=origins,
         first_divergence=_find_first(origins, diff.base.name),
         run_origin=None if traced.run_follows is None else numbers[traced.run_follows],
-        performance=_judge_figures(diff.aggregates) if identical else None,
+        performance=_judge_figures(diff) if identical else None,
     )
 
 
@@ -189,20 +189,29 @@ def _write_path(rows: Sequence[Row], parents: Sequence[int | None], number: int)
     return " > ".join(names)
 
 
-def _judge_figures(aggregates: Aggregates) -> Cause | None:
+def _judge_figures(diff: RunDiff) -> Cause | None:
     """Return a word on figures where they alone differ, and by much."""
-    evidence = []
-    for name in _PERFORMANCE:
-        delta = aggregates.total.get(name)
-        change = delta.change
-        if change is None or not delta.base:
-            continue
-        sides = float(delta.base), float(delta.base + change)
-        is_short = name.endswith("_ns") and abs(float(change)) < _NOTABLE_NS
-        if not is_short and abs(sides[1] - sides[0]) > _NOTABLE * min(sides):
-            shown = (_show_figure(name, each) for each in (delta.base, delta.head))
-            evidence.append(Evidence(_PERFORMANCE[name], *shown))
+    total = diff.aggregates.total
+    evidence = [
+        Evidence(title, *(_show_figure(name, each) for each in (delta.base, delta.head)))
+        for name, title in _PERFORMANCE.items()
+        if _is_notable(name, delta := total.get(name))
+    ]
+    # The time of the run outside its spans; within them it is the busy time that says it.
+    if not _is_notable("wall_ns", total.get("wall_ns")) and _is_notable("_ns", diff.duration):
+        sides = (_show_figure("_ns", each) for each in (diff.duration.base, diff.duration.head))
+        evidence.insert(0, Evidence("duration", *sides))
     return Cause(CauseKind.PERFORMANCE, tuple(evidence)) if evidence else None
+
+
+def _is_notable(name: str, delta: MetricDelta) -> bool:
+    change = delta.change
+    if change is None or not delta.base:
+        return False
+    if name.endswith("_ns") and abs(float(change)) < _NOTABLE_NS:
+        return False
+    sides = float(delta.base), float(delta.base + change)
+    return abs(sides[1] - sides[0]) > _NOTABLE * min(sides)
 
 
 def _show_figure(name: str, value: int | Decimal | None) -> str:
@@ -225,4 +234,5 @@ def _make_ref(tree: Tree) -> RunRef:
         input=run.input,
         output=run.output,
         error=run.error,
+        duration_ns=run.duration_ns,
     )

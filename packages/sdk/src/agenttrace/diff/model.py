@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from agenttrace.diff.metrics import Aggregates, MetricDeltas
+from agenttrace.diff.metrics import Aggregates, MetricDelta, MetricDeltas
 from agenttrace.diff.rules import DEFAULT, Rules
 from agenttrace.wire import Effect, SpanStatus
 
@@ -245,7 +245,7 @@ class Divergence:
 class RunRef:
     """One of the two runs. `digest` is of its normalised content: equal ones are identical.
 
-    `revision` is the commit that was checked out.
+    `revision` is the commit that was checked out. `duration_ns` is None of a run without an end.
     """
 
     run_id: str
@@ -257,6 +257,7 @@ class RunRef:
     input: RecordedPayload | None = None
     output: RecordedPayload | None = None
     error: RecordedError | None = None
+    duration_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +297,11 @@ class RunDiff:
     performance: Cause | None = None
     rules: Rules = DEFAULT
     run_origin: int | None = None
+
+    @property
+    def duration(self) -> MetricDelta:
+        """How long the runs took, in nanoseconds: also when no span ran."""
+        return MetricDelta(self.base.duration_ns, self.head.duration_ns)
 
     @property
     def is_incomplete(self) -> bool:

@@ -121,6 +121,11 @@ class Hub:
         )
         return SpoolOutlet(spool, memory=queue, on_fault=_Warn(self._guard, name))
 
+    @property
+    def processors(self) -> tuple[Processor, ...]:
+        """What every record passes, in this order."""
+        return self._processors
+
     def use_processors(self, processors: Sequence[Processor]) -> None:
         """Pass every record through these, in this order, from the next batch on."""
         self._processors = tuple(processors)
@@ -137,6 +142,18 @@ class Hub:
         if is_taken and not writer.flush(deadline, with_processors=False):
             self._guard.warn("sync_timeout", "a record was not on disk after 5 s")
         return is_taken
+
+    def make_twin(self) -> Hub:
+        """Return a hub without exporters that the recorder can have in the stead of this one."""
+        twin = Hub(
+            guard=self._guard,
+            settings=self._settings,
+            on_shutdown=self._on_shutdown,
+            # A fork is one, however many hubs of a recorder begin anew after it.
+            on_fork=self._on_fork if self._writer is None else lambda: None,
+        )
+        twin.use_processors(self._processors)
+        return twin
 
     def samples(self, run_id: str) -> bool:
         """Tell whether the run of this id is to be recorded, by `AGENTTRACE_SAMPLE_RATE`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from array import array
+from errno import EFBIG
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, Self
 
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 STDIN: Final = "-"
 """As a path: standard input."""
+
+
+MAX_KEPT_BYTES: Final = 8 * 1024**3
+"""Of a pipe so much is kept in a temporary file."""
+
+_PART_BYTES: Final = 1024 * 1024
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -234,7 +240,13 @@ def _open_seekable(path: str | os.PathLike[str]) -> BinaryIO:
 
 def _keep(stream: IO[bytes]) -> BinaryIO:
     kept = tempfile.TemporaryFile()  # noqa: SIM115 -- FileSource.close closes it
-    shutil.copyfileobj(stream, kept)
+    left = MAX_KEPT_BYTES
+    while part := stream.read(_PART_BYTES):
+        left -= len(part)
+        if left < 0:  # a program that never ends would fill the disk
+            kept.close()
+            raise OSError(EFBIG, f"a pipe gives more than {MAX_KEPT_BYTES:,} bytes; use a file")
+        kept.write(part)
     return kept
 
 

@@ -56,6 +56,24 @@ def test_more_tokens_are_a_regression_and_show_where() -> None:
     assert comparison.warnings == ()
 
 
+def test_a_program_that_gives_up_has_not_improved() -> None:
+    """It makes fewer calls, which is no praise by itself, and costs less, since it fails."""
+    base = [{**each, "calls": ALL} for each in draw_tokens(1, 20)]
+    quick = [{**each, "calls": ALL[:1]} for each in draw_tokens(2, 20, factor=0.3)]
+    fine = compare_groups(make_group(1, base), make_group(101, quick))
+    failed = [{**each, "status": "ERROR"} for each in quick]
+    lost = compare_groups(make_group(1, base), make_group(101, failed))
+    more = compare_groups(make_group(1, quick), make_group(101, base))
+    assert find(fine, "cost_usd").judgement.verdict is Verdict.IMPROVEMENT
+    assert find(lost, "cost_usd").judgement.verdict is Verdict.LESS
+    assert find(lost, "cost_usd").judgement.reason.endswith("; fewer runs succeed")
+    assert find(lost, "total_tokens").judgement.verdict is Verdict.FEWER
+    assert find(more, "cost_usd").judgement.verdict is Verdict.REGRESSION
+    for name in ("spans", "tool_calls"):
+        verdicts = [find(each, name).judgement.verdict for each in (fine, lost, more)]
+        assert verdicts == [Verdict.FEWER, Verdict.FEWER, Verdict.MORE]
+
+
 def test_a_call_that_most_runs_lost() -> None:
     """Verify called 10/10, then 3/10: Fisher; and what came next instead."""
     without = ("llm:plan", "tool:search")

@@ -6,6 +6,7 @@ from math import exp, log, sqrt
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
+from agenttrace.diff.baselines.limits import CONFIDENCE
 from agenttrace.diff.baselines.model import MIN_RUNS, Baseline, CallRange, MetricRange
 from agenttrace.diff.groups.figures import METRICS
 from agenttrace.diff.outputs import digest_output, write_canonical
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agenttrace.diff.groups.measures import RunMeasures
-
-_CONFIDENCE = 0.95
 
 
 def learn_baseline(
@@ -72,7 +71,7 @@ def _predict_limit(known: Sequence[float]) -> float:
         return known[-1]
     is_positive = known[0] > 0
     plain = [log(value) for value in known] if is_positive else known
-    reach = float(special.stdtrit(len(plain) - 1, _CONFIDENCE)) * sqrt(1 + 1 / len(plain))
+    reach = float(special.stdtrit(len(plain) - 1, CONFIDENCE)) * sqrt(1 + 1 / len(plain))
     bound = fmean(plain) + reach * stdev(plain)
     # Nine digits: what a baseline says does not hang on the last bit of a machine's logarithm.
     return max(known[-1], float(f"{exp(bound) if is_positive else bound:.9g}"))

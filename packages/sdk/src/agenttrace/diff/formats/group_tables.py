@@ -59,6 +59,8 @@ def _list_findings(comparison: GroupComparison) -> Iterator[tuple[str, str]]:
     for metric in comparison.metrics:
         if metric.judgement.verdict in {Verdict.REGRESSION, Verdict.IMPROVEMENT}:
             yield f"{metric.judgement.verdict} of {metric.metric.title}", metric.judgement.reason
+        elif metric.judgement.verdict in {Verdict.MORE, Verdict.FEWER, Verdict.LESS}:
+            yield f"{metric.judgement.verdict} {metric.metric.title}", metric.judgement.reason
     for row in comparison.structure:
         if row.is_significant:
             calls = f"{row.base_calls:.2f} -> {row.head_calls:.2f} a run"

@@ -5,32 +5,47 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.diff.contents import show_failure, show_run_failure
+from agenttrace.diff.contents import (
+    list_contents,
+    list_run_contents,
+    show_failure,
+    show_run_failure,
+)
 from agenttrace.diff.formats.numbers import show_figure, show_percent
 from agenttrace.diff.formats.report import Report, Table
 from agenttrace.diff.groups.keys import TYPE_WORDS
 from agenttrace.diff.model import INCOMPLETE_CODES, Outcome
 from agenttrace.diff.repeats import fold_origins
+from agenttrace.diff.sided import describe_contents
 from agenttrace.diff.verdicts import Verdict, describe_verdict, find_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from agenttrace.diff.contents import Contents
     from agenttrace.diff.gates.model import GateReport
     from agenttrace.diff.model import Cause, Row, RunDiff
+    from agenttrace.diff.rules import Rules
 
+_DURATION: Final = "duration_ns"
 _FIGURES: Final = (
     ("cost_usd", "cost", "USD"),
     ("total_tokens", "tokens", "tokens"),
     ("prompt_tokens", "prompt tokens", "tokens"),
     ("completion_tokens", "completion tokens", "tokens"),
-    ("wall_ns", "busy time", "ms"),
+    (_DURATION, "duration", "ms"),  # of the run
+    ("wall_ns", "busy time", "ms"),  # in which at least one span ran
     ("spans", "spans", ""),
     ("calls", "calls", ""),
     ("errors", "errors", ""),
     ("retries", "retries", ""),
 )
 _NS_PER_MS: Final = 1_000_000
+_MAX_CHANGES: Final = 3
+"""So many places are shown of a row."""
+
+_ALIKE: Final = 3
+"""So many rows of a kind are looked into."""
 
 
 def describe_runs(
@@ -128,15 +143,45 @@ def _say_fact(name: str, base: str | None, head: str | None) -> str:
 def _list_rows(diff: RunDiff) -> Table:
     changed = [row for row in diff.rows if row.self_changed]
     shown = [row for row in changed if not row.is_propagated or row.fails_newly]
-    rows = Counter((row.outcome.value, _name_row(row), _say_row(row)) for row in shown)
-    told = tuple((*row, str(times)) for row, times in rows.items())
+    told = tuple(_tell_rows(shown, diff.rules))
     if diff.run_flags:
         flags = ", ".join(sorted(flag.value for flag in diff.run_flags))
-        told = (("changed", f"run:{diff.head.name}", flags, "1"), *told)
+        changes = _say_contents(list_run_contents(diff))
+        told = (("changed", f"run:{diff.head.name}", flags, changes, "1"), *told)
     folded = len(changed) - len(shown)
     verb = "row follows" if folded == 1 else "rows follow"
     note = f"{folded:,} more {verb} from these" if folded else None
-    return Table("Changes", ("outcome", "span", "what", "times"), told, note)
+    return Table("Changes", ("outcome", "span", "what", "from what to what", "times"), told, note)
+
+
+def _tell_rows(rows: Iterable[Row], rules: Rules) -> Iterator[tuple[str, ...]]:
+    """Yield rows in which the same differs as one; of many of a kind the first are looked into."""
+    kinds: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        kind = row.outcome.value, _name_row(row), _say_row(row)
+        kinds.setdefault(kind, []).append(row)
+    for kind, alike in kinds.items():
+        looked = [row for row in alike if row.flags][:_ALIKE]
+        changes = Counter(_say_contents(list_contents(row, rules)) for row in looked)
+        for said, times in changes.items():
+            yield (*kind, said, str(times))
+        if len(alike) > len(looked):
+            yield (*kind, "not shown" if looked else "", str(len(alike) - len(looked)))
+
+
+def _say_contents(found: Iterable[Contents]) -> str:
+    """Return the first few places that differ, and what stands there on each side."""
+    facts = list(describe_contents(found))
+    said = [
+        fact.title
+        if fact.base is None
+        else f"{fact.title}: {fact.base}"
+        if fact.head is None
+        else f"{fact.title}: {fact.base} -> {fact.head}"
+        for fact in facts[:_MAX_CHANGES]
+    ]
+    more = [f"and {len(facts) - _MAX_CHANGES} more"] if len(facts) > _MAX_CHANGES else []
+    return "; ".join([*said, *more])
 
 
 def _name_row(row: Row) -> str:
@@ -160,7 +205,7 @@ def _say_row(row: Row) -> str:
 def _list_figures(diff: RunDiff) -> Table:
     rows = []
     for name, title, unit in _FIGURES:
-        delta = diff.aggregates.total.get(name)
+        delta = diff.duration if name == _DURATION else diff.aggregates.total.get(name)
         if delta.base is None and delta.head is None:
             continue
         before, after = (

@@ -49,7 +49,7 @@ def _forbid(pattern: str, runs: Sequence[RunMeasures]) -> GateResult:
     name = f"forbid.{pattern}"
     if found:
         text = f"{pattern} is forbidden, and was called: {found[0]}"
-        return GateResult(name, GateStatus.FAIL, text, list_some(found))
+        return GateResult(name, GateStatus.FAIL, text, list_some(found[1:]))
     return GateResult(name, GateStatus.PASS, f"{pattern} was called by none of {_count(runs)}")
 
 
@@ -77,7 +77,9 @@ def _check_outcome(gates: Gates, evidence: GateEvidence) -> Iterator[GateResult]
     failed = [run for run in evidence.head if run.succeeded is False]
     details = list_some([f"run {run.run_id}: {run.status.value}" for run in failed])
     if open_runs:
-        text = f"{len(open_runs)} of {_count(evidence.head)} have not ended, as far as is recorded"
+        verb = "has" if len(open_runs) == 1 else "have"
+        ended = f"{len(open_runs)} of {_count(evidence.head)} {verb} not ended"
+        text = f"{ended}, as far as is recorded"
         yield GateResult("outcome", GateStatus.INCONCLUSIVE, text)
     elif not failed:
         text = f"{_count(evidence.head)} ended {RunStatus.COMPLETED.value}"

@@ -6,12 +6,13 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from agenttrace.diff.baselines.limits import widen_limit
 from agenttrace.diff.baselines.model import MIN_RUNS
 from agenttrace.diff.gates.model import GateResult, GateStatus, GateTest
 from agenttrace.diff.groups.figures import METRICS_BY_NAME
 from agenttrace.diff.statistics import Policy, Verdict, adjust_holm, require_extra
 from agenttrace.diff.statistics.verdicts import describe_effect, explain_too_few
-from agenttrace.trace.visible import show_count
+from agenttrace.trace.visible import show_count, show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agenttrace.diff.groups.comparison import WeighedMetric
     from agenttrace.diff.groups.measures import RunMeasures
 
+_NS_PER_MS: Final = 1_000_000
 _PLAIN: Final = "`test: none` compares the plain figures, a baseline of several runs is better"
 
 
@@ -119,10 +121,12 @@ def _check_plain(gate: MetricGate, evidence: GateEvidence) -> GateResult:
 
 def _compare_plain(gate: MetricGate, before: float, after: float) -> GateResult:
     allowed = f"allowed +{gate.max_increase * 100:g} %"
+    unit = METRICS_BY_NAME[gate.metric].unit
+    sides = f"{_show_figure(before, unit)} -> {_show_figure(after, unit)}"
     if before:
-        text = f"{before:g} -> {after:g} ({(after / before - 1) * 100:+.1f} %), {allowed}"
+        text = f"{sides} ({(after / before - 1) * 100:+.1f} %), {allowed}"
     else:
-        text = f"{before:g} -> {after:g} (no percentage of nothing), {allowed}"
+        text = f"{sides} (no percentage of nothing), {allowed}"
     # A share of base is compared by multiplying: 1.1 x 100 is not more than 110.
     is_more = after > before * (1 + gate.max_increase) * (1 + 1e-12)
     return GateResult(_name(gate), GateStatus.FAIL if is_more else GateStatus.PASS, text)
@@ -132,7 +136,8 @@ def _check_range(gate: MetricGate, evidence: GateEvidence) -> GateResult:
     assert evidence.baseline is not None
     name, title = _name(gate), METRICS_BY_NAME[gate.metric].title
     known = evidence.baseline.metrics.get(gate.metric)
-    after = _read_known(gate, evidence.head)
+    values = ((run.figures.values[gate.metric], run.run_id) for run in evidence.head)
+    after = [(value, run_id) for value, run_id in values if value is not None]
     if known is None or not after:
         side = "the baseline" if known is None else "head"
         return GateResult(name, GateStatus.INCONCLUSIVE, f"{title} is unknown in {side}")
@@ -140,11 +145,19 @@ def _check_range(gate: MetricGate, evidence: GateEvidence) -> GateResult:
         runs = show_count(known.known, "run")
         text = f"the baseline knows {title} of {runs}: a range needs {MIN_RUNS}"
         return GateResult(name, GateStatus.INCONCLUSIVE, text)
-    highest = max(after)
-    bound = max(known.limit, known.median * (1 + gate.max_increase))
+    highest, run_id = max(after)
+    limit = widen_limit(known, len(after))
+    bound = max(limit, known.median * (1 + gate.max_increase))
+    unit = METRICS_BY_NAME[gate.metric].unit
+    shown, low, high, most = (
+        _show_figure(value, unit) for value in (highest, known.low, known.high, limit)
+    )
+    is_one = len(after) == 1
+    where = "" if is_one else f" in run {run_id}, the most of {len(after)} runs"
+    below = "19 of 20 are" if is_one else f"of {len(after)} runs all are, 19 times out of 20,"
     text = (
-        f"{highest:g}; {show_count(known.known, 'run')} were {known.low:g} to {known.high:g}, "
-        f"and 19 of 20 are below {known.limit:g}; allowed +{gate.max_increase * 100:g} %"
+        f"{shown}{where}; {show_count(known.known, 'run')} were {low} to {high}, "
+        f"and {below} below {most}; allowed +{gate.max_increase * 100:g} %"
     )
     return GateResult(name, GateStatus.FAIL if highest > bound else GateStatus.PASS, text)
 
@@ -152,6 +165,10 @@ def _check_range(gate: MetricGate, evidence: GateEvidence) -> GateResult:
 def _read_known(gate: MetricGate, runs: Sequence[RunMeasures]) -> list[float]:
     values = [run.figures.values[gate.metric] for run in runs]
     return [value for value in values if value is not None]
+
+
+def _show_figure(value: float, unit: str) -> str:
+    return show_duration(round(value * _NS_PER_MS)) if unit == "ms" else f"{value:g}"
 
 
 def _name(gate: MetricGate) -> str:

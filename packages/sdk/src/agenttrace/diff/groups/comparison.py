@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace.diff.groups.cases import pair_cases, pair_successes
@@ -17,7 +18,14 @@ from agenttrace.diff.groups.model import (
 from agenttrace.diff.groups.parts import compare_parts
 from agenttrace.diff.groups.samples import compare_figures, fit_policy, summarize_sample
 from agenttrace.diff.groups.structure import compare_structure, compare_transitions
-from agenttrace.diff.statistics import Policy, Rate, adjust_benjamini_hochberg, judge
+from agenttrace.diff.statistics import (
+    Judgement,
+    Policy,
+    Rate,
+    Verdict,
+    adjust_benjamini_hochberg,
+    judge,
+)
 from agenttrace.diff.statistics.rates import compare_paired_rates, compare_rates
 from agenttrace.trace.visible import show_count
 
@@ -51,14 +59,15 @@ def compare_all(
     """Compare figures, structure, order and facts of two groups of measured runs."""
     pairing = pair_cases(base, head) if options.pair_by is not None else None
     metrics = compare_metrics(base, head, pairing, options)
+    success = compare_success(base, head, pairing, options)
     rows, cut = compare_structure(base, head, options)
     return GroupComparison(
         options=options,
         base=_refer(base),
         head=_refer(head),
         pairs=None if pairing is None else len(pairing.cases),
-        success=compare_success(base, head, pairing, options),
-        metrics=metrics,
+        success=success,
+        metrics=tuple(_temper(row, success) for row in metrics),
         structure=rows,
         transitions=compare_transitions(base, head, options),
         attributes=compare_facts(base, head, options),
@@ -90,6 +99,23 @@ def compare_metrics(
         )
         for each in found
     )
+
+
+def _temper(row: MetricComparison, success: RateComparison) -> MetricComparison:
+    """Return a figure without praise or blame that it does not earn.
+
+    A count of calls says neither. Where fewer runs succeed, beyond chance, nothing that got less
+    is better for it: a program that gives up is quick and cheap.
+    """
+    verdict, reason = row.judgement.verdict, row.judgement.reason
+    if row.metric.is_neutral and verdict is Verdict.REGRESSION:
+        return replace(row, judgement=Judgement(Verdict.MORE, reason))
+    if verdict is not Verdict.IMPROVEMENT:
+        return row
+    less = Verdict.FEWER if row.metric.unit in {"", "tokens"} else Verdict.LESS
+    if success.judgement.verdict is Verdict.REGRESSION:
+        return replace(row, judgement=Judgement(less, f"{reason}; fewer runs succeed"))
+    return replace(row, judgement=Judgement(less, reason)) if row.metric.is_neutral else row
 
 
 def sample_metric(runs: Sequence[RunMeasures], metric: Metric) -> Sample:

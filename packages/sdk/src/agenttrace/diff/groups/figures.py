@@ -26,12 +26,14 @@ _MS_PER_S: Final = 1_000
 class Metric:
     """A figure of a run. `unit` is `USD`, `tokens`, `ms` or `` for a count; `title` is for people.
 
-    Less of each is better.
+    Less of each is better, but for those that are neutral: who makes fewer calls may have done
+    the same with less, or have done less.
     """
 
     name: str
     unit: str
     title: str
+    is_neutral: bool = False
 
 
 METRICS: Final = (
@@ -46,9 +48,9 @@ METRICS: Final = (
     Metric("wall_ms", "ms", "busy time"),  # in which at least one span ran
     Metric("span_sum_ms", "ms", "sum of steps"),  # of spans without spans within them
     Metric("first_chunk_ms", "ms", "time to first chunk"),  # the middle one of its streams
-    Metric("spans", "", "spans"),
-    Metric("llm_calls", "", "model calls"),
-    Metric("tool_calls", "", "tool calls"),
+    Metric("spans", "", "spans", is_neutral=True),
+    Metric("llm_calls", "", "model calls", is_neutral=True),
+    Metric("tool_calls", "", "tool calls", is_neutral=True),
     Metric("errors", "", "errors"),
     Metric("retries", "", "retries"),  # attempts after the first
 )

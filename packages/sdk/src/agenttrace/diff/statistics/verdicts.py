@@ -20,12 +20,18 @@ _MAX_COUNT: Final = 64
 
 
 class Verdict(StrEnum):
-    """What became of a figure from base to head; INCONCLUSIVE is no pass."""
+    """What became of a figure from base to head; INCONCLUSIVE is no pass.
+
+    MORE, FEWER and LESS are changes beyond chance that are neither better nor worse by themselves.
+    """
 
     REGRESSION = "regression"
     IMPROVEMENT = "improvement"
     EQUIVALENT = "equivalent"
     INCONCLUSIVE = "inconclusive"
+    MORE = "more"
+    FEWER = "fewer"
+    LESS = "less"
 
 
 @dataclass(frozen=True, slots=True)

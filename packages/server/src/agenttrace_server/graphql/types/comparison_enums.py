@@ -16,6 +16,13 @@ class Verdict(Enum):
     IMPROVEMENT = enum_value("improvement", description="It is better, beyond chance.")
     EQUIVALENT = enum_value("equivalent", description="It changed by less than the margin.")
     INCONCLUSIVE = enum_value("inconclusive", description="The runs cannot tell: see `reason`.")
+    MORE = enum_value("more", description="It is more, beyond chance: neither better nor worse.")
+    FEWER = enum_value(
+        "fewer",
+        description="It is fewer, beyond chance: a count that is no better for it, or fewer runs "
+        "succeed.",
+    )
+    LESS = enum_value("less", description="It is less, beyond chance, and fewer runs succeed.")
 
 
 @strawberry.enum(description="Which test a p-value is from.")
