@@ -130,6 +130,14 @@ def test_json_has_the_names_of_graphql(folder: Path) -> None:
     assert said["firstDivergence"]["cause"]["kind"] == "AGENT_DECISION"
     assert (said["identical"], said["approx"]) == (False, False)
     assert [(row["row"], row["outcome"]) for row in said["rows"]] == [(1, "CHANGED"), (2, "ADDED")]
+    assert [(row["index"], row["parent"], row["depth"]) for row in said["rows"]] == [
+        (1, 0, 1),
+        (2, 0, 1),
+    ]
+    assert (said["baseDigest"], said["headDigest"]) == (
+        said["base"]["digest"],
+        said["head"]["digest"],
+    )
     assert said["rows"][0]["base"]["position"] == said["rows"][0]["head"]["position"] == 1
     assert said["rows"][1]["isPropagated"]
     assert said["aggregates"]["total"]["spans"]["change"] == 1

@@ -130,6 +130,63 @@ def test_what_differs_within_values_is_told_when_asked_for(client: Client) -> No
     ]
 
 
+def test_errors_attributes_and_the_runs_own_values_are_told(client: Client) -> None:
+    """As the command tells them: without what is of the host, and without tracebacks."""
+    for run, (word, city) in enumerate((("slow", "Oslo"), ("away", "Rome"))):
+        span = make_span(
+            100 * run,
+            run=run,
+            name="load",
+            status="ERROR",
+            error={"type": "Timeout", "message": word, "traceback": f"line {run}"},
+            attributes={"tier": word, "host.name": word},
+        )
+        own = {"input": make_payload({"q": city}), "error": {"type": "Lost", "message": word}}
+        end = make_run(run, status="ERROR", rev=1, **own)
+        client.send([make_run(run), span, end])
+    query = """query($b: ID!, $h: ID!) { diff(base: $b, head: $h) {
+        runFlags runChanges { kind path base head }
+        rows { edges { node { flags failure changes { path base head } } } } } }"""
+    found = client.ask(query, b=BASE, h=HEAD)["diff"]
+    sides = {"base": "slow", "head": "away"}
+    assert [edge["node"] for edge in found["rows"]["edges"]] == [
+        {
+            "flags": ["ERROR", "ATTRIBUTES"],
+            "failure": None,
+            "changes": [
+                {"path": "error[0].message", **sides},
+                {"path": "attributes.tier", **sides},
+            ],
+        }
+    ]
+    assert found["runChanges"] == [
+        {"kind": "CHANGED", "path": "input.q", "base": "Oslo", "head": "Rome"},
+        {"kind": "CHANGED", "path": "error[0].message", **sides},
+    ]
+
+
+def test_a_new_failure_is_a_text(client: Client) -> None:
+    """So that a list need not load the spans."""
+    failure = {"status": "ERROR", "error": {"type": "E", "message": "x"}}
+    failures: tuple[dict[str, Any], ...] = ({}, failure)
+    for run, failed in enumerate(failures):
+        span = make_span(100 * run, run=run, name="load", **failed)
+        client.send([make_run(run), span, make_run(run, status="COMPLETED", rev=1)])
+    query = "query($b: ID!, $h: ID!) { diff(base: $b, head: $h) { rows { edges { node { failure"
+    found = client.ask(f"{query} }} }} }} }} }}", b=BASE, h=HEAD)["diff"]["rows"]
+    assert [edge["node"]["failure"] for edge in found["edges"]] == ["E: x"]
+
+
+@ON_SQLITE
+def test_a_page_of_nothing_has_no_next(client: Client) -> None:
+    """There is no cursor to go on after."""
+    send_pair(client)
+    rows = client.ask(ROWS, b=BASE, h=HEAD, n=0)["diff"]["rows"]
+    assert (rows["totalCount"], rows["edges"]) == (4, [])
+    assert rows["pageInfo"]["hasNextPage"] is False
+    assert rows["pageInfo"]["endCursor"] is None
+
+
 def test_a_run_is_identical_to_itself(client: Client) -> None:
     """With nothing that begins anywhere."""
     send_pair(client)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agenttrace.diff.contents import list_contents, list_run_contents, show_failure, show_value
 from agenttrace.diff.metrics import METRIC_NAMES
 from agenttrace.diff.model import Flag
+from agenttrace.diff.rows import find_parents
 from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
 
@@ -52,6 +53,10 @@ _FIGURES: Final = (
 def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
     """Return a `RunDiff`; `rows` in the order of showing, each with its number."""
     verdict = find_verdict(diff)
+    parents = find_parents(diff.rows)
+    depths: list[int] = []
+    for parent in parents:
+        depths.append(0 if parent is None else depths[parent] + 1)
     numbered = [
         (number, row)
         for number, row in enumerate(diff.rows)
@@ -64,6 +69,8 @@ def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
         "cost": diff.cost,
         "base": _shape_run(diff.base),
         "head": _shape_run(diff.head),
+        "baseDigest": diff.base.digest,
+        "headDigest": diff.head.digest,
         "runFlags": _shape_flags(diff.run_flags),
         "runOrigin": diff.run_origin,
         "runChanges": [
@@ -86,7 +93,16 @@ def shape_diff(diff: RunDiff, *, is_changed_only: bool) -> dict[str, Any]:
             }
             for warning in diff.warnings
         ],
-        "rows": [_shape_row(diff, number, row) for number, row in numbered],
+        "rows": [
+            {
+                "row": number,  # the older name of `index`
+                "index": number,
+                "parent": parents[number],
+                "depth": depths[number],
+                **_shape_row(diff, row),
+            }
+            for number, row in numbered
+        ],
     }
 
 
@@ -159,9 +175,8 @@ def _shape_span(run: RunRef, span: SpanRef | None) -> dict[str, Any] | None:
     }
 
 
-def _shape_row(diff: RunDiff, number: int, row: Row) -> dict[str, Any]:
+def _shape_row(diff: RunDiff, row: Row) -> dict[str, Any]:
     return {
-        "row": number,
         "outcome": row.outcome.value.upper(),
         "base": _shape_span(diff.base, row.base),
         "head": _shape_span(diff.head, row.head),

@@ -85,17 +85,18 @@ def show_run_failure(diff: RunDiff) -> str | None:
     status = RunStatus.ERROR
     if diff.head.status is not status or diff.base.status is status:
         return None
-    return _show_error(diff.head.error)
+    return describe_error(diff.head.error)
 
 
 def show_failure(row: Row) -> str | None:
     """Return the error of a span that newly fails as a short text; None where it does not."""
     if not row.fails_newly:
         return None
-    return _show_error(None if row.head_span is None else row.head_span.error)
+    return describe_error(None if row.head_span is None else row.head_span.error)
 
 
-def _show_error(error: RecordedError | None) -> str:
+def describe_error(error: RecordedError | None) -> str:
+    """Return an error as a short text, its class first."""
     if error is None:
         return "fails without an error"
     said = ": ".join(filter(None, (error.type, error.message)))

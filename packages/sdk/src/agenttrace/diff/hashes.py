@@ -10,7 +10,7 @@ from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
 from agenttrace.wire import Fidelity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from agenttrace.diff.normalise import Normaliser
     from agenttrace.trace.records import RecordedError, RecordedPayload, RecordedSpan
@@ -118,9 +118,14 @@ def list_errors(error: RecordedError | None) -> list[Any]:
 
 def keep_attributes(span: RecordedSpan) -> dict[str, Any]:
     """Return the attributes that are content: no figures, no ids, nothing of host or replay."""
+    return keep_content(span.attributes or {})
+
+
+def keep_content(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which of a span's attributes are content."""
     return {
         key: value
-        for key, value in (span.attributes or {}).items()
+        for key, value in attributes.items()
         if key not in _NOISE and not key.startswith(_NOISE_BEGINNINGS)
     }
 

@@ -9,16 +9,21 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from agenttrace.diff import Flag, RunDiff, compare_runs
 from agenttrace.diff.contents import list_changes
+from agenttrace.diff.hashes import keep_content, list_errors
 from agenttrace.diff.rows import find_parents
+from agenttrace.trace.records import RecordedError
 from agenttrace_server.errors import InvalidArgumentError, TooSlowError
+from agenttrace_server.records import PayloadKind
 from agenttrace_server.services.loading import load_run
 from agenttrace_server.storage import diffs
 from agenttrace_server.storage.steps import read_version
 
 if TYPE_CHECKING:
-    from agenttrace.diff import Row, Rules
+    from agenttrace.diff import Rules
     from agenttrace.diff.fields import Change
     from agenttrace.trace.run import RecordedRun
     from agenttrace.wire import JsonValue
@@ -119,10 +124,17 @@ class DiffService:
         return sum(len(kept.diff.rows) for kept in self._kept.values())
 
 
-def list_changed_parts(row: Row) -> list[str]:
-    """Return which of a row's recorded values differ: `input`, `output`."""
-    given = row.flags & {Flag.INPUT, Flag.PARAMS, Flag.MODEL}
-    return [*(["input"] if given else []), *(["output"] if Flag.OUTPUT in row.flags else [])]
+_PARTS: Final = {
+    PayloadKind.INPUT: frozenset({Flag.INPUT, Flag.PARAMS, Flag.MODEL}),
+    PayloadKind.OUTPUT: frozenset({Flag.OUTPUT}),
+    PayloadKind.ERROR: frozenset({Flag.ERROR}),
+    PayloadKind.ATTRIBUTES: frozenset({Flag.ATTRIBUTES}),
+}
+
+
+def list_changed_parts(flags: frozenset[Flag]) -> list[str]:
+    """Return which recorded values of a row, or of the runs themselves, differ."""
+    return [part.value for part, said in _PARTS.items() if flags & said]
 
 
 class StoredValue(NamedTuple):
@@ -150,12 +162,31 @@ async def compare_values(
 def _compare_values(
     part: str, base: StoredValue | None, head: StoredValue | None, rules: Rules
 ) -> tuple[Change, ...]:
-    one, other = (
-        {} if each is None or each.text is None else {part: _read_value(each.text)}
-        for each in (base, head)
-    )
+    one, other = (_read_part(part, each) for each in (base, head))
     types = [_read_types(part, each) for each in (base, head)]
     return list_changes(one, other, rules, base_types=types[0], head_types=types[1])
+
+
+def _read_part(part: str, value: StoredValue | None) -> dict[str, JsonValue]:
+    """Return a value as the library compares it: of an error and attributes what is content."""
+    if value is None or value.text is None:
+        return {}
+    found: JsonValue
+    if part == PayloadKind.ERROR:
+        found = list_errors(read_error(value.text))
+    else:
+        found = _read_value(value.text)
+        if part == PayloadKind.ATTRIBUTES:
+            found = keep_content(found) if isinstance(found, dict) else {}
+    return {part: found} if found or part in {PayloadKind.INPUT, PayloadKind.OUTPUT} else {}
+
+
+def read_error(text: str) -> RecordedError | None:
+    """Return a stored error; None of one that cannot be read."""
+    try:
+        return msgspec.json.decode(text, type=RecordedError)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _read_types(part: str, value: StoredValue | None) -> dict[str, JsonValue]:

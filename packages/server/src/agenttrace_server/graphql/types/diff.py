@@ -12,7 +12,9 @@ from agenttrace import diff as library
 from agenttrace.diff.fields.paths import compile_narrow
 from agenttrace.errors import ConfigurationError
 from agenttrace_server.errors import InvalidArgumentError
+from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.diff_changes import DiffChange, load_changes
 from agenttrace_server.graphql.types.diff_enums import (
     DiffCauseKind,
     DiffFlag,
@@ -30,11 +32,13 @@ from agenttrace_server.graphql.types.diff_rows import (
     list_rows,
 )
 from agenttrace_server.graphql.types.run import Run
-from agenttrace_server.services.diffs import KeptDiff
+from agenttrace_server.services.diffs import KeptDiff, list_changed_parts
 
 MAX_PATHS: Final = 32
 MAX_PATH_CHARS: Final = 256
 MAX_ORIGINS: Final = 100
+_OWN: Final = ""
+"""In the place of a span's id: the run itself."""
 
 
 @strawberry.input(
@@ -211,6 +215,16 @@ class RunDiff:
         """See the description, which is public."""
         counts = self.kept.diff.counts
         return DiffCounts(**{name: getattr(counts, name) for name in counts.__dataclass_fields__})
+
+    @resolver(
+        "What differs within the runs' own input, output and error; at most 100 of each. Values "
+        "beyond 1 MiB are not looked into."
+    )
+    async def run_changes(self, info: Info) -> list[DiffChange]:
+        """See the description, which is public."""
+        diff = self.kept.diff
+        owners = ((diff.base.run_id, _OWN), (diff.head.run_id, _OWN))
+        return await load_changes(info, owners, list_changed_parts(diff.run_flags), diff.rules)
 
     @resolver("The first origin; null when there is none.")
     def first_divergence(self) -> DiffDivergence | None:

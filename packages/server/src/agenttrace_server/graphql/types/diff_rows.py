@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Self
 
 import strawberry
 from strawberry import Private, field
-from strawberry.scalars import JSON
 
 from agenttrace import diff as library
-from agenttrace.diff.contents import show_value
-from agenttrace.diff.fields import Change
-from agenttrace.diff.normalise import MAX_NORMALISED_BYTES
-from agenttrace.wire import JsonValue
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
+from agenttrace_server.graphql.types.diff_changes import (
+    DiffChange,
+    load_changes,
+    load_failure,
+)
 from agenttrace_server.graphql.types.diff_enums import (
-    DiffChangeKind,
     DiffFlag,
-    DiffMessageOutcome,
     DiffOutcome,
 )
 from agenttrace_server.graphql.types.diff_figures import DiffMetrics
@@ -31,13 +29,9 @@ from agenttrace_server.graphql.types.scalars import Count
 from agenttrace_server.graphql.types.span import Span, load_span
 from agenttrace_server.services.diffs import (
     KeptDiff,
-    StoredValue,
-    compare_values,
     list_changed_parts,
 )
 from agenttrace_server.services.runs import check_count
-
-MAX_CHANGES: Final = 100
 
 
 @strawberry.type(description="A span of one of the two runs, light.")
@@ -80,37 +74,6 @@ class DiffSpan:
         )
 
 
-@strawberry.type(description="One difference within a recorded value.")
-class DiffChange:
-    """See the description, which is public."""
-
-    kind: DiffChangeKind = field(description="What it is.")
-    path: str = field(
-        description="Where it is: in head, or of what is gone in base. It begins with `input` or "
-        "`output`; texts that hold JSON are gone through."
-    )
-    base: JSON | None = field(
-        description="What base has there, long values cut to a text of 2,000 characters; null also "
-        "for nothing, and the old place of what was moved."
-    )
-    head: JSON | None = field(description="What head has there, as `base`.")
-    message: DiffMessageOutcome | None = field(
-        description="Within a list of chat messages: what became of the message."
-    )
-
-    @classmethod
-    def from_change(cls, change: Change) -> Self:
-        """Return a difference as the library lists it."""
-        message = change.message
-        return cls(
-            kind=DiffChangeKind(change.kind.value),
-            path=change.path,
-            base=_show_value(change.base),
-            head=_show_value(change.head),
-            message=None if message is None else DiffMessageOutcome(message.value),
-        )
-
-
 @strawberry.type(description="A span of base, of head, or of both, and what became of it.")
 class DiffRow:
     """See the description, which is public."""
@@ -150,23 +113,27 @@ class DiffRow:
         return DiffMetrics.from_deltas(self.row.metrics)
 
     @resolver(
-        "What differs within input and output, in the order of head; at most 100 of each. Values "
-        "beyond 1 MiB are not looked into."
+        "What differs within input, output, error and attributes, in the order of head; at most "
+        "100 of each. Values beyond 1 MiB are not looked into."
     )
     async def changes(self, info: Info) -> list[DiffChange]:
         """See the description, which is public."""
-        refs, runs = (self.row.base, self.row.head), (self.kept.diff.base, self.kept.diff.head)
-        if refs[0] is None or refs[1] is None:
+        base, head = self.row.base, self.row.head
+        if base is None or head is None:
             return []
-        found: list[DiffChange] = []
-        for part in list_changed_parts(self.row):
-            values = [
-                await _load_value(info, (run.run_id, ref.span_id, part))
-                for run, ref in zip(runs, (refs[0], refs[1]), strict=True)
-            ]
-            changes = await compare_values(part, values[0], values[1], self.kept.diff.rules)
-            found += [DiffChange.from_change(change) for change in changes[:MAX_CHANGES]]
-        return found
+        owners = (
+            (self.kept.diff.base.run_id, base.span_id),
+            (self.kept.diff.head.run_id, head.span_id),
+        )
+        parts = list_changed_parts(self.row.flags)
+        return await load_changes(info, owners, parts, self.kept.diff.rules)
+
+    @resolver("The error of a span that newly fails, as a short text; null of any other.")
+    async def failure(self, info: Info) -> str | None:
+        """See the description, which is public."""
+        if not self.row.fails_newly or self.row.head is None:
+            return None
+        return await load_failure(info, (self.kept.diff.head.run_id, self.row.head.span_id))
 
     @classmethod
     def from_kept(cls, kept: KeptDiff, index: int) -> Self:
@@ -287,18 +254,3 @@ def _read_cursor(after: str | None) -> int:
     if not (after.isascii() and after.isdigit() and len(after) <= 9):  # noqa: PLR2004 -- of an Int
         raise InvalidArgumentError("after is not a cursor of a list of rows")
     return int(after)
-
-
-async def _load_value(info: Info, key: tuple[str, str, str]) -> StoredValue | None:
-    """Return a recorded value; None where there is none."""
-    head = await info.context.loaders.head_by_key.load(key)
-    if head is None:
-        return None
-    if head.size_bytes > MAX_NORMALISED_BYTES:
-        return StoredValue(None)
-    return StoredValue(await info.context.loaders.load_text(head), head.types_json)
-
-
-def _show_value(value: JsonValue) -> JSON | None:
-    shown = show_value(value)
-    return None if shown is None else JSON(shown)

@@ -29,7 +29,7 @@ class PageInfo:
 def make_page_info(cursors: list[str], *, has_next: bool, has_previous: bool) -> PageInfo:
     """Return where a page with these cursors is."""
     return PageInfo(
-        has_next_page=has_next,
+        has_next_page=has_next and bool(cursors),  # after nothing there is no going on
         has_previous_page=has_previous,
         start_cursor=cursors[0] if cursors else None,
         end_cursor=cursors[-1] if cursors else None,
