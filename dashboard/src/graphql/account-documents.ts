@@ -168,6 +168,8 @@ export const SessionsDocument = graphql(/* GraphQL */ `
       isCurrent
       refreshedAt
       expiresAt
+      client
+      address
     }
   }
 `);

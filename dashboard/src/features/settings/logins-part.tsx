@@ -8,6 +8,7 @@ import { Button } from "@/ui/button";
 import { useNow } from "@/ui/clock";
 import { Confirm } from "@/ui/confirm";
 import { Cell, Row, Table } from "@/ui/table";
+import { Text } from "@/ui/text";
 import { Answered, Part } from "./part";
 
 /** What is to be ended: one login, or all. */
@@ -78,7 +79,7 @@ function LoginTable({
 }
 
 function LoginRow({
-  login: { isCurrent, refreshedAt, expiresAt },
+  login: { isCurrent, refreshedAt, expiresAt, client, address },
   nowMs,
   children,
 }: {
@@ -87,10 +88,16 @@ function LoginRow({
   readonly children: React.ReactNode;
 }) {
   const refreshedMs = parseInstant(refreshedAt);
+  const where = [client, address].filter((each) => each !== null).join(" · ");
   return (
     <Row>
       <Cell className={`w-full ${isCurrent ? "font-medium" : ""}`}>
         {isCurrent ? "This browser" : "Another browser, or a program"}
+        {where === "" ? null : (
+          <span className="block break-all font-normal text-dim">
+            <Text value={where} />
+          </span>
+        )}
       </Cell>
       <Cell className="whitespace-nowrap" title={formatMoment(refreshedMs)}>
         {formatAgo(refreshedMs, nowMs)}

@@ -140,4 +140,6 @@ class Actor:
     principal: Principal
     address: str = ""
     """Where the request came from."""
+    agent: str = ""
+    """What the client calls itself."""
     request_id: str = ""

@@ -41,6 +41,10 @@ class Session(NamedTuple):
     refreshed_ns: int
     """When it began, or last got new tokens."""
     expires_ns: int
+    address: str | None
+    """Where the client was then; None: not known."""
+    agent: str | None
+    """What it called itself."""
 
 
 class ApiKey(NamedTuple):

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ..support.accounts import OPERATOR, AccountsServer, Caller
+from agenttrace_server.agents import clean_agent, name_agent
+
+from ..support.accounts import OPERATOR, PASSWORD, AccountsServer, Caller
 
 SESSIONS = "{sessions{id isCurrent refreshedAt expiresAt}}"
 END = "mutation($id: ID) {endSessions(id: $id){errors{field code}}}"
 EMAIL = "a@example.org"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0"
 
 
 def _list_ids(caller: Caller) -> list[str]:
@@ -34,6 +39,54 @@ def test_c06_one_of_several_logins_is_ended_alone(accounts: AccountsServer, one:
     assert other.ask_raw(SESSIONS).status_code == 401
     assert current not in _list_ids(one)
     assert one.ask(END, id=current) == {"errors": [{"field": "id", "code": "not_found"}]}
+
+
+def test_one_knows_a_login_by_its_client_and_address(accounts: AccountsServer) -> None:
+    """Those of its last tokens; what is no name is shown as it was sent, and no longer."""
+    where = "{sessions{client address}}"
+    http = accounts.nobody.http
+    body = {"email": OPERATOR, "password": PASSWORD}
+    for agent in (FIREFOX, "<b>\xff" + "x" * 1_000, ""):
+        answer = http.post("/api/auth/token", json=body, headers={b"user-agent": agent.encode()})
+        assert answer.status_code == 200
+        last = answer.json()
+    clients = {each["client"] for each in accounts.operator.ask(where)}
+    assert {"Firefox on Linux", None} < clients
+    (odd,) = [each for each in clients if each and each.startswith("<b>")]
+    assert len(odd) == 64
+    assert {each["address"] for each in accounts.operator.ask(where)} == {"127.0.0.1"}
+    refresh = {"refresh_token": last["refresh_token"]}
+    moved = http.post("/api/auth/refresh", json=refresh, headers={"user-agent": "curl/8.5.0"})
+    assert moved.status_code == 200
+    after = {each["client"] for each in accounts.operator.ask(where)}
+    assert after == clients - {None} | {"curl/8.5.0"}
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Safari/605.1.15", "Safari on macOS"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537", "Chrome on Android"),
+        ("Mozilla/5.0 (iPhone; CPU like Mac OS X) CriOS/140 Safari/604", "Chrome on iOS"),
+        ("Mozilla/4.0 (compatible)", "A browser"),
+        ("python-httpx/0.28.1", "python-httpx/0.28.1"),
+        ("", None),
+    ],
+)
+def test_a_client_has_a_name(agent: str, name: str | None) -> None:
+    """As people call it."""
+    assert name_agent(agent) == name
+
+
+@given(text=st.text())
+def test_any_text_may_be_an_agent(text: str) -> None:
+    """It is short, of one line, and UTF-8."""
+    kept = clean_agent(text)
+    assert len(kept) <= 256
+    assert kept.isprintable() or "\ufffd" in kept
+    assert "\0" not in kept
+    assert name_agent(kept) is None or name_agent(kept)
 
 
 def test_c06_all_logins_are_ended_at_once(accounts: AccountsServer, one: Caller) -> None:

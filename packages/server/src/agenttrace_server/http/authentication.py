@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers
 
+from agenttrace_server.agents import clean_agent
 from agenttrace_server.errors import AuthenticationError, ForbiddenError, ServerError
 from agenttrace_server.http.access import STATE_KEY
 from agenttrace_server.http.doors import DOORS, find_door
@@ -65,7 +66,12 @@ class Authentication:
             await refuse(scope, receive, send, answer=refuse_actor(error))
         else:
             client, state = scope.get("client"), scope["state"]
-            state[_ACTOR] = Actor(principal, client[0] if client else "", state[STATE_KEY])
+            state[_ACTOR] = Actor(
+                principal,
+                address=client[0] if client else "",
+                agent=clean_agent(Headers(scope=scope).get("user-agent", "")),
+                request_id=state[STATE_KEY],
+            )
             await self._app(scope, receive, send)
 
     async def _find_principal(self, scope: Scope) -> Principal:

@@ -112,6 +112,8 @@ class SessionService:
             now_ns=now_ns,
             expires_ns=now_ns + REFRESH_S * _SECOND_NS,
             access_s=ACCESS_S,
+            address=actor.address,
+            agent=actor.agent,
             reuse=reuse,
         )
         if exchanged is None:
@@ -207,7 +209,12 @@ class SessionService:
         now_ns, refresh, family = self._now(), make_refresh(), secrets.token_hex(16)
         is_weak = self._passwords.is_weak(found.password_hash)
         token = storage.RefreshToken(
-            hash_token(refresh), family, found.account_id, now_ns + REFRESH_S * _SECOND_NS
+            hash_token(refresh),
+            family,
+            found.account_id,
+            now_ns + REFRESH_S * _SECOND_NS,
+            actor.address,
+            actor.agent,
         )
         deed = make_deed(as_user(actor, found.account_id, email), "login", email, now_ns=now_ns)
         begun = await self._database.write(

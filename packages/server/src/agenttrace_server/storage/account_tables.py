@@ -93,6 +93,10 @@ class RefreshTokenRow(SQLModel, table=True):
     expires_ns: int = Field(sa_type=BigInteger)
     used_ns: int | None = Field(sa_type=BigInteger)
     revoked_ns: int | None = Field(sa_type=BigInteger)
+    address: str | None
+    """Whom it was given to. None: before that was kept."""
+    agent: str | None
+    """What that client called itself."""
 
 
 class RevokedTokenRow(SQLModel, table=True):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, column, insert, inspect, select, table, text
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.tables import STORE
 
-HEAD_REVISION: Final = "0013"
+HEAD_REVISION: Final = "0014"
 """The newest migration. A test holds it to the files in `migrations/versions`."""
 
 _LOCK_KEY: Final = 0x6167656E74747263

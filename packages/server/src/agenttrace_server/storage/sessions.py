@@ -46,6 +46,9 @@ class RefreshToken(NamedTuple):
     family_id: str
     account_id: str
     expires_ns: int
+    address: str | None
+    """Whom it is given to, and what they call themselves. None: not known."""
+    agent: str | None
 
 
 def take_attempt(
@@ -136,6 +139,8 @@ def exchange_refresh_token(  # noqa: PLR0913 -- all by name
     now_ns: int,
     expires_ns: int,
     access_s: int,
+    address: str,
+    agent: str,
     reuse: Deed,
 ) -> tuple[RefreshToken, int] | None:
     """Put a new token in the place of one, both as hashes; None if it is none that may be used.
@@ -158,7 +163,7 @@ def exchange_refresh_token(  # noqa: PLR0913 -- all by name
     version = connection.execute(query).scalar_one_or_none()
     if version is None:
         return None
-    token = RefreshToken(new, old.family_id, old.account_id, expires_ns)
+    token = RefreshToken(new, old.family_id, old.account_id, expires_ns, address, agent)
     _add_refresh_token(connection, token, now_ns)
     return token, version
 
@@ -171,7 +176,7 @@ def _use_refresh_token(
     row = connection.execute(query).first()
     if row is None or row.revoked_ns is not None or row.expires_ns <= now_ns:
         return None, False
-    token = RefreshToken(row.token_sha256, row.family_id, row.account_id, row.expires_ns)
+    token = RefreshToken(*(getattr(row, name) for name in RefreshToken._fields))
     if row.used_ns is not None:
         return token, True
     which = REFRESH_TOKEN.c.token_sha256 == token_sha256
@@ -192,7 +197,8 @@ def list_sessions(
 
     `refresh_s` is how long a refresh token lasts, in seconds.
     """
-    query = select(REFRESH_TOKEN.c.family_id, REFRESH_TOKEN.c.expires_ns).where(
+    names = ("family_id", "expires_ns", "address", "agent")
+    query = select(*(REFRESH_TOKEN.c[name] for name in names)).where(
         REFRESH_TOKEN.c.account_id == account_id,
         REFRESH_TOKEN.c.used_ns.is_(None),
         REFRESH_TOKEN.c.revoked_ns.is_(None),
@@ -201,8 +207,8 @@ def list_sessions(
     query = query.order_by(REFRESH_TOKEN.c.expires_ns.desc(), REFRESH_TOKEN.c.family_id)
     rows = connection.execute(query.limit(MAX_LISTED))
     return [
-        Session(family, expires_ns - refresh_s * SECOND_NS, expires_ns)
-        for family, expires_ns in rows
+        Session(family, expires_ns - refresh_s * SECOND_NS, expires_ns, address, agent)
+        for family, expires_ns, address, agent in rows
     ]
 
 

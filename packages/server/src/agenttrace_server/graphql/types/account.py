@@ -8,6 +8,7 @@ import strawberry
 from strawberry import field
 
 from agenttrace_server import members
+from agenttrace_server.agents import name_agent
 from agenttrace_server.graphql.context import Info
 from agenttrace_server.graphql.fields import resolver
 from agenttrace_server.graphql.types.enums import ActorKind, KeyScope, ProjectRole
@@ -131,6 +132,14 @@ class Session:
     is_current: bool = field(description="Whether it is the one that asks.")
     refreshed_at: DateTime = field(description="When it began, or last got new tokens.")
     expires_at: DateTime = field(description="When it ends, unless it gets new tokens before.")
+    address: str | None = field(
+        description="The network address that it began at, or last got new tokens at; null: not "
+        "known, since an older release noted none."
+    )
+    client: str | None = field(
+        description="What was used there, as it called itself: `Firefox on Linux`, `curl/8.5.0`; "
+        "null: not known."
+    )
 
     @classmethod
     def from_record(cls, record: members.Session, current: str) -> Self:
@@ -140,6 +149,8 @@ class Session:
             is_current=record.session_id == current,
             refreshed_at=DateTime(record.refreshed_ns),
             expires_at=DateTime(record.expires_ns),
+            address=record.address or None,
+            client=name_agent(record.agent or ""),
         )
 
 
