@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from agenttrace import ConfigurationError
 from agenttrace.exporters import APIExporter, JSONLExporter
 from agenttrace.plugins import Exporter, ExportResult
 from research.terminal import UsageError, say
@@ -99,9 +100,11 @@ class Recording:
         _check_writable(options)
         tracer.set_exporter(JSONLExporter(path=options.file))
         tracer.add_exporter(self._totals)
+        # Made before it is asked for: to whom there is an exporter, a replay lets a program talk.
+        exporter = _make_exporter(options.endpoint)
         self.has_server = _is_agenttrace(self._base_url)
         if self.has_server and self._tracer.stats().exporters:  # none when it is switched off
-            tracer.add_exporter(APIExporter(endpoint=options.endpoint))
+            tracer.add_exporter(exporter)
 
     def announce(self, run_id: str) -> None:
         """Tell a watching person where the run that has begun can be seen live."""
@@ -161,14 +164,19 @@ def _check_writable(options: Options) -> None:
         raise UsageError(f"--out {options.file}: {reason}; name a file to write.") from error
 
 
+def _make_exporter(endpoint: str) -> APIExporter:
+    try:
+        return APIExporter(endpoint=endpoint)
+    except ConfigurationError as error:
+        message = f"--endpoint {endpoint}: it takes the http address of a server's /api."
+        raise UsageError(message) from error
+
+
 def _is_agenttrace(base_url: str) -> bool:
     """Ask what only an AgentTrace server knows: others get none of what is recorded."""
     question = {"query": "{ server { wireVersion } }"}
     try:
         answer = httpx.post(f"{base_url}/graphql", json=question, timeout=PROBE_TIMEOUT_S)
         return "wireVersion" in answer.json()["data"]["server"]
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        message = f"--endpoint {base_url}: it takes the http address of a server's /api."
-        raise UsageError(message) from error
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False  # nothing there, or something else

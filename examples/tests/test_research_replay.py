@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 def test_the_example_is_replayed_without_a_live_call(
     default_folder: Path, default_trace: Trace, closed_endpoint: str
 ) -> None:
-    """Both its runs, by one command; what it reaches for besides is its AgentTrace server."""
-    address = closed_endpoint.removeprefix("http://").removesuffix("/api")
+    """Both its runs, by one command; it may look for its AgentTrace server meanwhile."""
     program = [str(ROOT / "examples" / "research_agent.py"), "--endpoint", closed_endpoint]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "agenttrace", "replay", f"{FILE}:last", "--json"),
-            *("--allow-io", address, "--", sys.executable, *program, "--out", "replayed.jsonl"),
+            *("--", sys.executable, *program, "--out", "replayed.jsonl"),
         ],
         cwd=default_folder,
         env={k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AGENTTRACE_"))},

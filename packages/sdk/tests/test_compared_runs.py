@@ -65,6 +65,13 @@ def test_a_run_is_held_to_its_baseline(session: Callable[..., Done], tmp_path: P
     path.write_bytes(first[:-20])
     cut = session(code)
     assert (cut.code, f"{path}: line 6 cannot be read" in cut.out) == (1, True), cut.out
+
+    path.write_bytes(b"<<<<<<< HEAD\n\xff")
+    unreadable = session(code)
+    assert (unreadable.code, "Traceback" in unreadable.out) == (1, False), unreadable.out
+    assert "pytest --update-baseline writes this run there" in unreadable.out
+    assert session(code, "--update-baseline").code == 0
+    assert [run.name for run in load_runs(path).runs] == ["agent"]
     path.write_bytes(first)
 
     lost = session(code.replace("verified=True", "verified=False"))

@@ -22,6 +22,7 @@ from agenttrace.diff.gates import GateEvidence, GateReport, GateStatus, check_ga
 from agenttrace.diff.groups.measures import measure_run
 from agenttrace.diff.normalise import Normaliser
 from agenttrace.trace import RecordedRun, load_runs
+from agenttrace.trace.sources import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,21 +56,23 @@ class RunBaseline:
 
         Raises:
             AssertionError: there is not exactly one run.
-            AgentTraceError: the baseline cannot be read.
+            BaselineError: the baseline was learnt from several runs and cannot be read.
 
         """
         head = recording.run
         if not self.path.exists():
             return f"there is no baseline {self.path}\n{_HOW} writes this run there"
-        text = self.path.read_text(encoding="utf-8")
-        if is_baseline(text[:256]):
-            return self._compare_learnt(text, head)
-        recorded, problems = load_runs(self.path)
+        if self._is_learnt():
+            return self._compare_learnt(self.path.read_text("utf-8", "replace"), head)
+        try:
+            recorded, problems = load_runs(self.path)
+        except RecordingError as error:
+            return f"{error}; {_HOW} writes this run there"
         if problems:
             line, why = problems[0]
             return f"{self.path}: line {line} cannot be read: {why}; {_HOW} writes it anew"
         if len(recorded) != 1:
-            return f"{self.path} holds {len(recorded)} runs; a baseline is one"
+            return f"{self.path} holds {len(recorded)} runs; a baseline is one: {_HOW} writes it"
         return self._compare_run(recorded[0], head)
 
     def update(self, recording: RecordedTest) -> bool:
@@ -77,12 +80,12 @@ class RunBaseline:
 
         Raises:
             AssertionError: there is not exactly one run, or the baseline was learnt from several.
-            AgentTraceError: the baseline cannot be read.
+            BaselineError: it was, and cannot be read.
 
         """
         if self.compare(recording) is None:
             return False
-        if self.path.exists() and is_baseline(self.path.read_text(encoding="utf-8")[:256]):
+        if self._is_learnt():
             raise AssertionError(
                 f"{self.path} was learnt from several runs: agenttrace baseline build writes it"
             )
@@ -92,6 +95,12 @@ class RunBaseline:
         written.write_bytes(recording.read_lines())
         written.replace(self.path)
         return True
+
+    def _is_learnt(self) -> bool:
+        if not self.path.is_file():
+            return False
+        with self.path.open("rb") as file:
+            return is_baseline(file.read(256).decode("utf-8", "replace"))
 
     def _compare_run(self, base: RecordedRun, head: RecordedRun) -> str | None:
         diff = compare_runs(base, head, self.rules)

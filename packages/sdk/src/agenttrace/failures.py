@@ -6,7 +6,8 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agenttrace.encoding.snapshot import measure, take_snapshot
-from agenttrace.wire import Outcome, RunStatus, SpanStatus
+from agenttrace.encoding.tree import Frozen
+from agenttrace.wire import Fidelity, Outcome, RunStatus, SpanStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,6 +118,9 @@ class Failure:
 
         mro = [spell_class(cls) for cls in read_mro(type(error))[:MAX_MRO] if cls is not object]
         self.mro = [spelled for spelled in mro if spelled is not None]
+        self.arguments = _take_by_codec(error)
+        if self.arguments is not None:
+            return
         self.arguments = take_snapshot(read_arguments(error), max_bytes=MAX_VALUE_BYTES)
         state = {**read_attributes(error), **read_special(error)}
         state.pop("__notes__", None)  # they have a place of their own
@@ -129,6 +133,17 @@ class Failure:
         mine += measure(self.arguments) + measure(self.attributes)
         mine += sum(member.size() for member in self.members)
         return mine + (self.cause.size() if self.cause is not None else 0)
+
+
+def _take_by_codec(error: BaseException) -> Snapshot | None:
+    """Return what a codec makes of the whole exception; None when none does."""
+    from agenttrace.encoding.codecs import REGISTRY  # noqa: PLC0415 -- as in Failure
+
+    if REGISTRY.find(type(error)) is None:
+        return None
+    snapshot = take_snapshot(error, max_bytes=MAX_VALUE_BYTES)
+    is_known = not isinstance(snapshot, Frozen) or snapshot.fidelity is not Fidelity.OPAQUE
+    return snapshot if is_known else None
 
 
 def _read_message(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from junitparser import JUnitXml
 from recordings import RUN_ID, write_file
 from run_trees import OTHER_ID, Step, llm, tool, write_records
 
@@ -149,6 +150,29 @@ def test_what_cannot_be_compared_ends_with_its_code(
     done = run_process("diff", *args, cwd=folder)
     assert (done.code, done.out) == (code, "")
     assert "Traceback" not in done.err
+
+
+def test_a_pipeline_is_told_that_nothing_was_compared(folder: Path) -> None:
+    """In the formats of which it shows people the reader: an error, and no comparison."""
+    summary = folder / "summary.md"
+    names = ("diff", "a.jsonl", "gone.jsonl")
+    why = "there is no file gone.jsonl"
+
+    def run(form: str) -> str:
+        named = (*names, "--format", form)
+        done = run_process(*named, cwd=folder, GITHUB_STEP_SUMMARY=str(summary))
+        assert (done.code, why in done.err) == (4, True)
+        return done.out
+
+    xml = JUnitXml.fromstring(run("junit").encode())
+    assert (xml.tests, xml.errors, xml.failures) == (1, 1, 0)
+    (line,) = run("github").splitlines()
+    assert line.startswith("::error title=agenttrace%3A data is missing::")
+    assert why in line
+    for text in (run("md"), summary.read_text()):
+        assert text.startswith("## No comparison\n")
+        assert why in text
+    assert run("json") == ""
 
 
 @pytest.mark.parametrize(

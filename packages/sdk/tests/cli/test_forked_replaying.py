@@ -51,6 +51,18 @@ def main(query="rain"):
         with multiprocessing.get_context("fork").Pool(4) as pool:
             print(pool.map(work, [query] * 8, chunksize=1))
 """
+LEAVING = """
+import sys
+
+def main(query="rain"):
+    with tracer.run("agent"):
+        search("first")
+        if os.fork() == 0:
+            search(query)
+            sys.exit(3)  # out of the block of a run that the parent goes on with
+        os.wait()
+        print(search("last"))
+"""
 WITHIN = """
 from agenttrace.replay import ReplayDivergence
 
@@ -73,7 +85,7 @@ def make(tmp_path: Path, main: str) -> Folder:
     return folder
 
 
-@pytest.mark.parametrize(("main", "calls"), [(FORKED, 3), (POOLED, 8)])
+@pytest.mark.parametrize(("main", "calls"), [(FORKED, 3), (POOLED, 8), (LEAVING, 3)])
 def test_what_a_child_was_served_is_not_missing(tmp_path: Path, main: str, calls: int) -> None:
     """Each recorded call is used once, whichever process has it, also of those that are alike."""
     folder = make(tmp_path, main)

@@ -181,6 +181,42 @@ def test_p8_edits_never_cost_more_than_they_are(data: st.DataObject) -> None:
     assert diff.cost <= cost
 
 
+def draw_turns(chance: random.Random, count: int) -> list[Step]:
+    """Return so many turns of 2 to 6 calls each, one after another or side by side."""
+    turns = []
+    for number in range(count):
+        is_parallel = chance.random() < 0.5
+        calls = [
+            Step(chance.choice("abc"), f"said {chance.randrange(40)}", lane=is_parallel * place)
+            for place in range(chance.randint(2, 6))
+        ]
+        turns.append(Step("turn", number, children=calls))
+    return turns
+
+
+@FEWER
+@given(st.integers(1, 40), st.integers(0, 8), st.randoms(use_true_random=False))
+def test_p8_of_runs_of_up_to_280_spans(turns: int, edits: int, chance: random.Random) -> None:
+    """With calls side by side too, many of them alike."""
+    base = draw_turns(chance, turns)
+    head = copy_steps(base)
+    cost = 0.0
+    for number in range(edits):
+        calls = chance.choice(head).children
+        place = chance.randrange(len(calls) + 1)
+        kind = chance.choice("car") if place < len(calls) else "a"
+        if kind == "a":
+            lane = calls[0].lane if calls else 0
+            calls.insert(place, Step(chance.choice("abx"), f"new {number}", lane=lane))
+        elif kind == "r":
+            del calls[place]
+        else:
+            calls[place].output = f"changed {number}"
+        cost += {"c": 0.5}.get(kind, 1)
+    diff = compare_runs(*pair(base, head))
+    assert diff.approx or diff.cost <= cost
+
+
 def give_figures(tops: list[Step], chance: random.Random) -> None:
     for step in list_steps(tops):
         step.fields["duration_ns"] = chance.choice([None, chance.randrange(1, 10**9)])

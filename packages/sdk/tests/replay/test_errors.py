@@ -195,3 +195,24 @@ def test_a_class_that_is_gone_is_told_with_the_way_on(stage: Stage) -> None:
         assert way in raised.divergence.hint
         assert "on={'type_degraded': 'warn'}" in raised.divergence.hint
     assert "antigravity" not in sys.modules
+
+
+def test_a_class_that_takes_not_what_was_recorded_is_not_said_to_be_gone(stage: Stage) -> None:
+    """It is there; what it was made of was an object that only its class is known of."""
+
+    def fail() -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+
+    main = make_program(stage, fail, [])
+    stage.record(main)
+    forged = json.loads(json.dumps([dict(record) for record in stage.memory.records]))
+    for record in forged:
+        if "error" in record:
+            record["error"]["args"] = {"value": [1], "codec": "json", "fidelity": "exact"}
+    _, raised = stage.diverge(load_runs(forged).runs[0], main)
+    assert raised.divergence.kind is DivergenceKind.TYPE_DEGRADED
+    assert (
+        "what was recorded of it does not make a 'UnicodeDecodeError' of module 'builtins': raised "
+        "as a class of that name that extends UnicodeError" in raised.divergence.message
+    )
+    assert "register_codec()" in str(raised.divergence.hint)

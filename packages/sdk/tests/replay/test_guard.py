@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agenttrace.exporters import APIExporter
 from agenttrace.replay import DivergenceKind
 from agenttrace.wrappers import trace_agent, trace_tool
 
@@ -121,7 +122,9 @@ def test_a_leak_that_is_swallowed_stops_the_replay(stage: Stage, listener: socke
         listener.accept()
 
 
-@pytest.mark.parametrize("allow", ["127.0.0.1", "127.0.0.1:{port}", None])
+@pytest.mark.parametrize(
+    "allow", ["127.0.0.1", "127.0.0.1:{port}", "localhost", "localhost:{port}", None]
+)
 def test_what_is_allowed_is_reached(
     stage: Stage, listener: socket.socket, allow: str | None
 ) -> None:
@@ -133,6 +136,26 @@ def test_what_is_allowed_is_reached(
     session, _ = stage.replay(recorded, program, guard_io=guard_io)
     listener.accept()[0].close()
     assert session.report.identical
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_server_of_an_exporter_may_be_asked_by_the_program(
+    stage: Stage, listener: socket.socket, host: str
+) -> None:
+    """As a program does that looks whether its AgentTrace server is there; and no other one."""
+    port = listener.getsockname()[1]
+    program = make_program(stage, lambda: _connect(port))
+    recorded = stage.record(program)
+    listener.accept()[0].close()
+    APIExporter(f"http://{host}:{port}/api", spool=False)
+    session, _ = stage.replay(recorded, program)
+    listener.accept()[0].close()
+    assert session.report.identical
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        elsewhere = make_program(stage, lambda: _connect(other.getsockname()[1]))
+        _, raised = stage.diverge(recorded, elsewhere)
+    assert raised.divergence.kind is DivergenceKind.UNRECORDED_IO
 
 
 def test_after_the_replay_nothing_is_guarded(stage: Stage, listener: socket.socket) -> None:

@@ -17,7 +17,7 @@ from agenttrace_server.live import sharing as sharing_module
 from agenttrace_server.live.place import Place, Told
 from agenttrace_server.live.sharing import Channels
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 MAX_EVENTS = 5
 BATCH = 3
 

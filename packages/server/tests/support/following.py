@@ -20,7 +20,7 @@ EVENTS = """subscription($id: ID!, $after: String) { runEvents(runId: $id, after
 CHANGES = """subscription($filter: RunFilter, $after: String) {
     runChanges(filter: $filter, after: $after) { cursor hasMorePast gap { from to }
         changes { kind matches run { id status totals { spans } } } } }"""
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def collect(follower: Follower) -> list[dict[str, Any]]:

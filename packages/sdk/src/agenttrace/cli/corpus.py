@@ -117,7 +117,7 @@ def _judge(recording: str, program: Sequence[str], options: dict[str, Any]) -> V
     began_s = monotonic()
     with tempfile.TemporaryDirectory(prefix="agenttrace-test-") as name:
         try:
-            paths = fetch_recordings(recording, None, Path(name), mode=options["mode"])
+            paths = fetch_recordings([recording], None, Path(name), mode=options["mode"])
             ended = replay_program(program, paths, options, Path(name), has_own_output=False)
         except (NotReplayableError, RecordingError) as error:
             return Verdict(recording, EXIT_NOT_REPLAYABLE, str(error), monotonic() - began_s)

@@ -12,6 +12,7 @@ from agenttrace.cli.diff_reports import (
     Inconclusive,
     Printing,
     find_exit_code,
+    write_failure_as,
     write_report_as,
 )
 from agenttrace.cli.diff_rules import find_rules
@@ -27,7 +28,7 @@ from agenttrace.diff.formats import MAX_REPORT_BYTES, describe_runs, shape_gates
 from agenttrace.diff.formats.text import write_gates
 from agenttrace.diff.verdicts import WITHOUT_DATA, find_verdict
 from agenttrace.diff.warnings import add_unreadable
-from agenttrace.trace.sources import RunNotFoundError
+from agenttrace.trace.sources import RecordingError
 
 if TYPE_CHECKING:
     from agenttrace.cli.diff_sides import DiffSide
@@ -99,17 +100,17 @@ def diff_runs(  # noqa: PLR0913 -- each an option
     chosen = find_rules(rules)
     gates = None if gate is None else read_gates(gate)
     printing = Printing(form, max_bytes=max_bytes, is_changed_only=changed)
-    with closing(RunFinder(file)) as finder:
-        try:
+    try:
+        with closing(RunFinder(file)) as finder:
             sides = find_side(finder, base), find_side(finder, head)
-        except RunNotFoundError as error:  # who compares lacks data, where others only look
-            warn(str(error))
-            raise typer.Exit(EXIT_NO_DATA) from None
-        _refuse_sides(*sides, gates)
-        if sides[0].is_single and sides[1].is_single:
-            report, is_incomplete = _diff_single(sides, gates, chosen, printing)
-        else:
-            report, is_incomplete = _diff_groups(sides, gates, chosen, printing)
+            _refuse_sides(*sides, gates)
+            are_single = sides[0].is_single and sides[1].is_single
+            diff_sides = _diff_single if are_single else _diff_groups
+            report, is_incomplete = diff_sides(sides, gates, chosen, printing)
+    except RecordingError as error:  # a run that is not there too: who compares lacks data
+        warn(str(error))
+        write_failure_as(printing, str(error), base=base, head=head)
+        raise typer.Exit(EXIT_NO_DATA) from None
     raise typer.Exit(find_exit_code(report, is_incomplete=is_incomplete, inconclusive=inconclusive))
 
 

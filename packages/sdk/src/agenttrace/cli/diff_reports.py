@@ -12,6 +12,7 @@ from agenttrace.cli.output import EXIT_DONE, EXIT_FAILED, EXIT_NO_DATA, Screen, 
 from agenttrace.cli.shapes import print_json
 from agenttrace.diff.formats import (
     MAX_REPORT_BYTES,
+    Report,
     write_annotations,
     write_junit,
     write_markdown,
@@ -21,8 +22,6 @@ from agenttrace.diff.gates import GateReport, GateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from agenttrace.diff.formats import Report
 
 EXIT_INCONCLUSIVE: Final = 3
 _SUMMARY: Final = "GITHUB_STEP_SUMMARY"
@@ -73,6 +72,18 @@ def write_report_as(
     else:
         write_text(write_annotations(report))
         _append_summary(report, max_bytes)
+
+
+def write_failure_as(printing: Printing, message: str, *, base: str, head: str) -> None:
+    """Print that nothing could be compared, in the formats of which a pipeline shows the reader.
+
+    It would otherwise show what an earlier one said, or nothing. JSON stays empty: no comparison.
+    """
+    if printing.form not in {DiffFormat.TEXT, DiffFormat.JSON}:
+        said = (message,)
+        write_report_as(
+            printing, Report("No comparison", base, head, warnings=said, missing=said), dict
+        )
 
 
 def find_exit_code(

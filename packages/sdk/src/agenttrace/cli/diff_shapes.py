@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.diff.contents import list_contents, list_run_contents, show_failure, show_value
-from agenttrace.diff.model import METRIC_NAMES, Flag
+from agenttrace.diff.metrics import METRIC_NAMES
+from agenttrace.diff.model import Flag
 from agenttrace.diff.verdicts import Verdict, find_verdict
 from agenttrace.trace.totals import write_usd
 
@@ -14,12 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agenttrace.diff.fields import Change
+    from agenttrace.diff.metrics import Aggregate, Aggregates, MetricDelta
     from agenttrace.diff.model import (
-        Aggregate,
-        Aggregates,
         Cause,
         Divergence,
-        MetricDelta,
         Origin,
         Row,
         RunDiff,

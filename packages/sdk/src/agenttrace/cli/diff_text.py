@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agenttrace.cli.output import Screen
-    from agenttrace.diff.model import Cause, Flag, MetricDelta, RunDiff, RunRef
+    from agenttrace.diff.metrics import MetricDelta
+    from agenttrace.diff.model import Cause, Flag, RunDiff, RunRef
     from agenttrace.diff.repeats import FoldedOrigin
 
 _MAX_ORIGINS: Final = 20

@@ -22,10 +22,9 @@ from agenttrace.replay.freezing import read_kinds
 from agenttrace.replay.integrity import check_recording
 from agenttrace.replay.plans import read_new_runs
 from agenttrace.replay.policy import DEFAULT_EFFECTS, Policy
-from agenttrace.replay.programs import Ended, replay_program
-from agenttrace.replay.sources import find_last
+from agenttrace.replay.programs import Ended, Recordings, replay_program
 from agenttrace.trace import FileSource
-from agenttrace.trace.sources import LAST, RecordingError, RunNotFoundError
+from agenttrace.trace.sources import RecordingError, RunNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +45,9 @@ _MAX_SEEN: Final = 1_000
 
 
 class Wanted(NamedTuple):
-    """Which run is replayed by which program, and the file for the new runs."""
+    """Which runs are replayed by which program, and the file for the new runs."""
 
-    run: str
+    runs: Sequence[str]
     file: str | None
     program: Sequence[str]
     output: str | None
@@ -64,13 +63,13 @@ def replay_command(wanted: Wanted, given: dict[str, Any]) -> int:
 
     """
     options = read_options(given)
-    run, file, program, output, as_json = wanted
+    runs, file, program, output, as_json = wanted
     if output is not None:
-        check_output(Path(output), run, find_file(file))
+        check_output(Path(output), runs, find_file(file))
     with tempfile.TemporaryDirectory(prefix="agenttrace-replay-") as name:
         folder = Path(name)
         try:
-            recordings = fetch_recordings(run, file, folder, mode=options["mode"])
+            recordings = fetch_recordings(runs, file, folder, mode=options["mode"])
         except (NotReplayableError, RecordingError) as error:
             code = EXIT_NO_DATA if _is_of_server(error, file) else EXIT_NOT_REPLAYABLE
             return _refuse(str(error), code, as_json=as_json)
@@ -88,7 +87,7 @@ def replay_command(wanted: Wanted, given: dict[str, Any]) -> int:
     return ended.exit_code
 
 
-def check_output(output: Path, run: str, file: str) -> None:
+def check_output(output: Path, runs: Sequence[str], file: str) -> None:
     """Refuse a file for the new runs that is what is replayed, or that has no folder.
 
     Raises:
@@ -98,7 +97,7 @@ def check_output(output: Path, run: str, file: str) -> None:
     """
     if not output.parent.is_dir():
         raise RecordingError(f"cannot write {output}: there is no folder {output.parent}")
-    for each in (file, run, run.rpartition(":")[0]):
+    for each in (file, *runs, *(run.rpartition(":")[0] for run in runs)):
         path = Path(each).expanduser()
         if each and path.is_file() and output.exists() and path.samefile(output):
             raise typer.BadParameter(
@@ -193,28 +192,36 @@ def _read_freeze(text: str | None) -> list[str] | None:
     return sorted(read_kinds(names))
 
 
-def fetch_recordings(run: str, file: str | None, folder: Path, *, mode: str) -> list[Path]:
-    """Write the lines of a run into a file of `folder`, so that the replay itself needs no server.
+def fetch_recordings(
+    runs: Sequence[str], file: str | None, folder: Path, *, mode: str
+) -> Recordings:
+    """Write the lines of each run into a file of `folder`: the replay itself needs no server.
 
-    Files of other runs of its workflow follow, the nearest in time first: the program may begin
-    those as well.
+    Other runs of their workflows go along as companions, the nearest in time first: the program may
+    begin those as well.
 
     Raises:
-        RecordingError: when it cannot be found or read.
-        NotReplayableError: when it cannot be replayed.
+        RecordingError: when one cannot be found or read.
+        NotReplayableError: when one cannot be replayed.
 
     """
     is_lenient = mode in {"lenient", "cache"}
+    found = Recordings([], [])
     with closing(RunFinder(file)) as finder:
-        source, run_id = _find(finder, run)
-        recorded = source.load_run(run_id)
-        check_recording(recorded, source.problems, is_lenient=is_lenient)
-        paths = [_fetch(source, run_id, folder)]
-        for each in _find_companions(source, recorded):
-            companion = source.load_run(each)
-            if companion.replayed_from is None and _is_fit(companion, is_lenient=is_lenient):
-                paths.append(_fetch(source, each, folder))
-    return paths
+        main = [finder.find_recording(run) for run in runs]
+        seen = {run_id for _, run_id in main}
+        if len(seen) < len(main):
+            raise NotReplayableError("the same run is named twice; name each once")
+        for source, run_id in main:
+            recorded = source.load_run(run_id)
+            check_recording(recorded, source.problems, is_lenient=is_lenient)
+            found.main.append(_fetch(source, run_id, folder))
+            for each in _find_companions(source, recorded):
+                companion = None if each in seen else source.load_run(each)
+                seen.add(each)
+                if companion is not None and _is_companion(companion, is_lenient=is_lenient):
+                    found.companions.append(_fetch(source, each, folder))
+    return found
 
 
 def _fetch(source: RunSource, run_id: str, folder: Path) -> Path:
@@ -225,7 +232,9 @@ def _fetch(source: RunSource, run_id: str, folder: Path) -> Path:
     return path
 
 
-def _is_fit(run: RecordedRun, *, is_lenient: bool) -> bool:
+def _is_companion(run: RecordedRun, *, is_lenient: bool) -> bool:
+    if run.replayed_from is not None:
+        return False
     try:
         check_recording(run, (), is_lenient=is_lenient)
     except NotReplayableError:
@@ -253,15 +262,6 @@ def _find_companions(source: RunSource, run: RecordedRun) -> list[str]:
     found = [each for each in found if each.run_id != run.run_id]
     found.sort(key=lambda each: abs(each.start_ns - run.start_ns))
     return [each.run_id for each in found[:_MAX_COMPANIONS]]
-
-
-def _find(finder: RunFinder, run: str) -> tuple[RunSource, str]:
-    if run == LAST:  # a replay that was recorded since is not meant
-        source = finder.open()
-        found = find_last(source)
-        if found is not None:
-            return source, found.run_id
-    return finder.find(run)
 
 
 def tell_reports(ended: Ended, *, as_json: bool) -> None:

@@ -18,7 +18,15 @@ _SELECTOR = "SELECTOR"
 @replay.command(name="replay", cls=CommandWithProgram)
 def replay_run(  # noqa: PLR0913 -- the options of a command
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)] = LAST,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]…",
+            help=f"{RUN_HELP} Without it, 'last'. What is itself a replay is never 'last', nor "
+            "one of the runs of a file. Several, for a program that begins several.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     file: FileOption = None,
     step: Annotated[
@@ -149,12 +157,15 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
       agenttrace replay last --step --break 'name:search* & $.output[?length(@)==0]'
     """
     program = get_program(ctx)
+    wanted = runs or [LAST]
     if step:
         if program is not None:
             raise typer.BadParameter("with --step no program runs: leave out what follows --")
         from agenttrace.cli.stepping import Stepping, show_steps  # noqa: PLC0415 -- only who steps needs it
 
-        show_steps(Stepping(run, file, at, tuple(breaks or ()), as_json=as_json))
+        if len(wanted) > 1:
+            raise typer.BadParameter(f"--step goes through one run, not {len(wanted)}")
+        show_steps(Stepping(wanted[0], file, at, tuple(breaks or ()), as_json=as_json))
         return
     if not program:
         raise typer.BadParameter(
@@ -179,5 +190,6 @@ def replay_run(  # noqa: PLR0913 -- the options of a command
     }
     from agenttrace.cli.reexecution import Wanted, replay_command  # noqa: PLC0415 -- who steps needs it not
 
-    wanted = Wanted(run, file, program, output, as_json=as_json)
-    raise typer.Exit(replay_command(wanted, options))
+    raise typer.Exit(
+        replay_command(Wanted(wanted, file, program, output, as_json=as_json), options)
+    )

@@ -17,6 +17,7 @@ from agenttrace.trace.sources import (
     RunNotFoundError,
     RunSource,
     resolve_only_run,
+    resolve_recording,
     resolve_run,
 )
 
@@ -96,21 +97,34 @@ class RunFinder:
             RunNotFoundError: when no run, or more than one, is meant.
 
         """
+        source, run = self._find_source(wanted)
+        return source, resolve_only_run(source) if run is None else resolve_run(source, run)
+
+    def find_recording(self, wanted: str) -> tuple[RunSource, str]:
+        """Return the source and the id of a run to replay: `last`, or a file, means no replay.
+
+        Raises:
+            RecordingError: when the source cannot be read.
+            RunNotFoundError: when no run, or more than one, is meant.
+
+        """
+        source, run = self._find_source(wanted)
+        return source, resolve_recording(source, run)
+
+    def _find_source(self, wanted: str) -> tuple[RunSource, str | None]:
+        """Return a source and which of its runs is wanted; None for the only one."""
         if self._file is None:
             if _is_file(wanted):
-                source = self._open(wanted)
-                return source, resolve_only_run(source)
+                return self._open(wanted), None
             path, _, run = wanted.rpartition(":")
             if path and run and _is_file(path):
-                source = self._open(path)
-                return source, resolve_run(source, run)
+                return self._open(path), run
             if is_url(wanted):
                 raise RecordingError(f"{wanted} is no run; a server is named with --from URL")
             _refuse_folder(wanted)
             if _PATH.search(wanted):
                 raise RecordingError(f"there is no file {wanted}")
-        source = self._open(self._file)
-        return source, resolve_run(source, wanted)
+        return self._open(self._file), wanted
 
     def find_all(self, wanted: str) -> list[tuple[RunSource, str]]:
         """Return every run that is meant, oldest first: all of a file, or the one.

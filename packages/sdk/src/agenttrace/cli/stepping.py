@@ -50,7 +50,7 @@ def show_steps(wanted: Stepping) -> None:
 
     """
     with closing(RunFinder(wanted.file)) as finder:
-        source, run_id = finder.find(wanted.run)
+        source, run_id = finder.find_recording(wanted.run)
         run = source.load_run(run_id)
         try:
             cursor = StepCursor.of_run(run)

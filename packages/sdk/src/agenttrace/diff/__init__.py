@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from agenttrace.diff.compare import compare_runs, invert
 from agenttrace.diff.contents import Contents, list_contents
-from agenttrace.diff.model import (
+from agenttrace.diff.metrics import (
     Aggregate,
     Aggregates,
+    Figures,
+    MetricDelta,
+    MetricDeltas,
+    Metrics,
+)
+from agenttrace.diff.model import (
     Cause,
     CauseKind,
     Counts,
     DiffWarning,
     Divergence,
     Evidence,
-    Figures,
     Flag,
-    MetricDelta,
-    MetricDeltas,
-    Metrics,
     Origin,
     Outcome,
     Row,

@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from agenttrace.diff.figures import read_metrics
-from agenttrace.diff.model import Aggregate, Aggregates, Figures, Metrics
+from agenttrace.diff.metrics import Aggregate, Aggregates, Figures, Metrics
 from agenttrace.wire import SpanStatus, SpanType
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from agenttrace.trace.visible import show_duration, show_usd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agenttrace.diff.model import Aggregates, Row
+    from agenttrace.diff.metrics import Aggregates
+    from agenttrace.diff.model import Row
     from agenttrace.trace.run import RecordedRun
 
 _REVISION: Final = "vcs.ref.head.revision"

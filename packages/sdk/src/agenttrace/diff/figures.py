@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.diff.model import Metrics
+from agenttrace.diff.metrics import Metrics
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:

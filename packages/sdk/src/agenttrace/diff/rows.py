@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.diff.align.mapping import NONE
 from agenttrace.diff.figures import read_metrics
 from agenttrace.diff.flags import find_flags
-from agenttrace.diff.model import Counts, MetricDeltas, Outcome, Row, SpanRef
+from agenttrace.diff.metrics import MetricDeltas
+from agenttrace.diff.model import Counts, Outcome, Row, SpanRef
 from agenttrace.diff.provenance import says_something
 
 if TYPE_CHECKING:

@@ -45,16 +45,20 @@ def find_class(spelled: str, allowed: Mapping[str, type] | None = None) -> type 
 
 
 def describe_missing(spelled: str) -> str:
-    """Return why `find_class` has none: its module is not loaded, or holds no such class."""
+    """Return why nothing can be made of a class: it is not loaded, or gone, or takes nothing."""
     module, _, name = spelled[:200].partition(":")
+    if find_class(spelled) is not None:
+        return f"what was recorded of it does not make a {name!r} of module {module!r}"
     if module in modules:
         return f"module {module!r} has no class {name!r} now"
     return f"class {spelled[:200]!r} is not loaded"
 
 
 def describe_way(spelled: str) -> str:
-    """Return what to do where `find_class` has none."""
+    """Return what to do where nothing can be made of a class."""
     module, _, name = spelled[:200].partition(":")
+    if find_class(spelled) is not None:
+        return "register_codec() teaches the recorder the class; then record anew"
     if module in modules:
         return f"was it renamed? give what it is now with classes={{{spelled[:200]!r}: {name}}}"
     return f"import {module}, or give the class with classes="

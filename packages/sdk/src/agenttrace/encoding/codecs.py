@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from agenttrace.encoding.known_codecs import find_known, load_known
 from agenttrace.encoding.objects import name_class, read_mro, spell_class
 from agenttrace.encoding.tree import OPAQUE, Tag, Tree
 from agenttrace.errors import ConfigurationError
@@ -83,6 +84,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_class: dict[str, Codec] = {}
         self._by_name: dict[str, Codec] = {}
+        self._known: dict[str, Codec] = {}
 
     def add(self, spec: CodecSpec) -> None:
         """Use a codec from now on; one of the same name is replaced.
@@ -120,17 +122,29 @@ class Registry:
 
     def find(self, cls: type) -> Codec | None:
         """Return the codec for a class: its own, or that of the nearest base."""
-        if not self._by_class:
-            return None
         for base in read_mro(cls):
             spelled = spell_class(base)
-            if spelled is not None and spelled in self._by_class:
-                return self._by_class[spelled]
+            if spelled is None:
+                continue
+            codec = self._by_class.get(spelled)
+            known = find_known(spelled) if codec is None else None
+            codec = codec if known is None else self._load_known(known)
+            if codec is not None:
+                return codec
         return None
 
     def find_named(self, name: str) -> Codec | None:
         """Return the codec of this name."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) or self._load_known(name)
+
+    def _load_known(self, name: str) -> Codec | None:
+        """Return the SDK's own codec of this name, the same each time."""
+        if name not in self._known:
+            spec = load_known(name)
+            if spec is None:
+                return None
+            self._known.setdefault(name, Codec(spec))  # another thread may have been here
+        return self._known[name]
 
 
 def _forget_layouts() -> None:

@@ -30,12 +30,14 @@ def decode_payload(
     *,
     classes: Mapping[str, type] | None = None,
     degrade: bool = False,
+    with_redacted: bool = False,
 ) -> Any:
     """Return the value that a payload holds, made anew at each call.
 
     `payload` is the wire format's object, its `value` as any JSON parser reads it. `classes` maps
     `module:Qualname` to classes that count before the loaded ones. With `degrade`, what cannot be
-    made again is left as the content that the payload shows.
+    made again is left as the content that the payload shows. With `with_redacted`, a value of
+    which secrets were taken out is made with marks such as `[redacted:bearer]` in their place.
 
     Raises:
         DecodeError: when the payload does not hold the whole value, when a class is not loaded or
@@ -43,7 +45,8 @@ def decode_payload(
 
     """
     fidelity = payload.get("fidelity")
-    if not degrade and fidelity not in _KEPT:
+    is_kept = fidelity in _KEPT or (with_redacted and fidelity == Fidelity.REDACTED.value)
+    if not degrade and not is_kept:
         raise DecodeError(f"the payload's fidelity is {fidelity}: it does not hold the whole value")
     codec = payload.get("codec")
     if codec not in {"json", "typed"}:

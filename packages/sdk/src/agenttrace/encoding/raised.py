@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.builders.instances import make_exception
-from agenttrace.encoding.builders.shapes import find_base
 from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.decode import decode_payload
 from agenttrace.encoding.objects import extends
@@ -38,10 +37,12 @@ def decode_error(
 def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -> BaseException:
     if not isinstance(record, dict) or type(record.get("type")) is not str or not causes_left:
         raise DecodeError("an error is no object with a type, or has too many causes")
-    message = str(record.get("message", ""))
-    arguments = _decode_part(record, "args", list, classes)
     state: dict[str, Any] = _decode_part(record, "attributes", dict, classes) or {}
-    made = _make(record, [message] if arguments is None else arguments, state, classes)
+    made: BaseException | None = _decode_part(
+        record, "args", BaseException, classes
+    )  # what a codec made
+    if made is None:
+        made = _make(record, _list_attempts(record, state, classes), classes)
     notes = record.get("notes")
     if "__notes__" not in state and type(notes) is list:
         for note in notes:
@@ -55,24 +56,38 @@ def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -
     return made
 
 
+def _list_attempts(
+    record: dict[str, Any], state: dict[str, Any], classes: Mapping[str, type] | None
+) -> list[tuple[list[Any], dict[str, Any]]]:
+    """Return the arguments and attributes to make an exception of, then what it takes at least."""
+    least = [str(record.get("message", ""))]
+    arguments = _decode_part(record, "args", list, classes)
+    known = least if arguments is None else arguments
+    return [(known, state), (known, {}), (least, {})]
+
+
 def _decode_part(
     record: dict[str, Any], name: str, kind: type, classes: Mapping[str, type] | None
 ) -> Any:
-    """Return the arguments or attributes, None when they are not known whole."""
+    """Return the arguments or attributes; None when there are none, or they are not of this kind.
+
+    What was taken out of them, or cannot be made again, is there as the payload shows it.
+    """
     payload = record.get(name)
     if not isinstance(payload, dict):
         return None
-    try:
-        found = decode_payload(payload, classes=classes)
-    except DecodeError:
-        return None
-    return found if type(found) is kind else None
+    for degrade in (False, True):
+        try:
+            found = decode_payload(payload, classes=classes, degrade=degrade, with_redacted=True)
+        except DecodeError:
+            continue
+        return found if isinstance(found, kind) else None
+    return None
 
 
 def _make(
     record: dict[str, Any],
-    arguments: list[Any],
-    state: dict[str, Any],
+    attempts: list[tuple[list[Any], dict[str, Any]]],
     classes: Mapping[str, type] | None,
 ) -> BaseException:
     names = _list_names(record)
@@ -80,13 +95,13 @@ def _make(
         cls = find_class(spelled, classes)
         if cls is None or not extends(cls, BaseException):
             continue
-        try:
-            target = cls if place == 0 else _make_class(names[0], cls)
-            return make_exception(target, arguments, state)
-        except (TypeError, ValueError, AttributeError):  # arguments that it does not take
-            if place == 0 and find_base(cls) is not cls:
+        for arguments, state in attempts:
+            try:
+                target = cls if place == 0 else _make_class(names[0], cls)
+                return make_exception(target, arguments, state)
+            except (TypeError, ValueError, AttributeError):  # what it does not take
                 continue
-    return make_exception(_make_class(names[0], Exception), arguments, {})
+    return make_exception(_make_class(names[0], Exception), attempts[0][0], {})
 
 
 def _list_names(record: dict[str, Any]) -> list[str]:

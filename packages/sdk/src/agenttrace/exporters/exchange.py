@@ -21,8 +21,44 @@ import httpx
 
 CONNECT_TIMEOUT_S: Final = 3.0
 TOTAL_TIMEOUT_S: Final = 10.0
+MAX_FORK_WAIT_S: Final = 1.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
 _MAX_DIGITS: Final = 9
+
+
+class _Making:
+    """Held while a client is made; a fork waits for it, for a second at most.
+
+    A client makes an SSL context, also for plain HTTP. OpenSSL's own locks are not renewed in the
+    child of a fork: one that another thread had there would be waited for without end.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_fork_holding = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._wait, after_in_parent=self._go_on, after_in_child=self._begin_anew
+            )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def _wait(self) -> None:
+        self._is_fork_holding = self._lock.acquire(timeout=MAX_FORK_WAIT_S)
+
+    def _go_on(self) -> None:
+        if self._is_fork_holding:
+            self._lock.release()
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+
+
+_making: Final = _Making()
 
 
 class Answer(NamedTuple):
@@ -114,16 +150,20 @@ class Exchange:
             # A connection that a fork shares would mix two processes' requests.
             _keep_quiet()
             self._sockets = []
-            self._client = httpx.Client(
-                timeout=httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-                follow_redirects=False,
-                # What is meant for this machine must not leave it through a proxy.
-                trust_env=not is_loopback(self._url),
-                # Uncompressed answers: what is read is then what is counted.
-                headers={"accept-encoding": "identity", "accept": "application/json"},
-            )
+            with _making:
+                self._client = self._make_client()
             self._client_pid = pid
         return self._client
+
+    def _make_client(self) -> httpx.Client:
+        return httpx.Client(
+            timeout=httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            follow_redirects=False,
+            # What is meant for this machine must not leave it through a proxy.
+            trust_env=not is_loopback(self._url),
+            # Uncompressed answers: what is read is then what is counted.
+            headers={"accept-encoding": "identity", "accept": "application/json"},
+        )
 
     def close(self) -> None:
         """Close the connections, unless they are the parent's of a fork."""

@@ -94,6 +94,7 @@ class APIExporter(Exporter):
         self._local_token: str | None = None
         self._compresses = not is_loopback(self._url) if compress is None else compress
         self._exchange = Exchange(self._url, headers=headers)
+        _addresses.add(name_address(self._url))
         self._told: set[str] = set()
         self._error_retries = self._refusals = self._requests = 0
 
@@ -293,6 +294,20 @@ def check_endpoint(endpoint: str) -> None:
             f"endpoint {endpoint!r} is no http or https URL of a host, a port and a path alone; "
             "expected one such as http://localhost:8000/api"
         )
+
+
+_addresses: Final[set[str]] = set()
+
+
+def list_addresses() -> list[str]:
+    """Return the `host:port` of each server that this process has an exporter for, or had."""
+    return list(_addresses)
+
+
+def name_address(url: str) -> str:
+    """Return the `host:port` of a URL, as sockets have it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _name_target(endpoint: str, api_key: str) -> str:

@@ -69,8 +69,7 @@ def _begin(tracer: Tracer, folder: str) -> ReplaySession | _Recording:
         recording = _Recording(folder)
         recording.join(tracer.recorder)
         return recording
-    main, *companions = plan.recordings
-    session = tracer.replay(main, companions=companions, **plan.options)
+    session = tracer.replay(plan.recordings, companions=plan.companions, **plan.options)
     journal = Journal(folder, session.report)
     session.report_to(journal, _NewRuns(folder))
     session.__enter__()

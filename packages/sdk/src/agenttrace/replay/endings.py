@@ -120,6 +120,8 @@ class Endings:
 
     def end_run(self, run: Run, status: RunStatus) -> None:
         """Compare the end of a run with its counterpart's, and say what never came."""
+        if not run.owns_end:  # a fork left it, as a pool's worker does that is terminated
+            return
         scope = self._scopes.find_run(run.run_id)
         if scope is None or scope.own is None or scope.track is None:
             return

@@ -6,10 +6,13 @@ at a name while no replay is guarded. C code with sockets of its own (gRPC) rais
 
 from __future__ import annotations
 
+import re
+import socket
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.errors import ConfigurationError
@@ -38,6 +41,9 @@ _EVENTS: Final = frozenset(
         "os.spawn",
     }
 )
+_TO_AN_ADDRESS: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_IS_NAME: Final = re.compile(r"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*")
+_is_looking_up: Final = ContextVar("agenttrace_is_looking_up", default=False)
 _OWN_THREADS: Final = "agenttrace-"
 _OWN_MODULE: Final = "agenttrace."
 _LIBRARY: Final = sys.modules["os"].__file__ or ""
@@ -56,7 +62,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 class Guard:
     """Stops the I/O of one replay that is neither recorded nor within a call that may run live.
 
-    `allow` are hosts, `host:port` or the names of programs that may be reached all the same.
+    `allow` are hosts, `host:port` or the names of programs that may be reached all the same. So may
+    the AgentTrace servers that the program has an exporter for.
     """
 
     def __init__(
@@ -74,10 +81,12 @@ class Guard:
             ReplayDivergence: it is not recorded, and may not happen.
 
         """
+        if _is_looking_up.get():
+            return
         target = _name_target(event, arguments)
         if threading.current_thread().name.startswith(_OWN_THREADS) or self._is_allowed(target):
             return
-        if self._is_live():
+        if self._is_live() or (event in _TO_AN_ADDRESS and self._is_allowed_by_name(target)):
             return
         path = _find_path(self._scopes, self._find_node())
         action = self._ledger.add(
@@ -100,7 +109,22 @@ class Guard:
         return next((node for node in [*spans, *nodes] if node is not None), None)
 
     def _is_allowed(self, target: str) -> bool:
-        return target in self._allow or target.rpartition(":")[0] in self._allow
+        allowed = self._list_allowed()
+        return target in allowed or target.rpartition(":")[0] in allowed
+
+    def _is_allowed_by_name(self, target: str) -> bool:
+        """Tell whether an address is one of a host that is allowed by its name.
+
+        Asked of what would be stopped only: it looks the names up, as the program has just done.
+        """
+        address, _, port = target.rpartition(":")
+        hosts = {each.removesuffix(f":{port}") for each in self._list_allowed()}
+        return any(address in _look_up(host) for host in hosts if _IS_NAME.fullmatch(host))
+
+    def _list_allowed(self) -> set[str]:
+        # Where it is not loaded no exporter was made; an audit hook imports nothing.
+        exporters = sys.modules.get("agenttrace.exporters.http")
+        return {*self._allow, *(exporters.list_addresses() if exporters is not None else ())}
 
     def _is_live(self) -> bool:
         """Tell whether a call that may run live is what does it.
@@ -111,6 +135,16 @@ class Guard:
         if not isinstance(node, Span):
             return self._scopes.has_open_live()
         return self._scopes.is_live(node)
+
+
+def _look_up(host: str) -> set[str]:
+    token = _is_looking_up.set(True)
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
+    except OSError:  # a program's name, or a host that is gone
+        return set()
+    finally:
+        _is_looking_up.reset(token)
 
 
 def _find_path(scopes: Scopes, node: Node | None) -> str:

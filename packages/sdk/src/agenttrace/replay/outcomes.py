@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 def fold_lines(
     lines: Sequence[dict[str, Any]],
     recordings: Sequence[RecordedRun],
+    companions: Sequence[RecordedRun],
     policy: Policy,
     code: int,
 ) -> dict[str, Any]:
     """Return what the journals say, and what the program never came to, as `Report.describe` does.
 
-    The first recording is the one that has to be replayed; the program may begin the others too.
+    Each of the recordings has to be replayed; the program may begin their companions too.
     `code` is the program's own exit code. Where a process could not be replayed, there is `error`.
     """
     failed = next((line for line in lines if "error" in line), None)
@@ -35,7 +36,11 @@ def fold_lines(
     codes = [(line["divergence"]["action"], int(line["exitCode"])) for line in told]
     is_stopped = any(action == Action.RAISE for action, _ in codes)
     if failed is None and not is_stopped:
-        for missing in _find_unfinished(lines, recordings, policy, code):
+        unfinished = [
+            *_find_unfinished(lines, recordings, policy, code),
+            *_find_unfinished(lines, companions, policy, code, is_optional=True),
+        ]
+        for missing in unfinished:
             divergences.append(missing.describe())
             codes.append((missing.action.value, judge(missing)))
     report = _sum_reports(lines, recordings, policy.mode)
@@ -57,16 +62,20 @@ def _choose_code(codes: list[tuple[str, int]], mode: Mode) -> int:
 
 
 def _find_unfinished(
-    lines: Sequence[dict[str, Any]], recordings: Sequence[RecordedRun], policy: Policy, code: int
+    lines: Sequence[dict[str, Any]],
+    recordings: Sequence[RecordedRun],
+    policy: Policy,
+    code: int,
+    *,
+    is_optional: bool = False,
 ) -> list[Divergence]:
     claimed = {line["claimed"] for line in lines if "claimed" in line}
     ended = {line["ended"]: line["status"] for line in lines if "ended" in line}
     found = []
     for run in recordings:
-        is_companion = run is not recordings[0]
         interrupted = ended.get(run.run_id, RunStatus.INTERRUPTED) == RunStatus.INTERRUPTED
         if run.run_id not in claimed:
-            if is_companion:
+            if is_optional:
                 continue
             hint = "does the program call tracer.run() with this name?"
             found.append(_miss(run, "the program never began this run", hint, policy))
@@ -95,7 +104,9 @@ def _sum_reports(
     saved = [each["saved"] for each in reports]
     return {
         "mode": mode.value,
-        "sourceRunIds": reports[0]["sourceRunIds"] if reports else [recordings[0].run_id],
+        "sourceRunIds": reports[0]["sourceRunIds"]
+        if reports
+        else [run.run_id for run in recordings],
         "runIds": [run_id for each in reports for run_id in each["runIds"]],
         "identical": False,
         "exitCode": 0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from agenttrace.replay.errors import NotReplayableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PLAN: Final = "plan.json"
 _NEW_RUNS: Final = "new-*.jsonl"
@@ -19,12 +19,14 @@ _NEW_RUNS: Final = "new-*.jsonl"
 class Plan(NamedTuple):
     """Replay by these recordings, a file each; or, with `records`, record what is done.
 
+    The program has to begin a run for each of `recordings`, and may for each of `companions`.
     `options` are those of `tracer.replay()`.
     """
 
     recordings: list[str]
     options: dict[str, Any]
     records: bool = False
+    companions: Sequence[str] = ()
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

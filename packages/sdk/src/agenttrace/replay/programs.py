@@ -37,6 +37,13 @@ _LED_BY: Final = (
 )
 
 
+class Recordings(NamedTuple):
+    """Files of one run each: the program has to begin the main ones, and may begin companions."""
+
+    main: list[Path]
+    companions: list[Path]
+
+
 class Ended(NamedTuple):
     """A program that has ended: its own exit code, and the report, if any process replayed."""
 
@@ -53,13 +60,13 @@ class Ended(NamedTuple):
 
 def replay_program(
     command: Sequence[str],
-    recordings: Sequence[Path],
+    recordings: Recordings,
     options: dict[str, Any],
     folder: Path,
     *,
     has_own_output: bool = True,
 ) -> Ended:
-    """Run a command against recordings, the first of which it must begin a run for.
+    """Run a command against recordings; it must begin a run for each of the main ones.
 
     The report comes by way of `folder`, and is whole whatever the program did and however it ended.
     `options` are those of `tracer.replay()`. Without `has_own_output`, what it prints goes to
@@ -69,13 +76,15 @@ def replay_program(
         OSError: when the command cannot be started.
 
     """
-    plan = Plan([str(path) for path in recordings], options)
+    main, companions = (list(map(str, paths)) for paths in recordings)
+    plan = Plan(main, options, companions=companions)
     code = _run(command, plan, folder, has_own_output=has_own_output)
     lines = read_journals(folder)
     if not lines:
         return Ended(code, [])
     policy = Policy(**{name: options[name] for name in _LED_BY if name in options})
-    return Ended(code, [fold_lines(lines, [_load(path) for path in recordings], policy, code)])
+    main_runs, companion_runs = ([_load(path) for path in paths] for paths in recordings)
+    return Ended(code, [fold_lines(lines, main_runs, companion_runs, policy, code)])
 
 
 def record_program(command: Sequence[str], path: Path) -> tuple[int, list[Path]]:

@@ -18,7 +18,7 @@ from agenttrace.errors import DecodeError, ReplayedError
 from agenttrace.wire import Fidelity, Outcome, SpanStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agenttrace.replay.tape import Node
     from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_BYTES: Final = 2**62
 _PLAIN: Final = "on={'type_degraded': 'warn'} serves it so"
+ERROR_REDACTED: Final = "error_redacted"
 _LOSSES: Final = {
     Fidelity.OPAQUE: "it holds an object of which only the class was recorded",
     Fidelity.REDACTED: "a secret was taken out of it when it was recorded",
@@ -59,10 +60,14 @@ class Served(NamedTuple):
 
 
 class Server:
-    """Makes values and exceptions of one recording; `classes` count before the loaded ones."""
+    """Makes values and exceptions of one recording; `classes` count before the loaded ones.
 
-    def __init__(self, classes: Mapping[str, type]) -> None:
+    `note` is told what was served although it is not the same to the letter.
+    """
+
+    def __init__(self, classes: Mapping[str, type], note: Callable[[str], None]) -> None:
         self.classes = classes
+        self._note = note
 
     def serve(self, node: Node) -> Served:
         """Return what the call of this node gives; made anew each time."""
@@ -122,8 +127,7 @@ class Server:
         if not isinstance(error, ReplayedError):
             reason = self._find_loss(span.error)
             return Served(error=error, reason=reason)
-        module, _, name = span.error.type.rpartition(".")
-        spelled = f"{module}:{name}"
+        spelled = _spell_type(span.error)
         return Served(
             error=error,
             reason=f"{describe_missing(spelled)}: raised as a class of that name that extends "
@@ -132,18 +136,34 @@ class Server:
         )
 
     def _find_loss(self, error: RecordedError) -> str | None:
-        """Return what of an exception or its causes is not as it was; None when all is."""
+        """Return what of an exception or its causes is not as it was; None when all is.
+
+        Secrets that were taken out are noted, and no loss: an error of a web API holds its request,
+        with the key in a header, and what catches it does not ask for that.
+        """
         part: RecordedError | None = error
+        is_redacted = False
         while part is not None:
             for payload in (part.args, part.attributes):
                 if payload is None:
                     continue
                 try:
-                    decode_payload(spell_payload(payload), classes=self.classes)
+                    record = spell_payload(payload)
+                    decode_payload(record, classes=self.classes, with_redacted=True)
                 except DecodeError as loss:
                     return f"what the {part.type} held is not whole: {loss}"
+                is_redacted = is_redacted or payload.fidelity is Fidelity.REDACTED
             part = part.cause
+        if is_redacted:
+            self._note(ERROR_REDACTED)
         return None
+
+
+def _spell_type(error: RecordedError) -> str:
+    if error.mro:
+        return error.mro[0]
+    module, _, name = error.type.rpartition(".")
+    return f"{module}:{name}"
 
 
 def find_outcome(span: RecordedSpan) -> Outcome | None:

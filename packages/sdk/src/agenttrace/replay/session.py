@@ -82,7 +82,7 @@ class ReplaySession:
                 *(Tape(run, is_optional=True) for run in companions),
             ],
             self._ledger,
-            Server(_list_classes(options.classes)),
+            Server(_list_classes(options.classes), self._ledger.note),
             Settings(
                 volatile=volatile or None,
                 order_timeout_s=options.order_timeout_s,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.errors import NotReplayableError
 from agenttrace.replay.integrity import check_recording
-from agenttrace.trace import FileSource, RecordedRun, Recording, RecordingError, resolve_run
-from agenttrace.trace.sources import LAST, resolve_only_run
+from agenttrace.trace import FileSource, RecordedRun, Recording, RecordingError
+from agenttrace.trace.sources import LAST, resolve_recording
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-    from agenttrace.trace import Problem, RunSource
+    from agenttrace.trace import Problem
 
 Source: TypeAlias = "RecordedRun | Recording | str | os.PathLike[str]"
 DEFAULT_FILE: Final = "./traces.jsonl"
@@ -65,32 +65,11 @@ def _load(source: Source, exporter: str | None) -> list[tuple[RecordedRun, list[
     path, wanted = _find_file(os.fspath(source), exporter)
     with FileSource(path) as file:
         try:
-            run = _load_from(file, wanted)
+            run = file.load_run(resolve_recording(file, wanted))
         except RecordingError as error:
             why = [f"line {each.line}: {each.message}" for each in file.problems[:1]]
             raise NotReplayableError("; ".join([str(error), *why])) from error
         return [(run, list(file.problems))]
-
-
-def _load_from(file: FileSource, wanted: str | None) -> RecordedRun:
-    if wanted is None:
-        return file.load_run(resolve_only_run(file))
-    last = find_last(file) if wanted == LAST else None
-    return file.load_run(resolve_run(file, wanted)) if last is None else last
-
-
-def find_last(source: RunSource) -> RecordedRun | None:
-    """Return the newest run that is no replay itself; a replay in the same file is not meant.
-
-    Raises:
-        RecordingError: when the source cannot be read.
-
-    """
-    for head in source.list_heads():
-        run = source.load_run(head.run_id)
-        if run.replayed_from is None:
-            return run
-    return None
 
 
 def _find_file(text: str, exporter: str | None) -> tuple[str, str | None]:

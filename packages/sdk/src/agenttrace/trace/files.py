@@ -98,9 +98,10 @@ class FileSource:
         for run_id, place in self._index().items():
             if place.snapshots:
                 said = merge_snapshots(list(place.snapshots))
-                heads.append(RunHead(run_id, said.name, said.start_ns))
+                is_replay = said.replayed_from is not None
+                heads.append(RunHead(run_id, said.name, said.start_ns, is_replay=is_replay))
             elif place.first_ns is not None:  # else there are only additions to it
-                heads.append(RunHead(run_id, UNNAMED_RUN, place.first_ns))
+                heads.append(RunHead(run_id, UNNAMED_RUN, place.first_ns, is_replay=False))
         return sorted(heads, key=lambda head: (head.start_ns, head.run_id), reverse=True)
 
     def summarize_runs(self) -> list[RunSummary]:

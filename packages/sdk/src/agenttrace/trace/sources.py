@@ -37,11 +37,12 @@ class RunNotFoundError(RecordingError):
 
 
 class RunHead(NamedTuple):
-    """What a run is found by."""
+    """What a run is found by. `is_replay`: whether it replays another; None: only the run says."""
 
     run_id: str
     name: str
     start_ns: int
+    is_replay: bool | None = None
 
 
 class RunSource(Protocol):
@@ -113,6 +114,40 @@ def resolve_only_run(source: RunSource) -> str:
         f"{source.name} holds {len(heads)} runs; say which, as in {source.name}:{LAST}. "
         f"{_list_some(source, heads)}"
     )
+
+
+def resolve_recording(source: RunSource, wanted: str | None) -> str:
+    """Return the id of the run to replay: as `resolve_run`, but what is a replay is not meant.
+
+    It is not `last`, and it is not looked at where None asks for the only run of a source. Of a
+    source that holds nothing else it is. By its own id it is found as any run.
+
+    Raises:
+        RunNotFoundError: when there is none, or more than one.
+
+    """
+    if wanted == LAST:
+        heads = source.list_heads()
+        found = next((head for head in heads if not _is_replay(source, head)), None)
+        return resolve_run(source, LAST) if found is None else found.run_id
+    if wanted is not None:
+        return resolve_run(source, wanted)
+    heads = source.list_heads()
+    own = [head for head in heads if not _is_replay(source, head)] or heads
+    if len(own) <= 1:
+        return resolve_only_run(source) if not own else own[0].run_id
+    short = shorten_ids([head.run_id for head in own])
+    named = " ".join(f"{source.name}:{short[head.run_id]}" for head in own[1::-1])
+    raise RunNotFoundError(
+        f"{source.name} holds {len(own)} runs; say which, as in {source.name}:{LAST}, or, for a "
+        f"program that begins several: {named}. {_list_some(source, own)}"
+    )
+
+
+def _is_replay(source: RunSource, head: RunHead) -> bool:
+    if head.is_replay is None:
+        return source.load_run(head.run_id).replayed_from is not None
+    return head.is_replay
 
 
 def shorten_ids(run_ids: Sequence[str], *, shortest: int = 8) -> dict[str, str]:

@@ -29,7 +29,7 @@ def write_annotations(report: Report) -> str:
     """
     lines: list[str] = []
     if report.gates is None:
-        lines += _write_notices(report)
+        lines += _write_notices(report) if report.is_told else ()
     else:
         for status, level in _LEVELS.items():
             found = [result for result in report.gates.results if result.status is status]

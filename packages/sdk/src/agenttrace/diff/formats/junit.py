@@ -26,7 +26,7 @@ _IMPOSSIBLE: Final = re.compile(
 def write_junit(report: Report) -> str:
     """Return a report as JUnit's XML: its gates, or without gates what it says."""
     results = () if report.gates is None else report.gates.results
-    others = int(report.gates is None) + int(bool(report.missing))
+    others = int(report.is_told) + int(bool(report.missing))
     counts = {
         "tests": str(len(results) + others),
         "failures": str(sum(each.status is GateStatus.FAIL for each in results)),
@@ -38,7 +38,7 @@ def write_junit(report: Report) -> str:
     suite = SubElement(suites, "testsuite", {"name": name, **counts})
     for result in results:
         _add_case(suite, result)
-    if report.gates is None:
+    if report.is_told:
         _add_outcome(suite, report)
     if report.missing:
         case = SubElement(suite, "testcase", {"classname": _CLASS, "name": "data"})

@@ -36,3 +36,8 @@ class Report:
     warnings: tuple[str, ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it says what differs: where nothing was compared, it says what is missing."""
+        return self.gates is None and bool(self.summary or not self.missing)

@@ -1,0 +1,56 @@
+"""The codecs that come with the SDK: which classes they are for, and where each is loaded from.
+
+Their modules are imported at the first object of such a class, and none of them imports the
+library that it is for. What a program or a plugin registers for a class counts before these.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HTTP: Final = "agenttrace.encoding.http_messages"
+_VALIDATION: Final = "agenttrace.encoding.validation_errors"
+_NAMES: Final = {
+    **{
+        f"{module}:{cls}": f"httpx-{cls.lower()}"
+        for module in ("httpx", "httpx2")
+        for cls in ("Request", "Response", "Headers", "URL")
+    },
+    "pydantic_core._pydantic_core:ValidationError": "pydantic-validation-error",
+}
+_MODULES: Final = {
+    name: _VALIDATION if name == "pydantic-validation-error" else _HTTP for name in _NAMES.values()
+}
+
+
+class KnownCodec(NamedTuple):
+    """A codec of the SDK's own; see `encoding.codecs.CodecSpec`."""
+
+    name: str
+    types: tuple[str, ...]
+    encode: Callable[[Any], object]
+    decode: Callable[[Any, type], object]
+    version: int = 1
+
+
+def find_known(spelled: str) -> str | None:
+    """Return the name of the codec for the class `module:Qualname`, None when there is none."""
+    return _NAMES.get(spelled)
+
+
+def load_known(name: str) -> KnownCodec | None:
+    """Return the codec of this name, None when it is none of the SDK's own."""
+    module = _MODULES.get(name)
+    if module is None:
+        return None
+    codecs: tuple[KnownCodec, ...] = import_module(module).CODECS
+    return next(codec for codec in codecs if codec.name == name)
+
+
+def spell_types(name: str) -> tuple[str, ...]:
+    """Return the classes that the codec of this name is for."""
+    return tuple(spelled for spelled, each in _NAMES.items() if each == name)
