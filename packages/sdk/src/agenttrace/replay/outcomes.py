@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED
 from agenttrace.replay.journal import judge
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
+from agenttrace.replay.kinds import (
+    INPUT_UNVERIFIED,
+    Action,
+    Divergence,
+    DivergenceKind,
+    Mode,
+    Status,
+)
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -45,7 +52,8 @@ def fold_lines(
             codes.append((missing.action.value, judge(missing)))
     report = _sum_reports(lines, recordings, policy.mode)
     report["divergences"] = divergences
-    report["identical"] = not divergences and not report["liveCalls"] and failed is None
+    is_certain = not (report["liveCalls"] or report["notes"].get(INPUT_UNVERIFIED))
+    report["identical"] = not divergences and is_certain and failed is None
     own = int(failed["exitCode"]) if failed is not None else _choose_code(codes, policy.mode)
     report["exitCode"] = own
     if failed is not None:
