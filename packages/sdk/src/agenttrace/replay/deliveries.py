@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from agenttrace.replay.copies import Copier
-from agenttrace.replay.kinds import DivergenceKind, Status
+from agenttrace.replay.kinds import INPUT_UNVERIFIED, DivergenceKind, Status
 from agenttrace.replay.marks import dress, mark
 from agenttrace.replay.order import CANCEL_WAIT_S, ORDER_TIMEOUT_S
 from agenttrace.replay.places import Place
@@ -75,7 +75,10 @@ class Deliveries:
         if tale is not None:
             pace = Pace(self.settings.stream_speed, self.settings.cancel_wait_s)
             overrun = partial(self._overrun, call, node)
-            return Feed(tale, node, track.order, pace, overrun=overrun, give_up=give_up)
+            doubt = partial(self._ledger.note, INPUT_UNVERIFIED)
+            return Feed(
+                tale, node, track.order, pace, overrun=overrun, give_up=give_up, doubt=doubt
+            )
         own.ticket = track.order.enter(node)
         limit_s = self.settings.cancel_wait_s
         return Turn(served, track.order, own.ticket, give_up=give_up, limit_s=limit_s)

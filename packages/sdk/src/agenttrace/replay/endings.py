@@ -12,7 +12,7 @@ from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
 from agenttrace.replay.matching import find_missing, find_unmet
-from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS
+from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS, STREAM_CHUNKS
 from agenttrace.wire import Outcome, RunStatus, SpanType
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Endings:
         if scope.call is not None:
             self._compare_code(scope, scope.call, node)
             scope.call = None
-        if not node.is_boundary or outcome in {Outcome.CANCELLED, Outcome.CLOSED}:
+        if not node.is_boundary or outcome is not Outcome.OK:
             self._compare_span(span, outcome, node)
         self._report_missing(scope, node, ended_in_lane=True)
 
@@ -190,8 +190,12 @@ class Endings:
             return None
         if live is not recorded.outcome:
             return f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
-        if node.is_boundary:
-            return None  # it was served: its output is the recorded one
+        if node.is_boundary:  # it was served: its output is the recorded one
+            chunks = [
+                (said or {}).get(STREAM_CHUNKS) for said in (span.attributes, recorded.attributes)
+            ]
+            is_shorter = live is Outcome.CLOSED and chunks[0] != chunks[1]
+            return f"{chunks[0]} of its chunks were taken; {chunks[1]} then" if is_shorter else None
         if _differ_in_error(span.run.recorder, recorded.error, span.error):
             return "it failed with another error than the recorded one"
         if _differ(span.run.recorder, recorded.output, span.output):

@@ -20,6 +20,10 @@ class Mode(StrEnum):
     CACHE = "cache"
 
 
+INPUT_UNVERIFIED: Final = "input_unverified"
+"""A note: a call was served whose input was not recorded, or not whole, and so not compared."""
+
+
 class DivergenceKind(StrEnum):
     """In what the code and its recording differ."""
 

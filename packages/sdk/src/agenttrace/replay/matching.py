@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from agenttrace.replay.deltas import count_equal
 from agenttrace.replay.doubts import Lanes
-from agenttrace.replay.kinds import DivergenceKind
+from agenttrace.replay.kinds import INPUT_UNVERIFIED, DivergenceKind
 from agenttrace.replay.places import Places
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _Key: TypeAlias = "tuple[SpanType, str, str | None]"
 
 DEFAULTS_ADDED: Final = "defaults_added"
-INPUT_UNVERIFIED: Final = "input_unverified"
 VOLATILE_IGNORED: Final = "volatile_ignored"
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from agenttrace.replay.errors import EXIT_DIVERGED
 from agenttrace.replay.hints import spell_for_command
 from agenttrace.replay.journal import judge
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
+from agenttrace.replay.kinds import (
+    INPUT_UNVERIFIED,
+    Action,
+    Divergence,
+    DivergenceKind,
+    Mode,
+    Status,
+)
 from agenttrace.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ def fold_lines(
     uncounted = _count_silent(lines)
     if uncounted:
         report["notes"][PROCESSES_UNCOUNTED] = uncounted
-    is_known = failed is None and not uncounted
+    is_known = not (failed or uncounted or report["notes"].get(INPUT_UNVERIFIED))
     report["identical"] = is_known and not divergences and not report["liveCalls"]
     own = int(failed["exitCode"]) if failed is not None else _choose_code(codes, policy.mode)
     report["exitCode"] = own

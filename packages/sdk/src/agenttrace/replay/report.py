@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
-from agenttrace.replay.kinds import TOLD_ONLY, Action, Mode, Status
+from agenttrace.replay.kinds import INPUT_UNVERIFIED, TOLD_ONLY, Action, Mode, Status
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
@@ -52,8 +52,11 @@ class Report:
 
     @property
     def identical(self) -> bool:
-        """Whether the code did what its recording says, to the last call, and nothing ran live."""
-        return not self.divergences and not self.live_calls
+        """Whether the code did what its recording says, to the last call, and nothing ran live.
+
+        That is not known where an input was not recorded: then it is False, and `notes` say so.
+        """
+        return not (self.divergences or self.live_calls or self.notes[INPUT_UNVERIFIED])
 
     @property
     def exit_code(self) -> int:

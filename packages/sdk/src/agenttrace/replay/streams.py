@@ -56,7 +56,8 @@ class Feed:
     """Gives out one recorded stream, in the order of the recording among concurrent ones.
 
     `overrun` returns what is raised where the program asks for more than was ever asked for, and
-    `give_up` what is raised when a recorded cancellation does not come.
+    `give_up` what is raised when a recorded cancellation does not come. `doubt` takes notice of
+    what is given to the body, which the recording does not have.
     """
 
     def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
@@ -68,6 +69,7 @@ class Feed:
         *,
         overrun: Callable[[], BaseException],
         give_up: Callable[[], BaseException],
+        doubt: Callable[[], None],
     ) -> None:
         self.tale = tale
         self._node = node
@@ -75,6 +77,7 @@ class Feed:
         self._pace = pace
         self._overrun = overrun
         self._give_up = give_up
+        self._doubt = doubt
         self._began_s = monotonic()
         self._at = 0
         self._last_seq = node.seq
@@ -121,6 +124,22 @@ class Feed:
         self._last_seq = chunk.seq
         return chunk.value
 
+    def be_sent(self) -> None:
+        """Take notice of a value that the body would be sent: none was recorded to compare with."""
+        self._doubt()
+
+    def lets_through(self, error: BaseException) -> bool:
+        """Tell whether what is thrown into the body comes out of it, as it did then.
+
+        Else the stream goes on as recorded, which had that thrown into it or not: nothing says so.
+        """
+        is_over = self._at >= len(self.tale.chunks)
+        recorded = self.tale.error if is_over else None
+        if type(recorded) is type(error) and str(recorded) == str(error):
+            return True
+        self._doubt()
+        return is_over and self.tale.outcome is Outcome.CLOSED
+
     def _end(self) -> None:
         if self.tale.outcome is Outcome.CLOSED:
             raise self._overrun()
@@ -135,23 +154,41 @@ class Feed:
 
 
 def generate(feed: Feed) -> Generator[Any, Any, Any]:
-    """Give out a stream as a generator."""
+    """Give out a stream as a generator. What it is sent, or thrown, the recording does not know."""
     while True:
         try:
             chunk = feed.pull()
         except StopIteration as stop:
             return stop.value
-        yield chunk
+        try:
+            sent = yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if feed.lets_through(error):
+                raise
+            sent = None
+        if sent is not None:
+            feed.be_sent()
 
 
 async def generate_async(feed: Feed) -> AsyncGenerator[Any, Any]:
-    """Give out a stream as an async generator."""
+    """Give out a stream as an async generator; as `generate`."""
     while True:
         try:
             chunk = await feed.pull_async()
         except StopAsyncIteration:
             return
-        yield chunk
+        try:
+            sent = yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if feed.lets_through(error):
+                raise
+            sent = None
+        if sent is not None:
+            feed.be_sent()
 
 
 def give(feed: Feed, kinds: list[str], classes: Mapping[str, type]) -> Any:
