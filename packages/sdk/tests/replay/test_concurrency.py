@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -144,9 +145,12 @@ def test_threads_get_their_own_answers(stage: Stage) -> None:
 
 
 def test_threads_end_in_the_order_of_the_recording(stage: Stage) -> None:
+    all_began = threading.Barrier(4)  # only what was under way together has an order to keep
+
     @trace_tool(stage.tracer)
     def work(n: int) -> int:
         stage.ran.append("work")
+        all_began.wait(10)
         time.sleep(0.02 * (4 - n))
         return n
 
