@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from recordings import make_payload
 from run_trees import OTHER_ID, Step, llm, make_run_of, tool
 
@@ -95,6 +96,25 @@ def test_of_many_rows_of_a_kind_the_first_are_looked_into() -> None:
         ("output: x -> y1", "1"),
         ("not shown", "3"),
     ]
+
+
+@pytest.mark.parametrize("is_changed_only", [False, True])
+def test_a_long_way_down_to_a_change_is_one_line(*, is_changed_only: bool) -> None:
+    """Its ends are shown: thousands of rows in which nothing differs say nothing."""
+
+    def nest(answer: str) -> list[Step]:
+        steps = [tool("load", {"page": 1}, answer)]
+        for level in range(100):
+            steps = [Step(f"level{99 - level}", children=steps)]
+        return steps
+
+    diff = explain(nest("x"), nest("y"))
+    lines = list(write_diff(diff, Screen(), is_changed_only=is_changed_only))
+    rows = [line.strip().split()[0] for line in lines if line.strip().startswith("level")]
+    assert rows == [f"level{n}" for n in (0, 1, 2, 3, 96, 97, 98, 99)]
+    assert [line.strip()[-12:] for line in lines if line.endswith("unchanged")][
+        -1
+    ] == "92 unchanged"
 
 
 def test_a_row_that_follows_says_what_differs() -> None:
