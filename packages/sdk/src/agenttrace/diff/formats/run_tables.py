@@ -158,7 +158,7 @@ def _list_rows(diff: RunDiff) -> Table:
 
 
 def _tell_rows(rows: Iterable[Row], rules: Rules) -> Iterator[tuple[str, ...]]:
-    """Yield rows in which the same differs as one; of a kind that differs in many ways the first few."""
+    """Yield rows that differ alike as one; of a kind that differs in many ways the first few."""
     kinds: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         kind = row.outcome.value, _name_row(row), _say_row(row)
