@@ -48,6 +48,16 @@ def write_gates(folder: Path, text: str) -> Path:
     return folder
 
 
+def test_the_tag_of_a_query_is_no_finding(command: Callable[..., Done], tmp_path: Path) -> None:
+    """It tells the groups apart because they were asked for by it."""
+    runs = [{"tags": ["main"]}] * 10 + [{"tags": ["pr", "fast"]}] * 10
+    write_runs(tmp_path / "traces.jsonl", 1, runs)
+    done = command("diff", "tag:main", "tag:pr", "--format", "md", cwd=tmp_path)
+    assert done.code == 0, done.err
+    apart = done.out.partition("What tells the groups apart")[2]
+    assert [word for word in ("main", "pr", "fast") if f"tag = {word}" in apart] == ["fast"]
+
+
 @pytest.mark.parametrize(
     ("gates", "args", "code"),
     [

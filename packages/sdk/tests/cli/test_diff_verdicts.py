@@ -236,7 +236,7 @@ def test_what_repeats_is_folded(command: Command, tmp_path: Path) -> None:
     shape = json.loads(command("diff", "a.jsonl", "b.jsonl", "--format", "json", cwd=tmp_path).out)
     assert (len(shape["origins"]), shape["counts"]["changed"]) == (42, 42)
     markdown = command("diff", "a.jsonl", "b.jsonl", "--format", "md", cwd=tmp_path).out
-    assert "| changed | llm:plan | output | 42 |" in markdown
+    assert "| changed | llm:plan | output | output: yes -&gt; no | 42 |" in markdown
 
 
 def test_rows_that_differ_in_other_ways_are_not_folded(command: Command, tmp_path: Path) -> None:

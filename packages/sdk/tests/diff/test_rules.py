@@ -14,7 +14,7 @@ from agenttrace.diff.normalise import Normaliser
 def test_a_whole_document_is_read() -> None:
     """Every rule that there is."""
     document = {
-        "ignore": ["$.input.date", "$..id"],
+        "ignore": ["$.input.date", "$..id", "$['error'].note", "$.*.at"],
         "mask": ["v[0-9]+", {"name": "city", "pattern": "Rome|Oslo"}],
         "builtin_masks": False,
         "numeric": {"abs": 0.5, "rel": 0.01},
@@ -22,7 +22,7 @@ def test_a_whole_document_is_read() -> None:
         "parse_json_strings": "all",
     }
     assert read_rules(document) == Rules(
-        ignore=("$.input.date", "$..id"),
+        ignore=("$.input.date", "$..id", "$['error'].note", "$.*.at"),
         masks=(Mask("mask1", "v[0-9]+"), Mask("city", "Rome|Oslo")),
         builtin_masks=False,
         numeric_abs=0.5,
@@ -37,6 +37,11 @@ def test_a_whole_document_is_read() -> None:
     ("document", "message"),
     [
         ([], "rules are a mapping, not list"),
+        (
+            {"ignore": ["$.inputs.date"]},
+            r"ignore: '\$.inputs.date' is nowhere: \$ has input, output",
+        ),
+        ({"unordered": ["$['city']"]}, r"unordered: .* is nowhere: .*; \$..city is at any depth"),
         ({"ignored": []}, "unknown rule 'ignored'; there are: builtin_masks, ignore, mask"),
         ({"ignore": ["input"]}, "ignore: 'input' is no JSONPath; expected one such as"),
         ({"ignore": ["$["]}, r"ignore: '\$\[' is no JSONPath"),

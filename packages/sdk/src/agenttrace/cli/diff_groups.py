@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agenttrace.cli.diff_sides import describe_lost_lines
 from agenttrace.cli.output import warn
 from agenttrace.cli.progress import Progress
-from agenttrace.cli.run_groups import measure_runs
+from agenttrace.cli.run_groups import measure_runs, read_query
 from agenttrace.diff.formats import describe_groups, shape_gates, shape_groups
 from agenttrace.diff.formats.report import Report
 from agenttrace.diff.gates import GateEvidence, GateReport, check_gates
@@ -68,7 +68,13 @@ class GroupDiff:
             found = compare_measures(before, after, options)
             lost = (GroupWarning("incomplete", text, side) for side, text in missing)
             found = replace(found, warnings=(*found.warnings, *lost))
-            report = describe_groups(found, base=base.name, head=head.name, gates=self.gates)
+            report = describe_groups(
+                found,
+                base=base.name,
+                head=head.name,
+                gates=self.gates,
+                chosen_by={*_list_chosen(base.name), *_list_chosen(head.name)},
+            )
             self.shape = shape_groups(found)
         else:
             report = _describe_baseline(base, head, self.gates)
@@ -111,6 +117,15 @@ def _find_missing(
         yield which, f"{len(cut)} of {show_count(len(runs), 'run')} of {side.name} are not whole"
     for text in describe_lost_lines(side.runs):
         yield which, text
+
+
+def _list_chosen(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the facts that a query names: what it asks for is so of its runs."""
+    query = read_query(text)
+    if query is not None:
+        yield from (("tag", tag) for tag in query.wanted.tags)
+        yield from (("name", name) for name in query.wanted.names)
+        yield from (("status", status) for status in query.wanted.statuses)
 
 
 def _normalise(rules: Rules) -> Any:

@@ -13,7 +13,8 @@ from agenttrace.diff.sided import MAX_CHANGES, VALUE_CHARS, Sided, describe_cont
 from agenttrace.trace.visible import measure_cells, show_count, show_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from agenttrace.cli.output import Screen
     from agenttrace.diff.model import Row, RunDiff
@@ -43,6 +44,10 @@ _STYLES: Final = {
 _FOLDED: Final = 4
 """So many rows in which nothing differs, one after another, are one line."""
 
+_LONG_WAY: Final = 12
+"""So many rows, each with nothing but the next one below it, are shown; of more the ends."""
+
+_WAY_ENDS: Final = 4
 _ALIKE: Final = 3
 """So many rows in which the same differs are shown; more of them are a number."""
 
@@ -83,27 +88,34 @@ class TreeWriter:
         """
         told = {n: self._tell_row(row) for n, row in enumerate(self._diff.rows) if row.self_changed}
         repeats = _find_repeats(told)
-        shown = self._choose_rows(told.keys() - repeats, is_changed_only=is_changed_only)
+        shown, folded = self._choose_rows(told.keys() - repeats, is_changed_only=is_changed_only)
         hidden: list[int] = []
         for number in range(len(self._diff.rows)):
             if number in shown:
                 yield from self._write_hidden(hidden, repeats)
                 hidden.clear()
                 yield from self._write_row(number, told.get(number))
-            elif number in repeats or not is_changed_only:
+            elif number in repeats or number in folded or not is_changed_only:
                 hidden.append(number)
         yield from self._write_hidden(hidden, repeats)
 
-    def _choose_rows(self, told: Iterable[int], *, is_changed_only: bool) -> set[int]:
-        """Return the rows to show: those that are told, what they are below, and few others."""
+    def _choose_rows(
+        self, told: AbstractSet[int], *, is_changed_only: bool
+    ) -> tuple[set[int], set[int]]:
+        """Return the rows to show: those that are told, what they are below, and few others.
+
+        Of a long way down to a single row the middle is left out: those are returned apart.
+        """
         shown: set[int] = set()
         for number in told:
             place: int | None = number
             while place is not None and place not in shown:
                 shown.add(place)
                 place = self._parents[place]
+        folded = self._find_long_ways(shown, told)
+        shown -= folded
         if is_changed_only:
-            return shown
+            return shown, folded
         start, count = 0, len(self._diff.rows)
         for number in range(count + 1):
             if number < count and number not in shown:
@@ -111,7 +123,21 @@ class TreeWriter:
             if number - start <= _FOLDED:
                 shown.update(range(start, number))
             start = number + 1
-        return shown
+        return shown, folded
+
+    def _find_long_ways(self, shown: AbstractSet[int], told: AbstractSet[int]) -> set[int]:
+        """Return the middles of rows that each have nothing but the next one shown below them."""
+        below = Counter(self._parents[number] for number in shown)
+        folded: set[int] = set()
+        way: list[int] = []
+        for number in sorted(shown):  # each is followed by the first row below it
+            if number not in told and below[number] == 1:
+                way.append(number)
+                continue
+            if len(way) > _LONG_WAY:
+                folded.update(way[_WAY_ENDS:-_WAY_ENDS])
+            way.clear()
+        return folded
 
     def _write_hidden(self, hidden: list[int], repeats: set[int]) -> Iterator[str]:
         mark = "…" if is_unicode() else "..."

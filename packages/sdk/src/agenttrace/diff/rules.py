@@ -43,6 +43,10 @@ BUILTIN_MASKS: Final = (
 _KEYS: Final = frozenset(
     {"ignore", "mask", "builtin_masks", "numeric", "unordered", "parse_json_strings"}
 )
+_ROOTS: Final = ("input", "output", "attributes", "error")
+_ROOT: Final = re.compile(r"\$\s*(?:\.\s*([^\W\d]\w*)|\[\s*['\"]([^'\"]*)['\"]\s*\])")
+"""The one name that a path begins with; of `$..name`, `$.*` and a choice there is none."""
+
 _PARSE: Final[dict[object, ParseStrings]] = {
     True: "arguments",
     False: "none",
@@ -169,6 +173,12 @@ def _read_path(rule: str, value: object) -> str:
         compile(value)
     except JSONPathError as error:
         raise RulesError(f"{rule}: {value!r} is no JSONPath: {error}") from error
+    root = _ROOT.match(value)
+    if root is not None and (root[1] or root[2]) not in _ROOTS:
+        raise RulesError(
+            f"{rule}: {value!r} is nowhere: $ has {', '.join(_ROOTS)}, as in $.input.date; "
+            f"$..{root[1] or root[2]} is at any depth"
+        )
     return value
 
 

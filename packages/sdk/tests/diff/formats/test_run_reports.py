@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from recordings import make_payload
 from run_trees import OTHER_ID, Step, llm, make_run_of, tool
 
@@ -85,16 +86,36 @@ def test_markdown_says_from_what_to_what() -> None:
     assert "Oslo" in write_markdown(describe_runs(diff, base="a", head="b"))
 
 
-def test_of_many_rows_of_a_kind_the_first_are_looked_into() -> None:
-    """They may differ in many ways: the rest is a number, and says that it is not shown."""
-    base = [tool("load", {"page": n}, "x") for n in range(6)]
-    head = [tool("load", {"page": n}, f"y{n // 2}") for n in range(6)]
+def test_of_rows_that_differ_in_many_ways_some_are_shown() -> None:
+    """What differs alike is one row; the rest is a number, and says that it is not shown."""
+    base = [tool("load", {"page": n}, "x") for n in range(10)]
+    head = [tool("load", {"page": n}, f"y{n // 2}") for n in range(10)]
     rows = [row for row in list_table(explain(base, head), "Changes") if row[1] == "tool:load"]
     assert [row[3:] for row in rows] == [
         ("output: x -> y0", "2"),
-        ("output: x -> y1", "1"),
-        ("not shown", "3"),
+        ("output: x -> y1", "2"),
+        ("output: x -> y2", "2"),
+        ("not shown", "4"),
     ]
+
+
+@pytest.mark.parametrize("is_changed_only", [False, True])
+def test_a_long_way_down_to_a_change_is_one_line(*, is_changed_only: bool) -> None:
+    """Its ends are shown: thousands of rows in which nothing differs say nothing."""
+
+    def nest(answer: str) -> list[Step]:
+        steps = [tool("load", {"page": 1}, answer)]
+        for level in range(100):
+            steps = [Step(f"level{99 - level}", children=steps)]
+        return steps
+
+    diff = explain(nest("x"), nest("y"))
+    lines = list(write_diff(diff, Screen(), is_changed_only=is_changed_only))
+    rows = [line.strip().split()[0] for line in lines if line.strip().startswith("level")]
+    assert rows == [f"level{n}" for n in (0, 1, 2, 3, 96, 97, 98, 99)]
+    assert [line.strip()[-12:] for line in lines if line.endswith("unchanged")][
+        -1
+    ] == "92 unchanged"
 
 
 def test_a_row_that_follows_says_what_differs() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from groups import make_group
 
+from agenttrace.diff.formats import describe_groups
 from agenttrace.diff.groups import (
     GroupComparison,
     GroupOptions,
@@ -72,6 +73,21 @@ def test_a_program_that_gives_up_has_not_improved() -> None:
     for name in ("spans", "tool_calls"):
         verdicts = [find(each, name).judgement.verdict for each in (fine, lost, more)]
         assert verdicts == [Verdict.FEWER, Verdict.FEWER, Verdict.MORE]
+
+
+def test_what_the_groups_were_chosen_by_is_no_news() -> None:
+    """A report does not lead with the tag of the query; another tag of theirs it tells."""
+    base = make_group(1, [{"tags": ["main"]}] * 10)
+    head = make_group(101, [{"tags": ["pr", "fast"]}] * 10)
+    found = compare_groups(base, head)
+
+    def list_names(**more: Any) -> set[str]:
+        report = describe_groups(found, base="tag:main", head="tag:pr", **more)
+        (table,) = (each for each in report.tables if each.title == "What tells the groups apart")
+        return {row[0] for row in table.rows}
+
+    assert list_names() == {"tag = main", "tag = pr", "tag = fast"}
+    assert list_names(chosen_by={("tag", "main"), ("tag", "pr")}) == {"tag = fast"}
 
 
 def test_a_call_that_most_runs_lost() -> None:

@@ -11,7 +11,7 @@ from agenttrace.diff.statistics.verdicts import describe_effect, write_p
 from agenttrace.trace.visible import show_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from agenttrace.diff.gates.model import GateReport
     from agenttrace.diff.groups.model import (
@@ -27,9 +27,17 @@ MAX_ROWS: Final = 15
 
 
 def describe_groups(
-    comparison: GroupComparison, *, base: str, head: str, gates: GateReport | None = None
+    comparison: GroupComparison,
+    *,
+    base: str,
+    head: str,
+    gates: GateReport | None = None,
+    chosen_by: Collection[tuple[str, str]] = (),
 ) -> Report:
-    """Return the report of a comparison of groups that are called `base` and `head`."""
+    """Return the report of a comparison of groups that are called `base` and `head`.
+
+    `chosen_by` are facts that the groups were asked for by: that they tell them apart is no news.
+    """
     before = show_count(len(comparison.base.run_ids), "run")
     counts = f"{before} against {len(comparison.head.run_ids):,}"
     if comparison.pairs is not None:
@@ -48,7 +56,7 @@ def describe_groups(
             _list_structure(comparison),
             _list_transitions(comparison),
             _list_parts(comparison),
-            _list_attributes(comparison),
+            _list_attributes(comparison, chosen_by),
         ),
         warnings=tuple(warning.message for warning in comparison.warnings),
         findings=tuple(_list_findings(comparison)),
@@ -148,8 +156,12 @@ def _list_part(row: PartRow) -> tuple[str, ...]:
     )
 
 
-def _list_attributes(comparison: GroupComparison) -> Table:
-    found = [row for row in comparison.attributes if row.is_significant]
+def _list_attributes(comparison: GroupComparison, chosen_by: Collection[tuple[str, str]]) -> Table:
+    found = [
+        row
+        for row in comparison.attributes
+        if row.is_significant and (row.key, row.value) not in chosen_by
+    ]
     rows = [_list_attribute(row) for row in found[:MAX_ROWS]]
     columns = ("attribute", "base", "head", "difference", "p")
     return Table("What tells the groups apart", columns, tuple(rows), _say_rest(len(found)))

@@ -44,8 +44,11 @@ _NS_PER_MS: Final = 1_000_000
 _MAX_CHANGES: Final = 3
 """So many places are shown of a row."""
 
-_ALIKE: Final = 3
-"""So many rows of a kind are looked into."""
+_MAX_WAYS: Final = 3
+"""In so many ways rows of a kind are shown to differ."""
+
+_MAX_LOOKED: Final = 1_000
+"""So many rows are looked into."""
 
 
 def describe_runs(
@@ -155,18 +158,22 @@ def _list_rows(diff: RunDiff) -> Table:
 
 
 def _tell_rows(rows: Iterable[Row], rules: Rules) -> Iterator[tuple[str, ...]]:
-    """Yield rows in which the same differs as one; of many of a kind the first are looked into."""
+    """Yield rows that differ alike as one; of a kind that differs in many ways the first few."""
     kinds: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         kind = row.outcome.value, _name_row(row), _say_row(row)
         kinds.setdefault(kind, []).append(row)
+    left = _MAX_LOOKED
     for kind, alike in kinds.items():
-        looked = [row for row in alike if row.flags][:_ALIKE]
+        looked = [row for row in alike if row.flags][:left]
+        left -= len(looked)
         changes = Counter(_say_contents(list_contents(row, rules)) for row in looked)
-        for said, times in changes.items():
+        shown = list(changes.items())[:_MAX_WAYS]
+        for said, times in shown:
             yield (*kind, said, str(times))
-        if len(alike) > len(looked):
-            yield (*kind, "not shown" if looked else "", str(len(alike) - len(looked)))
+        rest = len(alike) - sum(times for _, times in shown)
+        if rest:
+            yield (*kind, "not shown" if alike[0].flags else "", str(rest))
 
 
 def _say_contents(found: Iterable[Contents]) -> str:
