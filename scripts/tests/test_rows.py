@@ -27,7 +27,7 @@ NUMBERS = [
     *(f"P{n}" for n in range(1, 13)),
     "L",
     *(f"F{n}" for n in range(23, 36)),
-    *(f"H{n}" for n in (*range(1, 17), *range(24, 38), 41, 44)),
+    *(f"H{n}" for n in (*range(1, 42), 44)),
 ]
 
 
