@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agenttrace.diff import compare_runs
@@ -82,6 +82,7 @@ class Machine:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(recorded=PROGRAMS, played=PROGRAMS, is_same=st.booleans())
+@example(recorded=[("choose", 0), ("choose", 1)], played=[("choose", 0)] * 2, is_same=False)
 def test_identical_is_so_to_the_diff(
     recorded: list[Any], played: list[Any], *, is_same: bool
 ) -> None:

@@ -76,6 +76,7 @@ def _begin(tracer: Tracer, folder: str) -> ReplaySession | _Recording:
     journal.begin()
     sys.excepthook = _make_excepthook(sys.excepthook)
     atexit.register(journal.sum_up)
+    atexit.register(session.see_late_calls)  # it is called before what was registered before
     return session
 
 

@@ -182,9 +182,15 @@ class Conductor:
         except BaseException as error:  # noqa: BLE001 -- as choose
             self._ledger.stop_by_error(error, span.name)
 
+    def finish_late(self) -> None:
+        """See which calls never came that outlived their run in the recording."""
+        with self._lock:
+            self._endings.end_late(self._tapes)
+
     def finish(self) -> None:
         """See what the program did not come to at all."""
         with self._lock:
+            self._endings.end_late(self._tapes)
             self._endings.end_all(self._tapes)
 
 

@@ -25,9 +25,14 @@ def find_cut(live_from: int | str, runs: list[RecordedRun]) -> Cut:
     """
     if len(runs) != 1:
         raise ConfigurationError("live_from is a place in one run; replay one at a time")
-    if isinstance(live_from, int):
-        return Cut(live_from)
     tape = Tape(runs[0])
+    if isinstance(live_from, int):
+        last = max((node.seq for node in tape.nodes), default=-1)
+        if live_from > last:
+            raise ConfigurationError(
+                f"live_from {live_from}: the last step of the recording begins at seq {last}"
+            )
+        return Cut(live_from)
     if _SPAN_ID.match(live_from):
         node = tape.by_id.get(live_from)
         if node is None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
 
 
+_UNMET: Final = "selector_unmet"
+_SEQ_BITS: Final = 30  # of each process of a run, as docs/wire-format.md has it
 # What the recorder says of a span, and what figures of providers and hosts are.
 _OWN_ATTRIBUTES: Final = ("agenttrace.", "gen_ai.", "otel.", "host.", "process.", "thread.")
 
@@ -132,11 +134,28 @@ class Endings:
                 self._report_unmet(scope, scope.own)
             for doubt in scope.track.matcher.lanes.list_doubts():
                 self._ledger.add(doubt)
+        self._note_unmet()
         if self._ledger.report.divergences:
             kinds = [each.kind.value for each in self._ledger.report.divergences]
             run.set_attribute(REPLAY_DIVERGENCES, kinds[:100])
         if self._ledger.witness is not None:
             self._ledger.witness.end_run(scope.track.tape.run.run_id, status)
+
+    def _note_unmet(self) -> None:
+        """Say which selectors of the settings have meant no call: a wrong name has no effect."""
+        notes = self._ledger.report.notes
+        for name in [name for name in notes if name.startswith(_UNMET)]:
+            del notes[name]
+        for text in self._ledger.policy.list_unmet():
+            notes[f"{_UNMET} {text}"] = 1
+
+    def end_late(self, tapes: list[Tape]) -> None:
+        """Say which calls never came that were recorded after the end of their run."""
+        if self._ledger.is_child:
+            return  # its parent says it
+        for scope in self._scopes.list_runs():
+            if scope.own is not None and scope.track is not None and scope.track.tape in tapes:
+                self._report_missing(scope, scope.own, ended_in_lane=False, is_late=True)
 
     def end_all(self, tapes: list[Tape]) -> None:
         """Say which recorded runs were never begun."""
@@ -153,11 +172,18 @@ class Endings:
                 )
             )
 
-    def _report_missing(self, scope: Scope, node: Node, *, ended_in_lane: bool) -> None:
+    def _report_missing(
+        self, scope: Scope, node: Node, *, ended_in_lane: bool, is_late: bool = False
+    ) -> None:
+        """List what was not met: what began before its run had ended, or after it."""
         track = scope.track
         assert track is not None
+        end = track.tape.run.end_seq
         for missing in find_missing(node, ended_in_lane=ended_in_lane):
             if id(missing) in track.reported or self._ledger.is_stopped:
+                continue
+            # A thread that outlives the run may still come with what it did after the run's end.
+            if (end is not None and end < missing.seq < 1 << _SEQ_BITS) is not is_late:
                 continue
             if self._ledger.policy.is_beyond_cut(missing) or self._is_beyond_end(missing):
                 continue

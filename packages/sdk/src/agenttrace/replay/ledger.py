@@ -52,7 +52,13 @@ class Ledger:
         """Whether the replay is over: no call is served and no body runs any more."""
         if self.report.fatal is None and self._board.is_written():
             self.report.fatal = Divergence.from_described(self._board.read())
+            self.report.divergences.append(self.report.fatal)  # met by another process of the run
         return self.report.fatal is not None
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process was forked since the replay began."""
+        return self._is_child
 
     def _stay(self) -> None:
         """Keep the account as it is."""

@@ -184,13 +184,16 @@ class Places:
                 self.change(each, right[0])
 
     def settle(self, place: Place, fits: Callable[[Node], bool]) -> None:
-        """At the end of a span: take it for another where only that has no more and no less."""
-        if place.is_certain or (self._is_whole(place, place.node) and fits(place.node)):
-            return
-        for node in self.list_others(place):
-            if self._is_whole(place, node) and fits(node):
-                self.change(place, node)
-                return
+        """At the end of a span: take it for another where only that has no more and no less.
+
+        From then on it stays so: it is compared with that.
+        """
+        if not place.is_certain and not (self._is_whole(place, place.node) and fits(place.node)):
+            for node in self.list_others(place):
+                if self._is_whole(place, node) and fits(node):
+                    self.change(place, node)
+                    break
+        place.is_certain = True
 
     @staticmethod
     def _is_whole(place: Place, node: Node) -> bool:

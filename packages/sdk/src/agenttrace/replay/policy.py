@@ -129,6 +129,10 @@ class Policy:
         """Tell whether the body of a call runs, and the calls within it are looked up."""
         return self._find(self._descend, call) is not None
 
+    def list_unmet(self) -> list[str]:
+        """Return the selectors of `live` and `descend` that meant no call so far."""
+        return [*self._live.list_unmet(), *self._descend.list_unmet()]
+
     def is_beyond_cut(self, node: Node) -> bool:
         """Tell whether the recording is left where this step begins, or before."""
         if self.cut is None:

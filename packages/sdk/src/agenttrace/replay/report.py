@@ -56,7 +56,8 @@ class Report:
 
         That is not known where an input was not recorded: then it is False, and `notes` say so.
         """
-        return not (self.divergences or self.live_calls or self.notes[INPUT_UNVERIFIED])
+        is_certain = not self.notes[INPUT_UNVERIFIED] and self.fatal is None
+        return is_certain and not (self.divergences or self.live_calls)
 
     @property
     def exit_code(self) -> int:

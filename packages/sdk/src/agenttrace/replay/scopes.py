@@ -84,6 +84,10 @@ class Scopes:
         """Return the scope that a run is."""
         return self._by_run.get(run_id)
 
+    def list_runs(self) -> list[Scope]:
+        """Return the scopes of all runs so far."""
+        return list(self._by_run.values())
+
     def add(self, span: Span, scope: Scope) -> None:
         """Remember a span's scope."""
         self._by_span[span.run.run_id, span.id] = scope

@@ -25,7 +25,7 @@ _PATH: Final = "span"
 class Selector:
     """One of `LLM_CALL`, `tool:search`, `tool:web_*`, `span:research_agent/*/search`."""
 
-    __slots__ = ("_pattern", "_type", "text")
+    __slots__ = ("_pattern", "_type", "is_met", "text")
 
     def __init__(self, text: str) -> None:
         """Read it.
@@ -35,6 +35,7 @@ class Selector:
 
         """
         self.text = text
+        self.is_met = False  # it has meant a call
         kind, colon, pattern = text.partition(":")
         self._type: SpanType | None = None
         self._pattern: str | None = pattern if colon else None
@@ -82,5 +83,11 @@ class Selectors:
     def find(self, span_type: SpanType, name: str, path: str) -> Selector | None:
         """Return the one that means this call, one that names it first; None when none does."""
         found = [each for each in self._all if each.matches(span_type, name, path)]
+        for each in found:
+            each.is_met = True
         found.sort(key=lambda each: not each.names_a_call)
         return found[0] if found else None
+
+    def list_unmet(self) -> list[str]:
+        """Return those that no call was asked about which they mean."""
+        return [each.text for each in self._all if not each.is_met]

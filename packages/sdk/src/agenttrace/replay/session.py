@@ -190,6 +190,10 @@ class ReplaySession:
             recorder.hub.remove(self._memory, timeout_s=_FLUSH_S)
         self._is_over = True
 
+    def see_late_calls(self) -> None:
+        """List calls that never came, at the end of a process that does not end the block."""
+        self._conductor.finish_late()
+
     # What came of it
 
     @property

@@ -1,0 +1,104 @@
+"""What has no effect is said: settings that mean nothing, and what happens beyond the run."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agenttrace import ConfigurationError
+from agenttrace.replay import DivergenceKind, ReplayDivergence
+from agenttrace.wrappers import trace_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Stage
+
+
+def _make_play(stage: Stage) -> Callable[[], None]:
+    @trace_tool(stage.tracer)
+    def tool(n: int) -> int:
+        return n
+
+    def play() -> None:
+        with stage.tracer.run("agent"):
+            tool(1)
+
+    return play
+
+
+def test_a_step_beyond_the_end_is_refused(stage: Stage) -> None:
+    recorded = stage.record(_make_play(stage))
+    with pytest.raises(ConfigurationError, match="live_from 999: the last step"):
+        stage.tracer.replay(recorded, live_from=999)
+
+
+@pytest.mark.parametrize("setting", ["live", "descend"])
+def test_a_selector_that_means_no_call_is_noted(stage: Stage, setting: str) -> None:
+    play = _make_play(stage)
+    recorded = stage.record(play)
+    session, _ = stage.replay(recorded, play, **{setting: ["tool:nope"]})
+    assert session.report.notes == {"selector_unmet tool:nope": 1}
+    session, _ = stage.replay(recorded, play, **{setting: ["tool:to*"]}, allow_effects=["unknown"])
+    assert session.report.notes == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_what_stops_a_child_is_in_the_report_of_its_parent(stage: Stage) -> None:
+    def play_with_child() -> None:
+        with stage.tracer.run("agent"):
+            child = os.fork()
+            if child == 0:
+                with suppress(BaseException):
+                    socket.create_connection(("127.0.0.1", 9), timeout=1)
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    def record() -> None:
+        with stage.tracer.run("agent"):
+            pass
+
+    recorded = stage.record(record)
+    session = stage.tracer.replay(recorded)
+    with pytest.raises(ReplayDivergence), session:
+        play_with_child()
+    assert [each.kind for each in session.report.divergences] == [DivergenceKind.UNRECORDED_IO]
+    assert not session.report.identical
+    assert session.report.exit_code == 11
+
+
+def test_a_call_after_the_end_of_its_run_is_not_missing_before_it(stage: Stage) -> None:
+    @trace_tool(stage.tracer)
+    def tool(n: int) -> int:
+        return n
+
+    def play() -> None:
+        has_ended = threading.Event()
+
+        def late() -> None:
+            assert has_ended.wait(10)
+            tool(2)
+
+        with stage.tracer.run("agent"):
+            tool(1)
+            thread = threading.Thread(target=stage.tracer.propagate(late))
+            thread.start()
+        has_ended.set()
+        thread.join(10)
+
+    def play_without() -> None:
+        with stage.tracer.run("agent"):
+            tool(1)
+
+    recorded = stage.record(play)
+    assert len(recorded.spans) == 2
+    session, _ = stage.replay(recorded, play)
+    assert session.report.identical
+    session, raised = stage.diverge(recorded, play_without)
+    assert raised.divergence.kind is DivergenceKind.MISSING_CALL
+    assert len(session.report.divergences) == 1
