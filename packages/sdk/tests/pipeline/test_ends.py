@@ -218,6 +218,32 @@ def test_a_signal_does_what_it_always_did(
     assert runs[-1] == ends.get(kind, "INTERRUPTED")
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be held back")
+def test_a_signal_to_a_child_that_has_not_begun_yet_ends_it(program: Program) -> None:
+    """As a pool's worker is terminated that nothing was left for: nobody waits for it in vain."""
+    out = program.run(
+        """
+        work(1)
+        tracer.flush()
+        # On one processor a child begins after its parent has sent the signal.
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+        codes = []
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                time.sleep(10)
+                os._exit(7)
+            os.kill(child, signal.SIGTERM)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            if codes[-1] != -signal.SIGTERM:
+                break
+        print(codes)
+        """,
+        before="import warnings\nwarnings.simplefilter('ignore', DeprecationWarning)\n",
+    )
+    assert out == f"{[-15] * 20}\n"
+
+
 def test_a_chained_handler_comes_after_the_flush(program: Program) -> None:
     """The program's own handler runs once, and goes on recording."""
     program.environment["AGENTTRACE_SIGNALS"] = "chain"

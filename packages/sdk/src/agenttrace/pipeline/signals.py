@@ -41,6 +41,36 @@ def install(mode: str) -> None:
             except ValueError:  # not the main interpreter
                 return
             _handlers[number] = handler
+    _Forks.follow()
+
+
+class _Forks:
+    """Holds these signals back during a fork, so that a child gets one sent as it begins.
+
+    CPython forgets in the child which Python handlers are due (`PyOS_AfterFork_Child`): a signal
+    that came before that would do nothing, where without a handler it ends the child. A pool's
+    idle worker, terminated before it first ran, would be waited for without end.
+    """
+
+    _is_followed = False
+    _held = threading.local()
+
+    @classmethod
+    def follow(cls) -> None:
+        can_hold = hasattr(os, "register_at_fork") and hasattr(signal, "pthread_sigmask")
+        if _handlers and can_hold and not cls._is_followed:
+            cls._is_followed = True
+            os.register_at_fork(
+                before=cls._hold, after_in_parent=cls._release, after_in_child=cls._release
+            )
+
+    @classmethod
+    def _hold(cls) -> None:
+        cls._held.before = signal.pthread_sigmask(signal.SIG_BLOCK, _handlers)
+
+    @classmethod
+    def _release(cls) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, cls._held.before)
 
 
 class _Handler:
