@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agenttrace_server import serving
 from agenttrace_server.http import bodies
+from agenttrace_server.recovery import password
 from agenttrace_server.services import deletion, leases, retention
 from agenttrace_server.settings import Settings
 from agenttrace_server.storage import deletion as steps
@@ -50,7 +51,7 @@ def test_every_setting_that_is_named_is_one() -> None:
 
 def test_every_command_that_is_named_is_one() -> None:
     """`agenttrace-server …` as it is typed."""
-    known = {each.__name__ for each in (backup, restore, migrate)} | {"serve"}
+    known = {each.__name__ for each in (backup, restore, migrate, password)} | {"serve"}
     assert {*re.findall(r"agenttrace-server ([a-z]+)", TEXT)} == known
 
 
