@@ -109,7 +109,8 @@ class AccountMutation:
         return ApiKeyResult(api_key=ApiKey.from_record(key))
 
     @mutation(
-        "Give an account a role in the project, which counts from its next request on. After 20 "
+        "Give an account a role in the project, which counts from its next request on; the access "
+        "tokens of a member end where it is another one. After 20 "
         "addresses in an hour that no account has: `too_many_attempts`."
     )
     async def put_member(self, info: Info, email: str, role: ProjectRole) -> MemberResult:

@@ -168,13 +168,7 @@ class SessionService:
             raise RefusedError("", "invalid", "only an account has logins; a key is revoked")
         deed = make_deed(actor, "sessions_ended", session_id or "all", now_ns=now_ns)
         if session_id is None:
-            change = remember(
-                deed,
-                account_storage.end_tokens,
-                principal.actor_id,
-                now_ns=now_ns,
-                refresh=True,
-            )
+            change = remember(deed, storage.end_tokens, principal.actor_id, now_ns=now_ns)
             await self._database.write(change)
             return
         found = await self._database.write(

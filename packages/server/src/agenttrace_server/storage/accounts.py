@@ -13,11 +13,10 @@ from agenttrace_server.storage.account_tables import (
     ACCOUNT,
     MEMBERSHIP,
     PROJECT,
-    REFRESH_TOKEN,
     REVOKED_TOKEN,
 )
 from agenttrace_server.storage.members import find_account, keep_admins, set_role
-from agenttrace_server.storage.sessions import forget_attempts
+from agenttrace_server.storage.sessions import end_tokens, forget_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +132,7 @@ def set_password(
     """Store a new password: all tokens end."""
     change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
     connection.execute(change.values(password_hash=password_hash))
-    end_tokens(connection, account_id, now_ns=now_ns, refresh=True)
+    end_tokens(connection, account_id, now_ns=now_ns)
 
 
 def reset_password(
@@ -142,19 +141,6 @@ def reset_password(
     """Store a new password of who forgot theirs: their tries of it are counted no more."""
     set_password(connection, account.account_id, password_hash, now_ns=now_ns)
     forget_attempts(connection, "account", account.email)
-
-
-def end_tokens(
-    connection: Connection, account_id: str, *, now_ns: int, refresh: bool = False
-) -> None:
-    """Let no access token of an account be taken any more; with `refresh`, no other either."""
-    change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
-    connection.execute(change.values(token_version=ACCOUNT.c.token_version + 1))
-    if refresh:
-        own = update(REFRESH_TOKEN).where(REFRESH_TOKEN.c.account_id == account_id)
-        connection.execute(
-            own.where(REFRESH_TOKEN.c.revoked_ns.is_(None)).values(revoked_ns=now_ns)
-        )
 
 
 def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_ns: int) -> Account:
@@ -172,7 +158,7 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
         keep_admins(connection, account.account_id)
     which = ACCOUNT.c.account_id == account.account_id
     connection.execute(update(ACCOUNT).where(which).values(is_disabled=is_disabled))
-    end_tokens(connection, account.account_id, now_ns=now_ns, refresh=True)
+    end_tokens(connection, account.account_id, now_ns=now_ns)
     return account._replace(is_disabled=is_disabled)
 
 

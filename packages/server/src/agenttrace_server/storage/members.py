@@ -1,7 +1,9 @@
 """Who is in which project, and that no project is left without an admin.
 
-A role is read anew with every request, so what changes here counts at the next one. No token ends
-for it: an account may be in projects that are none of this one's admin's concern.
+A role is read anew with every request, so what changes here counts at the next one. Of a member
+whose role becomes another, the access tokens end too (C05), and its logins go on with new ones.
+Nothing ends for who is put in or taken out: an account may be in projects that are none of this
+one's admin's concern.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from agenttrace_server.identity import Role
 from agenttrace_server.members import Account, Member
 from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP, PROJECT
 from agenttrace_server.storage.audit import append_deed
-from agenttrace_server.storage.sessions import find_wait, take_attempt
+from agenttrace_server.storage.sessions import end_access_tokens, find_wait, take_attempt
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -62,7 +64,7 @@ def add_member(  # noqa: PLR0913 -- all by name
 
 
 def put_member(connection: Connection, project_id: str, account: Account, role: Role) -> Member:
-    """Give an account a role in a project.
+    """Give an account a role in a project; the access tokens of a member end if it had another.
 
     Raises:
         RefusedError: the project would have no admin any more.
@@ -70,7 +72,8 @@ def put_member(connection: Connection, project_id: str, account: Account, role: 
     """
     if role is not Role.ADMIN:
         keep_admins(connection, account.account_id, project_id)
-    set_role(connection, account.account_id, project_id, role)
+    if set_role(connection, account.account_id, project_id, role) not in {None, role.value}:
+        end_access_tokens(connection, account.account_id)
     return Member(account.account_id, account.email, role.value, account.is_disabled)
 
 
@@ -109,15 +112,18 @@ def appoint_admin(connection: Connection, slug: str, email: str, *, deed: Deed) 
     return member
 
 
-def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> None:
-    """Give an account a role in a project."""
+def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> str | None:
+    """Give an account a role in a project; return the one that it had."""
     which = _membership(account_id, project_id)
-    before = connection.execute(select(MEMBERSHIP.c.role).where(*which)).scalar_one_or_none()
+    before: str | None = connection.execute(
+        select(MEMBERSHIP.c.role).where(*which)
+    ).scalar_one_or_none()
     if before is None:
         row = {"account_id": account_id, "project_id": project_id, "role": role.value}
         connection.execute(insert(MEMBERSHIP), row)
     elif before != role.value:
         connection.execute(update(MEMBERSHIP).where(*which).values(role=role.value))
+    return before
 
 
 def list_members(connection: Connection, project_id: str) -> list[Member]:

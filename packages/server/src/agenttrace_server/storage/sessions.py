@@ -238,3 +238,16 @@ def revoke_family(
         known = select(REVOKED_TOKEN.c.jti).where(REVOKED_TOKEN.c.jti == name)
         if connection.execute(known).first() is None:
             connection.execute(insert(REVOKED_TOKEN), {"jti": name, "expires_ns": expires_ns})
+
+
+def end_access_tokens(connection: Connection, account_id: str) -> None:
+    """Let no access token of an account be taken any more; its logins go on with new ones."""
+    change = update(ACCOUNT).where(ACCOUNT.c.account_id == account_id)
+    connection.execute(change.values(token_version=ACCOUNT.c.token_version + 1))
+
+
+def end_tokens(connection: Connection, account_id: str, *, now_ns: int) -> None:
+    """Let no token of an account be taken any more: its logins end."""
+    end_access_tokens(connection, account_id)
+    own = update(REFRESH_TOKEN).where(REFRESH_TOKEN.c.account_id == account_id)
+    connection.execute(own.where(REFRESH_TOKEN.c.revoked_ns.is_(None)).values(revoked_ns=now_ns))
