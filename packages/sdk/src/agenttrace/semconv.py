@@ -33,6 +33,7 @@ USAGE_DETAIL: Final = "agenttrace.usage."
 USAGE_BILLED_WITHIN: Final = "agenttrace.usage.billed_within"
 STREAM_CHUNKS: Final = "agenttrace.stream.chunks"
 STREAM_KIND: Final = "agenttrace.stream.kind"
+STREAM_SENT: Final = "agenttrace.stream.sent"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
 # What was left out for the limits of the wire format, where anything was (OpenTelemetry's names

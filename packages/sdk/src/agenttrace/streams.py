@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
-from agenttrace.semconv import EVENT_CHUNK, STREAM_CHUNKS, TIME_TO_FIRST_CHUNK
+from agenttrace.semconv import EVENT_CHUNK, STREAM_CHUNKS, STREAM_SENT, TIME_TO_FIRST_CHUNK
 from agenttrace.wire import Outcome, SpanType
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Stream:
         "_is_block",
         "_lane",
         "_on_end",
+        "_sent",
         "_texts",
         "recorder",
         "span",
@@ -49,6 +50,7 @@ class Stream:
         self.recorder = recorder
         self.span = span
         self._count = 0
+        self._sent = 0
         # The pieces of a text stream, joined into the span's output; None once it is no text.
         self._texts: list[str] | None = []
         self._chars = 0
@@ -127,6 +129,10 @@ class Stream:
             self._keep_text(chunk)
             recorder.read_answer(span, chunk)
 
+    def note_sent(self, value: object) -> None:
+        """Count what the body is sent, or has thrown into it; None is no value."""
+        self._sent += value is not None
+
     def _keep_text(self, chunk: object) -> None:
         if self._texts is None:
             return
@@ -192,6 +198,8 @@ class Stream:
         with self.recorder.boundary("stream"):
             if has_chunks and not self._is_block and self.span.is_open:
                 self.span.set_own_attribute(STREAM_CHUNKS, self._count)
+                if self._sent:
+                    self.span.set_own_attribute(STREAM_SENT, self._sent)
             for call in self._on_end:
                 call()
         return False
@@ -300,13 +308,16 @@ def drive(
             except StopIteration as stop:
                 return stop.value
         try:
-            step = partial(generator.send, (yield chunk))
+            sent = yield chunk
+            stream.note_sent(sent)
+            step = partial(generator.send, sent)
         except GeneratorExit:
             value = _close(stream, generator)
             if value is not None:  # from Python 3.13 on, close() hands out what the body returned
                 return value
             raise
         except BaseException as error:  # noqa: BLE001 -- it belongs to the body, which gets it
+            stream.note_sent(error)
             step = partial(generator.throw, error)
 
 
@@ -331,11 +342,14 @@ async def drive_async(stream: Stream, generator: AsyncGenerator[Any, Any]) -> An
         except StopAsyncIteration:
             return
         try:
-            step = partial(generator.asend, (yield chunk))
+            sent = yield chunk
+            stream.note_sent(sent)
+            step = partial(generator.asend, sent)
         except GeneratorExit:
             await close_async(stream, generator)
             raise
         except BaseException as error:  # noqa: BLE001 -- it belongs to the body, which gets it
+            stream.note_sent(error)
             step = partial(generator.athrow, error)
 
 

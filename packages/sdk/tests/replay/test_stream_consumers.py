@@ -91,6 +91,11 @@ def test_what_is_thrown_into_a_generator_comes_out_as_it_did(stage: Stage) -> No
     recorded = stage.record(use(KeyError("a")))
     session, _ = stage.replay(recorded, use(KeyError("a")))
     assert session.report.identical
+    session, _ = stage.replay(recorded, use(None))
+    assert "it was sent, or had thrown into it, 0 values; 1 then" in [
+        told.message for told in session.report.divergences
+    ]
+    assert not session.report.identical
     recorded = stage.record(use(None))
     session, _ = stage.replay(recorded, use(KeyError("a")))
     assert not session.report.identical

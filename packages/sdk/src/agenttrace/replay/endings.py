@@ -12,7 +12,13 @@ from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
 from agenttrace.replay.matching import find_missing, find_unmet
-from agenttrace.semconv import FREEZE_CLOCK, REPLAY_DIVERGENCES, REPLAY_STATUS, STREAM_CHUNKS
+from agenttrace.semconv import (
+    FREEZE_CLOCK,
+    REPLAY_DIVERGENCES,
+    REPLAY_STATUS,
+    STREAM_CHUNKS,
+    STREAM_SENT,
+)
 from agenttrace.wire import Outcome, RunStatus, SpanType
 
 if TYPE_CHECKING:
@@ -217,11 +223,7 @@ class Endings:
         if live is not recorded.outcome:
             return f"it ended with {live.value!r}; the recorded one with {recorded.outcome.value!r}"
         if node.is_boundary:  # it was served: its output is the recorded one
-            chunks = [
-                (said or {}).get(STREAM_CHUNKS) for said in (span.attributes, recorded.attributes)
-            ]
-            is_shorter = live is Outcome.CLOSED and chunks[0] != chunks[1]
-            return f"{chunks[0]} of its chunks were taken; {chunks[1]} then" if is_shorter else None
+            return _find_other_use(span, recorded, is_closed=live is Outcome.CLOSED)
         if _differ_in_error(span.run.recorder, recorded.error, span.error):
             return "it failed with another error than the recorded one"
         if _differ(span.run.recorder, recorded.output, span.output):
@@ -321,3 +323,15 @@ def _differ(recorder: Recorder, recorded: RecordedPayload | None, live: Snapshot
     encoded = encode(live, max_bytes=recorder.max_payload_bytes, policy=recorder.policy)
     types = {} if encoded.types is None else loads(encoded.types)
     return encoded.text.decode() != recorded.json or types != (recorded.types or {})
+
+
+def _find_other_use(span: Span, recorded: RecordedSpan, *, is_closed: bool) -> str | None:
+    """Return what the consumer of a stream did otherwise; None of what is no stream, too."""
+    live, then = (said or {} for said in (span.attributes, recorded.attributes))
+    chunks = live.get(STREAM_CHUNKS), then.get(STREAM_CHUNKS)
+    if is_closed and chunks[0] != chunks[1]:
+        return f"{chunks[0]} of its chunks were taken; {chunks[1]} then"
+    sent = live.get(STREAM_SENT, 0), then.get(STREAM_SENT, 0)
+    if sent[0] != sent[1]:
+        return f"it was sent, or had thrown into it, {sent[0]} values; {sent[1]} then"
+    return None

@@ -13,6 +13,7 @@ from agenttrace.semconv import (
     REPLAY_STATUS,
     STREAM_CHUNKS,
     STREAM_KIND,
+    STREAM_SENT,
     TIME_TO_FIRST_CHUNK,
 )
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from agenttrace.wire import CostRecord, UsageRecord
 
 _OWN: Final = "agenttrace.replay."
-_STREAM: Final = frozenset({STREAM_CHUNKS, STREAM_KIND, TIME_TO_FIRST_CHUNK})
+_STREAM: Final = frozenset({STREAM_CHUNKS, STREAM_KIND, STREAM_SENT, TIME_TO_FIRST_CHUNK})
 _USAGE_FIELDS: Final = (
     "prompt_tokens",
     "completion_tokens",
