@@ -103,6 +103,14 @@ def test_where_a_child_leaves_the_recording_all_stop(tmp_path: Path) -> None:
     assert (report["exitCode"], report["counts"]["replayed"], folder.calls) == (10, 1, [])
 
 
+def test_a_pool_whose_worker_leaves_the_recording_is_not_waited_for(tmp_path: Path) -> None:
+    """The pool would wait for a worker's answer that died of it; it gets the divergence."""
+    folder = make(tmp_path, POOLED)
+    report = folder.report("last", program=("agent.py", "snow"))
+    assert {each["kind"] for each in report["divergences"]} == {"input_changed"}
+    assert (report["exitCode"], report["counts"]["replayed"], folder.calls) == (10, 0, [])
+
+
 @pytest.mark.parametrize(("query", "code"), [("rain", 0), ("snow", 1)])
 def test_a_session_of_the_program_s_own_is_one_too(tmp_path: Path, query: str, code: int) -> None:
     """The end of the block raises what stopped a child."""

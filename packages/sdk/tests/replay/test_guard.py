@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -70,6 +73,48 @@ def _send(port: int) -> None:
         client.sendto(b"x", ("127.0.0.1", port))
 
 
+def _send_message(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendmsg([b"x"], [], 0, ("127.0.0.1", port))
+
+
+def _write_program(port: int) -> list[str]:
+    return [
+        sys.executable,
+        "-c",
+        f"import socket; socket.create_connection(('127.0.0.1', {port}))",
+    ]
+
+
+def _run_in_shell(port: int) -> None:
+    os.system(shlex.join(_write_program(port)))
+
+
+def _spawn_by_posix(port: int) -> None:
+    child = os.posix_spawn(sys.executable, _write_program(port), os.environ)
+    os.waitpid(child, 0)
+
+
+def _spawn_by_os(port: int) -> None:
+    os.spawnv(os.P_WAIT, sys.executable, _write_program(port))
+
+
+def _spawn_by_multiprocessing(port: int) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=socket.create_connection, args=(("127.0.0.1", port),)
+    )
+    process.start()
+    process.join()
+
+
+def _serve_forks(port: int) -> None:
+    process = multiprocessing.get_context("forkserver").Process(
+        target=socket.create_connection, args=(("127.0.0.1", port),)
+    )
+    process.start()
+    process.join()
+
+
 REACHES: list[Callable[[int], None]] = [
     _connect,
     _fetch,
@@ -78,6 +123,15 @@ REACHES: list[Callable[[int], None]] = [
     _start_process_async,
     _send,
 ]
+if sys.platform != "win32":
+    REACHES += [
+        _send_message,
+        _run_in_shell,
+        _spawn_by_posix,
+        _spawn_by_os,
+        _spawn_by_multiprocessing,
+        _serve_forks,
+    ]
 
 
 def make_program(stage: Stage, reach: Callable[[], None]) -> Callable[[], None]:

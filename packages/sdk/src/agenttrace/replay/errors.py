@@ -2,6 +2,7 @@
 
 BaseException
 └── ReplayDivergence                   the code and its recording differ, and the policy says raise
+    └── WorkerReplayDivergence         … in a process of multiprocessing's: an Exception, too
 AgentTraceError
 └── NotReplayableError                 a recording that no replay can go by; exit code 12
 """
@@ -38,6 +39,15 @@ class ReplayDivergence(BaseException):
     def exit_code(self) -> int:
         """With what a command ends: 10, 11 for blocked I/O, 12 for what the recording lacks."""
         return find_exit_code(self.divergence)
+
+
+class WorkerReplayDivergence(ReplayDivergence, Exception):  # noqa: N818 -- as ReplayDivergence
+    """As it is raised in a process that multiprocessing started: an Exception as well.
+
+    A worker of a `multiprocessing.Pool` dies of any other, and nobody is ever told that its job has
+    no answer: the program would wait for it without end. Where it is swallowed, the session of its
+    parent and the command know all the same.
+    """
 
 
 class NotReplayableError(AgentTraceError):

@@ -2,10 +2,13 @@
 
 Python has no way to take an audit hook off, so there is one a process, which does nothing but look
 at a name while no replay is guarded. C code with sockets of its own (gRPC) raises no such events.
+Nor does multiprocessing where it spawns a process: that function is watched by itself.
 """
 
 from __future__ import annotations
 
+import multiprocessing.util
+import os
 import re
 import socket
 import sys
@@ -17,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind
+from agenttrace.replaying import REPLAY_VARIABLE
 from agenttrace.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
     from agenttrace.recorder import Node, Recorder
@@ -205,6 +209,29 @@ def read_allowed(guard_io: object) -> frozenset[str]:
 
 
 @contextmanager
+def _watching_spawns(guard: Guard) -> Iterator[None]:
+    """Check the processes that multiprocessing spawns, and its fork server.
+
+    Where the environment leads a program's processes by the recording they are let by.
+    """
+    if REPLAY_VARIABLE in os.environ or sys.platform == "win32":
+        yield
+        return
+    spawn = multiprocessing.util.spawnv_passfds
+
+    def spawn_checked(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+        if not any("resource_tracker" in _text(each) for each in args):
+            guard.check("multiprocessing.spawn", (path,))
+        return spawn(path, args, passfds)
+
+    multiprocessing.util.spawnv_passfds = spawn_checked
+    try:
+        yield
+    finally:
+        multiprocessing.util.spawnv_passfds = spawn
+
+
+@contextmanager
 def guarding(guard: Guard) -> Iterator[None]:
     """Check everything that reaches out while the block lasts."""
     global _check, _is_installed  # noqa: PLW0603 -- one hook a process, as the interpreter has it
@@ -214,7 +241,8 @@ def guarding(guard: Guard) -> Iterator[None]:
             _is_installed = True
         before, _check = _check, guard.check
     try:
-        yield
+        with _watching_spawns(guard):
+            yield
     finally:
         with _lock:
             _check = before

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from agenttrace.errors import ConfigurationError
 from agenttrace.replay.differences import compare_inputs, describe_failure
-from agenttrace.replay.errors import ReplayDivergence
+from agenttrace.replay.errors import ReplayDivergence, WorkerReplayDivergence
 from agenttrace.replay.forks import Board, follow_forks
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, find_way
 from agenttrace.semconv import REPLAY_DIVERGENCE
@@ -81,7 +82,9 @@ class Ledger:
     def make_error(self) -> ReplayDivergence:
         """Return what every call raises from now on."""
         assert self.report.fatal is not None
-        return ReplayDivergence(self.report.fatal)
+        processes = sys.modules.get("multiprocessing.process")
+        is_worker = processes is not None and processes.parent_process() is not None
+        return (WorkerReplayDivergence if is_worker else ReplayDivergence)(self.report.fatal)
 
     def note(self, name: str) -> None:
         """Count what was served although it was not the same to the letter."""
