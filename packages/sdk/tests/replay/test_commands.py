@@ -184,19 +184,44 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(
     assert not (tmp_path / "calls.txt").exists()
 
 
-def test_the_doctor_finds_what_differs_in_every_run(run: Callable[..., Done]) -> None:
-    done = run(*COMMAND, "doctor", "--json", "--", sys.executable, "agent.py")
+def test_the_doctor_finds_what_differs_in_every_run(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    doctor = (*COMMAND, "doctor", "--json", "--", sys.executable, "agent.py")
+    done = run(*doctor, TOPIC="uuid")
     assert done.code == 1, done
+    assert (tmp_path / "calls.txt").read_text().split() == ["search", "ask"] * 2
     findings = json.loads(done.out)["findings"]
     assert [(each["path"], each["differsIn"], each["volatile"]) for each in findings] == [
         ("agent/search", "output", ["uuid"]),
         ("agent/ask", "input", ["uuid"]),
         ("agent/ask", "output", ["uuid"]),
     ]
-    done = run(*COMMAND, "doctor", "--", sys.executable, "agent.py")
+    done = run(*COMMAND, "doctor", "--", sys.executable, "agent.py", TOPIC="uuid")
     assert "volatile: uuid" in done.out
     assert "twice, for real" in done.err
     assert run(*COMMAND, "doctor", "--", sys.executable, "-c", "pass").code == 4
+
+
+def test_the_doctor_tells_what_follows_from_an_answer(run: Callable[..., Done]) -> None:
+    """The prompt holds what a tool drew: a replay serves it, and the prompt is the recorded one."""
+    done = run(*COMMAND, "doctor", "--", sys.executable, "agent.py")
+    assert done.code == 0, done
+    assert "agent/ask: its input follows from an answer that is another in each run" in done.out
+    assert "fit: a replay finds every call" in done.out
+
+
+def test_the_doctor_knows_what_no_replay_can_serve(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    """An answer of which only the class is recorded, and what is done beside traced calls."""
+    code = AGENT.replace('return f"answer {prompt}"', "return object()")
+    (tmp_path / "object.py").write_text(code.replace("print(main(topic))", "main(topic)"))
+    done = run(*COMMAND, "doctor", "--", sys.executable, "object.py")
+    assert done.code == 1, done
+    assert "agent/ask: unavailable: its output is not whole" in done.out
+    leak = run(*COMMAND, "doctor", "--json", "--", sys.executable, "agent.py", TOPIC="leak")
+    assert (leak.code, json.loads(leak.out)["fit"]) == (1, False)
 
 
 def test_recordings_are_a_corpus_for_a_build(
