@@ -245,6 +245,8 @@ def test_recordings_are_a_corpus_for_a_build(
     assert (suite.tests, suite.failures, suite.errors) == (3, 1, 1)
     names = {case.name: [type(each).__name__ for each in case.result] for case in suite}
     assert names == {"good.jsonl": [], "changed.jsonl": ["Failure"], "unfit.jsonl": ["Error"]}
+    (why,) = [case.result[0].message for case in suite if case.name == "changed.jsonl"]
+    assert why.startswith("raise input_changed at agent/ask: ")
     to = ("--junit", "gone/report.xml")
     done = run(*COMMAND, "test", "unfit.jsonl", *to, "--", sys.executable, "agent.py")
     assert (done.code, "cannot write gone/report.xml" in done.err) == (4, True)

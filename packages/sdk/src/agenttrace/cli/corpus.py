@@ -23,6 +23,7 @@ from agenttrace.replay.errors import (
     NotReplayableError,
 )
 from agenttrace.replay.hints import spell_for_command
+from agenttrace.replay.kinds import Action
 from agenttrace.replay.programs import Ended, replay_program
 from agenttrace.replay.report import write_described
 from agenttrace.trace.sources import RecordingError
@@ -50,6 +51,16 @@ class Verdict(NamedTuple):
     def is_passed(self) -> bool:
         """Whether the program did what was recorded."""
         return self.code == EXIT_DONE
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {
+            "recording": self.name,
+            "exitCode": self.code,
+            "passed": self.is_passed,
+            "why": self.why,
+            "durationMs": round(self.took_s * 1_000),
+        }
 
 
 @corpus.command(name="test", cls=CommandWithProgram)
@@ -92,11 +103,13 @@ def run_corpus(  # noqa: PLR0913 -- the options of a command
             param_hint="test",
         )
     options = read_options({"mode": mode, "on": on, "ignore": ignore, "mask": mask})
+    if junit is not None:
+        _write_file(junit, write_junit([]))  # before any program runs: is there a place for it?
     verdicts = [_judge(each, program, options) for each in recordings]
     if junit is not None:
         _write_file(junit, write_junit(verdicts))
     if as_json:
-        print_json([verdict._asdict() | {"passed": verdict.is_passed} for verdict in verdicts])
+        print_json([verdict.describe() for verdict in verdicts])
     else:
         _print(verdicts)
     raise typer.Exit(choose_code([verdict.code for verdict in verdicts]))
@@ -179,11 +192,18 @@ def write_junit(verdicts: Sequence[Verdict]) -> bytes:
         )
         if not verdict.is_passed:
             kind = "error" if verdict in errors else "failure"
-            first = _clean(verdict.why.partition("\n")[0])
-            part = ET.SubElement(case, kind, message=first, type=str(verdict.code))
+            message = _clean(_find_reason(verdict.why))
+            part = ET.SubElement(case, kind, message=message, type=str(verdict.code))
             part.text = _clean(verdict.why)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text
+
+
+def _find_reason(why: str) -> str:
+    """Return the line that says what is wrong: of a report, the first divergence that raised."""
+    lines = [line.strip() for line in why.splitlines()]
+    stops = [line for line in lines if line.startswith(f"{Action.RAISE} ")]
+    return (stops or lines or [""])[0]
 
 
 def _clean(text: str) -> str:
