@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -206,9 +207,62 @@ def test_l_a_connection_is_asked_about_once(
 
 def test_l_a_peer_on_another_machine_is_not_the_systems_to_name() -> None:
     """It is let in where somebody listens beyond the machine; the start warns of that."""
-    assert Peer(("192.0.2.1", 1), ("192.0.2.2", 2)).is_trusted()
-    assert not Peer(("192.0.2.2", 1), ("192.0.2.2", 2)).is_trusted()
-    assert not Peer(None, ("192.0.2.2", 2)).is_trusted()
+    assert Peer(("198.51.100.1", 1), ("198.51.100.2", 2)).is_trusted()
+    assert Peer(("2001:db8::1", 1), ("2001:db8::2", 2)).is_trusted()
+    assert not Peer(("198.51.100.2", 1), ("198.51.100.2", 2)).is_trusted()
+    assert not Peer(None, ("198.51.100.2", 2)).is_trusted()
+    # Such cannot have come from elsewhere, and nobody has them: they are closed already.
+    assert not Peer(("198.51.100.1", 1), ("127.0.0.1", 2)).is_trusted()
+    assert not Peer(("2001:db8::1", 1), ("::1", 2)).is_trusted()
+    assert not Peer(("127.0.0.1", 1), ("198.51.100.2", 2)).is_trusted()
+
+
+def _find_own_addresses() -> list[tuple[str, str]]:
+    """Return this machine's addresses beyond loopback, each with a loopback one of its family."""
+    found = []
+    for family, far, loopback in (
+        (socket.AF_INET, "198.51.100.1", "127.0.0.1"),
+        (socket.AF_INET6, "2001:db8::1", "::1"),
+    ):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((far, 9))  # sends nothing: it is the system's choice that is asked for
+            found.append((str(asking.getsockname()[0]), loopback))
+    return found
+
+
+def _ask_as(user_id: int, come_from: str, go_to: str, port: int) -> bytes:
+    """Return the beginning of what another user's process is answered."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(user_id)
+            os.setuid(user_id)
+            with socket.create_connection((go_to, port), 10, (come_from, 0)) as client:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                os.write(writing, client.recv(12))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as answer:
+        return answer.read()
+
+
+@AS_ROOT
+@ON_LINUX
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking where threads are
+def test_l_another_user_is_out_whatever_address_they_come_from(tmp_path: Path) -> None:
+    """A program may bind any of the machine's addresses, and reach a loopback one from it."""
+    with ServerProcess(tmp_path, "--host", "::") as server:
+        port = int(server.url.rpartition(":")[2])
+        ways = [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.1"), ("::1", "::1")]
+        for own, loopback in _find_own_addresses():
+            ways += [(own, loopback), (own, own)]
+        for come_from, go_to in ways:
+            assert _ask_as(NOBODY, come_from, go_to, port) == b"HTTP/1.1 401", (come_from, go_to)
+            assert _ask_as(0, come_from, go_to, port) == b"HTTP/1.1 200", (come_from, go_to)
 
 
 def test_the_guard_follows_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,14 +69,15 @@ class Peer:
     def _ask(self) -> bool:
         if self._client is None or self._server is None:
             return False
-        if not is_within_machine(self._client, self._server):
-            return True  # the start warns of that
         try:
             owner = find_owner(self._client, self._server)
+            if owner is not None:
+                return owner.user_id in (os.geteuid(), ROOT)
+            # One of another machine is let in: the start warns of that.
+            return not is_within_machine(self._client, self._server)
         except OSError as error:
             _log.warning("a connection is refused, as its owner is not known: %s", error)
             return False
-        return owner is not None and owner.user_id in (os.geteuid(), ROOT)
 
 
 class PeerGuard:
