@@ -7,6 +7,7 @@ from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.replay.deltas import find_deltas, find_volatile, shorten_both
+from agenttrace.replay.payloads import is_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ def compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Diverg
     assert node.span is not None
     payload = node.span.input
     recorded = None if payload is None else payload.value
+    if is_truncated(payload, call.input):
+        return _compare_beginnings(divergence, recorded, call.value)
     deltas = find_deltas(recorded, call.value)
     if not deltas:
         types = None if payload is None else payload.types
@@ -46,6 +49,31 @@ def compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Diverg
         recorded=shown,
         live=came,
         hint=hint,
+    )
+
+
+def _compare_beginnings(
+    divergence: Divergence, recorded: JsonValue, live: JsonValue
+) -> Divergence:
+    """Say that inputs differ which are not kept whole: no place within them can be left out."""
+    told = divergence._replace(
+        hint=divergence.hint
+        or "ignore= and mask= compare whole inputs only: record anew, with a larger "
+        "AGENTTRACE_PAYLOAD_MAX_BYTES"
+    )
+    deltas = find_deltas(recorded, live)
+    if not deltas:
+        return told._replace(
+            message="its input differs beyond what is kept of it: it is too large to be recorded "
+            "whole, and its hash is another"
+        )
+    first = deltas[0]
+    shown, came = shorten_both(first.recorded, first.live)
+    return told._replace(
+        message="its input differs; it is too large to be recorded whole",
+        at=first.path,
+        recorded=shown,
+        live=came,
     )
 
 

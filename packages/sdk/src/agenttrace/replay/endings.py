@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from json import loads
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.encoding.payload import encode
 from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
 from agenttrace.replay.matching import find_missing, find_unmet
+from agenttrace.replay.payloads import differ
 from agenttrace.semconv import (
     FREEZE_CLOCK,
     REPLAY_DIVERGENCES,
@@ -24,7 +23,6 @@ from agenttrace.wire import Outcome, RunStatus, SpanType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.failures import Failure
     from agenttrace.recorder import Recorder
     from agenttrace.replay.freezing import Stillness
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from agenttrace.replay.tape import Node, Tape
     from agenttrace.run import Run
     from agenttrace.span import Span
-    from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
+    from agenttrace.trace import RecordedError, RecordedSpan
 
 
 _UNMET: Final = "selector_unmet"
@@ -226,7 +224,7 @@ class Endings:
             return _find_other_use(span, recorded, is_closed=live is Outcome.CLOSED)
         if _differ_in_error(span.run.recorder, recorded.error, span.error):
             return "it failed with another error than the recorded one"
-        if _differ(span.run.recorder, recorded.output, span.output):
+        if differ(span.run.recorder, recorded.output, span.output):
             return "its output is another than the recorded one"
         return None
 
@@ -283,7 +281,7 @@ class Endings:
             why = f"the run ended as {status.value}; the recorded one as {recorded.status.value}"
         elif _differ_in_error(run.recorder, recorded.error, run.error):
             why = "the run failed with another error than the recorded one"
-        elif _differ(run.recorder, recorded.output, run.output):
+        elif differ(run.recorder, recorded.output, run.output):
             why = "the run's output is another than the recorded one"
         if why is not None:
             self._ledger.add(
@@ -315,14 +313,6 @@ def _differ_in_error(
     redactor = recorder.policy.redactor
     message = live.message if redactor is None else redactor.redact_text(live.message)
     return (recorded.type, recorded.message) != (live.type, message)
-
-
-def _differ(recorder: Recorder, recorded: RecordedPayload | None, live: Snapshot | None) -> bool:
-    if recorded is None or live is None:
-        return (recorded is None) is not (live is None)
-    encoded = encode(live, max_bytes=recorder.max_payload_bytes, policy=recorder.policy)
-    types = {} if encoded.types is None else loads(encoded.types)
-    return encoded.text.decode() != recorded.json or types != (recorded.types or {})
 
 
 def _find_other_use(span: Span, recorded: RecordedSpan, *, is_closed: bool) -> str | None:
