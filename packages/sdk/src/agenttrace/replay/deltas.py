@@ -62,10 +62,13 @@ def _compare(recorded: JsonValue, live: JsonValue, path: str) -> Iterator[Delta]
             one = recorded[index] if index < len(recorded) else ABSENT
             other = live[index] if index < len(live) else ABSENT
             yield from _compare(one, other, f"{path}[{index}]")
-    elif (recorded is ABSENT) is not (live is ABSENT):
+    elif recorded != live or _read_kind(recorded) != _read_kind(live):
         yield Delta(path, recorded, live)
-    elif recorded != live or isinstance(recorded, bool) is not isinstance(live, bool):
-        yield Delta(path, recorded, live)
+
+
+def _read_kind(value: JsonValue) -> tuple[bool, bool]:
+    """Return what tells True from 1, and nothing from a text that reads like it."""
+    return isinstance(value, bool), value is ABSENT
 
 
 def count_equal(recorded: JsonValue, live: JsonValue) -> int:

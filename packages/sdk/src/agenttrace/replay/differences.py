@@ -52,9 +52,7 @@ def compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Diverg
     )
 
 
-def _compare_beginnings(
-    divergence: Divergence, recorded: JsonValue, live: JsonValue
-) -> Divergence:
+def _compare_beginnings(divergence: Divergence, recorded: JsonValue, live: JsonValue) -> Divergence:
     """Say that inputs differ which are not kept whole: no place within them can be left out."""
     told = divergence._replace(
         hint=divergence.hint
