@@ -89,14 +89,6 @@ class LiveCall:
         """Its input as a payload shows it."""
         return None if self.input is None else json.loads(self.input.text)
 
-    @property
-    def types(self) -> dict[str, Any] | None:
-        """What JSON cannot say of its input, by JSON pointer; None: nothing."""
-        if self.input is None or self.input.types is None:
-            return None
-        found: dict[str, Any] = json.loads(self.input.types)
-        return found
-
     def hash_without_new_defaults(self, known: JsonValue) -> str | None:
         """Return the hash without parameters that have their default and are not in `known`.
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from agenttrace.encoding.snapshot import Encoded, Snapshot
     from agenttrace.recorder import Recorder
     from agenttrace.replay.volatile import Volatile
-    from agenttrace.trace import RecordedPayload
+    from agenttrace.run import Run
+    from agenttrace.trace import RecordedPayload, RecordedRun
 
 # With these the types beside the value say what it is; they are left out where they are too long.
 _TYPED: Final = frozenset({Fidelity.STRUCTURAL, Fidelity.OPAQUE})
@@ -49,6 +50,17 @@ def differ(recorder: Recorder, recorded: RecordedPayload | None, live: Snapshot 
     digest = None if encoded.whole is None else encoded.whole.json_sha256
     is_same_text = encoded.text.decode() == recorded.json and digest == recorded.sha256
     return not is_same_text or types != (recorded.types or {})
+
+
+def have_same_input(run: Run, recorded: RecordedRun, volatile: Volatile | None) -> bool | None:
+    """Tell whether a run was begun with the recorded input; None: but for what does not count."""
+    recorder = run.recorder
+    if not differ(recorder, recorded.input, run.input):
+        return True
+    if volatile is None or recorded.input is None or run.input is None:
+        return False
+    live = encode_as(recorder, run.input)
+    return None if are_same_but_volatile(volatile, recorded.input, live) else False
 
 
 def encode_as(recorder: Recorder, live: Snapshot) -> Encoded:
