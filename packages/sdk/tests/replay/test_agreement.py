@@ -29,6 +29,19 @@ STEPS: st.SearchStrategy[tuple[Any, ...]] = st.deferred(
     )
 )
 PROGRAMS = st.lists(STEPS, min_size=1, max_size=4)
+SMALL = st.integers(0, 2)
+GIVEN = st.fixed_dictionaries(
+    {
+        "input": st.one_of(st.none(), SMALL, st.fixed_dictionaries({"q": SMALL})),
+        "tags": st.lists(st.sampled_from(["a", "b"]), max_size=1),
+        "attributes": st.fixed_dictionaries({}, optional={"mark": SMALL}),
+    }
+)
+WORKFLOWS = st.lists(
+    st.tuples(st.sampled_from(["one", "other"]), GIVEN, st.lists(STEPS, max_size=2)),
+    min_size=1,
+    max_size=3,
+)
 
 
 class Machine:
@@ -57,6 +70,12 @@ class Machine:
                 self.run(program)
 
         return main
+
+    def play_all(self, workflow: list[Any]) -> None:
+        for name, begun, program in workflow:
+            with self.tracer.run(name, **begun) as run:
+                run.set_output(begun["input"])
+                self.run(program)
 
     def run(self, program: list[Any]) -> None:
         for kind, n, *rest in program:
@@ -95,6 +114,41 @@ def test_identical_is_so_to_the_diff(
         found = compare_runs(run, session.run)
         if session.report.identical:
             assert found.identical, found.first_divergence
+        if recorded == played or is_same:
+            assert session.report.identical
+    finally:
+        made.tracer.shutdown(timeout_s=5)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(recorded=WORKFLOWS, played=WORKFLOWS, is_same=st.booleans())
+@example(
+    recorded=[("one", {"input": 0}, [("tool", 0)])],
+    played=[("one", {"input": 1}, [("tool", 0)])],
+    is_same=False,
+)
+@example(
+    recorded=[("one", {"input": 0}, [])], played=[("one", {"input": 0}, [])] * 2, is_same=False
+)
+def test_identical_is_so_to_the_diff_of_every_run(
+    recorded: list[Any], played: list[Any], *, is_same: bool
+) -> None:
+    """What runs are begun with counts, and how many there are."""
+    made = Stage()
+    try:
+        machine = Machine(made)
+        machine.play_all(recorded)
+        runs = sorted(made.load(), key=lambda run: run.run_id)
+        with made.tracer.replay(runs, mode="cache", allow_effects=["unknown"]) as session:
+            machine.play_all(recorded if is_same else played)
+        if session.report.identical:
+            sources = {run.run_id: run for run in runs}
+            again = [run for run in made.load() if run.run_id not in sources]
+            pairs = {run.replayed_from or "": run for run in again}
+            assert len(again) == len(pairs) == len(runs)
+            for source, run in pairs.items():
+                found = compare_runs(sources[source], run)
+                assert found.identical, found.first_divergence
         if recorded == played or is_same:
             assert session.report.identical
     finally:

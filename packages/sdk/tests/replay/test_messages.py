@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import shlex
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from agenttrace.replay import DivergenceKind
+from agenttrace.replay.hints import spell_for_command
 from agenttrace.trace import load_runs
 from agenttrace.wrappers import trace_tool
 
@@ -199,3 +202,45 @@ def test_a_recording_that_never_ended_is_said_to_be_one(stage: Stage) -> None:
     whole, _ = stage.replay(run, play(1))
     assert whole.report.describe()["unfinishedRunIds"] == []
     assert "never ended" not in str(whole.report)
+
+
+@pytest.mark.parametrize("key", ["plain", "content-type", "it's", 'a "b"', 'it\'s "so"', "a] b"])
+def test_the_way_that_is_named_is_python_and_a_command(stage: Stage, key: str) -> None:
+    """Typed as it stands it leaves the place out, whatever the key is."""
+    hint = diverge(stage, {key: 1}, {key: 2}).divergence.hint
+    way = hint.partition("; ")[2].partition(" leaves this place out")[0]
+    option = spell_for_command(hint).partition("; ")[2].partition(" leaves this place out")[0]
+    assert way.startswith("ignore=")
+    rules = ast.literal_eval(way.removeprefix("ignore="))
+    assert shlex.split(option) == ["--ignore", *rules]
+    play = make_player(stage)
+    session, _ = stage.replay(stage.record(play({key: 1})), play({key: 2}), ignore=rules)
+    assert session.report.identical
+
+
+def test_what_is_absent_is_no_text(stage: Stage) -> None:
+    """A key that is not there is told apart from one that holds a text."""
+    raised = diverge(stage, {"a": 1}, {})
+    assert "recorded 1, now (absent)" in str(raised)
+    session, _ = stage.replay(
+        stage.record(make_player(stage)({})), make_player(stage)({"a": "(absent)"}), mode="lenient"
+    )
+    (told,) = session.report.divergences
+    assert (told.at, told.live) == ("$.value.a", "(absent)")
+    assert "        - (absent)\n" in str(session.report)
+
+
+def test_all_of_an_input_is_no_place_that_a_way_names(stage: Stage) -> None:
+    """`ignore=['$']` has no effect."""
+
+    def play(given: str) -> Callable[[], None]:
+        def main() -> None:
+            with stage.tracer.run("agent"), stage.tracer.span("part", input=given):
+                pass
+
+        return main
+
+    run = stage.record(play("a"))
+    _, raised = stage.diverge(run, play("b"), on={"input_changed": "raise"})
+    assert raised.divergence.at == "$"
+    assert "ignore" not in str(raised.divergence.hint)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agenttrace import ConfigurationError
 from agenttrace.replay import DivergenceKind
-from agenttrace.wrappers import trace_tool
+from agenttrace.wrappers import trace_agent, trace_tool
 
 from .kinds_of_values import Pair, Point
 
@@ -101,3 +102,61 @@ def test_a_run_that_is_cancelled_is_not_the_recorded_one(stage: Stage) -> None:
     assert divergence.kind is DivergenceKind.OUTCOME_CHANGED
     assert "INTERRUPTED" in divergence.message
     assert not session.report.identical
+
+
+LONG = "one page of a document " * 80_000
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"mask": [r"\d{4}"]}, {"ignore": ["$.seed"]}], ids=["none", "mask", "ignore"]
+)
+@pytest.mark.parametrize("is_code", [False, True], ids=["call", "span of code"])
+def test_a_rule_does_not_make_two_beginnings_one_input(
+    stage: Stage, rules: dict[str, list[str]], *, is_code: bool
+) -> None:
+    """Of an input that is too large only the beginning is kept: it says nothing of the rest."""
+    wrap = trace_agent if is_code else trace_tool
+
+    @wrap(stage.tracer)
+    def ask(prompt: str) -> str:
+        return "yes"
+
+    def play(end: str) -> Callable[[], None]:
+        def main() -> None:
+            with stage.tracer.run("run"):
+                ask(LONG + end)
+
+        return main
+
+    run = stage.record(play("approve?"))
+    session, _ = stage.replay(run, play("reject?"), mode="lenient", **rules)
+    (told,) = session.report.divergences
+    assert told.kind is DivergenceKind.INPUT_CHANGED
+    assert "too large to be recorded whole" in told.message
+    assert "AGENTTRACE_PAYLOAD_MAX_BYTES" in str(told.hint)
+    assert not session.report.identical
+    same, _ = stage.replay(run, play("approve?"), **rules)
+    assert same.report.identical
+
+
+@pytest.mark.parametrize("rules", RULES[1:], ids=["ignore", "mask"])
+def test_a_rule_is_for_texts_as_well(stage: Stage, rules: dict[str, list[str]]) -> None:
+    """An input that is a text has no places: it is compared as it is."""
+
+    def play(text: str) -> Callable[[], None]:
+        def main() -> None:
+            with stage.tracer.run("run"), stage.tracer.span("part", input=text):
+                pass
+
+        return main
+
+    run = stage.record(play("[one"))
+    session, _ = stage.replay(run, play("[other"), **rules)
+    assert [each.kind for each in session.report.divergences] == [DivergenceKind.INPUT_CHANGED]
+
+
+def test_all_of_an_input_is_no_place_to_leave_out(stage: Stage) -> None:
+    """Nothing came of it: it was said to have been left out, and was compared."""
+    run = stage.record(make_player(stage)(1))
+    with pytest.raises(ConfigurationError, match="name a place within it"):
+        stage.tracer.replay(run, ignore=["$"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.encoding.payload import encode
 from agenttrace.encoding.snapshot import take_snapshot
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agenttrace.span import Span
     from agenttrace.spec import Spec
     from agenttrace.wire import JsonValue, SpanType
+
+_FOR_MORE: Final = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
 class LiveCall:
@@ -87,14 +89,6 @@ class LiveCall:
         """Its input as a payload shows it."""
         return None if self.input is None else json.loads(self.input.text)
 
-    @property
-    def types(self) -> dict[str, Any] | None:
-        """What JSON cannot say of its input, by JSON pointer; None: nothing."""
-        if self.input is None or self.input.types is None:
-            return None
-        found: dict[str, Any] = json.loads(self.input.types)
-        return found
-
     def hash_without_new_defaults(self, known: JsonValue) -> str | None:
         """Return the hash without parameters that have their default and are not in `known`.
 
@@ -137,7 +131,11 @@ def _has_default(function: Callable[..., Any], name: str, value: object) -> bool
         parameter = inspect.signature(function).parameters.get(name)
     except (TypeError, ValueError):
         return False
-    if parameter is None or parameter.default is inspect.Parameter.empty:
+    if parameter is None:
+        return False
+    if parameter.kind in _FOR_MORE:
+        return not value  # a tuple or a dict that Python made
+    if parameter.default is inspect.Parameter.empty:
         return False
     # The binder hands out the default itself; an equal one of a type that is safe to ask is it too.
     if parameter.default is value:

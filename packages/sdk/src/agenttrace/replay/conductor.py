@@ -10,6 +10,7 @@ from agenttrace.replay.deliveries import Deliveries
 from agenttrace.replay.endings import Endings
 from agenttrace.replay.forks import SharedLock
 from agenttrace.replay.order import Order
+from agenttrace.replay.payloads import have_same_input
 from agenttrace.replay.places import Place
 from agenttrace.replay.planning import STOP, Go, Halt, Planner
 from agenttrace.replay.scopes import Scope, Scopes, Track
@@ -122,7 +123,11 @@ class Conductor:
     # Runs and ends
 
     def enter_run(self, run: Run) -> None:
-        """Give a run the first recording of its name that no other run goes by."""
+        """Give a run the first recording of its name that no other run goes by.
+
+        One that was begun with the same input comes first: which of several runs begins first,
+        such as those of a server's requests, is by chance.
+        """
         try:
             with self._lock:
                 self._keep(run.recorder)
@@ -133,7 +138,9 @@ class Conductor:
             self._ledger.stop_by_error(error, run.name)
 
     def _enter_run(self, run: Run) -> None:
-        free = (tape for tape in self._tapes if not tape.is_taken and tape.run.name == run.name)
+        free = [tape for tape in self._tapes if not tape.is_taken and tape.run.name == run.name]
+        if len(free) > 1:
+            free.sort(key=lambda tape: self._is_other_input(run, tape))
         tape = next(filter(self._claim, free), None)
         if tape is None:
             self.scopes.add_run(run.run_id, Scope(run.name, None, None))
@@ -157,6 +164,9 @@ class Conductor:
             seed = tape.run.attributes.get(FREEZE_SEED)
             own = seed if isinstance(seed, int) else 0
             self._still.begin(run.run_id, own, tape.run.start_ns)
+
+    def _is_other_input(self, run: Run, tape: Tape) -> bool:
+        return have_same_input(run, tape.run, self._settings.volatile) is False
 
     def _claim(self, tape: Tape) -> bool:
         witness = self._ledger.witness

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace.replay.kinds import ABSENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 MAX_DELTAS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_MISSING: Final = "(absent)"
 _MAX_SHOWN_CHARS: Final = 500
 _CONTEXT_CHARS: Final = 80
 
@@ -55,14 +56,19 @@ def _compare(recorded: JsonValue, live: JsonValue, path: str) -> Iterator[Delta]
     if type(recorded) is dict and type(live) is dict:
         for key in [*recorded, *(key for key in live if key not in recorded)]:
             below = f"{path}.{key}" if _NAME.match(key) else f"{path}[{key!r}]"
-            yield from _compare(recorded.get(key, _MISSING), live.get(key, _MISSING), below)
+            yield from _compare(recorded.get(key, ABSENT), live.get(key, ABSENT), below)
     elif type(recorded) is list and type(live) is list:
         for index in range(max(len(recorded), len(live))):
-            one = recorded[index] if index < len(recorded) else _MISSING
-            other = live[index] if index < len(live) else _MISSING
+            one = recorded[index] if index < len(recorded) else ABSENT
+            other = live[index] if index < len(live) else ABSENT
             yield from _compare(one, other, f"{path}[{index}]")
-    elif recorded != live or isinstance(recorded, bool) is not isinstance(live, bool):
+    elif recorded != live or _read_kind(recorded) != _read_kind(live):
         yield Delta(path, recorded, live)
+
+
+def _read_kind(value: JsonValue) -> tuple[bool, bool]:
+    """Return what tells True from 1, and nothing from a text that reads like it."""
+    return isinstance(value, bool), value is ABSENT
 
 
 def count_equal(recorded: JsonValue, live: JsonValue) -> int:

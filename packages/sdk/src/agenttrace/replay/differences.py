@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from json import loads
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.replay.deltas import find_deltas, find_volatile, shorten_both
+from agenttrace.replay.payloads import is_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agenttrace.encoding.snapshot import Encoded
     from agenttrace.replay.calls import LiveCall
     from agenttrace.replay.kinds import Divergence
     from agenttrace.replay.tape import Node
+    from agenttrace.trace import RecordedPayload
     from agenttrace.wire import JsonValue
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -23,12 +27,22 @@ _NUMBER: Final = re.compile(r"[0-9]+")
 def compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Divergence:
     """Say where two inputs begin to differ, and whether in what no two runs have alike."""
     assert node.span is not None
-    payload = node.span.input
+    return compare_payloads(divergence, node.span.input, call.input)
+
+
+def compare_payloads(
+    divergence: Divergence, payload: RecordedPayload | None, given: Encoded | None
+) -> Divergence:
+    """Say where an input that was recorded and one that is given begin to differ."""
     recorded = None if payload is None else payload.value
-    deltas = find_deltas(recorded, call.value)
+    live = None if given is None else loads(given.text)
+    if is_truncated(payload, given):
+        return _compare_beginnings(divergence, recorded, live)
+    deltas = find_deltas(recorded, live)
     if not deltas:
         types = None if payload is None else payload.types
-        return _compare_types(divergence, recorded, types or {}, call.types or {})
+        came = {} if given is None or given.types is None else loads(given.types)
+        return _compare_types(divergence, recorded, types or {}, came)
     first, *others = deltas
     more = f", and in {len(others)} more places" if others else ""
     kinds = find_volatile(deltas)
@@ -39,13 +53,36 @@ def compare_inputs(divergence: Divergence, node: Node, call: LiveCall) -> Diverg
             f"volatile: {names}; it differs in every run. Use tracer.now(), .random() and "
             ".uuid4(), or freeze=, or leave it out with ignore= or mask="
         )
-    shown, came = shorten_both(first.recorded, first.live)
+    shown, now = shorten_both(first.recorded, first.live)
     return divergence._replace(
         message=f"its input differs at {first.path}{more}",
         at=first.path,
         recorded=shown,
-        live=came,
+        live=now,
         hint=hint,
+    )
+
+
+def _compare_beginnings(divergence: Divergence, recorded: JsonValue, live: JsonValue) -> Divergence:
+    """Say that inputs differ which are not kept whole: no place within them can be left out."""
+    told = divergence._replace(
+        hint=divergence.hint
+        or "ignore= and mask= compare whole inputs only: record anew, with a larger "
+        "AGENTTRACE_PAYLOAD_MAX_BYTES"
+    )
+    deltas = find_deltas(recorded, live)
+    if not deltas:
+        return told._replace(
+            message="its input differs beyond what is kept of it: it is too large to be recorded "
+            "whole, and its hash is another"
+        )
+    first = deltas[0]
+    shown, came = shorten_both(first.recorded, first.live)
+    return told._replace(
+        message="its input differs; it is too large to be recorded whole",
+        at=first.path,
+        recorded=shown,
+        live=came,
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from json import loads
 from typing import TYPE_CHECKING, Final
 
-from agenttrace.encoding.payload import encode
 from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
+from agenttrace.replay.differences import compare_payloads
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
-from agenttrace.replay.matching import find_missing, find_unmet
+from agenttrace.replay.matching import VOLATILE_IGNORED, find_missing, find_unmet
+from agenttrace.replay.payloads import differ, encode_as, have_same_input
 from agenttrace.semconv import (
     FREEZE_CLOCK,
     REPLAY_DIVERGENCES,
@@ -24,16 +24,15 @@ from agenttrace.wire import Outcome, RunStatus, SpanType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agenttrace.encoding.snapshot import Snapshot
     from agenttrace.failures import Failure
     from agenttrace.recorder import Recorder
     from agenttrace.replay.freezing import Stillness
     from agenttrace.replay.ledger import Ledger
-    from agenttrace.replay.scopes import Scope, Scopes
+    from agenttrace.replay.scopes import Scope, Scopes, Track
     from agenttrace.replay.tape import Node, Tape
     from agenttrace.run import Run
     from agenttrace.span import Span
-    from agenttrace.trace import RecordedError, RecordedPayload, RecordedSpan
+    from agenttrace.trace import RecordedError, RecordedSpan
 
 
 _UNMET: Final = "selector_unmet"
@@ -131,6 +130,8 @@ class Endings:
         if not run.owns_end:  # a fork left it, as a pool's worker does that is terminated
             return
         scope = self._scopes.find_run(run.run_id)
+        if scope is not None and scope.track is None:
+            self._report_stray(run)
         if scope is None or scope.own is None or scope.track is None:
             return
         if not self._ledger.is_stopped:
@@ -226,7 +227,7 @@ class Endings:
             return _find_other_use(span, recorded, is_closed=live is Outcome.CLOSED)
         if _differ_in_error(span.run.recorder, recorded.error, span.error):
             return "it failed with another error than the recorded one"
-        if _differ(span.run.recorder, recorded.output, span.output):
+        if differ(span.run.recorder, recorded.output, span.output):
             return "its output is another than the recorded one"
         return None
 
@@ -273,9 +274,50 @@ class Endings:
                 DivergenceKind.OUTCOME_CHANGED, call, why, node=node, is_structural=True
             )
 
+    def _report_stray(self, run: Run) -> None:
+        """List a run that the recording does not have, unless a call in it was listed already."""
+        report = self._ledger.report
+        places = [
+            each.path for each in report.divergences if each.kind is DivergenceKind.EXTRA_CALL
+        ]
+        is_told = any(path == run.name or path.startswith(f"{run.name}/") for path in places)
+        if run.recording and not self._ledger.is_stopped and not is_told:
+            self._ledger.add(
+                Divergence(
+                    DivergenceKind.EXTRA_CALL,
+                    Action.SERVE,
+                    "the recording holds no such run that is not replayed yet",
+                    run.name,
+                    is_structural=True,
+                )
+            )
+
+    def _compare_run_input(self, run: Run, track: Track) -> None:
+        tape = track.tape
+        if tape.begins_with_call:
+            return  # a call outside of any run began it: its input is compared as the call's
+        is_same = have_same_input(run, tape.run, track.matcher.volatile)
+        if is_same is None:
+            self._ledger.note(VOLATILE_IGNORED)
+        elif not is_same:
+            self._ledger.add(
+                compare_payloads(
+                    Divergence(
+                        DivergenceKind.INPUT_CHANGED,
+                        Action.SERVE,
+                        "the run's input is another than the recorded one",
+                        run.name,
+                        is_structural=True,
+                    ),
+                    tape.run.input,
+                    None if run.input is None else encode_as(run.recorder, run.input),
+                )
+            )
+
     def _compare_run(self, run: Run, status: RunStatus, scope: Scope) -> None:
         assert scope.track is not None
         recorded = scope.track.tape.run
+        self._compare_run_input(run, scope.track)
         if not recorded.is_finished:
             return
         why = None
@@ -283,7 +325,7 @@ class Endings:
             why = f"the run ended as {status.value}; the recorded one as {recorded.status.value}"
         elif _differ_in_error(run.recorder, recorded.error, run.error):
             why = "the run failed with another error than the recorded one"
-        elif _differ(run.recorder, recorded.output, run.output):
+        elif differ(run.recorder, recorded.output, run.output):
             why = "the run's output is another than the recorded one"
         if why is not None:
             self._ledger.add(
@@ -315,14 +357,6 @@ def _differ_in_error(
     redactor = recorder.policy.redactor
     message = live.message if redactor is None else redactor.redact_text(live.message)
     return (recorded.type, recorded.message) != (live.type, message)
-
-
-def _differ(recorder: Recorder, recorded: RecordedPayload | None, live: Snapshot | None) -> bool:
-    if recorded is None or live is None:
-        return (recorded is None) is not (live is None)
-    encoded = encode(live, max_bytes=recorder.max_payload_bytes, policy=recorder.policy)
-    types = {} if encoded.types is None else loads(encoded.types)
-    return encoded.text.decode() != recorded.json or types != (recorded.types or {})
 
 
 def _find_other_use(span: Span, recorded: RecordedSpan, *, is_closed: bool) -> str | None:

@@ -6,6 +6,7 @@ Who raises a divergence writes for `tracer.replay()`; a command that tells of it
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from shlex import quote
 from typing import Final
 
@@ -13,7 +14,10 @@ _SPELLINGS: Final = (
     (re.compile(r"on=\{'(\w+)': '(\w+)'\}"), lambda found: f"--on {found[1]}={found[2]}"),
     (re.compile(r"on=\{'(\w+)': …\}"), lambda found: f"--on {found[1]}=…"),
     (re.compile(r"mode='(\w+)'"), lambda found: f"--mode {found[1]}"),
-    (re.compile(r"ignore=\['(.*?)'\](?= leaves)"), lambda found: f"--ignore {quote(found[1])}"),
+    (
+        re.compile(r"ignore=(\[.*?\])(?= leaves this place out)"),
+        lambda found: f"--ignore {quote(literal_eval(found[1])[0])}",
+    ),
     (
         re.compile(r"allow_effects=\('none', 'read', '(.*?)'\)(?= lets)"),
         lambda found: f"--allow {quote(found[1])}",

@@ -24,6 +24,19 @@ INPUT_UNVERIFIED: Final = "input_unverified"
 """A note: a call was served whose input was not recorded, or not whole, and so not compared."""
 
 
+class _Absent(str):
+    """What stands for a value where there is none; a text of its own, which is not quoted."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+ABSENT: Final = _Absent("(absent)")
+"""What a divergence shows where one of the two inputs has nothing. It is JSON data as a text."""
+
+
 class DivergenceKind(StrEnum):
     """In what the code and its recording differ."""
 
@@ -63,6 +76,11 @@ class Status(StrEnum):
     OVERRIDDEN = "overridden"
 
 
+def spell(value: object) -> str:
+    """Return a value of a divergence as people read it, also once it was written as JSON."""
+    return str(ABSENT) if value == ABSENT else repr(value)
+
+
 class Divergence(NamedTuple):
     """One difference between the code and its recording.
 
@@ -87,7 +105,7 @@ class Divergence(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.kind} at {self.path}: {self.message}"
         if self.at is not None:
-            text = f"{text}: recorded {self.recorded!r}, now {self.live!r}"
+            text = f"{text}: recorded {spell(self.recorded)}, now {spell(self.live)}"
         return f"{text} ({self.hint})" if self.hint else text
 
     @classmethod
@@ -133,7 +151,7 @@ class Divergence(NamedTuple):
 _LIVE_WAY: Final = "mode='live_after_divergence' makes this call and those after it"
 _LET_BY: Final = "on={{'{kind}': 'warn'}} lets it pass"
 _WAYS: Final = {
-    DivergenceKind.INPUT_CHANGED: f"ignore=['{{at}}'] leaves this place out; {_LIVE_WAY}",
+    DivergenceKind.INPUT_CHANGED: f"{{ignore}}{_LIVE_WAY}",
     DivergenceKind.EXTRA_CALL: _LIVE_WAY,
     DivergenceKind.MISSING_CALL: _LET_BY,
     DivergenceKind.REORDERED: _LET_BY,
@@ -152,5 +170,8 @@ def find_way(divergence: Divergence) -> str | None:
     way = _WAYS.get(divergence.kind)
     if way is None:
         return None
-    known = way.format(kind=divergence.kind.value, at=divergence.at or "$")
+    at = divergence.at
+    # All of an input cannot be left out.
+    ignore = "" if at in {None, "$"} else f"ignore=[{at!r}] leaves this place out; "
+    known = way.format(kind=divergence.kind.value, ignore=ignore)
     return f"if that is meant, record anew; {known}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from agenttrace.replay.deltas import count_equal
 from agenttrace.replay.doubts import Lanes
 from agenttrace.replay.kinds import INPUT_UNVERIFIED, DivergenceKind
+from agenttrace.replay.payloads import are_same_but_volatile
 from agenttrace.replay.places import Places
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Matcher:
     """Finds counterparts in one recorded run; whoever serves one tells it by `use`."""
 
     def __init__(self, tape: Tape, volatile: Volatile | None = None) -> None:
-        self._volatile = volatile
+        self.volatile = volatile
         self.places = Places()
         self.lanes = Lanes(tape.nodes)
         # The last used seq, by place, live lane, parent and recorded lane.
@@ -167,11 +168,10 @@ class Matcher:
         return None
 
     def _is_same_without_volatile(self, node: Node, call: LiveCall) -> bool:
-        volatile = self._volatile
-        if volatile is None or node.span is None or node.span.input is None:
+        recorded = None if node.span is None else node.span.input
+        if self.volatile is None or recorded is None or call.input is None:
             return False
-        recorded = node.span.input
-        return volatile.are_equal(recorded.value, call.value, recorded.types, call.types)
+        return are_same_but_volatile(self.volatile, recorded, call.input)
 
     def _pick(self, nodes: list[Node], call: LiveCall, place: Place | None = None) -> Node | None:
         """Return the one that is most likely the call's own.

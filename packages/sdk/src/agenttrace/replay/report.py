@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
-from agenttrace.replay.kinds import INPUT_UNVERIFIED, TOLD_ONLY, Action, Mode, Status
+from agenttrace.replay.kinds import INPUT_UNVERIFIED, TOLD_ONLY, Action, Mode, Status, spell
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         what = f"{each['kind']} at {each['path']}: {each['message']}"
         lines.append((each["action"], f"  {each['action']:<5} {what}"))
         if "at" in each:
-            lines.append(("recorded", f"        - {each['recorded']!r}"))
-            lines.append(("came", f"        + {each['live']!r}"))
+            lines.append(("recorded", f"        - {spell(each['recorded'])}"))
+            lines.append(("came", f"        + {spell(each['live'])}"))
         if "hint" in each:
             lines.append(("hint", f"        {each['hint']}"))
     if report["notes"]:

@@ -175,6 +175,16 @@ class Tape:
         self.is_taken = False  # a live run goes by it
         self.nodes = self._link(run.spans)
 
+    @property
+    def begins_with_call(self) -> bool:
+        """Whether a call outside of any run began it, so that its input is that call's."""
+        if not self.nodes or self.run.input is None:
+            return False
+        span = self.nodes[0].span
+        assert span is not None
+        is_its = span.input is not None and span.input.json == self.run.input.json
+        return is_its and span.name == self.run.name
+
     def _link(self, spans: list[RecordedSpan]) -> list[Node]:
         """Return the nodes in the order of their start; a parent starts before its children."""
         nodes: list[Node] = []

@@ -51,7 +51,8 @@ class Volatile:
     ) -> tuple[str, dict[str, Any]]:
         cleaned = deepcopy(value)
         left = dict(types or {})
-        for path in self._ignore:
+        # Of a text, JSONPath takes it for JSON: no place is within one.
+        for path in self._ignore if isinstance(value, dict | list) else ():
             for match in [*path.finditer(cleaned)]:
                 place = _take_out(match)
                 left = {at: said for at, said in left.items() if not _is_within(at, place)}
@@ -104,6 +105,11 @@ def _compile_path(text: str) -> JSONPath:
         raise ConfigurationError(f"ignore {text!r} is no JSONPath: {error}") from error
     if not isinstance(found, jsonpath.JSONPath):
         raise ConfigurationError(f"ignore {text!r} is several JSONPaths; give them one by one")
+    if not found.segments:
+        raise ConfigurationError(
+            f"ignore {text!r} is all of an input; name a place within it, such as '$.request_id', "
+            "or let changed inputs by with on={'input_changed': 'serve'}"
+        )
     return found
 
 
