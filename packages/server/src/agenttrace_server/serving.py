@@ -80,7 +80,9 @@ class GracefulServer(uvicorn.Server):
                 timeout_graceful_shutdown=STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S,
             )
         )
-        # It is given each error again that was answered and logged with an id.
+        # It is given each error again that was answered and logged with an id; below that it logs
+        # the whole address of each WebSocket, where some put a token.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").addFilter(is_news)
         self._application = application
         self._on_start = on_start

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ACCESS_S: Final = 60 * 60
 REFRESH_S: Final = 14 * 24 * 60 * 60
 MAX_TOKEN_CHARS: Final = 2_048
+LEEWAY_S: Final = 30
+"""So far may the clocks of servers of one store be apart."""
 REFUSED: Final = "the token is not valid, or no longer; log in again"
 
 _ALGORITHM: Final = "HS256"
@@ -63,7 +65,9 @@ class Tokens:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"typ": "JWT"})
 
     def read_access(self, token: str) -> AccessClaims:
-        """Return what a token says that this server signed, and that has not expired.
+        """Return what a token says that this server signed, and that expired not over 30 s ago.
+
+        Servers of one store may differ by so much in their clocks.
 
         Raises:
             AuthenticationError: it is another, in whatever way.
@@ -80,6 +84,7 @@ class Tokens:
                 algorithms=[_ALGORITHM],
                 audience=_NAME,
                 issuer=_NAME,
+                leeway=LEEWAY_S,
                 options={"require": _REQUIRED, "strict_aud": True, "verify_exp": False},
             )
         except jwt.PyJWTError as error:
@@ -93,7 +98,7 @@ class Tokens:
             raise AuthenticationError(REFUSED)
         if not all(type(figure) is int for figure in figures):
             raise AuthenticationError(REFUSED)
-        if claims["exp"] <= self._clock_s():
+        if claims["exp"] + LEEWAY_S <= self._clock_s():
             raise AuthenticationError(REFUSED)
         account_id, session_id, token_id = names
         return AccessClaims(account_id, session_id, token_id, *figures)
