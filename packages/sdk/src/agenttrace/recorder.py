@@ -20,6 +20,7 @@ from agenttrace.failures import Failure, judge_run, judge_span
 from agenttrace.pipeline.hub import Hub
 from agenttrace.propagation import register
 from agenttrace.recording_tools import RecordingTools
+from agenttrace.resolution import Resolution
 from agenttrace.retries import count_attempt, keep_failure
 from agenttrace.run import Run, RunSnapshot
 from agenttrace.span import Span, SpanStart
@@ -73,17 +74,16 @@ class Recorder(RecordingTools):
         self._time_ns = clock.time_ns
         self._monotonic_ns = clock.monotonic_ns
         self._new_span_id = ids.new_span_id
-        self._resolve: Callable[[], None] | None = None
+        self._resolution = Resolution()
 
     def resolve_with(self, resolve: Callable[[], None]) -> None:
         """Call `resolve` once, before the first record, unless exporters are there by then."""
-        self._resolve = resolve
+        self._resolution.plan(resolve)
 
     def is_recording(self) -> bool:
         """Tell whether there is any exporter; finds the one that the environment names."""
-        if not self.hub.sinks and self._resolve is not None:
-            resolve, self._resolve = self._resolve, None
-            resolve()
+        if not self.hub.sinks and self._resolution.is_pending and not self._resolution.run():
+            self.guard.warn("resolve_timeout", "another thread took too long to find the exporter")
         return bool(self.hub.sinks)
 
     def read_clock_by(self, time_ns: Callable[[], int] | None) -> None:

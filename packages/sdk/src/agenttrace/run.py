@@ -300,8 +300,9 @@ class Run:
 
 def clean_correlation(value: object) -> str | None:
     """Return a correlation id of 1 to 128 characters; None for what is no text, int or UUID."""
-    uuid = modules.get("uuid")  # who has a UUID has imported it
-    if type(value) is int or (uuid is not None and isinstance(value, uuid.UUID)):
+    # Who has a UUID has imported it; where another thread is just at that, there is none yet.
+    uuid = getattr(modules.get("uuid"), "UUID", None)
+    if type(value) is int or (uuid is not None and isinstance(value, uuid)):
         value = str(value)
     if not isinstance(value, str):
         return None
