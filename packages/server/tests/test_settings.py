@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from enum import StrEnum
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.secret_key import refuse_weak_secret
 from agenttrace_server.settings import Environment, Registration, Settings, read_settings
 
 from .support.thread import SECRET
@@ -140,6 +142,20 @@ def test_what_only_this_machine_reaches_is_local(host: str) -> None:
         ("your-secret-key-here-" * 2, "SECRET_KEY is an example"),
         ("CHANGE_ME_TO_A_SECURE_RANDOM_STRING", "SECRET_KEY is an example"),
         ("a" * 64, "SECRET_KEY is an example"),
+        (
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            "SECRET_KEY is an example",
+        ),
+        ("a-string-secret-at-least-256-bits-long", "SECRET_KEY is an example"),
+        ("0123456789abcdef" * 2, "SECRET_KEY is an example"),
+        ("12345678901234567890123456789012", "SECRET_KEY is an example"),
+        ("abcdefghijklmnopqrstuvwxyz123456", "SECRET_KEY is an example"),
+        ("django-insecure-3l%k2x0d!c@9$w1", "SECRET_KEY has 31 bytes"),
+        ("django-insecure-3l%k2x0d!c@9$w1#", "SECRET_KEY is an example"),
+        ("changeit" * 4, "SECRET_KEY is an example"),
+        ("changeme12345678901234567890123456", "SECRET_KEY is an example"),
+        ("your-super-secret-key-change-in-production", "SECRET_KEY is an example"),
+        ("please-change-this-secret-key-now!", "SECRET_KEY is an example"),
         ("the password of the database, long", "SECRET_KEY is also the password in DATABASE_URL"),
     ],
 )
@@ -151,6 +167,13 @@ def test_c04_p2_a_secret_that_can_be_guessed_is_refused(secret: str, problem: st
             read_settings(secret_key=secret, environment=environment, database_url=url)
         assert "\n" not in str(caught.value)
         assert secret not in str(caught.value)
+
+
+def test_c04_p2_a_random_secret_is_taken() -> None:
+    """In whatever form it is written: 2,000 of each are."""
+    for make in (secrets.token_hex, secrets.token_urlsafe):
+        for _ in range(2_000):
+            refuse_weak_secret(make(32), "sqlite:///x")
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])

@@ -98,10 +98,12 @@ def _read_pipe() -> str:
         text = given.decode()
     except UnicodeDecodeError as error:
         raise StartError("the password on standard input is not UTF-8") from error
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text:
+    lines = text.splitlines()
+    if not lines or not lines[0]:
         raise StartError("standard input has no password; write it to it, or use a terminal")
-    return text
+    if len(set(lines)) > 1:  # twice the same, as a terminal asks for it, is meant
+        raise StartError("standard input has more than one line; a password is one")
+    return lines[0]
 
 
 def _name_user() -> str:

@@ -39,6 +39,17 @@ _EXAMPLE_SECRETS: Final = (
     "agenttrace",
 )
 """Without what is no letter, once or repeated: what documentation and templates are full of."""
+_TELLTALES: Final = ("changeme", "changethis", "changeit", "secretkey", "insecure", "thissecret")
+"""Letters that no random secret holds, and that many of a template do."""
+_PUBLISHED: Final = frozenset(
+    {
+        # The tutorial of FastAPI, and the page that makes tokens at jwt.io.
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "a-string-secret-at-least-256-bits-long",
+        "your-256-bit-secret",
+    }
+)
+_KEYBOARD: Final = ("0123456789abcdef", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
 
 def refuse_weak_secret(secret: str, database_url: str) -> None:
@@ -57,7 +68,19 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
     is_example = is_text and any(
         plain == word * (len(plain) // len(word)) for word in _EXAMPLE_SECRETS
     )
-    if is_example or len(set(secret)) < _MIN_SECRET_DIFFERENT:
+    is_known = is_example or secret in _PUBLISHED or any(word in plain for word in _TELLTALES)
+    if is_known or _is_typed(secret) or len(set(secret)) < _MIN_SECRET_DIFFERENT:
         raise ValueError(f"SECRET_KEY is an example that everybody knows; {MAKE_SECRET}")
     if secret == unquote(urlsplit(database_url).password or ""):
         raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {MAKE_SECRET}")
+
+
+def _is_typed(secret: str) -> bool:
+    """Tell whether a secret is little but characters in order, such as 0123456789abcdef twice."""
+    plain = secret.lower()
+    order = set()
+    for line in _KEYBOARD:
+        around = line + line[0]
+        order |= {around[n : n + 2] for n in range(len(line))}
+    in_order = sum(plain[n : n + 2] in order for n in range(len(plain) - 1))
+    return 2 * in_order >= len(plain)

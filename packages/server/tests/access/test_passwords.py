@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -110,6 +111,24 @@ def test_c10_tries_of_one_address_are_counted_over_all_accounts(accounts: Accoun
     statuses = [_log_in(accounts.nobody, f"{n}@example.org", WRONG).status_code for n in range(21)]
     assert statuses.count(429) >= 1  # the login of the fixture counts as well
     assert statuses[-1] == 429
+
+
+def test_c10_c12_addresses_of_one_home_are_one(tmp_path: Path) -> None:
+    """A home has 2**64 addresses of IPv6: its /64 is counted, and the log has the whole address."""
+    url = f"sqlite:///{tmp_path / 'agenttrace.db'}"
+    with open_accounts(url, trusted_proxies="127.0.0.1", registration="open") as running:
+
+        def come(path: str, number: int, home: int) -> int:
+            address = f"2001:db8:1:{home}::{number:x}"
+            body = {"email": f"{home}x{number}@example.org", "password": WRONG}
+            headers = {"x-forwarded-for": address}
+            return running.nobody.http.post(path, json=body, headers=headers).status_code
+
+        assert [come("/api/auth/token", n, 1) for n in range(1, 22)] == [401] * 20 + [429]
+        assert come("/api/auth/token", 1, 2) == 401
+        assert [come("/api/auth/register", n, 1) for n in range(1, 5)] == [201] * 3 + [429]
+        edges = running.operator.ask("{auditLog(first:3){edges{node{address}}}}")["edges"]
+        assert "2001:db8:1:1::3" in {edge["node"]["address"] for edge in edges}
 
 
 async def test_c10_a_window_passes(database: Database) -> None:

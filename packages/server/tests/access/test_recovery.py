@@ -82,6 +82,8 @@ async def test_c11_the_new_one_is_stored_as_any_other(
         (OPERATOR, b"passwordpassword", "among the first that are guessed"),
         (OPERATOR, b"\n", "standard input has no password"),
         (OPERATOR, b"\xff" * 20, "is not UTF-8"),
+        (OPERATOR, b"line one is long enough\nline two\n", "more than one line"),
+        (OPERATOR, b"a password with\0 in it", "control characters"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

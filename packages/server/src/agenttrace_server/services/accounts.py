@@ -23,6 +23,7 @@ from agenttrace_server.services.sessions import (
     count_attempt,
     fold_email,
     make_wait,
+    name_network,
 )
 from agenttrace_server.storage import accounts as storage
 from agenttrace_server.storage import members
@@ -111,7 +112,7 @@ class AccountService:
         openness = await self.read_openness()
         if not self._is_setup_token(openness, setup_token):
             # Whoever has the right one is not kept out by those who try: it works once.
-            address = [Allowance("register", actor.address, *REGISTRATIONS)]
+            address = [Allowance("register", name_network(actor.address), *REGISTRATIONS)]
             await count_attempt(self._database, address, self._clock_ns())
             if is_first:
                 await self._note_failure(as_user(actor, "", check_email(email)), "setup_failed")

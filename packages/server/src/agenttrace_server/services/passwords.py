@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -59,8 +60,9 @@ def check_password(password: str, email: str) -> None:
         RefusedError: it is too short, too long, or one that is guessed first.
 
     """
-    if not is_utf8(password):
-        raise RefusedError("password", "invalid", "a password is text")
+    if not is_utf8(password) or any(unicodedata.category(char) == "Cc" for char in password):
+        text = "a password is text, without line breaks and other control characters"
+        raise RefusedError("password", "invalid", text)
     if len(password) < MIN_CHARS:
         text = f"a password has at least {MIN_CHARS} characters; a few words are easy to keep"
         raise RefusedError("password", "too_short", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
+from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace_server.errors import AttemptsError, AuthenticationError, RefusedError
@@ -193,7 +194,7 @@ class SessionService:
         """
         allowances = [
             storage.Allowance("account", email, *LOGINS_OF_ACCOUNT),
-            storage.Allowance("address", actor.address, *LOGINS_OF_ADDRESS),
+            storage.Allowance("address", name_network(actor.address), *LOGINS_OF_ADDRESS),
         ]
         await count_attempt(self._database, allowances, self._now())
 
@@ -243,6 +244,15 @@ async def count_attempt(
     wait_s = await database.write(storage.take_attempt, allowances, now_ns=now_ns)
     if wait_s is not None:
         raise make_wait(wait_s)
+
+
+def name_network(address: str) -> str:
+    """Return what tries are counted by: an address, of IPv6 its /64, which one home has whole."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:  # a socket of the machine, which has none
+        return address
+    return str(IPv6Network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004 -- a version
 
 
 def make_wait(wait_s: int) -> AttemptsError:
