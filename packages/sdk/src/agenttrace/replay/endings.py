@@ -53,15 +53,15 @@ class Endings:
     def leave(self, scope: Scope, call: LiveCall, node: Node | None) -> None:
         """Take notice that the recording is left for good at a call.
 
-        What was to come is not missing then; what its lane had before it was passed over, and is.
+        What was to come is not missing then; what its lane had before the last call that was
+        served was passed over, and is. What lies between that and the counterpart may come yet.
         """
         if scope.track is None:
             self._left_at = None, 0
-        elif node is not None:
-            self._left_at = node.lane, node.seq
         else:
             lanes = scope.track.matcher.lanes
-            self._left_at = lanes.find(call.lane), lanes.find_reached(call.lane)
+            lane = lanes.find(call.lane) if node is None else node.lane
+            self._left_at = lane, lanes.find_reached(call.lane)
 
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
