@@ -38,6 +38,17 @@ def test_a_step_beyond_the_end_is_refused(stage: Stage) -> None:
         stage.tracer.replay(recorded, live_from=999)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("live_from", 1.5), ("order_timeout_s", -1), ("order_timeout_s", float("nan"))],
+    ids=str,
+)
+def test_a_number_that_cannot_be_meant_is_refused(stage: Stage, setting: str, value: float) -> None:
+    recorded = stage.record(_make_play(stage))
+    with pytest.raises(ConfigurationError, match=f"{setting} {value}; expected"):
+        stage.tracer.replay(recorded, **{setting: value})
+
+
 @pytest.mark.parametrize("setting", ["live", "descend"])
 def test_a_selector_that_means_no_call_is_noted(stage: Stage, setting: str) -> None:
     play = _make_play(stage)
