@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from agenttrace.replay import DivergenceKind
-from agenttrace.wrappers import trace_tool
+from agenttrace.wrappers import trace_llm, trace_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,3 +107,66 @@ def test_a_run_that_the_recording_does_not_have_is_listed(stage: Stage) -> None:
     session, _ = stage.replay(recorded, begin(2))
     assert [each.kind for each in session.report.divergences] == [DivergenceKind.EXTRA_CALL]
     assert (session.report.identical, session.report.exit_code) == (False, 0)
+
+
+class Agent:
+    """One of several that differ in nothing but a text that they hold."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+
+
+@pytest.mark.parametrize(
+    ("roles", "is_known"), [("wc", True), ("wx", False), ("ww", False)], ids=str
+)
+def test_a_call_on_another_object_is_listed(stage: Stage, roles: str, *, is_known: bool) -> None:
+    """Its answer is the other's: it is served, and the replay is not identical."""
+
+    class Asking(Agent):
+        @trace_llm(stage.tracer)
+        def ask(self, question: str) -> str:
+            return f"{self.role}: yes"
+
+    def ask_all(roles: str) -> Callable[[], list[str]]:
+        def main() -> list[str]:
+            agents = {role: Asking(role) for role in "wcx"}
+            with stage.tracer.run("agent"):
+                return [agents[role].ask("ok?") for role in roles]
+
+        return main
+
+    recorded = stage.record(ask_all("wc"))
+    session, answers = stage.replay(recorded, ask_all(roles))
+    assert answers == ["w: yes", "c: yes"]
+    assert session.report.identical is is_known
+    assert session.report.exit_code == 0
+    found = [(each.kind, each.at) for each in session.report.divergences]
+    assert found == ([] if is_known else [(DivergenceKind.AMBIGUOUS, "$self")])
+
+
+def test_what_is_made_live_after_a_counterpart_that_lies_ahead_is_not_missing(
+    stage: Stage,
+) -> None:
+    @trace_tool(stage.tracer, effect="read")
+    def search(query: str) -> str:
+        return query
+
+    @trace_tool(stage.tracer, effect="read")
+    def read(query: str) -> str:
+        return query
+
+    def make(*, has_more: bool) -> Callable[[], None]:
+        def main() -> None:
+            with stage.tracer.run("agent"):
+                search("a")
+                if has_more:
+                    search("more")
+                read("a")
+                search("b")
+
+        return main
+
+    recorded = stage.record(make(has_more=False))
+    session, _ = stage.replay(recorded, make(has_more=True), mode="live_after_divergence")
+    assert [each.kind for each in session.report.divergences] == [DivergenceKind.INPUT_CHANGED]
+    assert session.report.live_calls == 3

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agenttrace.replay import DivergenceKind
+from agenttrace.replay import DivergenceKind, ReplayDivergence
 from agenttrace.wrappers import trace_agent, trace_tool
 
 from .conftest import Stage
@@ -339,7 +339,13 @@ def test_lanes_in_any_order_are_served_their_own_or_it_is_said(
         answers: list[Any] = []
         recorded = made.record(lambda: answers.append(asyncio.run(play(numbers))))
         order = data.draw(st.permutations(numbers))
-        session, again = made.replay(recorded, lambda: asyncio.run(play(order)), **IMPATIENT)
+        try:
+            session, again = made.replay(recorded, lambda: asyncio.run(play(order)), **IMPATIENT)
+        except (
+            ReplayDivergence
+        ):  # of spans that are all alike some are taken for others: it is said
+            assert has_span
+            return
         kinds = {each.kind for each in session.report.divergences}
         assert kinds <= {DivergenceKind.AMBIGUOUS}
         if again != answers[0]:

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,6 +38,18 @@ def test_a_step_beyond_the_end_is_refused(stage: Stage) -> None:
         stage.tracer.replay(recorded, live_from=999)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("live_from", 1.5), ("order_timeout_s", -1), ("order_timeout_s", float("nan"))],
+    ids=str,
+)
+def test_a_number_that_cannot_be_meant_is_refused(stage: Stage, setting: str, value: float) -> None:
+    recorded = stage.record(_make_play(stage))
+    options: dict[str, Any] = {setting: value}
+    with pytest.raises(ConfigurationError, match=f"{setting} {value}; expected"):
+        stage.tracer.replay(recorded, **options)
+
+
 @pytest.mark.parametrize("setting", ["live", "descend"])
 def test_a_selector_that_means_no_call_is_noted(stage: Stage, setting: str) -> None:
     play = _make_play(stage)
@@ -46,6 +58,32 @@ def test_a_selector_that_means_no_call_is_noted(stage: Stage, setting: str) -> N
     assert session.report.notes == {"selector_unmet tool:nope": 1}
     session, _ = stage.replay(recorded, play, **{setting: ["tool:to*"]}, allow_effects=["unknown"])
     assert session.report.notes == {}
+
+
+def test_a_selector_of_a_call_within_a_served_one_is_told_the_way(stage: Stage) -> None:
+    """The inner call is not made, as no body runs that would; `descend` opens the outer one."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def ask(n: int) -> int:
+        stage.ran.append("ask")
+        return n
+
+    @trace_tool(stage.tracer, effect="read")
+    def delegate(n: int) -> int:
+        stage.ran.append("delegate")
+        return ask(n)
+
+    def play() -> None:
+        with stage.tracer.run("agent"):
+            delegate(1)
+
+    recorded = stage.record(play)
+    session, _ = stage.replay(recorded, play, live=["tool:ask"])
+    assert (stage.ran, session.report.notes) == ([], {"selector_unmet tool:ask": 1})
+    assert "descend opens the outer one" in str(session.report)
+    session, _ = stage.replay(recorded, play, live=["tool:ask"], descend=["tool:delegate"])
+    assert (stage.ran, session.report.notes) == (["delegate", "ask"], {})
+    assert "descend opens" not in str(session.report)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")

@@ -33,6 +33,10 @@ def find_cut(live_from: int | str, runs: list[RecordedRun]) -> Cut:
                 f"live_from {live_from}: the last step of the recording begins at seq {last}"
             )
         return Cut(live_from)
+    if not isinstance(live_from, str):
+        raise ConfigurationError(
+            f"live_from {live_from!r}; expected a step (an int), a span's id or a selector"
+        )
     if _SPAN_ID.match(live_from):
         node = tape.by_id.get(live_from)
         if node is None:

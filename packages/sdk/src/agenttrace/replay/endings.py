@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.pipeline.records import price
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.differences import compare_payloads
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Status
+from agenttrace.replay.kinds import SELECTOR_UNMET, Action, Divergence, DivergenceKind, Status
 from agenttrace.replay.marks import finish_marks, mark
 from agenttrace.replay.matching import VOLATILE_IGNORED, find_missing, find_unmet
 from agenttrace.replay.payloads import differ, encode_as, have_same_input
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from agenttrace.trace import RecordedError, RecordedSpan
 
 
-_UNMET: Final = "selector_unmet"
 _SEQ_BITS: Final = 30  # of each process of a run, as docs/wire-format.md has it
 # What the recorder says of a span, and what figures of providers and hosts are.
 _OWN_ATTRIBUTES: Final = ("agenttrace.", "gen_ai.", "otel.", "host.", "process.", "thread.")
@@ -53,15 +52,15 @@ class Endings:
     def leave(self, scope: Scope, call: LiveCall, node: Node | None) -> None:
         """Take notice that the recording is left for good at a call.
 
-        What was to come is not missing then; what its lane had before it was passed over, and is.
+        What was to come is not missing then; what its lane had before the last call that was
+        served was passed over, and is. What lies between that and the counterpart may come yet.
         """
         if scope.track is None:
             self._left_at = None, 0
-        elif node is not None:
-            self._left_at = node.lane, node.seq
         else:
             lanes = scope.track.matcher.lanes
-            self._left_at = lanes.find(call.lane), lanes.find_reached(call.lane)
+            lane = lanes.find(call.lane) if node is None else node.lane
+            self._left_at = lane, lanes.find_reached(call.lane)
 
     def end_span(self, span: Span, outcome: Outcome) -> None:
         """Compare the end of a span with its counterpart's."""
@@ -151,10 +150,10 @@ class Endings:
     def _note_unmet(self) -> None:
         """Say which selectors of the settings have meant no call: a wrong name has no effect."""
         notes = self._ledger.report.notes
-        for name in [name for name in notes if name.startswith(_UNMET)]:
+        for name in [name for name in notes if name.startswith(SELECTOR_UNMET)]:
             del notes[name]
         for text in self._ledger.policy.list_unmet():
-            notes[f"{_UNMET} {text}"] = 1
+            notes[f"{SELECTOR_UNMET} {text}"] = 1
 
     def end_late(self, tapes: list[Tape]) -> None:
         """Say which calls never came that were recorded after the end of their run."""

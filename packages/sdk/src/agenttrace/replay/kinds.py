@@ -24,6 +24,10 @@ INPUT_UNVERIFIED: Final = "input_unverified"
 """A note: a call was served whose input was not recorded, or not whole, and so not compared."""
 
 
+SELECTOR_UNMET: Final = "selector_unmet"
+"""How the note of a selector begins that meant no call: so it had no effect."""
+
+
 class _Absent(str):
     """What stands for a value where there is none; a text of its own, which is not quoted."""
 

@@ -161,6 +161,8 @@ class Ledger:
         )
         if kind is DivergenceKind.INPUT_CHANGED and node is not None:
             divergence = compare_inputs(divergence, node, call)
+        elif kind is DivergenceKind.AMBIGUOUS and node is not None:
+            divergence = divergence._replace(at="$self", recorded=node.receiver, live=call.receiver)
         return self.add(divergence, call.span)
 
 

@@ -78,7 +78,7 @@ class Matcher:
         if digest is not None:
             node = self._find_exact(place, call, digest)
             if node is not None:
-                return Match(node)
+                return Match(node, DivergenceKind.AMBIGUOUS if _is_anothers(node, call) else None)
         scope = place.node
         candidates = [
             each for each in self._free(self._calls.get(call.key, [])) if each.is_within(scope)
@@ -332,6 +332,15 @@ def _is_unit(node: Node) -> bool:
             return False
         parent = parent.parent
     return True
+
+
+def _is_anothers(node: Node, call: LiveCall) -> bool:
+    """Tell whether it is known that a method was called on another object.
+
+    Of the first object that it was called on nothing is recorded.
+    """
+    known = None not in {node.receiver, call.receiver}
+    return known and node.receiver != call.receiver
 
 
 def _read_input(node: Node) -> object:

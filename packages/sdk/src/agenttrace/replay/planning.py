@@ -32,7 +32,15 @@ _MESSAGES: Final = {
     DivergenceKind.RENAMED: "the recording has this call under the name {name!r}",
     DivergenceKind.NESTING_CHANGED: "the recording has this call elsewhere, at {place}",
     DivergenceKind.INPUT_CHANGED: "its input differs",
+    DivergenceKind.AMBIGUOUS: "it is called on another object than the recorded one, or on one "
+    "that held other texts or numbers when it was first seen",
 }
+# It is the call's own counterpart, as far as anything tells.
+_OWN: Final = frozenset({None, DivergenceKind.AMBIGUOUS})
+_SELF: Final = (
+    "replay_key= of the wrapper says which object is which: a text, or a function of the call's "
+    "arguments; then record anew"
+)
 
 
 _LATE: Final = "the recording has it before another one that was made already"
@@ -112,9 +120,9 @@ class Planner:
             return self._plan_stray(call, scope)
         match = scope.track.matcher.match(scope.place, call)
         if self._policy.is_live(call):
-            kinds = (None, DivergenceKind.INPUT_CHANGED)
-            call.is_own = match.kind is None
-            return self._run_live(call, scope, match.node if match.kind in kinds else None)
+            call.is_own = match.kind in _OWN
+            is_known = call.is_own or match.kind is DivergenceKind.INPUT_CHANGED
+            return self._run_live(call, scope, match.node if is_known else None)
         if match.node is not None and self._policy.is_beyond_cut(match.node):
             self._is_live = True
             return self._run_live(call, scope, None)
@@ -134,11 +142,12 @@ class Planner:
         assert scope.track is not None
         assert scope.place is not None
         node, ledger = match.node, self._ledger
-        call.is_own = match.kind is None
+        call.is_own = match.kind in _OWN
         if match.note is not None:
             ledger.note(match.note)
         if match.kind is not None:
-            action = ledger.diverge(match.kind, call, _explain(match), node=node)
+            hint = _SELF if match.kind is DivergenceKind.AMBIGUOUS else None
+            action = ledger.diverge(match.kind, call, _explain(match), node=node, hint=hint)
             plan = self._follow(action, call, scope, node)
             if plan is not None:
                 return plan
@@ -257,7 +266,7 @@ class Planner:
         node = match.node
         if node is None or self._policy.is_opened(call):
             return self._plan_match(call, scope, match)
-        if match.kind is None and any(node.find_units()):
+        if match.kind in _OWN and any(node.find_units()):
             return self._open(call, scope, node)  # what reaches out within it is served by itself
         return self._refuse_block(call, scope, node)
 

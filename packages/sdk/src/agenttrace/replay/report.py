@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
-from agenttrace.replay.kinds import INPUT_UNVERIFIED, TOLD_ONLY, Action, Mode, Status, spell
+from agenttrace.replay.kinds import (
+    INPUT_UNVERIFIED,
+    SELECTOR_UNMET,
+    TOLD_ONLY,
+    Action,
+    Mode,
+    Status,
+    spell,
+)
 from agenttrace.trace.totals import count_tokens
 
 if TYPE_CHECKING:
@@ -15,6 +23,12 @@ if TYPE_CHECKING:
 
     from agenttrace.replay.kinds import Divergence
     from agenttrace.trace import RecordedSpan
+
+
+_INNER: Final = (
+    "a selector that means no call has no effect: is the name right? A call within one that is "
+    "served is served with it; descend opens the outer one"
+)
 
 
 class Report:
@@ -143,6 +157,8 @@ def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["notes"]:
         notes = ", ".join(f"{name} {count}" for name, count in report["notes"].items())
         lines.append(("notes", f"  notes: {notes}"))
+        if any(name.startswith(SELECTOR_UNMET) for name in report["notes"]):
+            lines.append(("hint", f"        {_INNER}"))
     if report["liveCalls"]:
         live = f"{report['liveCalls']} calls, ${report['liveCostUsd']} as far as known"
         lines.append(("live", f"  live:  {live}"))

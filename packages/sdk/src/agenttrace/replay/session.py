@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from agenttrace.encoding.objects import spell_class
@@ -89,7 +90,7 @@ class ReplaySession:
             Server(_list_classes(options.classes), self._ledger.note),
             Settings(
                 volatile=volatile or None,
-                order_timeout_s=options.order_timeout_s,
+                order_timeout_s=_read_timeout(options.order_timeout_s),
                 is_immediate=_read_order(options.order),
                 stream_speed=_read_speed(options.stream_timing),
             ),
@@ -220,6 +221,12 @@ def _read_order(order: str) -> bool:
     if order not in {"recorded", "immediate"}:
         raise ConfigurationError(f"order {order!r}; expected 'recorded' or 'immediate'")
     return order == "immediate"
+
+
+def _read_timeout(seconds: float) -> float:
+    if not 0 <= seconds < inf:
+        raise ConfigurationError(f"order_timeout_s {seconds!r}; expected seconds, 0 or more")
+    return seconds
 
 
 def _read_speed(timing: str | float) -> float | None:
