@@ -13,6 +13,7 @@ import typer
 
 from agenttrace_server import __version__
 from agenttrace_server.errors import StartError
+from agenttrace_server.operators import keys, users
 from agenttrace_server.recovery import password
 from agenttrace_server.upkeep import backup, migrate, restore
 
@@ -107,6 +108,8 @@ def main() -> None:
     program.command()(restore)
     program.command()(migrate)
     program.command()(password)
+    program.add_typer(users, name="users")
+    program.add_typer(keys, name="keys")
     program()
 
 

@@ -37,7 +37,7 @@ def password(
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
 
         settings = read_settings(database_url=database_url)
-        _check_store(settings.database_url)
+        check_store(settings.database_url)
         try:
             account = asyncio.run(_reset(settings.database_url, email))
         except (RefusedError, OverloadedError) as error:
@@ -56,7 +56,7 @@ async def _reset(database_url: str, email: str) -> Account:
     database = await loop.run_in_executor(None, open_database, database_url)
     passwords = Passwords()
     try:
-        recovery = RecoveryService(database, passwords, user=_name_user(), now_ns=time.time_ns())
+        recovery = RecoveryService(database, passwords, user=name_user(), now_ns=time.time_ns())
         account = await recovery.find_account(email)
         await recovery.set_password(account, _ask_password())
     finally:
@@ -65,7 +65,7 @@ async def _reset(database_url: str, email: str) -> Account:
     return account
 
 
-def _check_store(database_url: str) -> None:
+def check_store(database_url: str) -> None:
     """Go on only with a store that this release uses as it is: nothing is made or migrated."""
     from agenttrace_server.storage.engine import read_plan  # noqa: PLC0415 -- not for --help
 
@@ -106,7 +106,7 @@ def _read_pipe() -> str:
     return lines[0]
 
 
-def _name_user() -> str:
+def name_user() -> str:
     """Return who runs this, for the audit log."""
     try:
         return getpass.getuser()

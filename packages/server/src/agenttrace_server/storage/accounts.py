@@ -162,6 +162,22 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
     return account._replace(is_disabled=is_disabled)
 
 
+def set_operator(connection: Connection, email: str, *, is_operator: bool) -> Account:
+    """Make an account an operator of the server, or one no more.
+
+    Raises:
+        RefusedError: there is none, or it is the last operator's that is open.
+
+    """
+    account = find_account(connection, email)
+    ends = account.is_operator and not account.is_disabled and not is_operator
+    if ends and _count_operators(connection) == 1:
+        raise RefusedError("email", "last_operator", "the server's last operator stays")
+    which = ACCOUNT.c.account_id == account.account_id
+    connection.execute(update(ACCOUNT).where(which).values(is_operator=is_operator))
+    return account._replace(is_operator=is_operator)
+
+
 def list_accounts(connection: Connection) -> list[Account]:
     """Return the accounts of the server by address, the first 1,000."""
     query = select(*(ACCOUNT.c[name] for name in Account._fields)).order_by(ACCOUNT.c.email)

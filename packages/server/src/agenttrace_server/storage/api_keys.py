@@ -60,6 +60,17 @@ def list_keys(connection: Connection, project_id: str) -> list[ApiKey]:
     return [ApiKey._make(row) for row in connection.execute(query)]
 
 
+def list_all_keys(connection: Connection) -> list[tuple[str, ApiKey]]:
+    """Return the keys of all projects with the project's slug, the newest first, at most 1,000."""
+    query = (
+        select(PROJECT.c.slug, *(API_KEY.c[name] for name in ApiKey._fields))
+        .select_from(API_KEY.join(PROJECT, PROJECT.c.project_id == API_KEY.c.project_id))
+        .order_by(API_KEY.c.created_ns.desc(), API_KEY.c.key_id)
+        .limit(MAX_KEYS)
+    )
+    return [(slug, ApiKey._make(row)) for slug, *row in connection.execute(query)]
+
+
 def revoke_key(connection: Connection, project_id: str, key_id: str, *, now_ns: int) -> ApiKey:
     """End a key; one that has ended stays as it is.
 

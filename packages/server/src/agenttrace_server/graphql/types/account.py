@@ -202,7 +202,8 @@ class AuditEntry:
         "`password_changed`, `password_change_failed` (the current one was wrong), "
         "`password_reset` (by `agenttrace-server password`), `sessions_ended`, `role_changed`, "
         "`member_removed`, `member_unknown` (an admin gave an address that no account has), "
-        "`admin_appointed`, `project_created`, `project_renamed`, `key_created`, `key_revoked`, "
+        "`admin_appointed`, `operator_made` and `operator_ended` (by `agenttrace-server users`), "
+        "`project_created`, `project_renamed`, `key_created`, `key_revoked`, "
         "`runs_deleted` or `run_exported`."
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
