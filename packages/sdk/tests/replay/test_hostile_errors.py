@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.error
+from contextlib import suppress
 from email.message import Message
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +65,20 @@ def test_an_error_that_answers_for_everything_is_raised_again(
     assert type(caught) is type(error)
     assert vars(caught)["__notes__"][-1].startswith("replayed from span")
     assert session.report.counts
+
+
+def test_a_call_that_a_generator_exit_ended_says_so(stage: Stage) -> None:
+    """There is no answer to record: nobody is told to record it anew."""
+
+    @trace_tool(stage.tracer)
+    def fetch() -> None:
+        raise GeneratorExit
+
+    def play() -> None:
+        with stage.tracer.run("agent"), suppress(GeneratorExit):
+            fetch()
+
+    _session, error = stage.diverge(stage.record(play), play)
+
+    assert "ended by a GeneratorExit" in str(error)
+    assert "capture_output" not in str(error)

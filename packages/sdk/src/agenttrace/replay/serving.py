@@ -97,6 +97,8 @@ class Server:
             return self.serve_error(span)._replace(is_cancelled=True)
         if outcome is Outcome.ERROR:
             return self.serve_error(span)
+        if outcome is Outcome.CLOSED and span.output is None:
+            return refuse("it was ended by a GeneratorExit, not by an answer", "run it with live=")
         return self.serve_value(span.output)
 
     def serve_value(self, payload: RecordedPayload | None) -> Served:
