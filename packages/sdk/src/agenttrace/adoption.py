@@ -15,7 +15,8 @@ from weakref import ref
 
 from agenttrace.encoding.objects import find_in_class
 from agenttrace.recording_methods import METHODS, StreamsById
-from agenttrace.streams import Stream, relay, watch
+from agenttrace.streams import Stream, relay
+from agenttrace.watching import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

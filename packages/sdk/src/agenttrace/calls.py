@@ -155,6 +155,8 @@ def wrap_async_generator(
                 await close_async(stream, generator)
                 raise
             except BaseException as error:  # noqa: BLE001 -- it belongs to the body, which gets it
+                if stream is not None:
+                    stream.note_thrown(error)
                 step = partial(generator.athrow, error)
 
     return call

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agenttrace.adoption import adopt
 from agenttrace.calls import follow
-from agenttrace.streams import Stream, drive, drive_async, unwatch, watch
+from agenttrace.streams import Stream, drive, drive_async
+from agenttrace.watching import unwatch, watch
 from agenttrace.wire import Outcome, SpanStatus
 
 if TYPE_CHECKING:

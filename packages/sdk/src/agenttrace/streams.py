@@ -8,9 +8,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
 
+from agenttrace.failures import is_cancellation
 from agenttrace.semconv import EVENT_CHUNK, STREAM_CHUNKS, STREAM_SENT, TIME_TO_FIRST_CHUNK
+from agenttrace.watching import unwatch
 from agenttrace.wire import Outcome, SpanType
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Stream:
         "_on_end",
         "_sent",
         "_texts",
+        "is_closing",
         "recorder",
         "span",
     )
@@ -57,6 +59,7 @@ class Stream:
         self._lane = span.lane
         self._has_ended = False
         self._is_block = False
+        self.is_closing = False  # whether the consumer has stopped, as far as is known
         self._on_end: list[Callable[[], object]] = []
 
     @property
@@ -122,6 +125,7 @@ class Stream:
             if self._has_ended or not span.is_open:
                 return
             self._count += 1
+            self.is_closing = False
             body = recorder.take(chunk) if span.spec.capture_output else None
             offset_ns = recorder.emit_event(span.run, span.span_id, EVENT_CHUNK, body, since=span)
             if self._count == 1:
@@ -132,6 +136,16 @@ class Stream:
     def note_sent(self, value: object) -> None:
         """Count what the body is sent, or has thrown into it; None is no value."""
         self._sent += value is not None
+
+    def note_thrown(self, error: BaseException) -> None:
+        """Count what is thrown into the body; a cancellation at a yield is its consumer's stop.
+
+        asyncio closes what was left open in a task of its own, which the end of the loop cancels.
+        """
+        if is_cancellation(type(error)):
+            self.is_closing = True
+        else:
+            self.note_sent(error)
 
     def _keep_text(self, chunk: object) -> None:
         if self._texts is None:
@@ -179,7 +193,9 @@ class Stream:
 
     def fail(self, error: BaseException) -> None:
         """End the span by what the body raised."""
-        if not self._has_been_ended():
+        if self.is_closing and is_cancellation(type(error)):
+            self.close()
+        elif not self._has_been_ended():
             self.recorder.end_span_by(self.span, error)
 
     def close(self) -> None:
@@ -261,36 +277,6 @@ def open_stream(recorder: Recorder, span: Span | None) -> Stream | None:
         return None
 
 
-_watched: Final[dict[int, ref[Any]]] = {}
-
-
-def watch(stream: Stream, target: object, *, on_gone: Callable[[], object] | None = None) -> None:
-    """End the stream as closed when `target` is gone, should it still be open then.
-
-    `on_gone` is called first.
-
-    Raises:
-        TypeError: when there can be no weak reference to `target`.
-
-    """
-    key = id(stream)
-
-    def end(_target: object) -> None:
-        _watched.pop(key, None)
-        if on_gone is not None:
-            with stream.recorder.boundary("stream"):
-                on_gone()
-        stream.close()
-
-    _watched[key] = ref(target, end)
-    stream.on_end(partial(unwatch, stream))
-
-
-def unwatch(stream: Stream) -> None:
-    """Let the stream itself say how it ends: its body runs now, and will see to its cleanup."""
-    _watched.pop(id(stream), None)
-
-
 def drive(
     stream: Stream, generator: Generator[Any, Any, Any], *, is_started: bool = False
 ) -> Generator[Any, Any, Any]:
@@ -349,7 +335,7 @@ async def drive_async(stream: Stream, generator: AsyncGenerator[Any, Any]) -> An
             await close_async(stream, generator)
             raise
         except BaseException as error:  # noqa: BLE001 -- it belongs to the body, which gets it
-            stream.note_sent(error)
+            stream.note_thrown(error)
             step = partial(generator.athrow, error)
 
 
@@ -358,6 +344,7 @@ async def close_async(stream: Stream | None, generator: Any) -> None:
     if stream is None:
         await generator.aclose()
         return
+    stream.is_closing = True
     try:
         with stream.inside():
             await generator.aclose()

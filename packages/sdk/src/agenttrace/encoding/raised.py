@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agenttrace.encoding.builders.instances import make_exception
 from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.decode import decode_payload
-from agenttrace.encoding.objects import extends
+from agenttrace.encoding.objects import extends, read_dict
 from agenttrace.encoding.shown import escape_pointer
 from agenttrace.errors import DecodeError, ReplayedError
 
@@ -48,7 +48,7 @@ def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -
     notes = record.get("notes")
     if "__notes__" not in state and type(notes) is list:
         for note in notes:
-            made.add_note(str(note))
+            add_note(made, str(note))
     if record.get("cause") is not None:
         cause = _decode(record["cause"], classes, causes_left - 1)
         if record.get("cause_is_context") is True:
@@ -56,6 +56,18 @@ def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -
         else:
             made.__cause__ = cause
     return made
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note where the exception keeps them, without asking its class.
+
+    `BaseException.add_note` asks for `__notes__`: a `__getattr__` of the class's own may raise
+    anything at that, as that of `urllib.error.HTTPError` does.
+    """
+    own = read_dict(error)
+    if own is not None:
+        notes = own.get("__notes__")
+        own["__notes__"] = [*notes, note] if type(notes) is list else [note]
 
 
 def _list_attempts(

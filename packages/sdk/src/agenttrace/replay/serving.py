@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from agenttrace.encoding.classes import describe_missing, describe_way
 from agenttrace.encoding.decode import decode_payload
 from agenttrace.encoding.payload import encode
-from agenttrace.encoding.raised import decode_error
+from agenttrace.encoding.raised import add_note, decode_error
 from agenttrace.encoding.snapshot import Encoded, Whole, take_snapshot
 from agenttrace.encoding.tree import MAX_CPU_SECONDS, MAX_DEPTH, MAX_NODES, MAX_TEXT_CHARS
 from agenttrace.errors import DecodeError, ReplayedError
@@ -97,6 +97,8 @@ class Server:
             return self.serve_error(span)._replace(is_cancelled=True)
         if outcome is Outcome.ERROR:
             return self.serve_error(span)
+        if outcome is Outcome.CLOSED and span.output is None:
+            return refuse("it was ended by a GeneratorExit, not by an answer", "run it with live=")
         return self.serve_value(span.output)
 
     def serve_value(self, payload: RecordedPayload | None) -> Served:
@@ -141,7 +143,7 @@ class Server:
             error = decode_error(record, classes=self.classes)
         except DecodeError as second:
             return refuse(f"its error cannot be made again: {second}", None)
-        error.add_note(ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
+        add_note(error, ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
         if not isinstance(error, ReplayedError):
             reason, hint = self._find_loss(span.error)
             return Served(error=error, reason=reason, hint=hint)

@@ -134,11 +134,14 @@ class Feed:
         Else the stream goes on as recorded, which had that thrown into it or not: nothing says so.
         """
         is_over = self._at >= len(self.tale.chunks)
+        is_closed = is_over and self.tale.outcome is Outcome.CLOSED
+        if is_closed and type(error) is asyncio.CancelledError:
+            return True  # the end of the loop cancels the task that closes it
         recorded = self.tale.error if is_over else None
         if type(recorded) is type(error) and str(recorded) == str(error):
             return True
         self._doubt()
-        return is_over and self.tale.outcome is Outcome.CLOSED
+        return is_closed
 
     def _end(self) -> None:
         if self.tale.outcome is Outcome.CLOSED:
