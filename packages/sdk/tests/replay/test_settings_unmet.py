@@ -88,12 +88,16 @@ def test_a_selector_of_a_call_within_a_served_one_is_told_the_way(stage: Stage) 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_what_stops_a_child_is_in_the_report_of_its_parent(stage: Stage) -> None:
+    with socket.socket() as taken:  # a port that no exporter of this process was made for
+        taken.bind(("127.0.0.1", 0))
+        address = taken.getsockname()
+
     def play_with_child() -> None:
         with stage.tracer.run("agent"):
             child = os.fork()
             if child == 0:
                 with suppress(BaseException):
-                    socket.create_connection(("127.0.0.1", 9), timeout=1)
+                    socket.create_connection(address, timeout=1)
                 os._exit(0)
             os.waitpid(child, 0)
 

@@ -57,6 +57,7 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "DiffAggregates.byType": 5,
     "DiffCause.evidence": 5,
     "DiffRow.changes": 10,
+    "RunDiff.runChanges": 10,
     "GroupComparison.attributes": 20,
     "GroupComparison.metrics": 16,
     "GroupComparison.parts": DEFAULT_PAGE,
