@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from agenttrace.resolution import Resolution
+
 if TYPE_CHECKING:
     from agenttrace.clock import Clock
     from agenttrace.ids import IdGenerator
@@ -19,7 +21,7 @@ _LENT: Final = (
     "_monotonic_ns",
     "_new_span_id",
     "_given_resource",
-    "_resolve",
+    "_resolution",
 )
 """What of a recorder is another's for the time of a test."""
 
@@ -44,6 +46,7 @@ class WatchedTracer:
         self._exporter = exporter
         self._kept: dict[str, Any] = {name: getattr(recorder, name) for name in _LENT}
         self._hub = recorder.hub = recorder.hub.make_twin()
+        recorder._resolution = Resolution()  # noqa: SLF001 -- lent, as all of these
         if repeating is not None:
             found = {
                 "ids": repeating.ids,
@@ -66,7 +69,7 @@ class WatchedTracer:
         recorder = self.tracer.recorder
         self._hub.remove(self._exporter, timeout_s=_FLUSH_TIMEOUT_S)
         if self._hub.sinks or recorder.hub is not self._hub:
-            del self._kept["hub"], self._kept["_resolve"]  # the program was given an exporter
+            del self._kept["hub"], self._kept["_resolution"]  # the program was given an exporter
         else:
             self._kept["hub"].use_processors(self._hub.processors)
         for name, value in self._kept.items():
