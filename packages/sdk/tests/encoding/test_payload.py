@@ -174,7 +174,7 @@ def test_an_unknown_class_is_opaque() -> None:
     name = f"{Unknown.__module__}.Unknown"
     assert take(Unknown()) == ({"$opaque": name}, "opaque")
     assert take([1, Unknown()]) == ([1, {"$opaque": name}], "opaque")
-    assert take(len) == ({"$opaque": "builtins.builtin_function_or_method"}, "opaque")
+    assert take(len) == ({"$opaque": "builtins.builtin_function_or_method len"}, "opaque")
 
 
 def test_a_cycle_is_marked() -> None:

@@ -15,7 +15,7 @@ from enum import Enum
 from fractions import Fraction
 from gc import get_referents
 from pathlib import PurePath
-from types import FunctionType, MappingProxyType, SimpleNamespace
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from agenttrace.encoding.objects import (
     name_class,
     read_dict,
     read_field,
+    spell_class,
     take_some,
 )
 from agenttrace.encoding.tree import BUFFER, BYTES, CUT, MAX_NODES, OPAQUE, Tag, Tree
@@ -280,12 +281,30 @@ def _read_bytes(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
     return add_state(walk, tag, value, layout, depth, kind=base.__name__)
 
 
+_NAME_CHARS: Final = 512
+
+
 def read_opaque(walk: Walk, value: Any, layout: Layout, _depth: int) -> Tree:
-    """Return the bytes of an array and the like; of anything else the name of its class."""
+    """Return the bytes of an array and the like; of anything else the name of its class.
+
+    A class or a function has its own name after that: `tools=[search]` is not `tools=[delete]`.
+    """
     buffer = _read_buffer(walk, value, layout)
     if buffer is not None:
         return buffer
-    return walk.mark(Tag(OPAQUE, name_class(layout.cls)), Fidelity.OPAQUE)
+    name = _name_itself(value)
+    shown = name_class(layout.cls) if name is None else f"{name_class(layout.cls)} {name}"
+    return walk.mark(Tag(OPAQUE, shown), Fidelity.OPAQUE)
+
+
+def _name_itself(value: Any) -> str | None:
+    """Return the name of a class or function, without its module; None of anything else."""
+    if issubclass(type(value), type):
+        spelled = spell_class(value)
+        return None if spelled is None else spelled.partition(":")[2]
+    if type(value) is FunctionType:
+        return value.__qualname__[:_NAME_CHARS]
+    return value.__name__ if type(value) is BuiltinFunctionType else None
 
 
 def _read_buffer(walk: Walk, value: Any, layout: Layout) -> Tree | None:
