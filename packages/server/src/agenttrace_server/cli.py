@@ -185,6 +185,7 @@ def _hold_token(settings: Settings, port: int) -> Iterator[str | None]:
 def _print_start(settings: Settings, port: int, database: Database, code: str | None) -> None:
     from agenttrace_server.http.proxies import find_open_network  # noqa: PLC0415 -- loaded with the app
     from agenttrace_server.http.static import STATIC_FOLDER  # noqa: PLC0415 -- as above
+    from agenttrace_server.settings import Registration  # noqa: PLC0415 -- as above
 
     address = f"http://{settings.shown_host}:{port}"
     lines = [
@@ -211,6 +212,11 @@ def _print_start(settings: Settings, port: int, database: Database, code: str | 
         lines.append(
             f"  Warning    TRUSTED_PROXIES has {network}: whoever connects may say that they are "
             "anybody; name the addresses of your proxies"
+        )
+    if settings.registration is Registration.OPEN and not settings.has_accounts:
+        lines.append(
+            "  Warning    REGISTRATION=open does nothing without accounts: set SECRET_KEY, or "
+            "leave it out"
         )
     if settings.has_accounts and (token := _find_setup_token(settings, database)):
         lines.append(f"  Setup      there is no account yet; register the first with {token}")

@@ -83,3 +83,15 @@ def test_c18_trying_addresses_is_counted_and_remembered(
     accounts.put(EMAIL, "VIEWER")  # another admin has tries of their own
     missed = [(who, what) for action, who, what in _read_log(admin) if action == "member_unknown"]
     assert missed == [(OTHER, f"{email} VIEWER") for email in reversed(tried)]
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["a\u200b@example.org", "\u202ea@example.org", "\uff41@example.org", "a@exampl\u00ade.org"],
+)
+def test_c18_no_account_looks_like_another(accounts: AccountsServer, email: str) -> None:
+    """What is not seen, or is another form of a letter, stands in no list of members or log."""
+    accounts.add(EMAIL, "VIEWER")
+    create = "mutation($e:String!,$p:String!){createAccount(email:$e,password:$p){errors{code}}}"
+    made = accounts.operator.ask(create, e=email, p="another seven green boats")
+    assert _get_codes(made) == ["invalid"]

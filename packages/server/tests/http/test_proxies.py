@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from agenttrace_server.http.proxies import Proxies, find_open_network, parse_address
+from agenttrace_server.http.proxies import Proxies, find_open_network, parse_address, read_network
 
 from ..support.accounts import OPERATOR, open_accounts
 from ..support.process import ServerProcess
@@ -98,7 +98,19 @@ def test_f34_whoever_trusts_everybody_is_warned(tmp_path: Path) -> None:
     """One line, at the start; a network of ours is none."""
     assert find_open_network(["10.0.0.0/8", "::/0"]) == "::/0"
     assert find_open_network(["10.0.0.0/8", "2001:db8::/32"]) is None
+    halves = ["0.0.0.0/1", "::1", "128.0.0.0/1"]
+    assert find_open_network(halves) == "0.0.0.0/1,128.0.0.0/1"
+    assert find_open_network(["::ffff:0:0/96"]) == "::ffff:0:0/96"
+    assert str(read_network("::ffff:10.0.0.0/104")) == "10.0.0.0/8"
     with ServerProcess(tmp_path, env={"TRUSTED_PROXIES": "0.0.0.0/0"}) as server:
         server.stop()
         (warning,) = [line for line in server.text.splitlines() if "Warning" in line]
         assert "TRUSTED_PROXIES has 0.0.0.0/0: whoever connects" in warning
+
+
+def test_registration_without_accounts_is_warned_of(tmp_path: Path) -> None:
+    """It lets nobody in: there is nothing to register with."""
+    with ServerProcess(tmp_path, env={"REGISTRATION": "open"}) as server:
+        server.stop()
+        (warning,) = [line for line in server.text.splitlines() if "Warning" in line]
+        assert "REGISTRATION=open does nothing without accounts" in warning

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED_PROTO: Final = "x-forwarded-proto"
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
@@ -28,8 +29,36 @@ _WITH_PORT: Final = re.compile(r"\[(?P<bracketed>[^\]]+)\](:\d{1,5})?|(?P<plain>
 
 
 def find_open_network(proxies: Iterable[str]) -> str | None:
-    """Return the first of these that holds every address there is; None when none does."""
-    return next((each for each in proxies if ipaddress.ip_network(each).prefixlen == 0), None)
+    """Return those of these that hold every address of a family together; None when none do."""
+    four: dict[str, ipaddress.IPv4Network] = {}
+    six: dict[str, ipaddress.IPv6Network] = {}
+    for text in proxies:
+        network = read_network(text)
+        if isinstance(network, ipaddress.IPv4Network):
+            four[text] = network
+        else:
+            six[text] = network
+    for named, whole in (
+        (four, ipaddress.collapse_addresses(four.values())),
+        (six, ipaddress.collapse_addresses(six.values())),
+    ):
+        if any(network.prefixlen == 0 for network in whole):
+            alone = next((text for text, network in named.items() if network.prefixlen == 0), None)
+            return alone or ",".join(named)
+    return None
+
+
+def read_network(text: str) -> Network:
+    """Return the network that a text is; one of mapped addresses is the one of IPv4 behind them.
+
+    That is how the addresses of clients are read (`parse_address`).
+    """
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        first = network.network_address.ipv4_mapped
+        assert first is not None
+        return ipaddress.IPv4Network((first, network.prefixlen - _MAPPED.prefixlen))
+    return network
 
 
 class Proxies:
@@ -37,7 +66,7 @@ class Proxies:
 
     def __init__(self, app: ASGIApp, *, trusted: Iterable[str]) -> None:
         self._app = app
-        self._trusted: tuple[Network, ...] = tuple(map(ipaddress.ip_network, trusted))
+        self._trusted: tuple[Network, ...] = tuple(map(read_network, trusted))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on as the client's."""

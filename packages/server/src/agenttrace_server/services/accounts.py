@@ -6,6 +6,7 @@ import hmac
 import re
 import secrets
 import time
+import unicodedata
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,7 @@ REGISTRATIONS: Final = (3, 60 * 60)
 UNKNOWN_MEMBERS: Final = (20, 60 * 60)
 """Addresses without an account that one admin may try to add, in so many seconds."""
 MAX_PROJECT_NAME_CHARS: Final = 128
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Zl", "Zp"})
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 _SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 _REGISTERED: Final = "registered"
@@ -335,7 +337,16 @@ def check_email(email: str) -> str:
     if len(email.strip()) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(folded):
         text = f"an e-mail address such as me@example.org, at most {MAX_EMAIL_CHARS} characters"
         raise RefusedError("email", "invalid", text)
+    if not _is_seen_as_it_is(folded):
+        text = "the address has characters that look like others, or like nothing; type it anew"
+        raise RefusedError("email", "invalid", text)
     return folded
+
+
+def _is_seen_as_it_is(text: str) -> bool:
+    """Tell whether nothing unseen is in a text, and no form of another letter."""
+    is_plain = unicodedata.normalize("NFKC", text) == text
+    return is_plain and not any(unicodedata.category(char) in _UNSEEN for char in text)
 
 
 def _allow_unknown(actor: Actor) -> Allowance:
