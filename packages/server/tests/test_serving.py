@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -129,6 +129,20 @@ def test_a_second_signal_waits_for_nobody(
     assert errors.count("\n") == 1
     assert "WARNING ended at once, at the second signal" in errors
     assert time.monotonic() - begun < STOP_TIMEOUT_S / 2
+
+
+def test_s7_who_sends_half_of_a_body_is_no_defect_of_a_stop(server_process: ServerProcess) -> None:
+    """Nobody is woken by a slow client: no 500, and nothing in the log."""
+    with _connect(server_process) as plain:
+        plain.sendall(
+            b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
+            b"Content-Type: application/x-ndjson\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert plain.recv(200).startswith(b"HTTP/1.1 100")  # it waits for the body now
+        plain.sendall(b'{"v":1')
+        assert server_process.stop() == (0, "")
+        with suppress(ConnectionError):
+            assert plain.recv(200) == b""
 
 
 @contextmanager

@@ -31,6 +31,8 @@ STOP_TIMEOUT_S: Final = 10
 GOODBYE_TIMEOUT_S: Final = 2
 """Of the stop, the time in which a WebSocket must have read what it was sent, and the 1001."""
 _POLL_S: Final = 0.05
+_CUT_AFTER_S: Final = STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S - 0.5
+"""Before uvicorn cancels what is under way."""
 PING_S: Final = 20.0
 KEEP_ALIVE_S: Final = 75
 """A client gives an idle connection up after some seconds (httpx: 5). The server must do so later,
@@ -111,14 +113,15 @@ class GracefulServer(uvicorn.Server):
             _log.warning(ENDED_AT_ONCE)
 
     async def _drop_laggards(self) -> None:
-        """Cut WebSockets that do not read; at a second signal, every connection.
+        """Cut WebSockets that do not read, then who does not send; at a second signal, all.
 
-        Whoever waits to write to a connection goes on when it is cut: this bounds the goodbyes.
+        Whoever waits for a connection goes on when it is cut: this bounds the goodbyes, and nobody
+        who waits for the rest of a body is there when uvicorn cancels what is left, as a defect.
         """
         loop = asyncio.get_running_loop()
-        patience_ends = loop.time() + GOODBYE_TIMEOUT_S
-        while not self.force_exit:
-            if loop.time() > patience_ends:
+        began = loop.time()
+        while not self.force_exit and loop.time() < began + _CUT_AFTER_S:
+            if loop.time() > began + GOODBYE_TIMEOUT_S:
                 self._abort(FrameSocket)
             await asyncio.sleep(_POLL_S)
         self._abort(asyncio.Protocol)
