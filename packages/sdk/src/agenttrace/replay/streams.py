@@ -124,9 +124,10 @@ class Feed:
         self._last_seq = chunk.seq
         return chunk.value
 
-    def be_sent(self) -> None:
-        """Take notice of a value that the body would be sent: none was recorded to compare with."""
-        self._doubt()
+    def note_sent(self, value: object) -> None:
+        """Take notice of what the body would be sent: no value was recorded to compare with."""
+        if value is not None:
+            self._doubt()
 
     def lets_through(self, error: BaseException) -> bool:
         """Tell whether what is thrown into the body comes out of it, as it did then.
@@ -170,9 +171,8 @@ def generate(feed: Feed) -> Generator[Any, Any, Any]:
         except BaseException as error:
             if feed.lets_through(error):
                 raise
-            sent = None
-        if sent is not None:
-            feed.be_sent()
+        else:
+            feed.note_sent(sent)
 
 
 async def generate_async(feed: Feed) -> AsyncGenerator[Any, Any]:
@@ -189,9 +189,8 @@ async def generate_async(feed: Feed) -> AsyncGenerator[Any, Any]:
         except BaseException as error:
             if feed.lets_through(error):
                 raise
-            sent = None
-        if sent is not None:
-            feed.be_sent()
+        else:
+            feed.note_sent(sent)
 
 
 def give(feed: Feed, kinds: list[str], classes: Mapping[str, type]) -> Any:
