@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from agenttrace_server.services.deletion import DeletionService
-from agenttrace_server.services.search import Indexer
 
 from ..support.client import Client
-from ..support.index import wait_for_index
+from ..support.index import end_index
 from ..support.lines import make_call, make_event, make_payload, make_run, make_run_id, make_span_id
 from ..support.thread import ServerThread
 
@@ -64,10 +63,6 @@ def _fill(client: Client, *, runs: int, spans: int) -> None:
     client.send([*calls, *(make_event(10_000 + n, span=n, body=text) for n in range(spans))])
 
 
-async def _index_nothing(_: Indexer) -> bool:
-    return False
-
-
 async def _find_nothing(_: DeletionService) -> None:
     """Look for no rows of deleted runs."""
 
@@ -88,8 +83,7 @@ def test_statements_do_not_grow_with_the_page(
     """What the items of a list ask for is read at once, however many they are."""
     query, expected = case
     _fill(client, runs=size[0], spans=size[1])
-    wait_for_index(client)
-    monkeypatch.setattr(Indexer, "_index_batch", _index_nothing)  # they read, too
+    end_index(client, monkeypatch)
     monkeypatch.setattr(DeletionService, "finish", _find_nothing)
     variables = {} if query in (LIST, SEARCH, FULL) else {"id": make_run_id(0)}
     client.ask(query, **variables)

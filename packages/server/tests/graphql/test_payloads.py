@@ -10,6 +10,7 @@ from sqlalchemy import event
 from agenttrace_server.graphql import loaders
 
 from ..support.client import NDJSON, Client
+from ..support.index import end_index
 from ..support.lines import (
     make_event,
     make_payload,
@@ -97,9 +98,12 @@ def test_a_text_that_is_asked_for_twice_counts_once(
     assert found["output"] == found["result"] == {"json": json.dumps(text), "value": text}
 
 
-def test_sizes_alone_read_no_text(client: Client, server: ServerThread) -> None:
+def test_sizes_alone_read_no_text(
+    client: Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a span whose output has megabytes, nothing of them is read to say how many."""
     client.send([make_run(), make_span(output=make_payload("x" * 3_000_000))])
+    end_index(client, monkeypatch)  # it reads texts, too
     statements: list[str] = []
 
     def note(*args: object) -> None:
