@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,12 +28,14 @@ class ServerProcess:
         self.database = folder / "agenttrace.db"
         url = database_url or f"sqlite:///{self.database}"
         command = [sys.executable, "-c", "from agenttrace_server.cli import main; main()", "serve"]
+        # A pipe that nobody reads meanwhile would hold the server up.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- open as long as this is
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--database-url", url, *flags],
             cwd=folder,
             env={**os.environ, **(env or {})},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
         self.text = ""
@@ -55,8 +58,9 @@ class ServerProcess:
         raise AssertionError(f"the server did not start: {errors}")
 
     def _read_errors(self) -> str:
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
+        self.process.wait(STOP_TIMEOUT_S)
+        self._errors.seek(0)
+        return self._errors.read()
 
     def kill(self) -> None:
         """End it at once, with no chance to tidy up."""
@@ -65,9 +69,9 @@ class ServerProcess:
 
     def _close(self) -> None:
         self.process.wait(STOP_TIMEOUT_S)
-        for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            pipe.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._errors.close()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it wrote to standard error."""
