@@ -19,6 +19,7 @@ from agenttrace_server.graphql.doors import DIFF, REPLAY, StoredDoor
 from agenttrace_server.graphql.schema import make_schema
 from agenttrace_server.graphql.stored import DOCUMENTS_FILE, StoredDocuments
 from agenttrace_server.graphql.view import GraphQLView
+from agenttrace_server.http.access import UNREAD_NOTES, UnreadNotes
 from agenttrace_server.http.accounts import AccountRoutes
 from agenttrace_server.http.diffs import DiffRoute
 from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
@@ -59,7 +60,7 @@ from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from agenttrace_server.local_token import LocalToken
     from agenttrace_server.settings import Settings
@@ -129,7 +130,9 @@ class _Engine:
         )
 
     @asynccontextmanager
-    async def run(self, graphql: GraphQLView, _app: Starlette) -> AsyncIterator[None]:
+    async def run(
+        self, graphql: GraphQLView, _app: Starlette
+    ) -> AsyncIterator[Mapping[str, object]]:
         self.writer.start()
         tasks = [
             asyncio.create_task(self._hear_others(), name="agenttrace-watch"),
@@ -141,7 +144,7 @@ class _Engine:
             tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
         self.indexer.start()
         try:
-            yield
+            yield {UNREAD_NOTES: UnreadNotes(self.metrics)}
         except asyncio.CancelledError:
             return  # a second signal: nothing is tidied, and what was acknowledged is on disk
         await self.indexer.close()

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from agenttrace_server.http.access import (
+    REQUEST_ID_HEADER,
+    STATE_KEY,
+    UNREAD_NOTES,
+    make_request_id,
+)
+from agenttrace_server.http.errors import CUT, make_error
 from agenttrace_server.http.peers import PEER, Peer
+from agenttrace_server.http.policy import set_security_headers
 
 if TYPE_CHECKING:
     import asyncio
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from agenttrace_server.http.access import UnreadNotes
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of a request's first line and headers; and of what comes between two bytes of its body."""
@@ -25,13 +34,12 @@ MAX_HEADERS: Final = 256
 HEAD_TIMEOUT_S: Final = 10.0
 MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 REFUSED_TIMEOUT_S: Final = 10.0
-_CODES: Final = {431: "headers_too_large"}
 """A client that was answered before it had sent its body may send so much of it for so long, and
 is then cut: most read the answer only when they are done."""
-_REFUSAL_HEAD: Final = (
-    b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
-    b"cache-control: no-store\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-)
+RETRY_AFTER_S: Final = 1
+"""To whom a stop cuts off: another server, or this one anew, is soon there."""
+_STOPPING: Final = 503
+_CODES: Final = {408: "too_slow", 431: "headers_too_large", _STOPPING: "stopping"}
 
 
 class _TooLargeError(Exception):
@@ -45,6 +53,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._answering: RequestResponseCycle | None = None  # what is being read
         self._in_head = False
+        self._began_s = 0.0  # when the head that is being read, or was last, began
         self._head_bytes = 0
         self._framing_bytes = 0  # since the last byte of a body, or the end of a head
         self._refused_bytes = -1  # of a body that nobody wants; -1: there is none
@@ -54,6 +63,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._began_s = self.loop.time()
         # A WebSocket that this connection becomes has it, too.
         self.app_state = {**self.app_state, PEER: Peer(self.client, self.server)}
         self._start_timer(HEAD_TIMEOUT_S)
@@ -83,6 +93,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._answering = None
         self._in_head = True
+        self._began_s = self.loop.time()
         self._head_bytes = self._framing_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -140,14 +151,37 @@ class BoundedConnection(HttpToolsProtocol):
         """Refuse a request that cannot be read, and every one after it."""
         self._refuse(*self._refusal)
 
+    def cut(self) -> None:
+        """End what is under way: a stop waits no longer. Who has no answer yet is told to retry."""
+        is_waiting = self._answering is not None and not self._answering.response_complete
+        if is_waiting and not self.transport.is_closing():
+            self._refuse(_STOPPING, "the server stops; send the request again")
+        else:
+            self.transport.abort()
+
     def _refuse(self, status: int, message: str) -> None:
         if self._answering is not None and self._answering.response_started:
             self.transport.abort()  # it has its answer: a second one would be that to the next
             return
         code = _CODES.get(status, "bad_request")
-        body = orjson.dumps({"error": {"code": code, "message": message}})
-        self.transport.write(STATUS_LINE[status] + _REFUSAL_HEAD % len(body) + body)
+        answer = make_error(status, code, message, headers={"Connection": "close"})
+        if status == _STOPPING:
+            answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        answer.headers[REQUEST_ID_HEADER] = self._note(status)
+        set_security_headers(answer.headers, scheme="http")
+        head = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+    def _note(self, status: int) -> str:
+        """Have the answer noted, unless the application does; return the id of its request."""
+        if self._answering is not None:
+            state = self._answering.scope["state"]
+            state[CUT] = status
+            return str(state.setdefault(STATE_KEY, make_request_id()))
+        notes: UnreadNotes = self.app_state[UNREAD_NOTES]
+        client = self.client[0] if self.client else None
+        return notes.note(status, client, self.loop.time() - self._began_s)
 
     def _start_timer(self, timeout_s: float) -> None:
         self._stop_timer()

@@ -7,6 +7,7 @@ own it has the kind and the places in the code, and not the text, which may quot
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -51,9 +52,12 @@ def mark_told(error: BaseException) -> None:
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Tell whether the log has not yet what was raised: a filter of loggers that get it, too."""
+    """Tell whether the log has not yet what was raised: a filter of loggers that get it, too.
+
+    That a stop cancels what is under way is no defect.
+    """
     error = record.exc_info[1] if record.exc_info else None
-    return not getattr(error, _TOLD, False)
+    return not (isinstance(error, asyncio.CancelledError) or getattr(error, _TOLD, False))
 
 
 class TextFormatter(logging.Formatter):

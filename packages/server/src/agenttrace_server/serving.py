@@ -31,6 +31,8 @@ STOP_TIMEOUT_S: Final = 10
 GOODBYE_TIMEOUT_S: Final = 2
 """Of the stop, the time in which a WebSocket must have read what it was sent, and the 1001."""
 _POLL_S: Final = 0.05
+_LEAVE_TIMEOUT_S: Final = 1.0
+"""At a second signal, for what was cut to be left: what computes meanwhile is cancelled."""
 _CUT_AFTER_S: Final = STOP_TIMEOUT_S - GOODBYE_TIMEOUT_S - 0.5
 """Before uvicorn cancels what is under way."""
 PING_S: Final = 20.0
@@ -109,11 +111,14 @@ class GracefulServer(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             dropping.cancel()
-        if self.force_exit and not self._is_patient:
+        if self.force_exit:
+            self._abort(asyncio.Protocol)
+            if self.server_state.tasks:
+                await asyncio.wait(set(self.server_state.tasks), timeout=_LEAVE_TIMEOUT_S)
             _log.warning(ENDED_AT_ONCE)
 
     async def _drop_laggards(self) -> None:
-        """Cut WebSockets that do not read, then who does not send; at a second signal, all.
+        """Cut WebSockets that do not read, then who waits: with 503; at a second signal, all.
 
         Whoever waits for a connection goes on when it is cut: this bounds the goodbyes, and nobody
         who waits for the rest of a body is there when uvicorn cancels what is left, as a defect.
@@ -124,7 +129,11 @@ class GracefulServer(uvicorn.Server):
             if loop.time() > began + GOODBYE_TIMEOUT_S:
                 self._abort(FrameSocket)
             await asyncio.sleep(_POLL_S)
-        self._abort(asyncio.Protocol)
+        if not self.force_exit:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, BoundedConnection):
+                    connection.cut()
+        self._abort(FrameSocket if not self.force_exit else asyncio.Protocol)
 
     def _abort(self, kind: type[asyncio.Protocol]) -> None:
         for connection in list(self.server_state.connections):

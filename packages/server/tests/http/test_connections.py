@@ -5,6 +5,8 @@ Nothing of it is stored but what was whole, and none of it makes the server hold
 
 from __future__ import annotations
 
+import logging
+import re
 import select
 import socket
 import time
@@ -19,6 +21,7 @@ import pytest
 from agenttrace_server import connections
 from agenttrace_server.graphql import view
 from agenttrace_server.http import bodies
+from agenttrace_server.http.policy import SECURITY_HEADERS
 
 from ..support.client import Client
 from ..support.dialects import ON_SQLITE
@@ -150,6 +153,48 @@ def test_h34_what_is_no_body_is_bounded(started: ServerProcess, name: str) -> No
     assert was_cut
     assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), answer
     assert b'"code":"headers_too_large"' in answer
+
+
+UNREAD = {
+    "no HTTP": (b"broken\r\n\r\n", 400),
+    "too many headers": (HEAD + b"X: a\r\n" * 300, 431),
+    "half a head": (HEAD, 408),
+    "a bad chunk": (CHUNKED + b"\r\nzz\r\n", 400),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("name", UNREAD)
+def test_c23_what_cannot_be_read_is_answered_and_noted_like_all_else(
+    server: ServerThread,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The same headers, an id that the log has too, and a count for those who watch."""
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.05)
+    sent, status = UNREAD[name]
+    with caplog.at_level(logging.INFO, logger="agenttrace_server.access"):
+        answer, _ = _talk(server.url, sent)
+    first, *lines = answer.partition(b"\r\n\r\n")[0].decode().lower().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    usual = httpx.get(f"{server.url}/healthz").headers
+    assert first.startswith(f"http/1.1 {status} ")
+    assert headers["connection"] == "close"
+    for header in [*SECURITY_HEADERS, "Cache-Control"]:
+        assert headers[header.lower()] == usual[header].lower()
+    noted = [
+        record
+        for record in caplog.records
+        if record.name == "agenttrace_server.access" and f" {status} " in record.getMessage()
+    ]
+    assert len(noted) == 1
+    assert re.fullmatch("[0-9a-f]{16}", headers["x-request-id"])
+    figures = httpx.get(f"{server.url}/metrics").text
+    door = "/api/ingest" if name == "a bad chunk" else "unread"
+    method = "POST" if name == "a bad chunk" else "other"
+    labels = f'{{door="{door}",method="{method}",status="{status}"}}'
+    assert f"agenttrace_http_requests_total{labels} 1.0" in figures
 
 
 def test_h34_an_address_of_a_megabyte_is_refused(started: ServerProcess) -> None:

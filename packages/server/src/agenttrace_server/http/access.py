@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STATE_KEY: Final = "request_id"
 """The name in a scope's `state` of the id that the answer, the log and the audit log give."""
+UNREAD_NOTES: Final = "unread_notes"
+"""The name in the state of the application of its `UnreadNotes`."""
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 _HEADER_NAME: Final = REQUEST_ID_HEADER.lower().encode()
 MAX_PATH_CHARS: Final = 200
@@ -43,6 +45,8 @@ _DOORS: Final = (
     "/docs",
 )
 _PAGE: Final = "/"
+_UNREAD: Final = "unread"
+"""The door, to the figures, of what could not be read far enough to have one."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 _INTERNAL_ERROR: Final = 500
 _SWITCHING: Final = 101
@@ -61,8 +65,9 @@ class AccessNotes:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = _choose_id(scope)
-        scope.setdefault("state", {})[STATE_KEY] = request_id
+        state = scope.setdefault("state", {})
+        # One that was answered below, before it came here, has an id already.
+        request_id = state.setdefault(STATE_KEY, _choose_id(scope))
         REQUEST_ID.set(request_id)  # of this request's own context
         if scope["type"] == "http":
             await self._note_request(scope, receive, send, request_id)
@@ -89,7 +94,7 @@ class AccessNotes:
             door = name_door(scope["path"])
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.note_answer(door, method, status, took_s)
-            _log_access(scope, scope["method"], status, took_s)
+            _log_access(_read_client(scope), scope["method"], scope["path"], status, took_s)
 
     async def _note_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         begin_s = time.perf_counter()
@@ -110,7 +115,29 @@ class AccessNotes:
             if status == _SWITCHING:
                 self._metrics.sockets.dec()
             self._metrics.note_answer(name_door(scope["path"]), "websocket", status, None)
-            _log_access(scope, "WEBSOCKET", status, time.perf_counter() - begin_s)
+            took_s = time.perf_counter() - begin_s
+            _log_access(_read_client(scope), "WEBSOCKET", scope["path"], status, took_s)
+
+
+def make_request_id() -> str:
+    """Return an id that no other request has."""
+    return secrets.token_hex(8)
+
+
+class UnreadNotes:
+    """Notes what is refused below the application: no request, or one that did not come whole."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def note(self, status: int, client: str | None, took_s: float) -> str:
+        """Note an answer to what has neither method nor path; return the id that it is given."""
+        request_id = make_request_id()
+        self._metrics.note_answer(_UNREAD, "other", status, None)
+        token = REQUEST_ID.set(request_id)
+        _log_access(client, "-", "-", status, took_s)
+        REQUEST_ID.reset(token)
+        return request_id
 
 
 def name_door(path: str) -> str:
@@ -123,20 +150,24 @@ def name_door(path: str) -> str:
 
 def _choose_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if _GIVEN_ID.fullmatch(given) else make_request_id()
 
 
-def _log_access(scope: Scope, method: str, status: int, took_s: float) -> None:
+def _read_client(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+def _log_access(client: str | None, method: str, path: str, status: int, took_s: float) -> None:
     if not ACCESS.isEnabledFor(logging.INFO):
         return
-    client = scope.get("client")
-    path = scope["path"][:MAX_PATH_CHARS]
+    path = path[:MAX_PATH_CHARS]
     took_ms = round(1_000 * took_s, 1)
     access = {
         "method": method,
         "path": path,
         "status": status,
         "duration_ms": took_ms,
-        "client": client[0] if client else None,
+        "client": client,
     }
     ACCESS.info("%s %s %s %s ms", method, path, status, took_ms, extra={"access": access})

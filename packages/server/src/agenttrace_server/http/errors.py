@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -24,6 +24,8 @@ _CODES = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+CUT: Final = "cut"
+"""The name in a request's `state` of the status with which its connection was ended below it."""
 _ENCODING = "unsupported_encoding"
 
 
@@ -63,9 +65,12 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def answer_nobody(_request: Request, _error: Exception) -> Response:
-    """Answer a client that went away while it sent: it does not read this; nothing failed."""
-    return Response(status_code=400)
+async def answer_nobody(request: Request, _error: Exception) -> Response:
+    """Answer a client that went away while it sent, or that has its answer already.
+
+    It does not read this; nothing failed.
+    """
+    return Response(status_code=request.scope["state"].get(CUT, 400))
 
 
 async def refuse_websocket(receive: Receive, send: Send) -> None:
