@@ -98,6 +98,47 @@ test("accounts are made, given roles, demoted, disabled; and the audit log has i
     ).toBeVisible();
 });
 
+test("a project whose only admin leaves is handed on, and the keys they made are told", async ({
+  page,
+  office,
+}) => {
+  const { access } = await office.logIn(office.operator);
+  const leaver = await office.hire("ADMIN", access);
+  const heir = await office.hire("VIEWER", access);
+  const made =
+    'mutation { createProject(name: "Handed on", slug: "handed-on") { errors { code } } }';
+  await office.ask(access, made);
+  await office.ask(
+    access,
+    'mutation($e: String!) { appointAdmin(project: "handed-on", email: $e) { errors { code } } }',
+    { e: leaver.email },
+  );
+  const theirs = (await office.logIn(leaver)).access;
+  await office.makeKey(theirs);
+  const out = "mutation($e: String!) { removeMember(email: $e) { errors { code } } }";
+  await office.ask(theirs, out, { e: office.operator.email }, "handed-on");
+
+  await enter(page, office, office.operator, "/settings/accounts?project=default");
+  await page.getByRole("button", { name: `Disable ${leaver.email}` }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("listitem")).toHaveText(["1 in default"]);
+  await dialog.getByRole("button", { name: "Disable the account" }).click();
+  await expect(dialog.getByRole("alert")).toContainText("'handed-on'");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+
+  const form = page.getByRole("form", { name: "Appoint an admin" });
+  await form.getByLabel("Slug of the project").fill("handed-of");
+  await form.getByLabel("E-mail address").fill(heir.email);
+  await form.getByRole("button").click();
+  await expect(form).toContainText("There is no project of this slug");
+  await form.getByLabel("Slug of the project").fill("handed-on");
+  await form.getByRole("button").click();
+  await expect(form.getByRole("status")).toHaveText(`${heir.email} is an admin of handed-on now.`);
+  await page.getByRole("button", { name: `Disable ${leaver.email}` }).click();
+  await page.getByRole("button", { name: "Disable the account" }).click();
+  await expect(page.getByRole("button", { name: `Enable ${leaver.email}` })).toBeVisible();
+});
+
 test("each role is offered what it may do, and no more", async ({ browser, office }) => {
   const { access } = await office.logIn(office.operator);
   const offered = {

@@ -113,6 +113,21 @@ export const AccountsDocument = graphql(/* GraphQL */ `
       isDisabled
       createdAt
       lastLoginAt
+      liveKeys {
+        project
+        count
+      }
+    }
+  }
+`);
+
+export const AppointAdminDocument = graphql(/* GraphQL */ `
+  mutation AppointAdmin($project: String!, $email: String!) {
+    appointAdmin(project: $project, email: $email) {
+      errors {
+        field
+        message
+      }
     }
   }
 `);

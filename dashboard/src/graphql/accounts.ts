@@ -5,6 +5,7 @@ import type { Project, Role, Scope, Viewer } from "@/model/viewer";
 import {
   AccountsDocument,
   ApiKeysDocument,
+  AppointAdminDocument,
   ChangePasswordDocument,
   CreateAccountDocument,
   CreateApiKeyDocument,
@@ -158,6 +159,11 @@ export function useSetAccountDisabled(): Deed<{
   readonly isDisabled: boolean;
 }> {
   return useDeed(SetAccountDisabledDocument, ({ setAccountDisabled }) => setAccountDisabled);
+}
+
+/** Makes an account an admin of any project, also of one that has none left. */
+export function useAppointAdmin(): Deed<{ readonly project: string; readonly email: string }> {
+  return useDeed(AppointAdminDocument, ({ appointAdmin }) => appointAdmin);
 }
 
 export function useCreateProject(): Deed<{ readonly name: string; readonly slug: string }> {

@@ -6,7 +6,7 @@ import {
   useCreateAccount,
   useSetAccountDisabled,
 } from "@/graphql/accounts";
-import { formatAgo, formatDay } from "@/model/format";
+import { formatAgo, formatCount, formatDay } from "@/model/format";
 import { parseInstant } from "@/model/instant";
 import { toSentence } from "@/model/refusal";
 import type { Viewer } from "@/model/viewer";
@@ -17,6 +17,7 @@ import { Form, FormProblem, InputField } from "@/ui/form";
 import { Cell, Row, Table } from "@/ui/table";
 import { Text } from "@/ui/text";
 import { NewPasswordField } from "../session/new-password-field";
+import { AppointAdmin } from "./appoint-admin";
 import { Answered, Part, Tag } from "./part";
 
 /** Everybody who can sign in to the server, for its operators. */
@@ -56,6 +57,7 @@ export function AccountsSection({ viewer }: { readonly viewer: Viewer }) {
         </Answered>
       </Part>
       <CreateAccount onCreated={answer.again} />
+      <AppointAdmin />
       <CloseAccount account={closing} onDone={answer.again} onClose={() => setClosing(null)} />
     </>
   );
@@ -201,8 +203,26 @@ function CloseAccount({
     >
       <p>
         All logins of <Text value={account?.email ?? ""} className="text-ink" /> end, and they can
-        no longer sign in, until it is enabled again. Keys that they made go on.
+        no longer sign in, until it is enabled again.
       </p>
+      <LiveKeys keys={account?.liveKeys ?? []} />
     </Confirm>
+  );
+}
+
+/** What closing an account does not end: programs go on with the keys that it made. */
+function LiveKeys({ keys }: { readonly keys: Account["liveKeys"] }) {
+  if (keys.length === 0) return null;
+  return (
+    <>
+      <p>Keys that they made go on, until an admin of the project revokes them:</p>
+      <ul className="list-disc pl-5">
+        {keys.map(({ project, count }) => (
+          <li key={project}>
+            {formatCount(count)} in <code className="font-mono text-ink text-sm">{project}</code>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }

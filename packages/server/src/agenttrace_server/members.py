@@ -47,6 +47,13 @@ class Session(NamedTuple):
     """What it called itself."""
 
 
+class LiveKeys(NamedTuple):
+    """How many keys that an account made have not ended, in one project."""
+
+    slug: str
+    keys: int
+
+
 class ApiKey(NamedTuple):
     """A key of a program, without the key."""
 

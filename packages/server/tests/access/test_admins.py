@@ -121,3 +121,33 @@ def _end(connection: Connection, way: str, project_id: str, email: str) -> None:
         put_member(connection, project_id, account, Role.VIEWER)
     else:
         storage.set_disabled(connection, email, is_disabled=True, now_ns=0)
+
+
+KEY = (
+    "mutation($n:String!,$t:DateTime){createApiKey(input:{name:$n,scope:READ,expiresAt:$t})"
+    "{apiKey{id} errors{code}}}"
+)
+REVOKE = "mutation($i:ID!){revokeApiKey(id:$i){errors{code}}}"
+CLOSE = (
+    "mutation($e:String!,$d:Boolean!){setAccountDisabled(email:$e,isDisabled:$d)"
+    "{account{liveKeys{project count}} errors{code}}}"
+)
+
+
+def test_closing_an_account_says_which_keys_of_it_go_on(accounts: AccountsServer) -> None:
+    """By project, and not the ones that ended: programs have them, and their admins end them."""
+    second = accounts.add_project("second")
+    there = accounts.add(EMAIL, "ADMIN", by=second)
+    accounts.put(EMAIL, "ADMIN")
+    there, here = accounts.log_in(EMAIL, "second"), accounts.log_in(EMAIL)
+    for name in ("one", "two"):
+        assert here.ask(KEY, n=name)["errors"] == []
+    ended = there.ask(KEY, n="three")["apiKey"]["id"]
+    assert there.ask(KEY, n="four", t="2999-01-01T00:00:00Z")["errors"] == []
+    assert there.ask(REVOKE, i=ended) == {"errors": []}
+    expected = [{"project": "default", "count": 2}, {"project": "second", "count": 1}]
+    closed = accounts.operator.ask(CLOSE, e=EMAIL, d=True)
+    assert closed == {"account": {"liveKeys": expected}, "errors": []}
+    listed = accounts.operator.ask("{accounts{email liveKeys{project count}}}")
+    assert {"email": EMAIL, "liveKeys": expected} in listed
+    assert {"email": OPERATOR, "liveKeys": []} in listed

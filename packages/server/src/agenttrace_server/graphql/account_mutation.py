@@ -155,12 +155,12 @@ class AccountMutation:
             )
         except RefusedError as error:
             return AccountResult(errors=[UserError.from_error(error)])
-        return AccountResult(account=Account.from_record(account))
+        return AccountResult(account=Account.from_record(account, {}))
 
     @mutation(
-        "Close an account, or open it again: all its logins end. The last operator's, and the last "
-        "admin's of a project, stay open (`last_operator`, `last_admin`). For operators of the "
-        "server."
+        "Close an account, or open it again: all its logins end, and no key that it made. The last "
+        "operator's, and the last admin's of a project, stay open (`last_operator`, `last_admin`). "
+        "For operators of the server."
     )
     async def set_account_disabled(
         self,
@@ -175,7 +175,8 @@ class AccountMutation:
             )
         except RefusedError as error:
             return AccountResult(errors=[UserError.from_error(error)])
-        return AccountResult(account=Account.from_record(account))
+        live_keys = await info.context.keys.count_live(account.email)
+        return AccountResult(account=Account.from_record(account, live_keys))
 
     @mutation(
         "Change one's own password: 15 to 128 characters. All one's logins end, this one too."

@@ -68,7 +68,9 @@ class AccountQuery:
     @resolver("The accounts of the server, by address; at most 1,000. For its operators.")
     async def accounts(self, info: Info) -> list[Account]:
         """See the description, which is public."""
-        return [Account.from_record(found) for found in await info.context.accounts.list_accounts()]
+        live_keys = await info.context.keys.count_live()
+        found = await info.context.accounts.list_accounts()
+        return [Account.from_record(account, live_keys) for account in found]
 
     @resolver(
         "What was done in the project, the latest first; 50 a page unless `first` says otherwise, "

@@ -45,6 +45,7 @@ LIST_SIZES: Final[Mapping[str, int]] = {
     "MemberResult.errors": 1,
     "ProjectResult.errors": 1,
     "Query.accounts": 200,
+    "Account.liveKeys": 5,
     "Query.apiKeys": DEFAULT_PAGE,
     "Query.members": DEFAULT_PAGE,
     "Query.projects": DEFAULT_PAGE,

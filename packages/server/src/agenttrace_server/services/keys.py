@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import ActorKind
-from agenttrace_server.members import ApiKey
+from agenttrace_server.members import ApiKey, LiveKeys
 from agenttrace_server.services.audit import make_deed
 from agenttrace_server.storage import api_keys as storage
 from agenttrace_server.storage.audit import remember
@@ -114,6 +114,13 @@ class KeyService:
         )
         await self._database.write(remember(deed, storage.add_key, key, hash_key(text)))
         return MadeKey(key, text)
+
+    async def count_live(self, email: str | None = None) -> dict[str, list[LiveKeys]]:
+        """Return how many keys go on, by the address of who made them; of one of them with `email`.
+
+        An account that is closed ends none of them: programs have them.
+        """
+        return await self._database.read(storage.count_live_keys, email, now_ns=self._clock_ns())
 
     async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key of the actor's project.

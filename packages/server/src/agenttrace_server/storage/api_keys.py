@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 
 from agenttrace_server.errors import RefusedError
-from agenttrace_server.members import ApiKey
+from agenttrace_server.members import ApiKey, LiveKeys
 from agenttrace_server.storage.account_tables import API_KEY, PROJECT
 
 if TYPE_CHECKING:
@@ -69,6 +69,31 @@ def list_all_keys(connection: Connection) -> list[tuple[str, ApiKey]]:
         .limit(MAX_KEYS)
     )
     return [(slug, ApiKey._make(row)) for slug, *row in connection.execute(query)]
+
+
+def count_live_keys(
+    connection: Connection, email: str | None = None, *, now_ns: int
+) -> dict[str, list[LiveKeys]]:
+    """Return how many keys go on, by the address of who made them and by project.
+
+    With `email` those of one account. Whose keys have all ended is not there.
+    """
+    query = (
+        select(API_KEY.c.created_by, PROJECT.c.slug, func.count())
+        .select_from(API_KEY.join(PROJECT, PROJECT.c.project_id == API_KEY.c.project_id))
+        .where(
+            API_KEY.c.revoked_ns.is_(None),
+            or_(API_KEY.c.expires_ns.is_(None), API_KEY.c.expires_ns > now_ns),
+        )
+        .group_by(API_KEY.c.created_by, PROJECT.c.slug)
+        .order_by(API_KEY.c.created_by, PROJECT.c.slug)
+    )
+    if email is not None:
+        query = query.where(API_KEY.c.created_by == email)
+    found: dict[str, list[LiveKeys]] = {}
+    for made_by, slug, count in connection.execute(query):
+        found.setdefault(made_by, []).append(LiveKeys(slug, count))
+    return found
 
 
 def revoke_key(connection: Connection, project_id: str, key_id: str, *, now_ns: int) -> ApiKey:

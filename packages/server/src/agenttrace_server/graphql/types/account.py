@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import strawberry
@@ -80,6 +81,14 @@ class Viewer:
         )
 
 
+@strawberry.type(description="How many keys that an account made go on in a project.")
+class LiveKeys:
+    """See the description, which is public."""
+
+    project: str = field(description="The slug of the project, whose admins may end them.")
+    count: int = field(description="How many have neither been revoked nor expired.")
+
+
 @strawberry.type(description="A person, as an operator of the server sees them.")
 class Account:
     """See the description, which is public."""
@@ -90,10 +99,15 @@ class Account:
     is_disabled: bool = field(description="Whether they can no longer log in.")
     created_at: DateTime = field(description="When it was made, by the server's clock.")
     last_login_at: DateTime | None = field(description="When they last logged in; null: never.")
+    live_keys: list[LiveKeys] = field(
+        description="The API keys they made that go on, by project: closing the account ends none."
+    )
 
     @classmethod
-    def from_record(cls, record: members.Account) -> Self:
-        """Return the GraphQL object of an account."""
+    def from_record(
+        cls, record: members.Account, live_keys: Mapping[str, Sequence[members.LiveKeys]]
+    ) -> Self:
+        """Return the GraphQL object of an account, with the keys by who made them."""
         return cls(
             id=strawberry.ID(record.account_id),
             email=record.email,
@@ -101,6 +115,9 @@ class Account:
             is_disabled=record.is_disabled,
             created_at=DateTime(record.created_ns),
             last_login_at=to_time(record.last_login_ns),
+            live_keys=[
+                LiveKeys(project=slug, count=keys) for slug, keys in live_keys.get(record.email, ())
+            ],
         )
 
 
