@@ -21,6 +21,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 _START_TIMEOUT_S: Final = 30.0
 _POLL_INTERVAL_S: Final = 0.05
 _STOP_TIMEOUT_S: Final = 10.0
+_TOLD_TIMEOUT_S: Final = 3.0
 # Long enough between the agent's steps to follow them with the eye.
 _PACE_S: Final = 0.6
 
@@ -86,9 +87,15 @@ def run_agent(base_url: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def stop(server: subprocess.Popen[bytes]) -> None:
-    """Ask the server to stop, and insist after a while."""
-    server.terminate()
+def stop(server: subprocess.Popen[bytes], *, was_told: bool) -> None:
+    """Ask the server to stop, and insist after a while. A second signal would cut its clients off.
+
+    It may have been told already: Ctrl-C in a terminal goes to each of its processes.
+    """
+    try:
+        server.wait(_TOLD_TIMEOUT_S if was_told else 0)
+    except subprocess.TimeoutExpired:
+        server.terminate()
     try:
         server.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -99,7 +106,8 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 def serve(base_url: str, port: int, *, stay: bool) -> int:
     """Serve while the agent runs and, to `stay`, until Ctrl-C; return the exit code."""
     # A wish to end takes the server along, whoever sends it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    was_told = False
     command = str(Path(sys.executable).with_name("agenttrace"))
     server = subprocess.Popen([command, "serve", "--port", str(port)], cwd=ROOT)
     try:
@@ -112,9 +120,10 @@ def serve(base_url: str, port: int, *, stay: bool) -> int:
         print(f"\nThe dashboard stays up at {base_url} until Ctrl-C.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
+        was_told = True
         return 0
     finally:
-        stop(server)
+        stop(server, was_told=was_told)
 
 
 def main() -> int:

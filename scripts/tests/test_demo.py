@@ -42,8 +42,12 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
     )
 
 
-def test_a_wish_to_end_takes_the_server_along(tmp_path: Path) -> None:
-    """After SIGTERM nothing listens on the port any more, and the demo ends with 0."""
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_wish_to_end_takes_the_server_along(tmp_path: Path, *, is_terminal: bool) -> None:
+    """Then nothing listens on the port any more, and the demo ends with 0, without a warning.
+
+    SIGTERM comes to the demo alone; Ctrl-C in a terminal to its server and its agent, too.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,9 +55,10 @@ def test_a_wish_to_end_takes_the_server_along(tmp_path: Path) -> None:
     demo = subprocess.Popen(
         [sys.executable, str(DEMO), "--port", str(port)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
         env=environment,
+        start_new_session=True,
     )
     assert demo.stdout is not None
     with demo, demo.stdout as lines:
@@ -61,10 +66,16 @@ def test_a_wish_to_end_takes_the_server_along(tmp_path: Path) -> None:
         watch.start()
         try:
             assert any("watch: the agent starts now" in line for line in lines)
-            demo.send_signal(signal.SIGTERM)
+            if is_terminal:
+                os.killpg(demo.pid, signal.SIGINT)
+            else:
+                demo.send_signal(signal.SIGTERM)
+            rest = lines.read()
             assert demo.wait(30) == 0
         finally:
             watch.cancel()
             demo.kill()
+    assert "WARNING" not in rest
+    assert "Traceback" not in rest
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
