@@ -9,15 +9,19 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
+from agenttrace.local_token import read_local_token
 from agenttrace_server import __version__
 from agenttrace_server.graphql.schema import print_sdl
 
-from .support.client import Client
+from .support.addresses import find_own_addresses
+from .support.client import PROTOCOL, Client
 from .support.lines import make_run, make_run_id
 from .support.process import ServerProcess
 from .support.thread import SECRET
@@ -103,13 +107,15 @@ def test_a_port_that_is_taken_is_named() -> None:
         (["--workers", "0"], {}, "--workers is '0'; expected a whole number from 1 to 64"),
         ([], {"WORKERS": "many"}, "WORKERS is 'many'; expected a whole number from 1 to 64"),
         (["--port", "abc"], {}, "--port is 'abc'; expected a port number from 0 to 65535"),
-        (["--host", "192.0.2.1"], {}, "--host: cannot listen on 192.0.2.1"),
+        (["--host", "192.0.2.1"], {"SECRET_KEY": SECRET}, "--host: cannot listen on 192.0.2.1"),
         (
             ["--host", "nowhere.invalid"],
-            {},
+            {"SECRET_KEY": SECRET},
             "--host is 'nowhere.invalid', which is no address",
         ),
         ([], {"ENVIRONMENT": "production", "SERVER_HOST": "0.0.0.0"}, "SECRET_KEY is missing"),
+        ([], {"SERVER_HOST": "0.0.0.0"}, "SERVER_HOST is '0.0.0.0', where whoever reaches"),
+        (["--host", "::"], {}, "--host is '::', where whoever reaches"),
         ([], {"ENVIRONMENT": "production"}, "SECRET_KEY is missing with ENVIRONMENT=production"),
         ([], {"SECRET_KEY": "short"}, "SECRET_KEY has 5 bytes; it needs 32"),
         ([], {"REGISTRATION": "yes"}, "REGISTRATION is 'yes'; expected closed or open"),
@@ -119,31 +125,40 @@ def test_a_start_that_cannot_be_is_one_line(
     flags: list[str], environment: dict[str, str], message: str
 ) -> None:
     """Whatever is wrong: one line, its name in it, no traceback, exit 2."""
-    done = _run("serve", *flags, **environment)
+    done = _run("serve", *flags, **{"SERVER_PORT": "0", **environment})
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.startswith("agenttrace serve: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_listening_to_everyone_is_warned_of(tmp_path: Path) -> None:
-    """Who opens the server to a network is told what that means."""
-    with ServerProcess(tmp_path, "--host", "0.0.0.0") as server:
-        server.stop()
-    assert "Dashboard  http://127.0.0.1:" in server.text
-    (line,) = [line for line in server.text.splitlines() if "Access" in line or "Warning" in line]
-    assert line == (
-        "  Warning    whoever reaches this address from another machine can read and write "
-        "everything; set SECRET_KEY. On this one, you and root can"
-    )
-
-
-def test_a_token_guards_a_server_that_listens_to_everyone(tmp_path: Path) -> None:
-    """Then nobody reads and writes everything, and nobody is warned of it."""
+def test_p1_a_token_guards_a_server_that_listens_to_everyone(tmp_path: Path) -> None:
+    """At whatever address a request comes, and for WebSockets: only the token lets it in."""
     with ServerProcess(tmp_path, "--host", "0.0.0.0", "--local-token") as server:
+        port = urlsplit(server.url).port
+        token = read_local_token(server.url)
+        assert token
+        own = [address for address, _ in find_own_addresses() if ":" not in address]
+        for host in ("127.0.0.1", "127.0.0.2", *own):
+            base = f"http://{host}:{port}"
+            named = {"Host": "localhost"}  # one of another name is refused anyway
+            for path in ("/", "/healthz", "/graphql", "/api/ingest", "/local?code=x"):
+                assert httpx.get(base + path, headers=named).status_code == 401, base + path
+            known = {**named, "Authorization": f"Bearer {token}"}
+            assert httpx.get(f"{base}/healthz", headers=known).status_code == 200
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL])
+        assert refused.value.response.status_code == 401
         server.stop()
     (line,) = [line for line in server.text.splitlines() if "Access" in line or "Warning" in line]
     assert line.startswith("  Access     by this link, which works once")
+
+
+def test_p1_accounts_guard_a_server_that_listens_to_everyone(tmp_path: Path) -> None:
+    """It starts, and answers nobody who does not log in."""
+    with ServerProcess(tmp_path, "--host", "0.0.0.0", env={"SECRET_KEY": SECRET}) as server:
+        assert httpx.post(f"{server.url}/graphql", json={"query": "{x}"}).status_code == 401
+        assert httpx.post(f"{server.url}/api/ingest", json={}).status_code == 401
 
 
 def test_c12_the_start_prints_the_setup_token_until_there_is_an_account(tmp_path: Path) -> None:

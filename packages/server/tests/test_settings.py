@@ -126,11 +126,22 @@ def test_p1_p2_production_needs_accounts(host: str) -> None:
     assert _read_production(server_host=host).has_accounts
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "trace.example.org"])
+def test_p1_beyond_this_machine_somebody_must_say_who_they_are(host: str) -> None:
+    """In development, too: one line that has the address and every way out."""
+    with pytest.raises(StartError) as caught:
+        read_settings(server_host=host)
+    for part in ("SERVER_HOST is", host, "SECRET_KEY", "LOCAL_TOKEN=1", "127.0.0.1"):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not read_settings(server_host=host, local_token=True).is_local
+    assert not read_settings(server_host=host, secret_key=SECRET).is_local
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_what_only_this_machine_reaches_is_local(host: str) -> None:
-    """Those need no accounts in development, and no warning."""
+    """Those need no accounts in development."""
     assert read_settings(server_host=host).is_local
-    assert not read_settings(server_host="192.0.2.1").is_local
 
 
 @pytest.mark.parametrize(

@@ -251,14 +251,8 @@ def _describe_guard(settings: Settings) -> list[str]:
         text = "by this link, which works once; agenttrace finds its token by itself"
         return [f"  Access     {text}"]
     if guard is Guard.OWNER:
-        if settings.is_local:
-            return ["  Access     you and root; other users of this machine are refused"]
-        text = "whoever reaches this address from another machine can read and write everything"
-        return [f"  Warning    {text}; set SECRET_KEY. On this one, you and root can"]
-    if settings.is_local:
-        return ["  Access     every user of this machine; --local-token makes it yours alone"]
-    text = "whoever reaches this address can read and write everything"
-    return [f"  Warning    {text}; set SECRET_KEY, or give --local-token"]
+        return ["  Access     you and root; other users of this machine are refused"]
+    return ["  Access     every user of this machine; --local-token makes it yours alone"]
 
 
 def _paint(text: str, *, bold: bool = False, colour: str | None = None) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agenttrace.settings import TABLE
 from agenttrace_server.errors import StartError
+from agenttrace_server.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def check_production(settings: Settings, environment: Mapping[str, str | None]) 
 def _check_origins(settings: Settings) -> None:
     for origin in settings.cors_origins:
         parts = urlsplit(origin)
-        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
             raise StartError(
                 f"CORS_ORIGINS has {origin!r} with ENVIRONMENT=production: whoever is on the way "
                 "can change that page; expected https://…"
@@ -65,12 +65,3 @@ def _check_names(environment: Mapping[str, str | None]) -> None:
                 f"; did you mean {close[0]}?" if close else "; docs/settings.md has all there are"
             )
             raise StartError(f"{name} is no setting of AgentTrace{hint}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agenttrace_server.errors import StartError
+from agenttrace_server.hosts import is_loopback
 from agenttrace_server.production import check_production
 from agenttrace_server.secret_key import MAKE_SECRET, refuse_weak_secret
 
@@ -131,7 +132,7 @@ class Settings(BaseSettings):
     server_host: str = Field(
         default="127.0.0.1",
         description="The address to listen on; with 127.0.0.1 or `localhost` also ::1, where there "
-        "is IPv6. Beyond this machine set `SECRET_KEY`, too.",
+        "is IPv6. Beyond this machine only with `SECRET_KEY`, or `LOCAL_TOKEN`.",
     )
     server_port: int = Field(
         default=8000, ge=0, le=65535, description="The TCP port; 0 takes a free one."
@@ -259,6 +260,12 @@ class Settings(BaseSettings):
                 f"SECRET_KEY is missing with ENVIRONMENT=production{where}, so that there would be "
                 f"no accounts; {MAKE_SECRET}"
             )
+        elif not (self.is_local or self.local_token):
+            raise ValueError(
+                f"SERVER_HOST is {self.server_host!r}, where whoever reaches this machine could "
+                "read and write everything; set SECRET_KEY for accounts, or LOCAL_TOKEN=1 for one "
+                "user, or listen on 127.0.0.1"
+            )
         return self
 
     @model_validator(mode="after")
@@ -319,12 +326,7 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Tell whether only this machine can reach the server."""
-        if self.server_host.lower() == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.server_host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.server_host)
 
 
 def read_settings(**flags: Any) -> Settings:
@@ -373,7 +375,8 @@ def _check_env_file(path: Path) -> None:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise StartError(f"{path}, line {line}: not UTF-8; expected NAME=value") from error
     bindings = [*parse_stream(io.StringIO(text))]
-    if any(each.key in _SECRETS and each.value for each in bindings) and _is_open(path):
+    is_open = path.stat().st_mode & stat.S_IROTH
+    if is_open and any(each.key in _SECRETS and each.value for each in bindings):
         raise StartError(
             f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
         )
@@ -382,10 +385,6 @@ def _check_env_file(path: Path) -> None:
             skipped = binding.original.string
             line = binding.original.line + skipped[: -len(skipped.lstrip())].count("\n")
             raise StartError(f"{path}, line {line}: expected NAME=value or a comment with #")
-
-
-def _is_open(path: Path) -> bool:
-    return bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _describe(error: ValidationError, given: dict[str, Any]) -> str:

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.http.errors import make_error
 from agenttrace_server.http.headers import refuse
-from agenttrace_server.http.sockets import (
-    Address,
-    can_find_owners,
-    find_owner,
-    is_within_machine,
-)
+from agenttrace_server.http.sockets import Address, can_find_owners, find_owner
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -61,7 +56,7 @@ class Peer:
         self._is_trusted: bool | None = None
 
     def is_trusted(self) -> bool:
-        """Tell whether it is this user's or root's, or not on this machine. Asks only once."""
+        """Tell whether it is this user's or root's. Asks only once."""
         if self._is_trusted is None:
             self._is_trusted = self._ask()
         return self._is_trusted
@@ -71,13 +66,12 @@ class Peer:
             return False
         try:
             owner = find_owner(self._client, self._server)
-            if owner is not None:
-                return owner.user_id in (os.geteuid(), ROOT)
-            # One of another machine is let in: the start warns of that.
-            return not is_within_machine(self._client, self._server)
         except OSError as error:
             _log.warning("a connection is refused, as its owner is not known: %s", error)
             return False
+        # Nobody's is one that was closed already, or comes from beyond this machine, where a
+        # server without accounts does not listen.
+        return owner is not None and owner.user_id in (os.geteuid(), ROOT)
 
 
 class PeerGuard:

@@ -6,7 +6,6 @@ else is open. /proc/net/tcp has the same, but lists every socket of the machine:
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
@@ -85,34 +84,6 @@ def can_find_owners() -> bool:
     except OSError:
         return False
     return found is not None and found.user_id == os.geteuid()
-
-
-def is_within_machine(end: Address, other: Address) -> bool:
-    """Tell whether a connection that comes from `end` and arrived at `other` began on this machine.
-
-    What arrives at a loopback address did, whatever address it comes from: a program may bind any
-    of the machine's own.
-
-    Raises:
-        OSError: the system does not say.
-
-    """
-    here, there = _read_address(end[0]), _read_address(other[0])
-    return there.is_loopback or here == there or _is_own(end[0], here)
-
-
-def _is_own(text: str, address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address is one of this machine's: such are all that can be bound here."""
-    is_four = address.version == 4  # noqa: PLR2004 -- a version
-    family = socket.AF_INET if is_four else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as tried:
-        try:
-            tried.bind((str(address) if is_four else text, 0))  # of IPv6 with its zone
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                return False
-            raise
-    return True
 
 
 def _read_address(text: str) -> IPv4Address | IPv6Address:
