@@ -1,16 +1,18 @@
 """Runs the tests of the rows of packages/server/tests/rows.toml, and writes docs/rows.md.
 
     python scripts/rows.py              runs them (some minutes) and writes what came of it
-    python scripts/rows.py REPORT.xml…  takes that from reports of pytest (junit_family=xunit1)
+    python scripts/rows.py REPORT.xml…  takes that from reports of pytest (junit_family=xunit1) and
+                                        of Playwright (--reporter=junit)
     python scripts/rows.py --add REPORT.xml…  so too, and leaves what the page says of other tests
 
-A test is of a row by its name: `test_c09_…` of C09, `test_p1_p2_…` of two, `test_l_…` of L; or
-since the row names it.
+A test is of a row by its name: `test_c09_…` of C09, `test_p1_p2_…` of two, `test_l_…` of L; in a
+browser by its title, "H17, H18: …"; or since the row names it.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +29,11 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 ROWS: Final = "packages/server/tests/rows.toml"
 DOCUMENT: Final = "docs/rows.md"
 FOLDERS: Final = ("packages/server/tests", "packages/sdk/tests", "scripts/tests")
+BROWSER_FOLDER: Final = "dashboard/e2e"
 _NUMBERS: Final = re.compile(r"test_((?:(?:[scpfh]\d+|l)_)+)")
+_BROWSER: Final = f"{BROWSER_FOLDER}/"
+_TITLE: Final = re.compile(r'\btest\("([^"]+)"')
+_TITLE_NUMBERS: Final = re.compile(r"((?:(?:[SCPFH]\d+|L)(?:, )?)+): ")
 _LISTED: Final = re.compile(r"`([^`]+::[^`]+)` \(([^)]*)\)")
 _COUNTED: Final = re.compile(r"(\d+) (passed|failed|skipped)")
 _HEAD: Final = """\
@@ -66,7 +72,10 @@ def read_rows(root: Path = ROOT) -> list[Row]:
 
 
 def list_tests(root: Path = ROOT) -> Iterator[tuple[str, str]]:
-    """Yield the file and the name of each test, as pytest would name them."""
+    """Yield the file and the name of each test, as pytest and Playwright name them."""
+    for path in sorted((root / BROWSER_FOLDER).glob("*.spec.ts")):
+        for title in _TITLE.findall(path.read_text(encoding="utf-8")):
+            yield path.relative_to(root).as_posix(), title
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("test_*.py")):
             place = path.relative_to(root).as_posix()
@@ -78,7 +87,9 @@ def list_tests(root: Path = ROOT) -> Iterator[tuple[str, str]]:
 
 
 def read_numbers(name: str) -> list[str]:
-    """Return the rows that a test's name has: `test_c09_…` is of C09."""
+    """Return the rows that a test's name has: `test_c09_…` is of C09, and so is "C09: …"."""
+    if found := _TITLE_NUMBERS.match(name):
+        return found[1].split(", ")
     found = _NUMBERS.match(name)
     parts = found[1].rstrip("_").split("_") if found else []
     return [part.upper() for part in parts]
@@ -97,13 +108,23 @@ def assign_tests(rows: Sequence[Row], tests: Sequence[tuple[str, str]]) -> dict[
 
 def run_tests(tests: Sequence[str]) -> dict[str, Outcome]:
     """Run these tests and return what became of them."""
+    in_browser = sorted({test.partition("::")[0] for test in tests if test.startswith(_BROWSER)})
+    of_python = [test for test in tests if not test.startswith(_BROWSER)]
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
+        report, browser_report = Path(folder) / "report.xml", Path(folder) / "browser.xml"
         # Of the newer form of reports, tests that note a figure are no part.
         options = ["-q", f"--junitxml={report}", "-o", "junit_family=xunit1"]
-        command = [sys.executable, "-m", "pytest", *options, *tests]
+        command = [sys.executable, "-m", "pytest", *options, *of_python]
         subprocess.run(command, cwd=ROOT, check=False)  # what failed is in the report
-        return read_reports([report])
+        command = ["npx", "playwright", "test", "--reporter=junit", *map(_name_spec, in_browser)]
+        environment = {**os.environ, "PLAYWRIGHT_JUNIT_OUTPUT_FILE": str(browser_report)}
+        place = ROOT / BROWSER_FOLDER / ".."
+        subprocess.run(command, cwd=place, check=False, env=environment)
+        return read_reports([path for path in (report, browser_report) if path.exists()])
+
+
+def _name_spec(path: str) -> str:
+    return Path(path).name
 
 
 def read_reports(paths: Sequence[Path]) -> dict[str, Outcome]:
@@ -114,8 +135,7 @@ def read_reports(paths: Sequence[Path]) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     cases = [case for path in paths for case in ET.parse(path).iter("testcase")]  # noqa: S314 -- pytest's own
     for case in cases:
-        place = case.get("classname", "").replace(".", "/") + ".py"
-        name = case.get("name", "")
+        place, name = _read_place(case.get("classname", "")), case.get("name", "")
         is_failed = case.find("failure") is not None or case.find("error") is not None
         is_skipped = case.find("skipped") is not None
         for key in {f"{place}::{name}", f"{place}::{name.partition('[')[0]}"}:
@@ -126,6 +146,12 @@ def read_reports(paths: Sequence[Path]) -> dict[str, Outcome]:
                 before.skipped + is_skipped,
             )
     return found
+
+
+def _read_place(classname: str) -> str:
+    if classname.endswith(".spec.ts"):  # Playwright's: the file, from its folder on
+        return f"{BROWSER_FOLDER}/{classname}"
+    return classname.replace(".", "/") + ".py"
 
 
 def read_page(text: str) -> dict[str, Outcome]:

@@ -2,7 +2,7 @@ import { expect, test } from "./fixtures";
 import { Recorder } from "./records";
 import { watch } from "./watch";
 
-test("the schema is explored and asked, with nothing loaded from elsewhere", async ({
+test("C23: the schema is explored and asked, with nothing loaded from elsewhere", async ({
   page,
   server,
 }) => {

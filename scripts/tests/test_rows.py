@@ -102,12 +102,14 @@ def test_a_report_counts_parameters_together(tmp_path: Path) -> None:
         '<testsuites><testsuite><testcase classname="a.test_b" name="test_c[x]"/>'
         '<testcase classname="a.test_b" name="test_c[y]"><failure/></testcase>'
         '<testcase classname="a.test_b" name="test_d"><skipped/></testcase>'
+        '<testcase classname="e.spec.ts" name="C01, L: it is"/>'
         "</testsuite></testsuites>"
     )
     found = read_reports([report])
     assert found["a/test_b.py::test_c"] == Outcome(1, 1)
     assert found["a/test_b.py::test_c[x]"] == Outcome(1)
     assert found["a/test_b.py::test_d"] == Outcome(0, 0, 1)
+    assert found["dashboard/e2e/e.spec.ts::C01, L: it is"] == Outcome(1)
 
 
 def test_a_page_says_what_became_of_its_tests() -> None:
@@ -129,6 +131,8 @@ def test_names_have_the_numbers_of_rows() -> None:
     assert read_numbers("test_c01_a") == ["C01"]
     assert read_numbers("test_c04_p2_a_secret") == ["C04", "P2"]
     assert read_numbers("test_l_the_link") == ["L"]
+    assert read_numbers("H21, H22, L: nothing is a link") == ["H21", "H22", "L"]
+    assert read_numbers("a list: C09") == []
     assert read_numbers("test_s13_h14_a_field") == ["S13", "H14"]
     places = [(f"packages/{name}/tests/test_a.py", "test_p1_s1_a") for name in ("sdk", "server")]
     assigned = assign_tests([Row("P1", "It holds."), Row("S1", "It holds.")], places)
