@@ -150,7 +150,10 @@ def wrap_async_generator(
             except StopAsyncIteration:
                 return
             try:
-                step = partial(generator.asend, (yield chunk))
+                sent = yield chunk
+                if stream is not None:
+                    stream.note_sent(sent)
+                step = partial(generator.asend, sent)
             except GeneratorExit:
                 await close_async(stream, generator)
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from agenttrace.replay.kinds import INPUT_UNVERIFIED
 from agenttrace.wrappers import trace_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
     from .conftest import Stage
 
@@ -72,6 +73,34 @@ def test_what_a_generator_is_sent_is_not_taken_for_verified(stage: Stage) -> Non
     assert got == ["ready", "hello!"]
     assert session.report.notes == {INPUT_UNVERIFIED: 1}
     assert not session.report.identical
+
+
+def test_what_an_async_generator_is_sent_is_counted_too(stage: Stage) -> None:
+    @trace_tool(stage.tracer)
+    async def echo() -> AsyncGenerator[str, str | None]:
+        said = yield "ready"
+        while True:
+            said = yield f"{said}!"
+
+    def talk(second: str | None) -> Callable[[], object]:
+        async def consume() -> list[str]:
+            async with stage.tracer.run("agent"):
+                voice = echo()
+                got = [await anext(voice), await voice.asend("hello"), await voice.asend(second)]
+                await voice.aclose()
+                return got
+
+        return lambda: asyncio.run(consume())
+
+    recorded = stage.record(talk(None))
+    session, got = stage.replay(recorded, talk(None))
+    assert got == ["ready", "hello!", "None!"]
+    assert session.report.notes == {INPUT_UNVERIFIED: 1}
+    recorded = stage.record(talk("again"))
+    session, _ = stage.replay(recorded, talk(None))
+    assert "it was sent, or had thrown into it, 1 values; 2 then" in [
+        told.message for told in session.report.divergences
+    ]
 
 
 def test_what_is_thrown_into_a_generator_comes_out_as_it_did(stage: Stage) -> None:
