@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
     from agenttrace.recorder import Bind, Recorder
+    from agenttrace.replaying import CallKind
     from agenttrace.span import Span
     from agenttrace.spec import Spec
+    from agenttrace.streams import Stream
 
 # By their ids: to ask a set for a type runs the `__hash__` of its metaclass.
 _VALUES: Final = frozenset(
@@ -108,21 +110,34 @@ def wrap_generator(
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        span = recorder.open_call(spec, bind, args, kwargs, activate=False)
-        body = function
-        if recorder.replay is not None:
-            body = recorder.replay.choose(GENERATOR, spec, span, function, bind, args, kwargs)
-        stream = open_stream(recorder, span)
+        stream, generator = _begin(recorder, function, (GENERATOR, spec, bind), args, kwargs)
         if stream is None:
-            return (yield from body(*args, **kwargs))
-        try:
-            generator = body(*args, **kwargs)
-        except BaseException as error:
-            stream.fail(error)
-            raise
+            return (yield from generator)
         return (yield from drive(stream, generator))
 
     return call
+
+
+def _begin(
+    recorder: Recorder,
+    function: Callable[..., Any],
+    how: tuple[CallKind, Spec, Bind],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[Stream | None, Any]:
+    """Return the generator that a function makes, or a replay; its stream, where it is recorded."""
+    kind, spec, bind = how
+    span = recorder.open_call(spec, bind, args, kwargs, activate=False)
+    body = function
+    if recorder.replay is not None:
+        body = recorder.replay.choose(kind, spec, span, function, bind, args, kwargs)
+    stream = open_stream(recorder, span)
+    try:
+        return stream, body(*args, **kwargs)
+    except BaseException as error:
+        if stream is not None:
+            stream.fail(error)
+        raise
 
 
 def wrap_async_generator(
@@ -132,17 +147,7 @@ def wrap_async_generator(
 
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        span = recorder.open_call(spec, bind, args, kwargs, activate=False)
-        body = function
-        if recorder.replay is not None:
-            body = recorder.replay.choose(ASYNC_GENERATOR, spec, span, function, bind, args, kwargs)
-        stream = open_stream(recorder, span)
-        try:
-            generator = body(*args, **kwargs)
-        except BaseException as error:
-            if stream is not None:
-                stream.fail(error)
-            raise
+        stream, generator = _begin(recorder, function, (ASYNC_GENERATOR, spec, bind), args, kwargs)
         step = partial(generator.asend, None)
         while True:  # as streams.drive_async, to which an async generator cannot delegate
             try:
