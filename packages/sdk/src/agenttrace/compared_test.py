@@ -73,8 +73,9 @@ class RunBaseline:
         except RecordingError as error:
             return f"{error}; {_HOW} writes this run there"
         if problems:
-            line, why = problems[0]
-            return f"{self.path}: line {line} cannot be read: {why}; {_HOW} writes it anew"
+            first = problems[0]
+            why = f"line {first.line} cannot be read: {first.message}"
+            return f"{self.path}: {why}; {_HOW} writes it anew"
         if len(recorded) != 1:
             return f"{self.path} holds {len(recorded)} runs; a baseline is one: {_HOW} writes it"
         return self._compare_run(recorded[0], head)

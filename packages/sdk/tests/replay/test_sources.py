@@ -220,6 +220,32 @@ def test_a_run_that_was_killed_is_replayed_up_to_its_last_moment(
     assert (got, stage.ran) == ([], [])
 
 
+def test_a_line_that_another_run_was_killed_at_is_no_fault_of_a_whole_one(
+    stage: Stage, main: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    stage.record(main)
+    records = _records(stage)
+    path = _write(tmp_path / "t.jsonl", records)
+    with path.open("a") as file:
+        file.write('{"v":1,"type":"span","run')  # a later run's, which is still written
+    session, _ = stage.replay(path, main)
+    assert session.report.identical
+    assert stage.ran == []
+
+
+def test_a_line_of_its_own_that_was_cut_off_is_a_gap(
+    stage: Stage, main: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    stage.record(main)
+    records = _records(stage)
+    torn = next(r for r in records if r["type"] == "span" and "end_seq" in r)
+    path = _write(tmp_path / "t.jsonl", [r for r in records if r is not torn])
+    with path.open("a") as file:
+        file.write(json.dumps(torn)[:60])
+    with pytest.raises(NotReplayableError, match="lines were lost or taken out"):
+        stage.tracer.replay(path)
+
+
 def test_a_replay_is_begun_outside_of_runs_and_once(
     stage: Stage, main: Callable[[], list[str]]
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_torn_last_line_is_said_to_be_one(path: Path) -> None:
     """The program may be writing it; a whole one without its newline counts."""
     path.write_bytes(path.read_bytes() + b'{"v":1,"type":"span","run_id":"01')
     (problem,) = load_runs(path).problems
-    assert problem == (6, "cut off; its program may still be writing it")
+    assert problem == (6, "cut off; its program may still be writing it", True)
     path.write_bytes(path.read_bytes().rsplit(b"\n", 1)[0])
     assert load_runs(path).problems == []
     assert len(load_runs(path).runs[0].events) == 1

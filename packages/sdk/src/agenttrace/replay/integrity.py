@@ -35,9 +35,7 @@ def check_recording(run: RecordedRun, problems: Sequence[Problem], *, is_lenient
     name = f"run {run.run_id} ({run.name})"
     if not run.spans and not run.is_finished:
         raise NotReplayableError(f"{name} holds no span and no end: there is nothing to replay")
-    lasting = [
-        each for each in problems if run.is_finished or not each.message.startswith("cut off")
-    ]
+    lasting = [each for each in problems if not each.is_cut or not _can_miss_a_line(run)]
     if lasting:
         first = lasting[0]
         raise NotReplayableError(
@@ -50,6 +48,14 @@ def check_recording(run: RecordedRun, problems: Sequence[Problem], *, is_lenient
         return
     for why in _find_losses(run):
         raise NotReplayableError(f"{name}: {why}; mode='lenient' replays what there is")
+
+
+def _can_miss_a_line(run: RecordedRun) -> bool:
+    """Tell whether a line that was cut off is another run's, or is told of as a gap.
+
+    Of a finished run whose parts ran in several processes nobody knows.
+    """
+    return not run.is_finished or not _is_of_several_processes(run)
 
 
 def _find_stop(run: RecordedRun) -> Iterator[str]:
@@ -123,6 +129,12 @@ def _find_gap(run: RecordedRun) -> int | None:
         if span.end_seq is not None:
             numbers.add(span.end_seq)
     numbers.update(event.seq for event in run.events)
-    if max(numbers) >> _SEQ_BITS:  # parts of it ran in other processes, which took numbers too
+    if _is_of_several_processes(run):  # which took numbers, too
         return None
     return next((number for number in range(run.end_seq) if number not in numbers), None)
+
+
+def _is_of_several_processes(run: RecordedRun) -> bool:
+    ends = (span.end_seq or span.seq for span in run.spans)
+    events = (event.seq for event in run.events)
+    return any(number >> _SEQ_BITS for number in (run.end_seq or 0, *ends, *events))

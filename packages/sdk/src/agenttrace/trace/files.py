@@ -209,7 +209,7 @@ class FileSource:
         return self._file
 
     def _report(self, line: Line, error: LineError) -> None:
-        problem = Problem(line.number, str(error))
+        problem = Problem(line.number, str(error), is_cut=not line.is_whole)
         if problem not in self.problems:
             self.problems.append(problem)
 

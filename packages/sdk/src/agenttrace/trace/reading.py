@@ -47,6 +47,8 @@ class Problem(NamedTuple):
 
     line: int
     message: str
+    is_cut: bool = False
+    """It has no end: the last line of a file whose program was killed, or still writes it."""
 
 
 class LineError(ValueError):

@@ -49,7 +49,7 @@ def _load_records(records: Iterable[bytes | str | Mapping[str, Any]]) -> Recordi
         try:
             record = decode_line(line)
         except LineError as error:
-            problems.append(Problem(line.number, str(error)))
+            problems.append(Problem(line.number, str(error), is_cut=not line.is_whole))
             continue
         collector.add(record)
     return Recording(collector.make_runs(), problems)
