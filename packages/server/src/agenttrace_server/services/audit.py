@@ -12,6 +12,7 @@ from agenttrace_server.storage.audit import Deed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agenttrace_server.deeds import Action
     from agenttrace_server.identity import Actor
     from agenttrace_server.members import AuditEntry
     from agenttrace_server.records import Page
@@ -22,7 +23,7 @@ MAX_NAME_CHARS: Final = 320
 
 
 def make_deed(
-    actor: Actor, action: str, target: str, *, now_ns: int, project_id: str | None = None
+    actor: Actor, action: Action, target: str, *, now_ns: int, project_id: str | None = None
 ) -> Deed:
     """Return what is to be remembered; without a project, it was done to the whole server."""
     principal = actor.principal
@@ -49,7 +50,7 @@ class AuditService:
         self._is_on = is_on
         self._clock_ns = clock_ns
 
-    async def note(self, actor: Actor, action: str, target: str) -> None:
+    async def note(self, actor: Actor, action: Action, target: str) -> None:
         """Remember what an actor does in their project.
 
         Raises:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import AttemptsError, AuthenticationError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
 from agenttrace_server.services.audit import make_deed
@@ -88,7 +89,9 @@ class SessionService:
         if found is not None and is_right and not found.is_disabled:
             issued = await self._begin(actor, email, password, found)
         if issued is None:
-            deed = make_deed(as_user(actor, "", email), "login_failed", email, now_ns=self._now())
+            deed = make_deed(
+                as_user(actor, "", email), Action.LOGIN_FAILED, email, now_ns=self._now()
+            )
             await self._database.write(append_deed, deed)
             raise AuthenticationError(WRONG)
         return issued
@@ -105,7 +108,7 @@ class SessionService:
         if len(token) > _MAX_REFRESH_CHARS or not token.isascii():
             raise AuthenticationError(REFUSED)
         now_ns, new = self._now(), make_refresh()
-        reuse = make_deed(as_user(actor, "", ""), "refresh_reused", "", now_ns=now_ns)
+        reuse = make_deed(as_user(actor, "", ""), Action.REFRESH_REUSED, "", now_ns=now_ns)
         exchanged = await self._database.write(
             storage.exchange_refresh_token,
             hash_token(token),
@@ -134,7 +137,7 @@ class SessionService:
         if principal.kind is not ActorKind.USER:
             raise RefusedError("", "invalid", "only an account logs out; a key is revoked")
         now_ns = self._now()
-        deed = make_deed(actor, "logout", principal.name, now_ns=now_ns)
+        deed = make_deed(actor, Action.LOGOUT, principal.name, now_ns=now_ns)
         await self._database.write(
             remember(
                 deed,
@@ -167,7 +170,7 @@ class SessionService:
         principal, now_ns = actor.principal, self._now()
         if principal.kind is not ActorKind.USER:
             raise RefusedError("", "invalid", "only an account has logins; a key is revoked")
-        deed = make_deed(actor, "sessions_ended", session_id or "all", now_ns=now_ns)
+        deed = make_deed(actor, Action.SESSIONS_ENDED, session_id or "all", now_ns=now_ns)
         if session_id is None:
             change = remember(deed, storage.end_tokens, principal.actor_id, now_ns=now_ns)
             await self._database.write(change)
@@ -211,7 +214,9 @@ class SessionService:
             actor.address,
             actor.agent,
         )
-        deed = make_deed(as_user(actor, found.account_id, email), "login", email, now_ns=now_ns)
+        deed = make_deed(
+            as_user(actor, found.account_id, email), Action.LOGIN, email, now_ns=now_ns
+        )
         begun = await self._database.write(
             remember(
                 deed,

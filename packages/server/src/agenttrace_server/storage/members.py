@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, insert, select, update
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Role
 from agenttrace_server.members import Account, Member
@@ -56,7 +57,7 @@ def add_member(  # noqa: PLR0913 -- all by name
         return wait_s
     if account is None:
         take_attempt(connection, [tries], now_ns=deed.at_ns)
-        append_deed(connection, deed._replace(action="member_unknown"))
+        append_deed(connection, deed._replace(action=Action.MEMBER_UNKNOWN))
         return None
     member = put_member(connection, project_id, account, role)
     append_deed(connection, deed)
