@@ -15,7 +15,7 @@ from agenttrace_server.deeds import Action
 from agenttrace_server.errors import ForbiddenError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
 from agenttrace_server.members import Account, Member, Project
-from agenttrace_server.services.audit import make_deed
+from agenttrace_server.services.audit import make_deed, noting_refusals
 from agenttrace_server.services.keys import is_person, refuse_without_accounts
 from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.sessions import (
@@ -115,11 +115,11 @@ class AccountService:
         if not self._is_setup_token(openness, setup_token):
             # Whoever has the right one is not kept out by those who try: it works once.
             address = [Allowance("register", name_network(actor.address), *REGISTRATIONS)]
-            await count_attempt(self._database, address, self._clock_ns())
+            claimed = as_user(actor, "", check_email(email))
+            held_off = make_deed(claimed, Action.REGISTRATION_HELD_OFF, "", now_ns=self._clock_ns())
+            await count_attempt(self._database, address, held_off)
             if is_first:
-                await self._note_failure(
-                    as_user(actor, "", check_email(email)), Action.SETUP_FAILED
-                )
+                await self._note_failure(claimed, Action.SETUP_FAILED)
             _check_openness(openness, has_token=is_first)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
@@ -174,9 +174,10 @@ class AccountService:
         now_ns, email = self._clock_ns(), fold_email(email)
         action = Action.ACCOUNT_DISABLED if is_disabled else Action.ACCOUNT_ENABLED
         deed = make_deed(actor, action, email, now_ns=now_ns)
-        return await self._database.write(
-            remember(deed, storage.set_disabled, email, is_disabled=is_disabled, now_ns=now_ns)
-        )
+        async with noting_refusals(self._database, deed):
+            return await self._database.write(
+                remember(deed, storage.set_disabled, email, is_disabled=is_disabled, now_ns=now_ns)
+            )
 
     async def put_member(self, actor: Actor, email: str, role: Role) -> Member:
         """Give an account a role in the actor's project, from their next request on.
@@ -195,10 +196,10 @@ class AccountService:
         deed = make_deed(
             actor, Action.ROLE_CHANGED, f"{email} {role}", now_ns=now_ns, project_id=project_id
         )
-
-        made = await self._database.write(
-            members.add_member, project_id, email, role, tries=tries, deed=deed
-        )
+        async with noting_refusals(self._database, deed):
+            made = await self._database.write(
+                members.add_member, project_id, email, role, tries=tries, deed=deed
+            )
         if made is None:
             raise RefusedError("email", "not_found", "no account has this address")
         if isinstance(made, int):
@@ -216,7 +217,8 @@ class AccountService:
         now_ns, email = self._clock_ns(), fold_email(email)
         project_id = actor.principal.project_id
         deed = make_deed(actor, Action.MEMBER_REMOVED, email, now_ns=now_ns, project_id=project_id)
-        await self._database.write(remember(deed, members.remove_member, project_id, email))
+        async with noting_refusals(self._database, deed):
+            await self._database.write(remember(deed, members.remove_member, project_id, email))
 
     async def appoint_admin(self, actor: Actor, slug: str, email: str) -> Member:
         """Make an account an admin of any project, as an operator: one that is left without.

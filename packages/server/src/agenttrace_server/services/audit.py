@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from agenttrace_server.deeds import Action
+from agenttrace_server.errors import RefusedError
 from agenttrace_server.services.runs import check_count
 from agenttrace_server.storage import audit as storage
 from agenttrace_server.storage.audit import Deed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
-    from agenttrace_server.deeds import Action
     from agenttrace_server.identity import Actor
     from agenttrace_server.members import AuditEntry
     from agenttrace_server.records import Page
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_TARGET_CHARS: Final = 256
 MAX_NAME_CHARS: Final = 320
+_KEPT: Final = frozenset({"last_admin", "last_operator"})
+"""Codes of refusals that keep somebody who may manage a project, or the server."""
 
 
 def make_deed(
@@ -38,6 +42,22 @@ def make_deed(
         address=actor.address,
         request_id=actor.request_id,
     )
+
+
+@asynccontextmanager
+async def noting_refusals(database: Database, deed: Deed) -> AsyncIterator[None]:
+    """Remember the deed as refused, if it would leave a project or the server to nobody.
+
+    Such a refusal undoes the transaction that it is raised in, so it is written in one of its own.
+    """
+    try:
+        yield
+    except RefusedError as error:
+        if error.code in _KEPT:
+            target = f"{deed.action} {deed.target}: {error.code}"[:MAX_TARGET_CHARS]
+            refused = deed._replace(action=Action.CHANGE_REFUSED, target=target)
+            await database.write(storage.append_deed, refused)
+        raise
 
 
 class AuditService:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Actor, ActorKind, Principal
-from agenttrace_server.services.audit import make_deed
+from agenttrace_server.services.audit import make_deed, noting_refusals
 from agenttrace_server.services.sessions import fold_email
 from agenttrace_server.storage import accounts, api_keys
 from agenttrace_server.storage.audit import remember
@@ -39,9 +39,10 @@ class OperatorService:
         folded = fold_email(email)
         action = Action.OPERATOR_MADE if is_operator else Action.OPERATOR_ENDED
         deed = make_deed(self._actor, action, folded, now_ns=self._now_ns)
-        return await self._database.write(
-            remember(deed, accounts.set_operator, folded, is_operator=is_operator)
-        )
+        async with noting_refusals(self._database, deed):
+            return await self._database.write(
+                remember(deed, accounts.set_operator, folded, is_operator=is_operator)
+            )
 
     async def list_keys(self) -> list[tuple[str, ApiKey]]:
         """Return the keys of all projects with the project's slug, the newest first."""
