@@ -23,7 +23,7 @@ def _read_failures(caller: Caller) -> list[tuple[str, ...]]:
 
 
 def test_c18_a_wrong_setup_token_is_remembered(database_url: str) -> None:
-    """Each that was looked at: those of an address that has to wait are not."""
+    """Each that was looked at; that an address has to wait, once."""
     with ServerThread(database_url, secret_key=SECRET) as running:
         nobody = Caller(running.url)
         body = {"email": "Eve@example.org", "password": WRONG, "setup_token": "0" * 32}
@@ -35,7 +35,10 @@ def test_c18_a_wrong_setup_token_is_remembered(database_url: str) -> None:
         login = nobody.http.post("/api/auth/token", json={"email": OPERATOR, "password": PASSWORD})
         operator = Caller(running.url, login.json()["access_token"])
         eve = "eve@example.org"
-        assert _read_failures(operator) == [("setup_failed", "USER", eve, eve, HERE)] * 3
+        assert _read_failures(operator) == [
+            ("registration_held_off", "USER", eve, "register 127.0.0.1", HERE),
+            *[("setup_failed", "USER", eve, eve, HERE)] * 3,
+        ]
         assert "000000" not in operator.ask_raw(LOG).text
         nobody.close()
         operator.close()

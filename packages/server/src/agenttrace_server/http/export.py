@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.http.authentication import read_actor
 from agenttrace_server.http.compression import choose_encoding, compress_stream
 from agenttrace_server.http.errors import make_error
@@ -47,7 +48,7 @@ class ExportRoute:
         lines = await self._service.export_run(run_id) if is_own else None
         if lines is None:
             return make_error(404, "not_found", "there is no such run")
-        await self._audit.note(actor, "run_exported", run_id)
+        await self._audit.note(actor, Action.RUN_EXPORTED, run_id)
         name = f'attachment; filename="{run_id}.jsonl"'
         headers = {"content-disposition": name, "vary": "Accept-Encoding"}
         encoding = choose_encoding(", ".join(request.headers.getlist("accept-encoding")))

@@ -11,10 +11,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import ForbiddenError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
 from agenttrace_server.members import Account, Member, Project
-from agenttrace_server.services.audit import make_deed
+from agenttrace_server.services.audit import make_deed, noting_refusals
 from agenttrace_server.services.keys import is_person, refuse_without_accounts
 from agenttrace_server.services.passwords import Passwords, check_password
 from agenttrace_server.services.sessions import (
@@ -45,7 +46,6 @@ MAX_PROJECT_NAME_CHARS: Final = 128
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Zl", "Zp"})
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 _SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
-_REGISTERED: Final = "registered"
 
 
 class Openness(StrEnum):
@@ -115,9 +115,11 @@ class AccountService:
         if not self._is_setup_token(openness, setup_token):
             # Whoever has the right one is not kept out by those who try: it works once.
             address = [Allowance("register", name_network(actor.address), *REGISTRATIONS)]
-            await count_attempt(self._database, address, self._clock_ns())
+            claimed = as_user(actor, "", check_email(email))
+            held_off = make_deed(claimed, Action.REGISTRATION_HELD_OFF, "", now_ns=self._clock_ns())
+            await count_attempt(self._database, address, held_off)
             if is_first:
-                await self._note_failure(as_user(actor, "", check_email(email)), "setup_failed")
+                await self._note_failure(claimed, Action.SETUP_FAILED)
             _check_openness(openness, has_token=is_first)
         made = await self._create(actor, email, password, only_first=is_first)
         if is_first and not made:
@@ -151,10 +153,10 @@ class AccountService:
         await self._sessions.take_attempt(actor, principal.name)
         found = await self._database.read(storage.read_credentials, principal.actor_id)
         if not await self._passwords.verify(found.password_hash if found else None, current):
-            await self._note_failure(actor, "password_change_failed")
+            await self._note_failure(actor, Action.PASSWORD_CHANGE_FAILED)
             raise RefusedError("currentPassword", "wrong", "the current password is wrong")
         now_ns = self._clock_ns()
-        deed = make_deed(actor, "password_changed", principal.name, now_ns=now_ns)
+        deed = make_deed(actor, Action.PASSWORD_CHANGED, principal.name, now_ns=now_ns)
         hashed = await self._passwords.hash(new)
         await self._database.write(
             remember(deed, storage.set_password, principal.actor_id, hashed, now_ns=now_ns)
@@ -170,11 +172,12 @@ class AccountService:
         """
         self._refuse_local()
         now_ns, email = self._clock_ns(), fold_email(email)
-        action = "account_disabled" if is_disabled else "account_enabled"
+        action = Action.ACCOUNT_DISABLED if is_disabled else Action.ACCOUNT_ENABLED
         deed = make_deed(actor, action, email, now_ns=now_ns)
-        return await self._database.write(
-            remember(deed, storage.set_disabled, email, is_disabled=is_disabled, now_ns=now_ns)
-        )
+        async with noting_refusals(self._database, deed):
+            return await self._database.write(
+                remember(deed, storage.set_disabled, email, is_disabled=is_disabled, now_ns=now_ns)
+            )
 
     async def put_member(self, actor: Actor, email: str, role: Role) -> Member:
         """Give an account a role in the actor's project, from their next request on.
@@ -191,12 +194,12 @@ class AccountService:
         now_ns, email = self._clock_ns(), fold_email(email)
         project_id, tries = actor.principal.project_id, _allow_unknown(actor)
         deed = make_deed(
-            actor, "role_changed", f"{email} {role}", now_ns=now_ns, project_id=project_id
+            actor, Action.ROLE_CHANGED, f"{email} {role}", now_ns=now_ns, project_id=project_id
         )
-
-        made = await self._database.write(
-            members.add_member, project_id, email, role, tries=tries, deed=deed
-        )
+        async with noting_refusals(self._database, deed):
+            made = await self._database.write(
+                members.add_member, project_id, email, role, tries=tries, deed=deed
+            )
         if made is None:
             raise RefusedError("email", "not_found", "no account has this address")
         if isinstance(made, int):
@@ -213,8 +216,9 @@ class AccountService:
         self._refuse_local()
         now_ns, email = self._clock_ns(), fold_email(email)
         project_id = actor.principal.project_id
-        deed = make_deed(actor, "member_removed", email, now_ns=now_ns, project_id=project_id)
-        await self._database.write(remember(deed, members.remove_member, project_id, email))
+        deed = make_deed(actor, Action.MEMBER_REMOVED, email, now_ns=now_ns, project_id=project_id)
+        async with noting_refusals(self._database, deed):
+            await self._database.write(remember(deed, members.remove_member, project_id, email))
 
     async def appoint_admin(self, actor: Actor, slug: str, email: str) -> Member:
         """Make an account an admin of any project, as an operator: one that is left without.
@@ -225,7 +229,7 @@ class AccountService:
         """
         self._refuse_local()
         now_ns, email = self._clock_ns(), fold_email(email)
-        deed = make_deed(actor, "admin_appointed", email, now_ns=now_ns)
+        deed = make_deed(actor, Action.ADMIN_APPOINTED, email, now_ns=now_ns)
         return await self._database.write(members.appoint_admin, slug, email, deed=deed)
 
     async def create_project(self, actor: Actor, slug: str, name: str) -> Project:
@@ -243,7 +247,7 @@ class AccountService:
         now_ns = self._clock_ns()
         project = Project(secrets.token_hex(8), slug, name, now_ns)
         deed = make_deed(
-            actor, "project_created", slug, now_ns=now_ns, project_id=project.project_id
+            actor, Action.PROJECT_CREATED, slug, now_ns=now_ns, project_id=project.project_id
         )
         made = await self._database.write(
             remember(deed, storage.create_project, project, owner_id=actor.principal.actor_id)
@@ -263,7 +267,7 @@ class AccountService:
         _check_project_name(name)
         project_id = actor.principal.project_id
         deed = make_deed(
-            actor, "project_renamed", name, now_ns=self._clock_ns(), project_id=project_id
+            actor, Action.PROJECT_RENAMED, name, now_ns=self._clock_ns(), project_id=project_id
         )
         await self._database.write(remember(deed, storage.rename_project, project_id, name))
         found = await self.read_project(actor)
@@ -300,13 +304,14 @@ class AccountService:
         if not actor.principal.actor_id:  # who registers does it themselves
             user = replace(NOBODY, kind=ActorKind.USER, actor_id=new.account_id, name=email)
             actor = replace(actor, principal=user)
-        action = _REGISTERED if actor.principal.actor_id == new.account_id else "account_created"
+        is_own = actor.principal.actor_id == new.account_id
+        action = Action.REGISTERED if is_own else Action.ACCOUNT_CREATED
         deed = make_deed(actor, action, email, now_ns=now_ns)
         return await self._database.write(
             remember(deed, storage.create_account, new, only_first=only_first)
         )
 
-    async def _note_failure(self, actor: Actor, action: str) -> None:
+    async def _note_failure(self, actor: Actor, action: Action) -> None:
         deed = make_deed(actor, action, actor.principal.name, now_ns=self._clock_ns())
         await self._database.write(append_deed, deed)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from agenttrace_server.deeds import Action
+from agenttrace_server.errors import RefusedError
 from agenttrace_server.services.runs import check_count
 from agenttrace_server.storage import audit as storage
 from agenttrace_server.storage.audit import Deed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from agenttrace_server.identity import Actor
     from agenttrace_server.members import AuditEntry
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 
 MAX_TARGET_CHARS: Final = 256
 MAX_NAME_CHARS: Final = 320
+_KEPT: Final = frozenset({"last_admin", "last_operator"})
+"""Codes of refusals that keep somebody who may manage a project, or the server."""
 
 
 def make_deed(
-    actor: Actor, action: str, target: str, *, now_ns: int, project_id: str | None = None
+    actor: Actor, action: Action, target: str, *, now_ns: int, project_id: str | None = None
 ) -> Deed:
     """Return what is to be remembered; without a project, it was done to the whole server."""
     principal = actor.principal
@@ -39,6 +44,22 @@ def make_deed(
     )
 
 
+@asynccontextmanager
+async def noting_refusals(database: Database, deed: Deed) -> AsyncIterator[None]:
+    """Remember the deed as refused, if it would leave a project or the server to nobody.
+
+    Such a refusal undoes the transaction that it is raised in, so it is written in one of its own.
+    """
+    try:
+        yield
+    except RefusedError as error:
+        if error.code in _KEPT:
+            target = f"{deed.action} {deed.target}: {error.code}"[:MAX_TARGET_CHARS]
+            refused = deed._replace(action=Action.CHANGE_REFUSED, target=target)
+            await database.write(storage.append_deed, refused)
+        raise
+
+
 class AuditService:
     """Remembers what was done in a project, and shows it. Off on a server without accounts."""
 
@@ -49,7 +70,7 @@ class AuditService:
         self._is_on = is_on
         self._clock_ns = clock_ns
 
-    async def note(self, actor: Actor, action: str, target: str) -> None:
+    async def note(self, actor: Actor, action: Action, target: str) -> None:
         """Remember what an actor does in their project.
 
         Raises:

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.identity import SERVER, Actor
 from agenttrace_server.services.audit import make_deed
 from agenttrace_server.storage import deletion, erasure
@@ -115,7 +116,7 @@ class DeletionService:
         now_ns = self._clock_ns()
         deed = None
         if self._remembers and actor is not None:
-            deed = make_deed(actor, "runs_deleted", target, now_ns=now_ns)
+            deed = make_deed(actor, Action.RUNS_DELETED, target, now_ns=now_ns)
         return await self._delete(
             self._database.write(
                 deletion.delete_runs, run_ids, project_id=project_id, now_ns=now_ns, deed=deed
@@ -252,5 +253,5 @@ class DeletionService:
 
 def _make_deed(day: date, now_ns: int) -> Deed:
     return make_deed(
-        Actor(SERVER), "runs_deleted", f"runs from before {day}, by retention", now_ns=now_ns
+        Actor(SERVER), Action.RUNS_DELETED, f"runs from before {day}, by retention", now_ns=now_ns
     )

@@ -10,6 +10,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import ActorKind
 from agenttrace_server.members import ApiKey, LiveKeys
@@ -110,7 +111,7 @@ class KeyService:
         )
         text = make_key_text(key_id)
         deed = make_deed(
-            actor, "key_created", f"{key_id} {scope}", now_ns=now_ns, project_id=key.project_id
+            actor, Action.KEY_CREATED, f"{key_id} {scope}", now_ns=now_ns, project_id=key.project_id
         )
         await self._database.write(remember(deed, storage.add_key, key, hash_key(text)))
         return MadeKey(key, text)
@@ -130,7 +131,7 @@ class KeyService:
 
         """
         now_ns, project_id = self._clock_ns(), actor.principal.project_id
-        deed = make_deed(actor, "key_revoked", key_id, now_ns=now_ns, project_id=project_id)
+        deed = make_deed(actor, Action.KEY_REVOKED, key_id, now_ns=now_ns, project_id=project_id)
         key = await self._database.write(
             remember(deed, storage.revoke_key, project_id, key_id, now_ns=now_ns)
         )

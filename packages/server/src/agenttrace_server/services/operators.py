@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Actor, ActorKind, Principal
-from agenttrace_server.services.audit import make_deed
+from agenttrace_server.services.audit import make_deed, noting_refusals
 from agenttrace_server.services.sessions import fold_email
 from agenttrace_server.storage import accounts, api_keys
 from agenttrace_server.storage.audit import remember
@@ -36,11 +37,12 @@ class OperatorService:
 
         """
         folded = fold_email(email)
-        action = "operator_made" if is_operator else "operator_ended"
+        action = Action.OPERATOR_MADE if is_operator else Action.OPERATOR_ENDED
         deed = make_deed(self._actor, action, folded, now_ns=self._now_ns)
-        return await self._database.write(
-            remember(deed, accounts.set_operator, folded, is_operator=is_operator)
-        )
+        async with noting_refusals(self._database, deed):
+            return await self._database.write(
+                remember(deed, accounts.set_operator, folded, is_operator=is_operator)
+            )
 
     async def list_keys(self) -> list[tuple[str, ApiKey]]:
         """Return the keys of all projects with the project's slug, the newest first."""
@@ -57,7 +59,9 @@ class OperatorService:
         if found is None:
             raise RefusedError("id", "not_found", f"there is no key {key_id!r}")
         project_id, now_ns = found.project_id, self._now_ns
-        deed = make_deed(self._actor, "key_revoked", key_id, now_ns=now_ns, project_id=project_id)
+        deed = make_deed(
+            self._actor, Action.KEY_REVOKED, key_id, now_ns=now_ns, project_id=project_id
+        )
         return await self._database.write(
             remember(deed, api_keys.revoke_key, project_id, key_id, now_ns=now_ns)
         )

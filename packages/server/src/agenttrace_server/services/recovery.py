@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Actor, ActorKind, Principal
 from agenttrace_server.services.audit import make_deed
@@ -48,7 +49,7 @@ class RecoveryService:
 
         """
         check_password(password, account.email)
-        deed = make_deed(self._actor, "password_reset", account.email, now_ns=self._now_ns)
+        deed = make_deed(self._actor, Action.PASSWORD_RESET, account.email, now_ns=self._now_ns)
         hashed = await self._passwords.hash(password)
         await self._database.write(
             remember(deed, reset_password, account, hashed, now_ns=self._now_ns)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import AttemptsError, AuthenticationError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
 from agenttrace_server.services.audit import make_deed
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agenttrace_server.members import Session
     from agenttrace_server.services.passwords import Passwords
     from agenttrace_server.services.tokens import Tokens
+    from agenttrace_server.storage.audit import Deed
     from agenttrace_server.storage.engine import Database
 
 LOGINS_OF_ACCOUNT: Final = (5, 15 * 60)
@@ -81,14 +83,15 @@ class SessionService:
         if len(password) > MAX_CHARS or not is_utf8(password):
             text = f"a password has at most {MAX_CHARS} characters"
             raise RefusedError("password", "too_long", text)
-        await self.take_attempt(actor, email)
+        claimed = as_user(actor, "", email)
+        await self.take_attempt(claimed, email)
         found = await self._database.read(account_storage.find_credentials, email)
         is_right = await self._passwords.verify(found.password_hash if found else None, password)
         issued = None
         if found is not None and is_right and not found.is_disabled:
             issued = await self._begin(actor, email, password, found)
         if issued is None:
-            deed = make_deed(as_user(actor, "", email), "login_failed", email, now_ns=self._now())
+            deed = make_deed(claimed, Action.LOGIN_FAILED, email, now_ns=self._now())
             await self._database.write(append_deed, deed)
             raise AuthenticationError(WRONG)
         return issued
@@ -105,7 +108,7 @@ class SessionService:
         if len(token) > _MAX_REFRESH_CHARS or not token.isascii():
             raise AuthenticationError(REFUSED)
         now_ns, new = self._now(), make_refresh()
-        reuse = make_deed(as_user(actor, "", ""), "refresh_reused", "", now_ns=now_ns)
+        reuse = make_deed(as_user(actor, "", ""), Action.REFRESH_REUSED, "", now_ns=now_ns)
         exchanged = await self._database.write(
             storage.exchange_refresh_token,
             hash_token(token),
@@ -134,7 +137,7 @@ class SessionService:
         if principal.kind is not ActorKind.USER:
             raise RefusedError("", "invalid", "only an account logs out; a key is revoked")
         now_ns = self._now()
-        deed = make_deed(actor, "logout", principal.name, now_ns=now_ns)
+        deed = make_deed(actor, Action.LOGOUT, principal.name, now_ns=now_ns)
         await self._database.write(
             remember(
                 deed,
@@ -167,7 +170,7 @@ class SessionService:
         principal, now_ns = actor.principal, self._now()
         if principal.kind is not ActorKind.USER:
             raise RefusedError("", "invalid", "only an account has logins; a key is revoked")
-        deed = make_deed(actor, "sessions_ended", session_id or "all", now_ns=now_ns)
+        deed = make_deed(actor, Action.SESSIONS_ENDED, session_id or "all", now_ns=now_ns)
         if session_id is None:
             change = remember(deed, storage.end_tokens, principal.actor_id, now_ns=now_ns)
             await self._database.write(change)
@@ -196,7 +199,8 @@ class SessionService:
             storage.Allowance("account", email, *LOGINS_OF_ACCOUNT),
             storage.Allowance("address", name_network(actor.address), *LOGINS_OF_ADDRESS),
         ]
-        await count_attempt(self._database, allowances, self._now())
+        held_off = make_deed(actor, Action.LOGIN_HELD_OFF, email, now_ns=self._now())
+        await count_attempt(self._database, allowances, held_off)
 
     async def _begin(
         self, actor: Actor, email: str, password: str, found: account_storage.Credentials
@@ -211,7 +215,9 @@ class SessionService:
             actor.address,
             actor.agent,
         )
-        deed = make_deed(as_user(actor, found.account_id, email), "login", email, now_ns=now_ns)
+        deed = make_deed(
+            as_user(actor, found.account_id, email), Action.LOGIN, email, now_ns=now_ns
+        )
         begun = await self._database.write(
             remember(
                 deed,
@@ -233,15 +239,17 @@ class SessionService:
 
 
 async def count_attempt(
-    database: Database, allowances: list[storage.Allowance], now_ns: int
+    database: Database, allowances: list[storage.Allowance], held_off: Deed
 ) -> None:
-    """Count a try.
+    """Count a try, at the time of the deed that is remembered if there were too many.
 
     Raises:
-        AttemptsError: there were too many.
+        AttemptsError: there were.
 
     """
-    wait_s = await database.write(storage.take_attempt, allowances, now_ns=now_ns)
+    wait_s = await database.write(
+        storage.take_attempt, allowances, now_ns=held_off.at_ns, held_off=held_off
+    )
     if wait_s is not None:
         raise make_wait(wait_s)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from agenttrace_server.deeds import Action
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -27,7 +29,7 @@ class Deed(NamedTuple):
     actor_kind: str
     actor_id: str
     actor_name: str
-    action: str
+    action: Action
     target: str
     address: str
     request_id: str
@@ -35,7 +37,7 @@ class Deed(NamedTuple):
 
 def append_deed(connection: Connection, deed: Deed) -> None:
     """Remember what was done."""
-    connection.execute(insert(AUDIT), deed._asdict())
+    connection.execute(insert(AUDIT), {**deed._asdict(), "action": deed.action.value})
 
 
 def list_deeds(

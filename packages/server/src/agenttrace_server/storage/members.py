@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, insert, select, update
 
+from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import Role
 from agenttrace_server.members import Account, Member
 from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP, PROJECT
 from agenttrace_server.storage.audit import append_deed
-from agenttrace_server.storage.sessions import end_access_tokens, find_wait, take_attempt
+from agenttrace_server.storage.sessions import end_access_tokens, find_wait, note_wait, take_attempt
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -53,10 +54,11 @@ def add_member(  # noqa: PLR0913 -- all by name
     account = look_up_account(connection, email)
     is_known = account is not None and _is_member(connection, project_id, account)
     if not is_known and (wait_s := find_wait(connection, tries, deed.at_ns)):
+        note_wait(connection, tries, deed._replace(action=Action.MEMBER_HELD_OFF))
         return wait_s
     if account is None:
         take_attempt(connection, [tries], now_ns=deed.at_ns)
-        append_deed(connection, deed._replace(action="member_unknown"))
+        append_deed(connection, deed._replace(action=Action.MEMBER_UNKNOWN))
         return None
     member = put_member(connection, project_id, account, role)
     append_deed(connection, deed)

@@ -52,16 +52,25 @@ class RefreshToken(NamedTuple):
 
 
 def take_attempt(
-    connection: Connection, allowances: Sequence[Allowance], *, now_ns: int
+    connection: Connection,
+    allowances: Sequence[Allowance],
+    *,
+    now_ns: int,
+    held_off: Deed | None = None,
 ) -> int | None:
     """Count a try for each of these; return how many seconds to wait if one has no more.
 
-    Then none is counted: who waits is let in.
+    Then none is counted: who waits is let in. `held_off` is remembered for each that has no more,
+    once in its stretch of time.
     """
     connection.execute(delete(LOGIN_ATTEMPT).where(LOGIN_ATTEMPT.c.at_ns < now_ns - KEPT_NS))
     waits = [find_wait(connection, allowance, now_ns) for allowance in allowances]
     longest = max(waits)
     if longest > 0:
+        for allowance, wait_s in zip(allowances, waits, strict=True):
+            if wait_s and held_off is not None:
+                target = f"{allowance.kind} {allowance.name}"
+                note_wait(connection, allowance, held_off._replace(target=target))
         return longest
     rows = [
         {"attempt_id": secrets.token_hex(16), "kind": one.kind, "name": one.name, "at_ns": now_ns}
@@ -69,6 +78,17 @@ def take_attempt(
     ]
     connection.execute(insert(LOGIN_ATTEMPT), rows)
     return None
+
+
+def note_wait(connection: Connection, allowance: Allowance, deed: Deed) -> None:
+    """Remember that something has no more tries, once in its stretch of time.
+
+    However often it is tried: each entry stands for as many tries as the allowance has, which were
+    counted before it, so that nobody fills the log with them.
+    """
+    noted = Allowance(f"{allowance.kind} held off", allowance.name, 1, allowance.window_s)
+    if take_attempt(connection, [noted], now_ns=deed.at_ns) is None:
+        append_deed(connection, deed)
 
 
 def find_wait(connection: Connection, allowance: Allowance, now_ns: int) -> int:

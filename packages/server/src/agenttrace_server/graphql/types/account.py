@@ -213,12 +213,16 @@ class AuditEntry:
     actor_id: str = field(description="The account or key; empty: nobody that is known.")
     actor_name: str = field(description="Its e-mail address or name then, or the one it claimed.")
     action: str = field(
-        description="What was done: `login`, `login_failed`, `logout`, `registered`, "
-        "`setup_failed` (a wrong setup token), `refresh_reused` (a refresh token was used a second "
-        "time, which ended its login), `account_created`, `account_disabled`, `account_enabled`, "
+        description="What was done: `login`, `login_failed`, `login_held_off` (too many tries for "
+        "an account, or from an address: once in their stretch of time), `logout`, `registered`, "
+        "`registration_held_off` (as with logins), `setup_failed` (a wrong setup token), "
+        "`refresh_reused` (a refresh token was used a second time, which ended its login), "
+        "`account_created`, `account_disabled`, `account_enabled`, "
         "`password_changed`, `password_change_failed` (the current one was wrong), "
         "`password_reset` (by `agenttrace-server password`), `sessions_ended`, `role_changed`, "
         "`member_removed`, `member_unknown` (an admin gave an address that no account has), "
+        "`member_held_off` (too many of those), `change_refused` (it would have left a project "
+        "without an admin, or the server without an operator), "
         "`admin_appointed`, `operator_made` and `operator_ended` (by `agenttrace-server users`), "
         "`project_created`, `project_renamed`, `key_created`, `key_revoked`, "
         "`runs_deleted` or `run_exported`."
