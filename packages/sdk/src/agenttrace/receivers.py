@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 from weakref import ref
 
+from agenttrace.encoding.objects import spell_class
 from agenttrace.redaction.keys import find_rule
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Receivers:
 
 def _describe(receiver: object) -> str:
     cls = receiver if isinstance(receiver, type) else type(receiver)
-    parts = [f"{cls.__module__}:{cls.__qualname__}"]
+    parts = [spell_class(cls) or ""]
     if cls is not receiver:
         parts += sorted(_list_parts(receiver))
     return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()

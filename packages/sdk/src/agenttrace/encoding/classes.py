@@ -6,6 +6,7 @@ from sys import modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from agenttrace.encoding.entry import MAIN, name_main, respell
 from agenttrace.encoding.objects import spell_class
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def find_class(spelled: str, allowed: Mapping[str, type] | None = None) -> type 
     """
     if allowed is not None and spelled in allowed:
         return allowed[spelled]
+    spelled = respell(spelled)
     module_name, _, path = spelled.partition(":")
-    module = modules.get(module_name)
+    module = modules.get(MAIN if module_name == name_main() else module_name)
     if not issubclass(type(module), ModuleType):
         return None
     found: object = None
@@ -49,7 +51,7 @@ def describe_missing(spelled: str) -> str:
     module, _, name = spelled[:200].partition(":")
     if find_class(spelled) is not None:
         return f"what was recorded of it does not make a {name!r} of module {module!r}"
-    if module in modules:
+    if _is_loaded(module):
         return f"module {module!r} has no class {name!r} now"
     return f"class {spelled[:200]!r} is not loaded"
 
@@ -61,7 +63,11 @@ def describe_way(spelled: str, *, is_shown_only: bool = False) -> str:
         return "register_codec() teaches the recorder the class; then record anew"
     if "<locals>" in name:
         return "nothing finds a class within a function: move it to its module, and record anew"
-    if module in modules:
+    if _is_loaded(module):
         short = name.rpartition(".")[2]
         return f"was it renamed? give what it is now with classes={{{spelled[:200]!r}: {short}}}"
     return f"import {module}, or give the class with classes="
+
+
+def _is_loaded(module: str) -> bool:
+    return module in modules or module == name_main()

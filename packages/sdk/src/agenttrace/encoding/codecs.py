@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from agenttrace.encoding.entry import respell
 from agenttrace.encoding.known_codecs import find_known, load_known
 from agenttrace.encoding.objects import name_class, read_mro, spell_class
 from agenttrace.encoding.tree import OPAQUE, Tag, Tree
@@ -108,7 +109,7 @@ class Registry:
         codec = Codec(spec)
         # Replaced, not changed: another thread may be reading them.
         self._by_name = {**self._by_name, spec.name: codec}
-        self._by_class = {**self._by_class, **dict.fromkeys(spec.types, codec)}
+        self._by_class = {**self._by_class, **dict.fromkeys(map(respell, spec.types), codec)}
         _forget_layouts()
 
     def remove(self, name: str) -> None:

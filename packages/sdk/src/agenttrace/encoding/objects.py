@@ -7,6 +7,7 @@ from sys import modules
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from agenttrace.encoding.entry import is_main, name_main
 from agenttrace.encoding.tree import MAX_NODES
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def name_class(cls: type) -> str:
 
 
 def spell_class(cls: type) -> str | None:
-    """Return `module:Qualname`, at most 512 characters; None where a metaclass lies about it."""
+    """Return `module:Qualname`, at most 512 characters; None where a metaclass lies about it.
+
+    A class of the main module has the name that its module has where it is imported (`entry`).
+    """
     try:
         module, name = cls.__module__, cls.__qualname__
     except KeyboardInterrupt:
@@ -34,6 +38,8 @@ def spell_class(cls: type) -> str | None:
         return None
     if type(module) is not str or type(name) is not str:
         return None
+    if is_main(module):
+        module = name_main()
     return _replace_surrogates(f"{module}:{name}").replace("\x00", "\ufffd")[:512]
 
 
