@@ -183,13 +183,23 @@ def test_c07_the_log_of_requests_has_no_token(client: Client, log: Log) -> None:
     assert SECRET not in log.text
 
 
-@ON_SQLITE
-def test_an_id_that_a_proxy_gives_is_kept_if_it_is_one(client: Client) -> None:
-    """So that its lines and ours can be put together; anything else is replaced."""
-    for given, is_kept in (("abc-123.X_9", True), ("short", False), ("a b;c" * 3, False)):
-        answer = client.http.get("/healthz", headers={"x-request-id": given})
-        assert (answer.headers["x-request-id"] == given) == is_kept
-    assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])
+@pytest.mark.parametrize("proxies", ["", "192.0.2.0/24", "127.0.0.1"])
+def test_an_id_is_taken_from_a_trusted_proxy_only(tmp_path: Path, proxies: str) -> None:
+    """So that its lines and ours can be put together; of anybody else, the server makes its own."""
+    url = f"sqlite:///{tmp_path / 'agenttrace.db'}"
+    with ServerThread(url, trusted_proxies=proxies) as running, Client(running.url) as client:
+        for sent, is_id in (
+            (["abc-123.X_9"], True),
+            (["short"], False),
+            (["a b;c" * 3], False),
+            (["abc-123.X_9", "def-456.X_9"], False),
+        ):
+            headers = [("x-request-id", each) for each in sent]
+            answered = client.http.get("/healthz", headers=headers).headers["x-request-id"]
+            if is_id and proxies == "127.0.0.1":
+                assert answered == sent[0]
+            else:
+                assert re.fullmatch(r"[0-9a-f]{16}", answered)
 
 
 @ON_SQLITE

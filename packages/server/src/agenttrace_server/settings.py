@@ -155,8 +155,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: NameList = Field(
         default=(),
-        description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and "
-        "`X-Forwarded-Proto` are believed; separated by commas. Nobody else's are.",
+        description="Addresses or networks of reverse proxies whose `X-Forwarded-For`, "
+        "`X-Forwarded-Proto` and `X-Request-Id` count; separated by commas. Nobody else's do.",
     )
     environment: Environment = Field(
         default=Environment.DEVELOPMENT,

@@ -94,6 +94,21 @@ def test_f34_garbage_is_in_no_log(tmp_path: Path) -> None:
     assert entries == [("login_failed", CLIENT), ("login_failed", "127.0.0.1")]
 
 
+def test_f34_c18_nobody_but_a_proxy_names_a_request(tmp_path: Path) -> None:
+    """Whoever tries passwords would choose which of the log's lines their entry is found by."""
+    wrong = {"email": OPERATOR, "password": "nine white horses at noon"}
+    ask = "{auditLog(first:1){edges{node{action requestId}}}}"
+    for proxies, is_kept in (("192.0.2.1", False), ("127.0.0.1", True)):
+        url = f"sqlite:///{tmp_path}/{proxies}.db"
+        with open_accounts(url, trusted_proxies=proxies) as accounts:
+            headers = {"x-request-id": "of-another-line"}
+            answer = accounts.nobody.http.post("/api/auth/token", json=wrong, headers=headers)
+            (edge,) = accounts.operator.ask(ask)["edges"]
+        assert edge["node"]["action"] == "login_failed"
+        assert edge["node"]["requestId"] == answer.headers["x-request-id"]
+        assert (answer.headers["x-request-id"] == "of-another-line") == is_kept
+
+
 def test_f34_whoever_trusts_everybody_is_warned(tmp_path: Path) -> None:
     """One line, at the start; a network of ours is none."""
     assert find_open_network(["10.0.0.0/8", "::/0"]) == "::/0"

@@ -7,12 +7,9 @@ out of the log. Headers and bodies are not looked at.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Final
-
-from starlette.datastructures import Headers
 
 from agenttrace_server.logs import ACCESS, REQUEST_ID
 
@@ -28,7 +25,6 @@ UNREAD_NOTES: Final = "unread_notes"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 _HEADER_NAME: Final = REQUEST_ID_HEADER.lower().encode()
 MAX_PATH_CHARS: Final = 200
-_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _DOORS: Final = (
     "/graphql",
     "/api/ingest",
@@ -66,8 +62,8 @@ class AccessNotes:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        # One that was answered below, before it came here, has an id already.
-        request_id = state.setdefault(STATE_KEY, _choose_id(scope))
+        # One that a trusted proxy named, or that was answered below, has an id already.
+        request_id = state.setdefault(STATE_KEY, make_request_id())
         REQUEST_ID.set(request_id)  # of this request's own context
         if scope["type"] == "http":
             await self._note_request(scope, receive, send, request_id)
@@ -146,11 +142,6 @@ def name_door(path: str) -> str:
         if path == door or path.startswith(f"{door}/"):
             return door
     return _PAGE
-
-
-def _choose_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return given if _GIVEN_ID.fullmatch(given) else make_request_id()
 
 
 def _read_client(scope: Scope) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose request it is, where reverse proxies stand before the server. Pure ASGI.
+"""Whose request it is, and what its id is, where reverse proxies stand before us. Pure ASGI.
 
 uvicorn has such a part, too, which takes any text for an address: whoever reaches the proxy would
 put into the audit log, and count tries to log in by, whatever they like.
@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers
+
+from agenttrace_server.http.access import REQUEST_ID_HEADER, STATE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +27,7 @@ FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED_PROTO: Final = "x-forwarded-proto"
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
 """What a proxy says the client came by, and what that is of a WebSocket."""
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _WITH_PORT: Final = re.compile(r"\[(?P<bracketed>[^\]]+)\](:\d{1,5})?|(?P<plain>[^:]+):\d{1,5}")
 
 
@@ -62,7 +65,7 @@ def read_network(text: str) -> Network:
 
 
 class Proxies:
-    """Gives a request the address and scheme that a trusted proxy says its client has."""
+    """Gives a request the address, scheme and id that a trusted proxy says it has."""
 
     def __init__(self, app: ASGIApp, *, trusted: Iterable[str]) -> None:
         self._app = app
@@ -73,7 +76,9 @@ class Proxies:
         if scope["type"] in ("http", "websocket"):
             peer = parse_address(scope["client"][0]) if scope.get("client") else None
             if peer is not None and self._is_trusted(peer):
-                self._set_client(scope, Headers(scope=scope))
+                headers = Headers(scope=scope)
+                self._set_client(scope, headers)
+                _set_id(scope, headers.getlist(REQUEST_ID_HEADER))
         await self._app(scope, receive, send)
 
     def _set_client(self, scope: Scope, headers: Headers) -> None:
@@ -99,6 +104,12 @@ class Proxies:
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+def _set_id(scope: Scope, given: list[str]) -> None:
+    """Take the id of a proxy; of several one may be its client's, who would choose it."""
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        scope.setdefault("state", {}).setdefault(STATE_KEY, given[0])
 
 
 def parse_address(text: str) -> Address | None:
