@@ -136,7 +136,7 @@ def test_c25_a_token_that_ends_ends_what_it_follows(accounts: AccountsServer) ->
 
 @pytest.mark.parametrize("way", ["role", "disabled", "removed", "logout", "key"])
 def test_c25_losing_the_right_ends_what_one_follows(accounts: AccountsServer, way: str) -> None:
-    """Whichever way, whoever follows is told with 4403; somebody else goes on."""
+    """Whichever way, whoever follows is told with 4403, and why; somebody else goes on."""
     viewer = accounts.add("v@example.org", "VIEWER")
     key_id, key = accounts.make_key("READ")
     credential = key if way == "key" else viewer.credential
@@ -158,6 +158,10 @@ def test_c25_losing_the_right_ends_what_one_follows(accounts: AccountsServer, wa
         else:
             assert accounts.operator.ask(ends[way]) == {"errors": []}
         _expect_close(socket, 4403)
+        why = "the role in this project is another"
+        if way not in {"role", "removed"}:
+            why = "the credential has ended"
+        assert socket.close_reason == f"Forbidden: {why}"
         accounts.use_key("INGEST").send([make_run()])
         assert _next_change(other) == make_run_id(0)
 

@@ -101,15 +101,45 @@ def test_c03_a_claim_that_is_wrong_is_refused(
     assert _status(shared, jwt.encode({**_claims(shared), **change}, SECRET, "HS256")) == 401
 
 
-def test_f32_a_token_bears_a_clock_that_is_off_by_30_s() -> None:
-    """After the end of its hour it is taken for 30 s, to the second."""
-    now_s = [1_000_000.0]
+NOW_S = 1_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("claim", "at_s", "is_taken"),
+    [
+        ("exp", 0, True),
+        ("exp", -29, True),
+        ("exp", -30, False),  # it lasts up to that second, and does not have it
+        ("exp", -31, False),
+        ("iat", 29, True),
+        ("iat", 30, True),
+        ("iat", 31, False),
+        ("nbf", 29, True),
+        ("nbf", 30, True),
+        ("nbf", 31, False),
+    ],
+)
+def test_c03_f32_a_token_bears_30_s_between_clocks(claim: str, at_s: int, is_taken: bool) -> None:
+    """To the second, whichever clock is ahead, by the clock that the server is given."""
+    assert LEEWAY_S == 30
+    tokens = Tokens(SECRET, clock_s=lambda: NOW_S)
+    made = jwt.decode(tokens.make_access("a", "s", 1), options={"verify_signature": False})
+    token = jwt.encode({**made, claim: int(NOW_S) + at_s}, SECRET, "HS256")
+    if is_taken:
+        assert tokens.read_access(token).account_id == "a"
+    else:
+        with pytest.raises(AuthenticationError):
+            tokens.read_access(token)
+
+
+def test_c03_f32_a_token_lasts_an_hour_and_30_s() -> None:
+    """Between two seconds, too."""
+    now_s = [NOW_S]
     tokens = Tokens(SECRET, clock_s=lambda: now_s[0])
-    # PyJWT compares `iat` with its own clock, which is later than this one's.
     token = tokens.make_access("a", "s", 1)
-    now_s[0] += ACCESS_S + LEEWAY_S - 1
-    assert tokens.read_access(token).account_id == "a"
-    now_s[0] += 1
+    now_s[0] = NOW_S + ACCESS_S + LEEWAY_S - 0.01
+    assert tokens.read_access(token).expires_s == NOW_S + ACCESS_S
+    now_s[0] = NOW_S + ACCESS_S + LEEWAY_S
     with pytest.raises(AuthenticationError):
         tokens.read_access(token)
 
@@ -118,7 +148,7 @@ def test_f32_a_token_bears_a_clock_that_is_off_by_30_s() -> None:
 def test_f32_a_token_of_a_server_whose_clock_is_ahead_is_taken(
     shared: AccountsServer, name: str
 ) -> None:
-    """Made some seconds from now, as it says: servers of one store differ by so much."""
+    """Over HTTP, made some seconds from now, as it says: servers of one store differ by so much."""
     claims = {**_claims(shared), name: int(time.time()) + 20}
     assert _status(shared, jwt.encode(claims, SECRET, "HS256")) == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -12,11 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
 from agenttrace_server.identity import NOBODY, ActorKind, Principal
-from agenttrace_server.services.authentication import Authenticator
+from agenttrace_server.services.authentication import Authenticator, End
 
 GOING_AWAY: Final = 1001
 FORBIDDEN_CODE: Final = 4403
-CREDENTIAL_ENDED: Final = "Forbidden: the credential has ended"
 CHECK_EVERY_S: Final = 2.0
 """Whoever lost the right to follow is told within 5 s: the look itself may take some time."""
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -71,25 +71,25 @@ class Followers:
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             owners = {context.actor.principal for context in self._contexts.values() if context}
-            ended = {owner for owner in owners if not await self._may_stay(owner)}
-            await self._close_of(ended)
+            ends = {owner: await self._find_end(owner) for owner in owners}
+            await self._close_of({owner: end for owner, end in ends.items() if end is not None})
 
-    async def _may_stay(self, owner: Principal) -> bool:
+    async def _find_end(self, owner: Principal) -> End | None:
         try:
-            return owner is NOBODY or await self._authenticator.is_valid(owner)
+            return None if owner is NOBODY else await self._authenticator.find_end(owner)
         except ServerError as error:
             _log.warning("whether %s may stay is looked at later: %s", owner.actor_id, error)
-            return True
+            return None
         except Exception:  # noqa: BLE001 -- whatever it was: nobody stays whom nobody knows
             _log.exception("whether %s may stay cannot be found out", owner.actor_id)
-            return False
+            return End.CREDENTIAL
 
-    async def _close_of(self, owners: set[Principal]) -> None:
+    async def _close_of(self, ends: Mapping[Principal, End]) -> None:
         """Close the WebSockets of these; wait only so long for clients that do not read."""
         closing = [
-            asyncio.create_task(_close(socket, FORBIDDEN_CODE, CREDENTIAL_ENDED))
+            asyncio.create_task(_close(socket, FORBIDDEN_CODE, f"Forbidden: {end}"))
             for socket, context in self._contexts.items()
-            if context is not None and context.actor.principal in owners
+            if context is not None and (end := ends.get(context.actor.principal)) is not None
         ]
         if closing:
             _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.errors import AuthenticationError, ForbiddenError, ServerError
@@ -32,6 +33,13 @@ _NO_PROJECT: Final = "there is no such project, or you are no member of it"
 _SECOND_NS: Final = 1_000_000_000
 
 _log = logging.getLogger(__name__)
+
+
+class End(StrEnum):
+    """Why somebody who was let in would not be any more, in words for them."""
+
+    CREDENTIAL = "the credential has ended"
+    ROLE = "the role in this project is another"
 
 
 class Authenticator:
@@ -76,19 +84,23 @@ class Authenticator:
             return await self._find_program(credential, project)
         return await self._find_person(self._tokens, credential, project)
 
-    async def is_valid(self, principal: Principal) -> bool:
-        """Tell whether a principal would be let in again, as the same and no less."""
+    async def find_end(self, principal: Principal) -> End | None:
+        """Return why a principal would not be let in again as the same; None: they would."""
         if principal.kind is ActorKind.LOCAL:
-            return True
+            return None
         if principal.expires_s is not None and principal.expires_s * _SECOND_NS <= self._now():
-            return False
+            return End.CREDENTIAL
         if principal.kind is ActorKind.KEY:
-            return self._is_good(await self._look_up(principal.actor_id))
-        standing = await self._read_standing(principal)
+            is_good = self._is_good(await self._look_up(principal.actor_id))
+            return None if is_good else End.CREDENTIAL
+        ids = (principal.token_id, principal.session_id)
+        standing = await self._database.read(read_standing, principal.actor_id, ids)
         if standing is None:
-            return False
+            return End.CREDENTIAL
         roles = {project_id: role for project_id, _, role in standing.projects}
-        return roles.get(principal.project_id) == principal.role
+        if roles.get(principal.project_id) != principal.role:
+            return End.ROLE  # its token has ended as well, for that reason
+        return None if standing.token_version == principal.version else End.CREDENTIAL
 
     def forget_key(self, key_id: str) -> None:
         """Look a key up when it is next given."""
@@ -137,12 +149,6 @@ class Authenticator:
             scope=Scope(key.scope),
             expires_s=None if key.expires_ns is None else key.expires_ns / _SECOND_NS,
         )
-
-    async def _read_standing(self, principal: Principal) -> Standing | None:
-        ids = (principal.token_id, principal.session_id)
-        standing = await self._database.read(read_standing, principal.actor_id, ids)
-        is_same = standing is not None and standing.token_version == principal.version
-        return standing if is_same else None
 
     async def _look_up(self, key_id: str) -> StoredKey | None:
         found = self._keys.get(key_id)

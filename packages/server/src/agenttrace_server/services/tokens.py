@@ -16,6 +16,8 @@ from agenttrace_server.errors import AuthenticationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jwt.types import Options
+
 ACCESS_S: Final = 60 * 60
 REFRESH_S: Final = 14 * 24 * 60 * 60
 MAX_TOKEN_CHARS: Final = 2_048
@@ -26,6 +28,14 @@ REFUSED: Final = "the token is not valid, or no longer; log in again"
 _ALGORITHM: Final = "HS256"
 _NAME: Final = "agenttrace"
 _REQUIRED: Final = ["exp", "iat", "sub", "aud", "iss", "jti", "ver", "sid"]
+# Times are compared with our own clock, in `_check`.
+_OPTIONS: Final[Options] = {
+    "require": _REQUIRED,
+    "strict_aud": True,
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+}
 _HEADER: Final = {"alg": _ALGORITHM, "typ": "JWT"}
 _SETUP_CHARS: Final = 32
 
@@ -84,8 +94,7 @@ class Tokens:
                 algorithms=[_ALGORITHM],
                 audience=_NAME,
                 issuer=_NAME,
-                leeway=LEEWAY_S,
-                options={"require": _REQUIRED, "strict_aud": True, "verify_exp": False},
+                options=_OPTIONS,
             )
         except jwt.PyJWTError as error:
             raise AuthenticationError(REFUSED) from error
@@ -93,15 +102,17 @@ class Tokens:
 
     def _check(self, claims: dict[str, Any]) -> AccessClaims:
         names = [claims[name] for name in ("sub", "sid", "jti")]
-        figures = [claims[name] for name in ("ver", "exp")]
+        begins = [claims["iat"], claims.get("nbf", claims["iat"])]
+        version, expires_s = figures = [claims["ver"], claims["exp"]]
         if not all(isinstance(name, str) and name for name in names):
             raise AuthenticationError(REFUSED)
-        if not all(type(figure) is int for figure in figures):
+        if not all(type(figure) is int for figure in [*figures, *begins]):
             raise AuthenticationError(REFUSED)
-        if claims["exp"] + LEEWAY_S <= self._clock_s():
+        now_s = self._clock_s()
+        if expires_s + LEEWAY_S <= now_s or max(begins) - LEEWAY_S > now_s:
             raise AuthenticationError(REFUSED)
         account_id, session_id, token_id = names
-        return AccessClaims(account_id, session_id, token_id, *figures)
+        return AccessClaims(account_id, session_id, token_id, version, expires_s)
 
 
 def make_refresh() -> str:
