@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_CHARS: Final = 16_384
 MAX_CAUSES: Final = 8
+MAX_CONTEXTS: Final = 4
+"""How many contexts are kept that no traceback shows, however the causes are nested."""
 MAX_MEMBERS: Final = 32
 MAX_FRAMES: Final = 64
 MAX_NOTES: Final = 32
@@ -52,6 +54,16 @@ Frame: TypeAlias = tuple[str, int, str]
 """A line of a traceback: file name, line number, function name."""
 
 
+class _Chain:
+    """What is known above an exception: whose causes it is among, and the places for contexts."""
+
+    __slots__ = ("contexts", "ids")
+
+    def __init__(self, ids: frozenset[int], contexts: Iterator[int] | None = None) -> None:
+        self.ids = ids
+        self.contexts = iter(range(MAX_CONTEXTS)) if contexts is None else contexts
+
+
 class Failure:
     """What is kept of an exception: names, texts and copies, no reference to it or to its frames.
 
@@ -64,12 +76,15 @@ class Failure:
         "attributes",
         "cause",
         "cause_is_context",
+        "context",
+        "context_is_cause",
         "frames",
         "members",
         "message",
         "mro",
         "notes",
         "skipped_frames",
+        "suppress_context",
         "type",
     )
 
@@ -80,6 +95,7 @@ class Failure:
         places: Iterator[int] | None = None,
         *,
         is_member: bool = False,
+        chain: _Chain | None = None,
     ) -> None:
         # Only an error needs the walker: a run without one never imports it.
         from agenttrace.encoding.objects import name_class  # noqa: PLC0415
@@ -94,18 +110,35 @@ class Failure:
         self.message = _read_message(error)
         self.frames, self.skipped_frames = _read_frames(_TRACEBACK(error))
         self.notes = _read_notes(error)
-        cause = _CAUSE(error)
-        self.cause_is_context = cause is None and not _IS_CONTEXT_SUPPRESSED(error)
-        if self.cause_is_context:
-            cause = _CONTEXT(error)
-        self.cause: Failure | None = None
-        if cause is not None and causes_left > 0:
-            self.cause = Failure(cause, causes_left - 1, places)
+        self._take_causes(error, causes_left, places, chain or _Chain(frozenset()))
         self.members: list[Failure] = []
         if issubclass(type(error), BaseExceptionGroup):
             # A place is taken before a member is read, so that nested groups share them.
             for member, _ in zip(_MEMBERS(error), places, strict=False):
                 self.members.append(Failure(member, causes_left - 1, places, is_member=True))
+
+    def _take_causes(
+        self, error: BaseException, causes_left: int, places: Iterator[int], chain: _Chain
+    ) -> None:
+        """Keep what led to it: first what a traceback shows, then the context that it does not.
+
+        What is above in the same chain is a circle: there it ends, as a traceback does.
+        """
+        chain = _Chain(chain.ids | {id(error)}, chain.contexts)
+
+        def take(other: BaseException | None) -> Failure | None:
+            if other is None or causes_left <= 0 or id(other) in chain.ids:
+                return None
+            return Failure(other, causes_left - 1, places, chain=chain)
+
+        cause, context = _CAUSE(error), _CONTEXT(error)
+        self.suppress_context: bool = _IS_CONTEXT_SUPPRESSED(error)
+        self.cause_is_context = cause is None and not self.suppress_context
+        self.cause = take(context if self.cause_is_context else cause)
+        self.context_is_cause = self.cause is not None and cause is context
+        self.context: Failure | None = None
+        if not (self.cause_is_context or self.context_is_cause or context is None):
+            self.context = take(context) if next(chain.contexts, None) is not None else None
 
     def _take_values(self, error: BaseException) -> None:
         """Keep what the exception can be made again from: its classes, arguments, attributes."""
@@ -132,7 +165,7 @@ class Failure:
         mine = len(self.message) + 64 * len(self.frames) + sum(map(len, self.notes)) + 256
         mine += measure(self.arguments) + measure(self.attributes)
         mine += sum(member.size() for member in self.members)
-        return mine + (self.cause.size() if self.cause is not None else 0)
+        return mine + sum(each.size() for each in (self.cause, self.context) if each is not None)
 
 
 def _take_by_codec(error: BaseException) -> Snapshot | None:
@@ -205,6 +238,12 @@ def write_failure(failure: Failure, policy: Policy, *, max_bytes: int) -> ErrorR
         record["cause"] = write_failure(failure.cause, policy, max_bytes=max_bytes)
         if failure.cause_is_context:
             record["cause_is_context"] = True
+        elif failure.context_is_cause:
+            record["context_is_cause"] = True
+    if failure.context is not None:
+        record["context"] = write_failure(failure.context, policy, max_bytes=max_bytes)
+    if failure.suppress_context != ("cause" in record and not failure.cause_is_context):
+        record["suppress_context"] = failure.suppress_context
     if failure.notes:
         record["notes"] = [clean(note) for note in failure.notes]
     _add_values(failure, record, policy, max_bytes=max_bytes)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agenttrace.encoding.raised import list_contexts
 from agenttrace.replay import DivergenceKind
 from agenttrace.trace import load_runs
 from agenttrace.wrappers import trace_tool
@@ -57,11 +59,18 @@ def _handled() -> None:
         raise LookupError("while another was handled")  # noqa: B904
 
 
+def _hidden() -> None:
+    try:
+        int("x")
+    except ValueError:
+        raise LookupError("hidden") from None
+
+
 def _missing_file() -> None:
     Path("/nowhere/at/all").read_text()
 
 
-@pytest.mark.parametrize("fail", [_over_budget, _undecodable, _handled, _missing_file])
+@pytest.mark.parametrize("fail", [_over_budget, _undecodable, _handled, _hidden, _missing_file])
 def test_an_exception_comes_back_of_its_class_with_what_it_held(
     stage: Stage, fail: Callable[[], object]
 ) -> None:
@@ -93,8 +102,55 @@ def _show(error: BaseException | None) -> dict[str, Any]:
         "text": str(error),
         "notes": list(getattr(error, "__notes__", [])),
         "cause": _show(error.__cause__),
-        "context": _show(error.__context__ if error.__cause__ is None else None),
+        "context": _show(error.__context__),
+        "same": error.__context__ is error.__cause__,
+        "suppress": error.__suppress_context__,
     }
+
+
+@pytest.mark.parametrize("fail", [_over_budget, _handled, _hidden, _missing_file])
+def test_the_chain_goes_on_with_what_the_program_was_handling(
+    stage: Stage, fail: Callable[[], object]
+) -> None:
+    """The interpreter puts that in the place of the context; the recorded one comes before it."""
+    handled: list[BaseException] = []
+    caught: list[BaseException] = []
+    tool = make_program(stage, fail, caught)
+
+    def main() -> None:
+        try:
+            os.environ["NO_SUCH_VARIABLE"]
+        except KeyError as error:
+            handled.append(error)
+            tool()
+
+    recorded = stage.record(main)
+    session, _ = stage.replay(recorded, main)
+    assert session.report.identical
+    one, other = caught
+    for shown in (first := _show(one), second := _show(other)):
+        shown.pop("notes")
+    assert first == second
+    assert any(each is handled[1] for each in list_contexts(other))
+
+
+def test_a_hidden_context_that_is_not_whole_stops_no_replay(stage: Stage) -> None:
+    """No traceback shows it: a context that a program hides may hold what cannot be recorded."""
+
+    def refuse(_text: str) -> None:
+        raise ValueError(object())
+
+    def fail() -> None:
+        try:
+            json.loads("1", parse_int=refuse)
+        except ValueError:
+            raise LookupError("hidden") from None
+
+    caught: list[BaseException] = []
+    main = make_program(stage, fail, caught)
+    session, _ = stage.replay(stage.record(main), main)
+    assert session.report.identical
+    assert type(caught[1].__context__) is ValueError
 
 
 def test_attempts_are_as_many_as_were_recorded(stage: Stage) -> None:

@@ -50,13 +50,15 @@ RAISED: dict[str, st.SearchStrategy[Any]] = {
     "type": TEXT,
     "message": TEXT,
     "cause_is_context": st.booleans(),
+    "context_is_cause": st.booleans(),
+    "suppress_context": st.booleans(),
     "notes": st.lists(TEXT, max_size=2),
     "module": TEXT,
     "mro": st.lists(st.just("m:C"), max_size=66),
     "args": PAYLOAD,
     "attributes": PAYLOAD,
 }
-ERROR = known(**RAISED) | known(**RAISED, cause=known(**RAISED))
+ERROR = known(**RAISED) | known(**RAISED, cause=known(**RAISED), context=known(**RAISED))
 USAGE = known(
     prompt_tokens=NUMBER, total_tokens=NUMBER, source=st.sampled_from(["reported", "guessed"])
 )

@@ -52,6 +52,9 @@ def _make_records() -> list[dict[str, Any]]:
     bases = ["a:B", "builtins:Exception"]
     error: dict[str, Any] = {"type": "a.B", "message": "no", "mro": bases, "cause": cause}
     error["notes"] = ["n"]
+    hidden = {**cause, "message": "hidden", "suppress_context": True}
+    error.update(context=hidden, suppress_context=False)
+    hidden["cause"] = {"type": "D", "message": "m", "cause": cause, "context_is_cause": True}
     typed = {"value": [1], "codec": "typed", "fidelity": "exact", "types": {"": "tuple"}}
     end: dict[str, Any] = {
         "tags": ["a"],
@@ -89,6 +92,8 @@ def test_what_is_taken_away_is_taken_in_again(
     with ServerThread(url) as other, Client(other.url) as there:
         sent = there.http.post("/api/ingest", content=lines.content, headers=NDJSON)
         assert sent.json()["rejected"] == 0, sent.text
+        (run, *_) = map(json.loads, lines.content.splitlines())
+        assert run["error"] == _make_records()[0]["error"]
         assert there.ask(ALL, id=RUN) == client.ask(ALL, id=RUN)
         assert there.http.get(f"/api/export/runs/{RUN}").content == lines.content
         # A late snapshot loses against what was taken in, as it does against the original.

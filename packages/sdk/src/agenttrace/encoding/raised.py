@@ -49,13 +49,51 @@ def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -
     if "__notes__" not in state and type(notes) is list:
         for note in notes:
             add_note(made, str(note))
-    if record.get("cause") is not None:
-        cause = _decode(record["cause"], classes, causes_left - 1)
-        if record.get("cause_is_context") is True:
-            made.__context__ = cause
-        else:
-            made.__cause__ = cause
+    _link(made, record, classes, causes_left - 1)
     return made
+
+
+def _link(
+    made: BaseException,
+    record: dict[str, Any],
+    classes: Mapping[str, type] | None,
+    causes_left: int,
+) -> None:
+    """Give an exception its cause and context, and say whether a traceback shows the latter."""
+    cause, context = (
+        None if record.get(name) is None else _decode(record[name], classes, causes_left)
+        for name in ("cause", "context")
+    )
+    if record.get("cause_is_context") is True:
+        cause, context = None, cause
+    elif record.get("context_is_cause") is True:
+        context = cause
+    if cause is not None:
+        set_link(made, "__cause__", cause)
+    if context is not None:
+        set_link(made, "__context__", context)
+    if type(record.get("suppress_context")) is bool:
+        set_link(made, "__suppress_context__", record["suppress_context"])
+
+
+def list_contexts(error: BaseException) -> list[BaseException]:
+    """Return what was being handled, from the last on; a circle once."""
+    found = [error]
+    seen = {id(error)}
+    while (context := get_link(found[-1], "__context__")) is not None and id(context) not in seen:
+        seen.add(id(context))
+        found.append(context)
+    return found[1:]
+
+
+def get_link(error: BaseException, name: str) -> Any:
+    """Return what one of the interpreter's own places of an exception holds."""
+    return BaseException.__dict__[name].__get__(error)
+
+
+def set_link(error: BaseException, name: str, value: object) -> None:
+    """Set one of the interpreter's own places of an exception, without asking its class."""
+    BaseException.__dict__[name].__set__(error, value)
 
 
 def add_note(error: BaseException, note: str) -> None:

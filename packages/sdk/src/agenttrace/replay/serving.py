@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _MAX_BYTES: Final = 2**62
 _PLAIN: Final = "on={'type_degraded': 'warn'} serves it so"
+_ERROR_FIELDS: Final = (
+    *("type", "message", "cause_is_context", "context_is_cause", "suppress_context"),
+    *("notes", "module", "qualname", "mro"),
+)
 ERROR_REDACTED: Final = "error_redacted"
 _LOSSES: Final = {
     Fidelity.OPAQUE: "it holds an object of which only the class was recorded",
@@ -264,16 +268,16 @@ def spell_payload(payload: RecordedPayload) -> dict[str, Any]:
 def spell_error(error: RecordedError) -> ErrorRecord:
     """Return a recorded error as the wire has it."""
     record: dict[str, Any] = {
-        name: value
-        for name in ("type", "message", "cause_is_context", "notes", "module", "qualname", "mro")
-        if (value := getattr(error, name)) is not None
+        name: value for name in _ERROR_FIELDS if (value := getattr(error, name)) is not None
     }
     for name in ("args", "attributes"):
         payload = getattr(error, name)
         if payload is not None:
             record[name] = spell_payload(payload)
-    if error.cause is not None:
-        record["cause"] = spell_error(error.cause)
+    for name in ("cause", "context"):
+        part = getattr(error, name)
+        if part is not None:
+            record[name] = spell_error(part)
     return record  # type: ignore[return-value]  # built by the names of its fields
 
 

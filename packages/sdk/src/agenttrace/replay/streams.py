@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agenttrace.encoding.classes import find_class
 from agenttrace.replay.stream_objects import make_object
+from agenttrace.replay.turns import raise_again
 from agenttrace.stream_kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, VALUE
 from agenttrace.wire import Outcome
 
@@ -148,7 +149,7 @@ class Feed:
         if self.tale.outcome is Outcome.CLOSED:
             raise self._overrun()
         if self.tale.error is not None:
-            raise self.tale.error
+            raise_again(self.tale.error)
 
     def _measure_s(self, offset_ns: int) -> float:
         if self._pace.speed is None:

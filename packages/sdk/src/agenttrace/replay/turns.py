@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from agenttrace.encoding.raised import get_link, list_contexts, set_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +69,39 @@ class Turn:
     def take(self) -> Any:
         """Return the recorded value, or raise the recorded exception."""
         if self._served.error is not None:
-            raise self._served.error
+            raise_again(self._served.error)
         return self._served.value
+
+
+def raise_again(error: BaseException) -> NoReturn:
+    """Raise a recorded exception with the contexts that it had.
+
+    The interpreter puts what is handled now in the place of its context. Where that is what was
+    handled then, it takes its recorded image's place; else the recording counts.
+    """
+    recorded = list_contexts(error)
+    live = sys.exception()
+    try:
+        raise error  # noqa: TRY301 -- what is raised anew below has its context already
+    except BaseException:
+        if recorded:
+            set_link(error, "__context__", recorded[0])
+            if live is not None:
+                _join(error, recorded, live)
+        raise
+
+
+def _join(error: BaseException, recorded: list[BaseException], live: BaseException) -> None:
+    """Let the chain of contexts end in what is handled now, where its end is an image of that."""
+    place = len(recorded) - 1 - len(list_contexts(live))
+    if place < 0 or type(recorded[place]) is not type(live):
+        return
+    before = recorded[place - 1] if place else error
+    if get_link(before, "__cause__") is recorded[place]:
+        is_suppressed = get_link(before, "__suppress_context__")
+        set_link(before, "__cause__", live)
+        set_link(before, "__suppress_context__", is_suppressed)
+    set_link(before, "__context__", live)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

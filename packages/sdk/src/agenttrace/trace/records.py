@@ -60,6 +60,9 @@ class RecordedError(_Part):
     traceback: str | None = None
     cause: RecordedError | None = None
     cause_is_context: bool | None = None
+    context: RecordedError | None = None
+    context_is_cause: bool | None = None
+    suppress_context: bool | None = None
     notes: list[str] | None = None
     module: str | None = None
     qualname: str | None = None

@@ -35,6 +35,7 @@ UNKNOWN_TYPE: Final = "unknown_type"
 # A record's fields that are payload envelopes, and the flat objects: both are kept as text.
 _PAYLOAD_FIELDS: Final = frozenset({"input", "output", "body"})
 _ERROR_PAYLOADS: Final = frozenset({"args", "attributes"})
+_ERROR_CAUSES: Final = frozenset({"cause", "context"})
 _FLAT_FIELDS: Final = frozenset({"attributes", "resource"})
 
 
@@ -210,7 +211,7 @@ def _read_error(text: bytes, key: str, causes_left: int) -> Any:
             if causes_left > 0:  # of the causes beyond, no values are kept
                 _read_payload(part, f"{key}.{name}")
                 values[f"{name}_json"] = part.decode()
-        elif name == "cause":
+        elif name in _ERROR_CAUSES:
             values[name] = _read_error(part, f"{key}.{name}", causes_left - 1)
         elif name in _ERROR_FIELDS:
             values[name] = _decode_small(raw, f"{key}.{name}")

@@ -100,6 +100,9 @@ class ValidError(_Part):
     traceback: str | None = None
     cause: ValidError | None = None
     cause_is_context: bool | None = None
+    context: ValidError | None = None
+    context_is_cause: bool | None = None
+    suppress_context: bool | None = None
     notes: list[str] | None = None
     module: Name | None = None
     qualname: Name | None = None

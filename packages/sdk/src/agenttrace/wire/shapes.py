@@ -123,6 +123,9 @@ class ErrorShape(_Shape):
     traceback: str | None = None
     cause: ErrorShape | None = None
     cause_is_context: bool = False
+    context: ErrorShape | None = None
+    context_is_cause: bool | None = None
+    suppress_context: bool | None = None
     notes: list[str] = []
     module: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
     qualname: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None

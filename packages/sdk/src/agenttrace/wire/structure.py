@@ -24,7 +24,8 @@ _STRETCH: Final = 64 * 1024
 
 # The objects of a record that are its own, and no values of a program.
 _NESTED: Final = frozenset(
-    {"input", "output", "body", "usage", "cost", "error", "cause", "args", "attributes", "dropped"}
+    {"input", "output", "body", "usage", "cost", "error", "cause", "context", "args"}
+    | {"attributes", "dropped"}
 )
 _split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 

@@ -192,12 +192,14 @@ def _check_flat(raw: msgspec.Raw) -> None:
 
 def _check_error(error: ValidError) -> None:
     """Check what types do not, of the causes too; drop the values of those that lie deep."""
-    cause: ValidError | None = error
-    depth = 0
-    while cause is not None:
+    left: list[tuple[ValidError | None, int]] = [(error, 0)]
+    while left:
+        part, depth = left.pop()
+        if part is None:
+            continue
         if depth >= MAX_CAUSES:
-            cause.args = cause.attributes = ABSENT
-        for raw in (cause.args, cause.attributes):
+            part.args = part.attributes = ABSENT
+        for raw in (part.args, part.attributes):
             if read_raw(raw) is not None:
                 _check_types(_decode_values(raw).types)
-        depth, cause = depth + 1, cause.cause
+        left += ((part.cause, depth + 1), (part.context, depth + 1))

@@ -292,15 +292,16 @@ def _write_error(error: dict[str, Any]) -> str:
     fields = {
         names.get(name, name): value
         for name, value in error.items()
-        if name not in ("cause", "args_json", "attributes_json")
+        if name not in ("cause", "context", "args_json", "attributes_json")
         and not (name == "cause_is_context" and not value)
         and not (name == "notes" and not value)
     }
-    cause = error.get("cause")
+    cause, context = error.get("cause"), error.get("context")
     raw = {
         "args": error.get("args_json"),
         "attributes": error.get("attributes_json"),
         "cause": None if cause is None else _write_error(cause),
+        "context": None if context is None else _write_error(context),
     }
     return _object(fields, raw)
 
