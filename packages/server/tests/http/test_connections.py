@@ -9,6 +9,7 @@ import logging
 import re
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -22,6 +23,7 @@ from agenttrace_server import connections
 from agenttrace_server.graphql import view
 from agenttrace_server.http import bodies
 from agenttrace_server.http.policy import SECURITY_HEADERS
+from agenttrace_server.logs import ACCESS, REQUEST_ID
 
 from ..support.client import Client
 from ..support.dialects import ON_SQLITE
@@ -174,8 +176,19 @@ def test_c23_what_cannot_be_read_is_answered_and_noted_like_all_else(
     """The same headers, an id that the log has too, and a count for those who watch."""
     monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.05)
     sent, status = UNREAD[name]
-    with caplog.at_level(logging.INFO, logger="agenttrace_server.access"):
-        answer, _ = _talk(server.url, sent)
+    noted = threading.Event()
+
+    def note(record: logging.LogRecord) -> bool:
+        if f" {status} " in record.getMessage():
+            ids.append(REQUEST_ID.get())
+            noted.set()
+        return True
+
+    ids: list[str] = []
+    monkeypatch.setattr(ACCESS, "filters", [note])
+    caplog.set_level(logging.INFO, logger=ACCESS.name)
+    answer, _ = _talk(server.url, sent)
+    assert noted.wait(DEADLINE_S)  # the application does so after the answer
     first, *lines = answer.partition(b"\r\n\r\n")[0].decode().lower().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
     usual = httpx.get(f"{server.url}/healthz").headers
@@ -183,13 +196,8 @@ def test_c23_what_cannot_be_read_is_answered_and_noted_like_all_else(
     assert headers["connection"] == "close"
     for header in [*SECURITY_HEADERS, "Cache-Control"]:
         assert headers[header.lower()] == usual[header].lower()
-    noted = [
-        record
-        for record in caplog.records
-        if record.name == "agenttrace_server.access" and f" {status} " in record.getMessage()
-    ]
-    assert len(noted) == 1
-    assert re.fullmatch("[0-9a-f]{16}", headers["x-request-id"])
+    assert ids == [headers["x-request-id"]]
+    assert re.fullmatch("[0-9a-f]{16}", ids[0])
     figures = httpx.get(f"{server.url}/metrics").text
     door = "/api/ingest" if name == "a bad chunk" else "unread"
     method = "POST" if name == "a bad chunk" else "other"
