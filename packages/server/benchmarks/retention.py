@@ -44,13 +44,12 @@ from agenttrace_server.storage.tables import (
     CHANGE,
     CONTENT,
     EVENT,
-    MODEL_USAGE,
     PAYLOAD,
     RUN,
     SPAN,
     TAG,
-    USAGE_HOUR,
 )
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 

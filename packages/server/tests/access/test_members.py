@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
+from agenttrace_server.deeds import Action
+from agenttrace_server.identity import NOBODY, Actor, Role
+from agenttrace_server.members import Member
 from agenttrace_server.services import accounts as services
+from agenttrace_server.services.audit import make_deed
+from agenttrace_server.storage.accounts import NewAccount, create_account
+from agenttrace_server.storage.engine import Database
+from agenttrace_server.storage.members import add_member, set_role
+from agenttrace_server.storage.sessions import Allowance
 
 from ..support.accounts import OPERATOR, AccountsServer, Caller
 
@@ -95,3 +104,27 @@ def test_c18_no_account_looks_like_another(accounts: AccountsServer, email: str)
     create = "mutation($e:String!,$p:String!){createAccount(email:$e,password:$p){errors{code}}}"
     made = accounts.operator.ask(create, e=email, p="another seven green boats")
     assert _get_codes(made) == ["invalid"]
+
+
+async def test_a_change_of_a_role_asks_for_the_one_before_once(database: Database) -> None:
+    """What tells whether somebody is a member also tells what their role was."""
+    asked: list[str] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT membership.role"):
+            asked.append(statement)
+
+    def change(connection: Connection) -> Member | int | None:
+        new = NewAccount("a", EMAIL, "", 0)
+        assert create_account(connection, new)
+        deed = make_deed(Actor(NOBODY), Action.ROLE_CHANGED, EMAIL, now_ns=1)
+        tries = Allowance("member", "b", 20, 3600)
+        set_role(connection, "a", "p", Role.VIEWER)
+        event.listen(connection, "before_cursor_execute", note)
+        try:
+            return add_member(connection, "p", EMAIL, Role.MEMBER, tries=tries, deed=deed)
+        finally:
+            event.remove(connection, "before_cursor_execute", note)
+
+    assert await database.write(change) == Member("a", EMAIL, "MEMBER", is_disabled=False)
+    assert len(asked) == 1

@@ -15,7 +15,8 @@ from agenttrace_server.storage.criteria import RunFilter, SpanCondition
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.orders import RunSort
 from agenttrace_server.storage.runs import RunSlice, list_runs
-from agenttrace_server.storage.tables import CHANGE, MODEL_USAGE, RUN, SPAN
+from agenttrace_server.storage.tables import CHANGE, RUN, SPAN
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 from ..support.lines import check_records, make_run, make_span, make_span_id
 from ..support.own import append_records

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert
 from agenttrace_server.identity import DEFAULT_PROJECT
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
-from agenttrace_server.storage.tables import USAGE_HOUR
+from agenttrace_server.storage.usage_tables import USAGE_HOUR
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -20,7 +20,8 @@ from sqlalchemy import Connection, Engine, create_engine, select, text
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.engine import Database, open_database
 from agenttrace_server.storage.schema import HEAD_REVISION
-from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR, metadata
+from agenttrace_server.storage.tables import metadata
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 from ..support.accounts import drop_accounts
 from ..support.lines import START_NS, check_records, make_call, make_span

@@ -13,15 +13,14 @@ from agenttrace.semconv import REPLAY_BILLED_USD
 from agenttrace_server.storage.tables import (
     ATTRIBUTE,
     EVENT,
-    MODEL_USAGE,
     PAYLOAD,
     RUN,
     SPAN,
     STORE,
     TAG,
-    USAGE_HOUR,
     metadata,
 )
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 from .lines import (
     START_NS,

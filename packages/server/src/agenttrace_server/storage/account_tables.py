@@ -157,4 +157,4 @@ REVOKED_TOKEN: Final = table_of(RevokedTokenRow)
 LOGIN_ATTEMPT: Final = table_of(LoginAttemptRow)
 AUDIT: Final = table_of(AuditRow)
 metadata: Final = SQLModel.metadata
-"""Of all tables, these and the ones of `storage.tables`."""
+"""Of all tables, these and the ones of `storage.tables` and `storage.usage_tables`."""

@@ -34,17 +34,9 @@ from agenttrace_server.storage.snapshots import (
 )
 from agenttrace_server.storage.statements import Statement
 from agenttrace_server.storage.statistics import note_growth
-from agenttrace_server.storage.tables import (
-    DELETED_RUN,
-    EVENT,
-    MODEL_USAGE,
-    PAYLOAD,
-    RUN,
-    RUN_OWNER,
-    SPAN,
-    USAGE_HOUR,
-)
+from agenttrace_server.storage.tables import DELETED_RUN, EVENT, PAYLOAD, RUN, RUN_OWNER, SPAN
 from agenttrace_server.storage.usage_rows import list_hour_rows, list_model_rows
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 if TYPE_CHECKING:
     from agenttrace_server.storage.sole_spans import Incoming

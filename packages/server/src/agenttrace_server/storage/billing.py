@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from agenttrace_server.errors import InvalidArgumentError
 from agenttrace_server.storage.keys import select_by_ids, select_of_project
 from agenttrace_server.storage.rollups import UNBILLED_NS
-from agenttrace_server.storage.tables import MODEL_USAGE, RUN
+from agenttrace_server.storage.tables import RUN
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

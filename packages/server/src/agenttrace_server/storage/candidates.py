@@ -23,7 +23,8 @@ from agenttrace_server.storage.conditions import (
     match_attribute,
     match_score,
 )
-from agenttrace_server.storage.tables import ANNOTATION, ATTRIBUTE, MODEL_USAGE, RUN, SPAN, TAG
+from agenttrace_server.storage.tables import ANNOTATION, ATTRIBUTE, RUN, SPAN, TAG
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

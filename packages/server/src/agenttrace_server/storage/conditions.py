@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, case, exists, false, func, literal, not_, or_, select, text, true
 
 from agenttrace.wire import SpanStatus
-from agenttrace_server.storage.tables import (
-    ANNOTATION,
-    ATTRIBUTE,
-    MODEL_USAGE,
-    RUN,
-    SPAN,
-    TAG,
-)
+from agenttrace_server.storage.tables import ANNOTATION, ATTRIBUTE, RUN, SPAN, TAG
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 if TYPE_CHECKING:
     from sqlalchemy import FromClause

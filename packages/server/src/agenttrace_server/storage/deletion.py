@@ -50,14 +50,13 @@ from agenttrace_server.storage.tables import (
     DELETED_RUN,
     EVENT,
     LEFTOVER,
-    MODEL_USAGE,
     PAYLOAD,
     RUN,
     SPAN,
     TAG,
-    USAGE_HOUR,
 )
 from agenttrace_server.storage.usage_rows import list_hour_rows
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from agenttrace_server.storage.columns import PICO_DIGITS
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
 from agenttrace_server.storage.statements import Statement
-from agenttrace_server.storage.tables import USAGE_HOUR
+from agenttrace_server.storage.usage_tables import USAGE_HOUR
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection

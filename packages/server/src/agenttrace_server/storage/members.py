@@ -52,15 +52,15 @@ def add_member(  # noqa: PLR0913 -- all by name
 
     """
     account = look_up_account(connection, email)
-    is_known = account is not None and _is_member(connection, project_id, account)
-    if not is_known and (wait_s := find_wait(connection, tries, deed.at_ns)):
+    before = _find_role(connection, account.account_id, project_id) if account else None
+    if before is None and (wait_s := find_wait(connection, tries, deed.at_ns)):
         note_wait(connection, tries, deed._replace(action=Action.MEMBER_HELD_OFF))
         return wait_s
     if account is None:
         take_attempt(connection, [tries], now_ns=deed.at_ns)
         append_deed(connection, deed._replace(action=Action.MEMBER_UNKNOWN))
         return None
-    member = put_member(connection, project_id, account, role)
+    member = _change_role(connection, project_id, account, role, before=before)
     append_deed(connection, deed)
     return member
 
@@ -72,10 +72,19 @@ def put_member(connection: Connection, project_id: str, account: Account, role: 
         RefusedError: the project would have no admin any more.
 
     """
+    before = _find_role(connection, account.account_id, project_id)
+    return _change_role(connection, project_id, account, role, before=before)
+
+
+def _change_role(
+    connection: Connection, project_id: str, account: Account, role: Role, *, before: str | None
+) -> Member:
     if role is not Role.ADMIN:
         keep_admins(connection, account.account_id, project_id)
-    if set_role(connection, account.account_id, project_id, role) not in {None, role.value}:
-        end_access_tokens(connection, account.account_id)
+    if before != role.value:
+        set_role(connection, account.account_id, project_id, role, before=before)
+        if before is not None:
+            end_access_tokens(connection, account.account_id)
     return Member(account.account_id, account.email, role.value, account.is_disabled)
 
 
@@ -114,18 +123,21 @@ def appoint_admin(connection: Connection, slug: str, email: str, *, deed: Deed) 
     return member
 
 
-def set_role(connection: Connection, account_id: str, project_id: str, role: Role) -> str | None:
-    """Give an account a role in a project; return the one that it had."""
-    which = _membership(account_id, project_id)
-    before: str | None = connection.execute(
-        select(MEMBERSHIP.c.role).where(*which)
-    ).scalar_one_or_none()
+def set_role(
+    connection: Connection,
+    account_id: str,
+    project_id: str,
+    role: Role,
+    *,
+    before: str | None = None,
+) -> None:
+    """Give an account a role in a project, in the place of the one before; None: there is none."""
     if before is None:
         row = {"account_id": account_id, "project_id": project_id, "role": role.value}
         connection.execute(insert(MEMBERSHIP), row)
-    elif before != role.value:
-        connection.execute(update(MEMBERSHIP).where(*which).values(role=role.value))
-    return before
+        return
+    which = _membership(account_id, project_id)
+    connection.execute(update(MEMBERSHIP).where(*which).values(role=role.value))
 
 
 def list_members(connection: Connection, project_id: str) -> list[Member]:
@@ -198,9 +210,12 @@ def keep_admins(connection: Connection, account_id: str, project_id: str | None 
         raise RefusedError("email", "last_admin", text)
 
 
-def _is_member(connection: Connection, project_id: str, account: Account) -> bool:
-    which = _membership(account.account_id, project_id)
-    return connection.execute(select(MEMBERSHIP.c.role).where(*which)).first() is not None
+def _find_role(connection: Connection, account_id: str, project_id: str) -> str | None:
+    which = _membership(account_id, project_id)
+    found: str | None = connection.execute(
+        select(MEMBERSHIP.c.role).where(*which)
+    ).scalar_one_or_none()
+    return found
 
 
 def _membership(

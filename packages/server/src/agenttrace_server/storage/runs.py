@@ -24,7 +24,8 @@ from agenttrace_server.storage.orders import (
 )
 from agenttrace_server.storage.positions import END_OF_LOG, read_end
 from agenttrace_server.storage.rollups import MODEL_SUMS, Sums
-from agenttrace_server.storage.tables import MODEL_USAGE, RUN
+from agenttrace_server.storage.tables import RUN
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -31,7 +31,8 @@ from agenttrace_server.storage.columns import COUNTER, PicoUsd
 RUN_OWNER: Final = ""
 """The `span_id` of payloads and events that belong to the run itself."""
 
-_IN_FIRST: Final = {"server_default": DEFAULT_PROJECT}
+IN_FIRST: Final = {"server_default": DEFAULT_PROJECT}
+"""Of a column: what was stored before there were projects is in the first one."""
 
 
 class StoreRow(SQLModel, table=True):
@@ -75,7 +76,7 @@ class RunRow(SQLModel, table=True):
     )
 
     run_id: str = Field(primary_key=True)
-    project_id: str = Field(sa_column_kwargs=_IN_FIRST)
+    project_id: str = Field(sa_column_kwargs=IN_FIRST)
     """That of whoever sent its first record. It never changes."""
     rank: int = Field(sa_type=BigInteger)
     """Of the best snapshot seen: -1 until the run's own record arrives."""
@@ -111,59 +112,6 @@ class RunRow(SQLModel, table=True):
     decisions: int
     retrievals: int
     agents: int
-    errors: int
-    prompt_tokens: int = Field(sa_type=BigInteger)
-    prompt_known: int
-    completion_tokens: int = Field(sa_type=BigInteger)
-    completion_known: int
-    cached_tokens: int = Field(sa_type=BigInteger)
-    cached_known: int
-    total_tokens: int = Field(sa_type=BigInteger)
-    total_known: int
-    estimated: int
-    cost_pico: int = Field(sa_type=PicoUsd)
-    cost_known: int
-
-
-class ModelUsageRow(SQLModel, table=True):
-    """What the calls of one model add up to that one run began within one hour."""
-
-    __tablename__ = "model_usage"
-    __table_args__: ClassVar = (
-        Index("model_usage_by_model", "model"),
-        {"sqlite_with_rowid": False},
-    )
-
-    run_id: str = Field(primary_key=True)
-    model: str = Field(primary_key=True)
-    """Empty for the calls that name none."""
-    hour_ns: int = Field(primary_key=True, sa_type=BigInteger)
-    """The start of an hour of UTC."""
-    calls: int
-    errors: int
-    prompt_tokens: int = Field(sa_type=BigInteger)
-    prompt_known: int
-    completion_tokens: int = Field(sa_type=BigInteger)
-    completion_known: int
-    cached_tokens: int = Field(sa_type=BigInteger)
-    cached_known: int
-    total_tokens: int = Field(sa_type=BigInteger)
-    total_known: int
-    estimated: int
-    cost_pico: int = Field(sa_type=PicoUsd)
-    cost_known: int
-
-
-class UsageHourRow(SQLModel, table=True):
-    """The same over all runs of a project: what it was used for, hour by hour."""
-
-    __tablename__ = "usage_hour"
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
-
-    hour_ns: int = Field(primary_key=True, sa_type=BigInteger)
-    model: str = Field(primary_key=True)
-    project_id: str = Field(primary_key=True, sa_column_kwargs=_IN_FIRST)
-    calls: int
     errors: int
     prompt_tokens: int = Field(sa_type=BigInteger)
     prompt_known: int
@@ -367,7 +315,7 @@ class DeletedRunRow(SQLModel, table=True):
 
     run_id: str = Field(primary_key=True)
     deleted_ns: int = Field(sa_type=BigInteger)
-    project_id: str = Field(sa_column_kwargs=_IN_FIRST)
+    project_id: str = Field(sa_column_kwargs=IN_FIRST)
 
 
 class LeftoverRow(SQLModel, table=True):
@@ -388,8 +336,6 @@ def table_of(model: type[SQLModel]) -> Table:
 
 STORE: Final = table_of(StoreRow)
 RUN: Final = table_of(RunRow)
-MODEL_USAGE: Final = table_of(ModelUsageRow)
-USAGE_HOUR: Final = table_of(UsageHourRow)
 SPAN: Final = table_of(SpanRow)
 PAYLOAD: Final = table_of(PayloadRow)
 CONTENT: Final = table_of(ContentRow)

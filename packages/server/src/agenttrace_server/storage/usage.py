@@ -24,7 +24,8 @@ from agenttrace_server.storage.conditions import (
 from agenttrace_server.storage.hour_sums import DAY_NS, read_hour_sums
 from agenttrace_server.storage.keys import select_of_project
 from agenttrace_server.storage.rollups import HOUR_NS, MODEL_SUMS
-from agenttrace_server.storage.tables import MODEL_USAGE, RUN, TAG
+from agenttrace_server.storage.tables import RUN, TAG
+from agenttrace_server.storage.usage_tables import MODEL_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

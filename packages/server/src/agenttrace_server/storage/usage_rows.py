@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agenttrace_server.storage.keys import prepare_by_keys, read_named
 from agenttrace_server.storage.rollups import MODEL_SUMS, UNBILLED_NS, ModelHour, apply_sums
-from agenttrace_server.storage.tables import MODEL_USAGE, USAGE_HOUR
+from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
