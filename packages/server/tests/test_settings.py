@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from enum import StrEnum
@@ -167,6 +168,30 @@ def test_what_only_this_machine_reaches_is_local(host: str) -> None:
         ("changeme12345678901234567890123456", "SECRET_KEY is an example"),
         ("your-super-secret-key-change-in-production", "SECRET_KEY is an example"),
         ("please-change-this-secret-key-now!", "SECRET_KEY is an example"),
+        ("fedcba9876543210" * 2, "SECRET_KEY is an example"),
+        ("9876543210" * 4, "SECRET_KEY is an example"),
+        ("zyxwvutsrqponmlkjihgfedcba987654", "SECRET_KEY is an example"),
+        ("00112233445566778899aabbccddeeff", "SECRET_KEY is an example"),
+        ("FFEEDDCCBBAA99887766554433221100", "SECRET_KEY is an example"),
+        ("000111222333444555666777888999aaa", "SECRET_KEY is an example"),
+        ("01-23-45-67-89-ab-cd-ef-01-23-45-67", "SECRET_KEY is an example"),
+        ("qwertyuiopasdfghjklzxcvbnm123456", "SECRET_KEY is an example"),
+        (
+            "09D25E094FAA6CA2556C818166B7A9563B93F7099F6F0F4CAA6CF63B88E8D3E7",
+            "SECRET_KEY is an example",
+        ),
+        (
+            "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+            "SECRET_KEY is an example",
+        ),
+        (
+            "404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970",
+            "SECRET_KEY is an example",
+        ),
+        ("A STRING SECRET AT LEAST 256 BITS LONG", "SECRET_KEY is an example"),
+        ("s e c r e t   k e y   s e c r e t   k e y", "SECRET_KEY is an example"),
+        ("s  e  c  r  e  t  s  e  c  r  e  t", "SECRET_KEY is an example"),
+        ("YOUR_OWN_RANDOM_GENERATED_SECRET_KEY", "SECRET_KEY is an example"),
         ("the password of the database, long", "SECRET_KEY is also the password in DATABASE_URL"),
     ],
 )
@@ -181,10 +206,15 @@ def test_c04_p2_a_secret_that_can_be_guessed_is_refused(secret: str, problem: st
 
 
 def test_c04_p2_a_random_secret_is_taken() -> None:
-    """In whatever form it is written: 2,000 of each are."""
-    for make in (secrets.token_hex, secrets.token_urlsafe):
-        for _ in range(2_000):
-            refuse_weak_secret(make(32), "sqlite:///x")
+    """In whatever form it is written: 4,000 of each are."""
+
+    def make_base64(size: int) -> str:
+        return base64.b64encode(secrets.token_bytes(size)).decode()
+
+    for make in (secrets.token_hex, secrets.token_urlsafe, make_base64):
+        for size in (32, 24):
+            for _ in range(2_000):
+                refuse_weak_secret(make(size), "sqlite:///x")
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])

@@ -43,13 +43,24 @@ _TELLTALES: Final = ("changeme", "changethis", "changeit", "secretkey", "insecur
 """Letters that no random secret holds, and that many of a template do."""
 _PUBLISHED: Final = frozenset(
     {
-        # The tutorial of FastAPI, and the page that makes tokens at jwt.io.
+        # The tutorials of FastAPI and Flask, and a much copied one of Spring.
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        "a-string-secret-at-least-256-bits-long",
-        "your-256-bit-secret",
+        "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+        "404e635266556a586e3272357538782f413f4428472b4b6250645367566b5970",
+        # The page that makes tokens, jwt.io.
+        "astringsecretatleast256bitslong",
+        "your256bitsecret",
     }
 )
-_KEYBOARD: Final = ("0123456789abcdef", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
+"""As `_fold` leaves them."""
+_KEYBOARD: Final = (
+    "0123456789abcdef",
+    "1234567890",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+)
 
 
 def refuse_weak_secret(secret: str, database_url: str) -> None:
@@ -63,24 +74,31 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
     if len(secret.encode()) < MIN_SECRET_BYTES:
         size = len(secret.encode())
         raise ValueError(f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {MAKE_SECRET}")
-    plain = re.sub(r"[^a-z]", "", secret.lower())
-    is_text = len(plain) * 2 >= len(secret)
+    folded = _fold(secret)
+    plain = re.sub(r"[^a-z]", "", folded)
+    is_text = len(plain) * 2 >= len(folded)
     is_example = is_text and any(
         plain == word * (len(plain) // len(word)) for word in _EXAMPLE_SECRETS
     )
-    is_known = is_example or secret in _PUBLISHED or any(word in plain for word in _TELLTALES)
-    if is_known or _is_typed(secret) or len(set(secret)) < _MIN_SECRET_DIFFERENT:
+    is_known = is_example or folded in _PUBLISHED or any(word in plain for word in _TELLTALES)
+    if is_known or _is_typed(folded) or len(set(secret)) < _MIN_SECRET_DIFFERENT:
         raise ValueError(f"SECRET_KEY is an example that everybody knows; {MAKE_SECRET}")
     if secret == unquote(urlsplit(database_url).password or ""):
         raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {MAKE_SECRET}")
 
 
-def _is_typed(secret: str) -> bool:
-    """Tell whether a secret is little but characters in order, such as 0123456789abcdef twice."""
-    plain = secret.lower()
+def _fold(secret: str) -> str:
+    """Return a secret without what makes it look like another: case, blanks and separators."""
+    return re.sub(r"[\s_.:,-]", "", secret.lower())
+
+
+def _is_typed(folded: str) -> bool:
+    """Tell whether a secret is little but characters in order, up or down, each once or more."""
+    plain = re.sub(r"(.)\1+", r"\1", folded)
     order = set()
     for line in _KEYBOARD:
         around = line + line[0]
         order |= {around[n : n + 2] for n in range(len(line))}
+    order |= {pair[::-1] for pair in order}
     in_order = sum(plain[n : n + 2] in order for n in range(len(plain) - 1))
     return 2 * in_order >= len(plain)
