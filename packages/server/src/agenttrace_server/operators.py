@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
 import typer
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SECOND_NS: Final = 1_000_000_000
+_ACCOUNT: Final = ("address", "operator", "closed", "made", "last login")
+_KEY: Final = ("id", "project", "name", "scope", "made by", "made", "last used", "expires", "ended")
 
 users = typer.Typer(
     help="List the accounts of a store, or say who operates the server.",
@@ -50,22 +52,17 @@ def list_users(
     if context.invoked_subcommand is not None:
         return
     found = _work("users", database_url, lambda service: service.list_accounts())
-    _print(
-        ("address", "operator", "closed", "made", "last login"),
-        [
-            (a.email, a.is_operator, a.is_disabled, _tell(a.created_ns), _tell(a.last_login_ns))
-            for a in found
-        ],
-        as_json=as_json,
-    )
+    _print(_ACCOUNT, [_list_account(account) for account in found], as_json=as_json)
 
 
 @users.command("operator")
 def set_operator(
+    context: typer.Context,
     email: Annotated[str, typer.Argument(help="The address of the account.", metavar="EMAIL")],
     database_url: DatabaseUrl = None,
     *,
     revoke: Annotated[bool, typer.Option("--revoke", help="Let them be one no more.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make an account an operator of the server, at its next request; the audit log has it.
 
@@ -75,7 +72,11 @@ def set_operator(
     def change(service: OperatorService) -> Awaitable[Account]:
         return service.set_operator(email, is_operator=not revoke)
 
-    account = _work("users operator", database_url, change)
+    before = _read_before(context)
+    account = _work("users operator", database_url or before.database_url, change)
+    if as_json or before.as_json:
+        typer.echo(_dump(_name(_ACCOUNT, _list_account(account))))
+        return
     typer.echo(f"{account.email} is {'no operator any more' if revoke else 'an operator'}")
 
 
@@ -92,21 +93,45 @@ def list_keys(
     if context.invoked_subcommand is not None:
         return
     found = _work("keys", database_url, lambda service: service.list_keys())
-    titles = ("id", "project", "name", "scope", "made by", "made", "last used", "expires", "ended")
-    _print(titles, [_list_key(slug, key) for slug, key in found], as_json=as_json)
+    _print(_KEY, [_list_key(slug, key) for slug, key in found], as_json=as_json)
 
 
 @keys.command("revoke")
 def revoke_key(
+    context: typer.Context,
     key_id: Annotated[str, typer.Argument(help="The key's id, as the list has it.", metavar="ID")],
     database_url: DatabaseUrl = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """End a key of any project, within 5 seconds; the audit log has it.
 
     Example: agenttrace-server keys revoke 3f6c2b1a
     """
-    key = _work("keys revoke", database_url, lambda service: service.revoke_key(key_id))
+    before = _read_before(context)
+    url = database_url or before.database_url
+    slug, key = _work("keys revoke", url, lambda service: service.revoke_key(key_id))
+    if as_json or before.as_json:
+        typer.echo(_dump(_name(_KEY, _list_key(slug, key))))
+        return
     typer.echo(f"the key {key.name!r} ({key.key_id}) has ended")
+
+
+class _Before(NamedTuple):
+    """What was said before the name of a subcommand: it counts as if it stood behind it."""
+
+    database_url: str | None
+    as_json: bool
+
+
+def _read_before(context: typer.Context) -> _Before:
+    given = context.parent.params if context.parent is not None else {}
+    return _Before(given.get("database_url"), bool(given.get("as_json")))
+
+
+def _list_account(account: Account) -> tuple[object, ...]:
+    times = (account.created_ns, account.last_login_ns)
+    return (account.email, account.is_operator, account.is_disabled, *map(_tell, times))
 
 
 def _list_key(slug: str, key: ApiKey) -> tuple[object, ...]:
@@ -154,15 +179,23 @@ def _tell(time_ns: int | None) -> str | None:
 
 def _print(titles: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
     if as_json:
-        names = [title.title().replace(" ", "") for title in titles]
-        names = [name[0].lower() + name[1:] for name in names]
-        typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
+        typer.echo(_dump([_name(titles, row) for row in rows]))
         return
     table = [tuple(titles), *(tuple(_write(cell) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def _name(titles: Sequence[str], row: Sequence[object]) -> dict[str, object]:
+    """Return a row by the names that JSON has for its titles: `lastLogin` for `last login`."""
+    names = [title.title().replace(" ", "") for title in titles]
+    return dict(zip((name[0].lower() + name[1:] for name in names), row, strict=True))
+
+
+def _dump(found: object) -> str:
+    return json.dumps(found, indent=2)
 
 
 def _write(cell: object) -> str:

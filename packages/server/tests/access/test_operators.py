@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +54,15 @@ def test_there_is_a_second_operator(accounts: AccountsServer, database_url: str)
         0,
         [[OPERATOR, "yes", "no"], [SECOND, "yes", "no"]],
     )
-    assert _run(database_url, "users", "operator", SECOND, "--revoke")[0] == 0
+    code, text = _run(database_url, "users", "operator", SECOND, "--revoke", "--json")
+    told = json.loads(text)
+    assert (code, told["address"], told["operator"], told["closed"]) == (0, SECOND, False, False)
+    (listed,) = [
+        each
+        for each in json.loads(_run(database_url, "users", "--json")[1])
+        if each["address"] == SECOND
+    ]
+    assert told == listed
     assert second.ask_raw(LIST).status_code == 403
     told = [(action, target) for action, _, target in _read_log(accounts)]
     assert told[:2] == [("operator_ended", SECOND), ("operator_made", SECOND)]
@@ -79,14 +89,22 @@ def test_keys_of_all_projects_are_listed_and_ended(
     code, said = _run(database_url, "keys", "revoke", key_id)
     assert (code, said) == (0, f"the key 'agents' ({key_id}) has ended\n")
     assert key.send([]).status_code == 401
+    code, text = _run(database_url, "keys", "revoke", key_id, "--json")
+    again = json.loads(text)
+    assert (code, again.pop("ended")[:2], listed.pop("ended")) == (0, "20", None)
+    assert again == listed
     assert "-" not in json.loads(_run(database_url, "keys", "--json")[1])[0]["ended"][:4]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("users", "operator", "nobody@example.org"), "no account has this address"),
-        (("keys", "revoke", "gone"), "there is no key 'gone'"),
+        (
+            ("users", "operator", "nobody@example.org"),
+            "no account has the address 'nobody@example.org'",
+        ),
+        (("users", "operator", OPERATOR, "--revoke"), "users operator EMAIL"),
+        (("keys", "revoke", "gone"), "there is no key 'gone'; `keys` lists them"),
     ],
 )
 @pytest.mark.parametrize("dialect", ["sqlite"])
@@ -96,3 +114,24 @@ def test_what_is_not_there_is_said_in_one_line(
 ) -> None:
     code, text = _run(database_url, *arguments)
     assert (code, said in text, text.count("\n")) == (2, True, 1)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_what_stands_before_a_subcommand_counts(
+    accounts: AccountsServer, database_url: str, tmp_path: Path
+) -> None:
+    """The store that is named there, and JSON: another store was changed, without a word."""
+    key_id = accounts.operator.ask(MAKE)["apiKey"]["id"]
+    for group, rest, address in (
+        ("users", ("operator", OPERATOR), OPERATOR),
+        ("keys", ("revoke", key_id), key_id),
+    ):
+        done = subprocess.run(
+            [*PROGRAM, group, "--json", "--database-url", database_url, *rest],
+            capture_output=True,
+            timeout=60,
+            cwd=tmp_path,
+            env={**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/another.db"},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert address in json.loads(done.stdout).values()

@@ -48,8 +48,8 @@ class OperatorService:
         """Return the keys of all projects with the project's slug, the newest first."""
         return await self._database.read(api_keys.list_all_keys)
 
-    async def revoke_key(self, key_id: str) -> ApiKey:
-        """End a key of any project.
+    async def revoke_key(self, key_id: str) -> tuple[str, ApiKey]:
+        """End a key of any project; return its project's slug with it.
 
         Raises:
             RefusedError: there is none of this id.
@@ -57,11 +57,12 @@ class OperatorService:
         """
         found = await self._database.read(api_keys.find_key, key_id)
         if found is None:
-            raise RefusedError("id", "not_found", f"there is no key {key_id!r}")
+            raise RefusedError("id", "not_found", f"there is no key {key_id!r}; `keys` lists them")
         project_id, now_ns = found.project_id, self._now_ns
         deed = make_deed(
             self._actor, Action.KEY_REVOKED, key_id, now_ns=now_ns, project_id=project_id
         )
-        return await self._database.write(
+        key = await self._database.write(
             remember(deed, api_keys.revoke_key, project_id, key_id, now_ns=now_ns)
         )
+        return found.slug, key

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 1_000
 """Of accounts, members and projects in a list."""
+_LAST_OPERATOR = (
+    "the server's last operator stays; make another account one first: "
+    "agenttrace-server users operator EMAIL"
+)
 
 
 class NewAccount(NamedTuple):
@@ -154,7 +158,7 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
     account = find_account(connection, email)
     if is_disabled and not account.is_disabled:
         if account.is_operator and _count_operators(connection) == 1:
-            raise RefusedError("email", "last_operator", "the server's last operator stays")
+            raise RefusedError("email", "last_operator", _LAST_OPERATOR)
         keep_admins(connection, account.account_id)
     which = ACCOUNT.c.account_id == account.account_id
     connection.execute(update(ACCOUNT).where(which).values(is_disabled=is_disabled))
@@ -172,7 +176,7 @@ def set_operator(connection: Connection, email: str, *, is_operator: bool) -> Ac
     account = find_account(connection, email)
     ends = account.is_operator and not account.is_disabled and not is_operator
     if ends and _count_operators(connection) == 1:
-        raise RefusedError("email", "last_operator", "the server's last operator stays")
+        raise RefusedError("email", "last_operator", _LAST_OPERATOR)
     which = ACCOUNT.c.account_id == account.account_id
     connection.execute(update(ACCOUNT).where(which).values(is_operator=is_operator))
     return account._replace(is_operator=is_operator)

@@ -161,7 +161,7 @@ def find_account(connection: Connection, email: str) -> Account:
     """
     account = look_up_account(connection, email)
     if account is None:
-        raise RefusedError("email", "not_found", "no account has this address")
+        raise RefusedError("email", "not_found", f"no account has the address {email!r}")
     return account
 
 
