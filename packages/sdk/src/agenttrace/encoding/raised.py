@@ -131,7 +131,9 @@ def _decode_part(
         return None
     for degrade in (False, True):
         try:
-            found = decode_payload(payload, classes=classes, degrade=degrade, with_redacted=True)
+            found = decode_payload(
+                payload, classes=classes, degrade=degrade, with_redacted=True, with_classes=True
+            )
         except DecodeError:
             continue
         return found if isinstance(found, kind) else None
@@ -159,7 +161,7 @@ def _decode_attributes(
         }
         part = {"value": content, "types": own, "codec": "typed", "fidelity": "structural"}
         with suppress(DecodeError):
-            found[name] = decode_payload(part, classes=classes)
+            found[name] = decode_payload(part, classes=classes, with_classes=True)
     return found
 
 

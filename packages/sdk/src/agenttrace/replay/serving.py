@@ -186,7 +186,9 @@ class Server:
         if payload.fidelity in {Fidelity.OPAQUE, Fidelity.TRUNCATED}:
             return _LOSSES[payload.fidelity], f"{_LOSS_HINTS[payload.fidelity]}; {_PLAIN}"
         try:
-            decode_payload(spell_payload(payload), classes=self.classes, with_redacted=True)
+            decode_payload(
+                spell_payload(payload), classes=self.classes, with_redacted=True, with_classes=True
+            )
         except DecodeError as loss:
             way = describe_way(loss.culprit, is_shown_only=loss.is_shown_only)
             return str(loss), f"{way}; {_PLAIN}" if loss.culprit else None
