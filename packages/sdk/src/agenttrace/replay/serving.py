@@ -148,7 +148,7 @@ class Server:
         except DecodeError as second:
             return refuse(f"its error cannot be made again: {second}", None)
         add_note(error, ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
-        if not isinstance(error, ReplayedError):
+        if not issubclass(type(error), ReplayedError):  # isinstance() may ask the error itself
             reason, hint = self._find_loss(span.error)
             return Served(error=error, reason=reason, hint=hint)
         spelled = _spell_type(span.error)
