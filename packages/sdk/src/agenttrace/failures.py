@@ -154,11 +154,13 @@ class Failure:
         self.arguments = _take_by_codec(error)
         if self.arguments is not None:
             return
-        self.arguments = take_snapshot(read_arguments(error), max_bytes=MAX_VALUE_BYTES)
+        self.arguments = take_snapshot(
+            read_arguments(error), max_bytes=MAX_VALUE_BYTES, with_classes=True
+        )
         state = {**read_attributes(error), **read_special(error)}
         state.pop("__notes__", None)  # they have a place of their own
         if state:
-            self.attributes = take_snapshot(state, max_bytes=MAX_VALUE_BYTES)
+            self.attributes = take_snapshot(state, max_bytes=MAX_VALUE_BYTES, with_classes=True)
 
     def size(self) -> int:
         """Return about how many bytes of memory this takes."""

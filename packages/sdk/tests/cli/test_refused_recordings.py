@@ -48,7 +48,15 @@ def interrupt(records: Records) -> None:
     del records[end:]
 
 
+def inflate(records: Records) -> None:
+    """Give a call an attribute that no recorder writes."""
+    for each in records:
+        if each.get("name") == "answer":
+            each["attributes"] = {"n": [1, 2**70]}
+
+
 REFUSED = {
+    "a number beyond 64 bits": (inflate, "has an integer beyond 64 bits at '/n/1'"),
     "another version": (age, "an input hash of version 99"),
     "redacted": (redact, "unavailable at agent/answer"),
     "truncated": (truncate, "unavailable at agent/answer"),

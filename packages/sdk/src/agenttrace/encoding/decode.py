@@ -31,6 +31,7 @@ def decode_payload(
     classes: Mapping[str, type] | None = None,
     degrade: bool = False,
     with_redacted: bool = False,
+    with_classes: bool = False,
 ) -> Any:
     """Return the value that a payload holds, made anew at each call.
 
@@ -38,6 +39,7 @@ def decode_payload(
     `module:Qualname` to classes that count before the loaded ones. With `degrade`, what cannot be
     made again is left as the content that the payload shows. With `with_redacted`, a value of
     which secrets were taken out is made with marks such as `[redacted:bearer]` in their place.
+    With `with_classes` it may hold classes, as the arguments of an exception do.
 
     Raises:
         DecodeError: when the payload does not hold the whole value, when a class is not loaded or
@@ -54,7 +56,8 @@ def decode_payload(
     if "value" not in payload:
         raise DecodeError("the payload has no value")
     types = payload.get("types", {}) if codec == "typed" else {}
-    return Decoder(classes, degrade=degrade).decode(payload["value"], types)
+    decoder = Decoder(classes, degrade=degrade, with_classes=with_classes)
+    return decoder.decode(payload["value"], types)
 
 
 class _Place:
@@ -70,7 +73,7 @@ class _Place:
 class Decoder:
     """One decoding. With `is_check` it runs no code of any class: what would need it is refused."""
 
-    __slots__ = ("_level", "classes", "degrade", "is_check", "wild")
+    __slots__ = ("_level", "classes", "degrade", "is_check", "wild", "with_classes")
 
     def __init__(
         self,
@@ -78,10 +81,12 @@ class Decoder:
         *,
         degrade: bool = False,
         is_check: bool = False,
+        with_classes: bool = False,
     ) -> None:
         self.classes = classes
         self.degrade = degrade
         self.is_check = is_check
+        self.with_classes = with_classes
         self.wild = 0  # how many objects were made whose hash or equality is user code
         self._level = 0
 

@@ -73,7 +73,7 @@ def check_round_trip(tree: Tree, text: bytes, types: bytes) -> str | None:
 
     try:
         value = Decoder(is_check=True).decode(orjson.loads(text), orjson.loads(types))
-        return find_difference(tree, freeze(value).tree, "")
+        return find_difference(tree, freeze(value, with_classes=True).tree, "")
     except DecodeError as error:
         return error.culprit
     except KeyboardInterrupt:

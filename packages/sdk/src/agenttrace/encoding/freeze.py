@@ -42,9 +42,12 @@ _MAX_DIGITS: Final = 4_300
 _MAX_INT: Final = 10**_MAX_DIGITS
 
 
-def freeze(value: object) -> Frozen:
-    """Return a tree of `value` that shares nothing mutable with it. Total: it raises nothing."""
-    walk = Walk()
+def freeze(value: object, *, with_classes: bool = False) -> Frozen:
+    """Return a tree of `value` that shares nothing mutable with it. Total: it raises nothing.
+
+    With `with_classes` a class that can be found by its name is known by it, and not opaque.
+    """
+    walk = Walk(with_classes=with_classes)
     try:
         tree = walk.read(value, 0)
     except KeyboardInterrupt:
@@ -67,9 +70,11 @@ class Walk:
         "fidelity",
         "nodes",
         "text_chars",
+        "with_classes",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_classes: bool = False) -> None:
+        self.with_classes = with_classes
         self.fidelity = Fidelity.EXACT
         self.nodes = 0
         self.text_chars = 0

@@ -27,13 +27,20 @@ def decode_error(
     Of its own class where that is loaded (or in `classes`, by `module:Qualname`), with arguments,
     attributes, notes and cause; no `__init__` of the class runs. Otherwise of a new class of that
     name which extends `ReplayedError` and the nearest base that is loaded. It has no traceback: the
-    recorded one is text.
+    recorded one is text. What code of a class raises while it is made goes no further.
 
     Raises:
         DecodeError: when the record is no record of an exception.
 
     """
-    return _decode(record, classes, _MAX_CAUSES)
+    try:
+        return _decode(record, classes, _MAX_CAUSES)
+    except DecodeError:
+        raise
+    except Exception:  # noqa: BLE001 -- code of the classes may run after all, and raise anything
+        cls = _make_class(_list_names(record)[0], Exception)
+        made: BaseException = cls(str(record.get("message", "")))
+        return made
 
 
 def _decode(record: Any, classes: Mapping[str, type] | None, causes_left: int) -> BaseException:
@@ -131,7 +138,9 @@ def _decode_part(
         return None
     for degrade in (False, True):
         try:
-            found = decode_payload(payload, classes=classes, degrade=degrade, with_redacted=True)
+            found = decode_payload(
+                payload, classes=classes, degrade=degrade, with_redacted=True, with_classes=True
+            )
         except DecodeError:
             continue
         return found if isinstance(found, kind) else None
@@ -159,7 +168,7 @@ def _decode_attributes(
         }
         part = {"value": content, "types": own, "codec": "typed", "fidelity": "structural"}
         with suppress(DecodeError):
-            found[name] = decode_payload(part, classes=classes)
+            found[name] = decode_payload(part, classes=classes, with_classes=True)
     return found
 
 
@@ -177,12 +186,12 @@ def _make(
             try:
                 target = cls if place == 0 else _make_class(names[0], cls)
                 return make_exception(target, arguments, state)
-            except (TypeError, ValueError, AttributeError):  # what it does not take
+            except Exception:  # noqa: BLE001, S112 -- what it does not take, or a metaclass raises
                 continue
     return make_exception(_make_class(names[0], Exception), attempts[0][0], {})
 
 
-def _list_names(record: dict[str, Any]) -> list[str]:
+def _list_names(record: Mapping[str, Any]) -> list[str]:
     names = record.get("mro")
     if type(names) is list and names and all(type(name) is str for name in names):
         return names[:_MAX_NAMES]

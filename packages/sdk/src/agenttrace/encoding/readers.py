@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from agenttrace.encoding.canonical import write_canonical
+from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.exceptions import read_attributes, read_special
 from agenttrace.encoding.objects import (
     UNREADABLE,
@@ -30,7 +31,7 @@ from agenttrace.encoding.objects import (
     spell_class,
     take_some,
 )
-from agenttrace.encoding.tree import BUFFER, BYTES, CUT, MAX_NODES, OPAQUE, Tag, Tree
+from agenttrace.encoding.tree import BUFFER, BYTES, CLASS, CUT, MAX_NODES, OPAQUE, Tag, Tree
 from agenttrace.wire import Fidelity
 
 if TYPE_CHECKING:
@@ -294,6 +295,10 @@ def read_opaque(walk: Walk, value: Any, layout: Layout, _depth: int) -> Tree:
         return buffer
     name = _name_itself(value)
     shown = name_class(layout.cls) if name is None else f"{name_class(layout.cls)} {name}"
+    if walk.with_classes and issubclass(type(value), type):
+        spelled = spell_class(value)
+        if spelled is not None and find_class(spelled) is value:
+            return Tag(OPAQUE, shown, type=f"{CLASS} {spelled}")
     return walk.mark(Tag(OPAQUE, shown), Fidelity.OPAQUE)
 
 

@@ -78,8 +78,11 @@ class Encoded:
 Snapshot: TypeAlias = bytes | Frozen | Encoded
 
 
-def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
-    """Return a copy of `value` that later changes to it do not reach. Total: it raises nothing."""
+def take_snapshot(value: object, *, max_bytes: int, with_classes: bool = False) -> Snapshot:
+    """Return a copy of `value` that later changes to it do not reach. Total: it raises nothing.
+
+    `with_classes` is as `freeze` has it; data that is all plain holds no class.
+    """
     is_plain = type(value) is str
     if is_plain and len(value) > MAX_TEXT_CHARS:  # type: ignore[arg-type]  # just checked
         return _cut_text(value, max_bytes=max_bytes)  # type: ignore[arg-type]  # the same
@@ -88,16 +91,16 @@ def take_snapshot(value: object, *, max_bytes: int) -> Snapshot:
         if id(type(value)) in _HOLDER_IDS:
             room = _look(value, _FEW)
             if room == _ODD or (room < 0 and not _is_plain(value)):
-                return _freeze(value)
+                return _freeze(value, with_classes=with_classes)
             is_plain = True
         # Version 4 writes shared parts once, so a small value can never grow into a large copy.
         data = dumps(value, 4)  # type: ignore[arg-type]  # what it does not take raises ValueError
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 -- ValueError for what is not plain; a __buffer__ may raise anything
-        return _freeze(value)
+        return _freeze(value, with_classes=with_classes)
     if not is_plain and not _is_plain(value):
-        return _freeze(value)
+        return _freeze(value, with_classes=with_classes)
     return data if len(data) <= EAGER_BYTES else _cut(value, data, max_bytes=max_bytes)
 
 
@@ -174,10 +177,10 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _freeze(value: object) -> Frozen:
+def _freeze(value: object, *, with_classes: bool = False) -> Frozen:
     from agenttrace.encoding.freeze import freeze  # noqa: PLC0415 -- plain data never needs it
 
-    return freeze(value)
+    return freeze(value, with_classes=with_classes)
 
 
 def measure(snapshot: Snapshot | None) -> int:

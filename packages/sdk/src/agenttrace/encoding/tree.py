@@ -28,6 +28,8 @@ OPAQUE: Final = "opaque"
 CYCLE: Final = "cycle"
 CUT: Final = "cut"
 SHOWN: Final = "shown"
+CLASS: Final = "class"
+"""The kind of a class as a value, which only the exceptions of a recording have."""
 """The type of what is shown by its content and cannot be made again from it."""
 STATE: Final = frozenset({"attributes", "private"})
 """The parts of a tag's `extra` that hold values; the others hold names and figures."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agenttrace.encoding.canonical import write_canonical
 from agenttrace.encoding.freeze import freeze
 from agenttrace.replay.errors import NotReplayableError
+from agenttrace.replay.writable import find_unwritable
 from agenttrace.wire import HASH_VERSION, Fidelity
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def check_recording(run: RecordedRun, problems: Sequence[Problem], *, is_lenient
             version, or is known to have lost records.
 
     """
-    name = f"run {run.run_id} ({run.name})"
+    name = f"run {run.run_id} ({run.name[:80]})"
     if not run.spans and not run.is_finished:
         raise NotReplayableError(f"{name} holds no span and no end: there is nothing to replay")
     lasting = [each for each in problems if not each.is_cut or not _can_miss_a_line(run)]
@@ -42,7 +43,7 @@ def check_recording(run: RecordedRun, problems: Sequence[Problem], *, is_lenient
             f"{name}: line {first.line} of the recording cannot be read: {first.message}; "
             "export or record the run anew"
         )
-    for why in (*_find_stop(run), *_find_versions(run), *_find_changes(run)):
+    for why in (*_find_stop(run), *_find_versions(run), *_find_changes(run), *find_unwritable(run)):
         raise NotReplayableError(f"{name}: {why}")
     if is_lenient:
         return

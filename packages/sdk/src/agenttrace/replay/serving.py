@@ -148,7 +148,7 @@ class Server:
         except DecodeError as second:
             return refuse(f"its error cannot be made again: {second}", None)
         add_note(error, ReplayNote(f"replayed from span {span.span_id} of run {span.run_id}"))
-        if not isinstance(error, ReplayedError):
+        if not issubclass(type(error), ReplayedError):  # isinstance() may ask the error itself
             reason, hint = self._find_loss(span.error)
             return Served(error=error, reason=reason, hint=hint)
         spelled = _spell_type(span.error)
@@ -186,7 +186,9 @@ class Server:
         if payload.fidelity in {Fidelity.OPAQUE, Fidelity.TRUNCATED}:
             return _LOSSES[payload.fidelity], f"{_LOSS_HINTS[payload.fidelity]}; {_PLAIN}"
         try:
-            decode_payload(spell_payload(payload), classes=self.classes, with_redacted=True)
+            decode_payload(
+                spell_payload(payload), classes=self.classes, with_redacted=True, with_classes=True
+            )
         except DecodeError as loss:
             way = describe_way(loss.culprit, is_shown_only=loss.is_shown_only)
             return str(loss), f"{way}; {_PLAIN}" if loss.culprit else None

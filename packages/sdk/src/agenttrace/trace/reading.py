@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """The wire format's limit of a line; a longer one is skipped without being held in memory."""
 
+_MAX_WHY_CHARS: Final = 300
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _decode: Final[Callable[[bytes], RecordedLine]] = msgspec.json.Decoder(
     RunSnapshot | RecordedSpan | RecordedEvent | RecordedAnnotation | RecordedTags
@@ -116,12 +117,20 @@ def describe_error(error: Exception, line: Line) -> str:
                 f"a record of version {version}, and this release reads version {WIRE_VERSION}: "
                 "read it with the release that wrote it"
             )
-        return f"not a record: {error}"
+        return f"not a record: {_shorten(str(error))}"
     if not line.is_whole:
         return "cut off; its program may still be writing it"
     if isinstance(error, RecursionError):
         return "not valid JSON: nested too deeply"
     return f"not valid JSON: {error}"
+
+
+def _shorten(text: str) -> str:
+    """Return a text without its middle: it quotes what it found first, and ends with the place."""
+    if len(text) <= _MAX_WHY_CHARS:
+        return text
+    half = _MAX_WHY_CHARS // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _read_version(text: bytes) -> int | None:

@@ -20,6 +20,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "attrs": instances.build_fields("attrs"),
     "bytearray": scalars.build_bytes(bytearray),
     "bytes": scalars.build_bytes(bytes),
+    "class": instances.build_class,
     "codec": instances.build_codec,
     "complex": scalars.build_complex,
     "dataclass": instances.build_fields("dataclass"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agenttrace.encoding.builders.shapes import (
     Builder,
     expect,
+    expect_tag,
     find_base,
     find_kind,
     restore,
@@ -22,6 +23,7 @@ from agenttrace.encoding.objects import (
     list_fields,
     read_dict,
 )
+from agenttrace.encoding.tree import OPAQUE
 from agenttrace.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -139,6 +141,14 @@ def build_exception(
     cls = find_kind(decoder, argument, BaseException)
     state = decoder.decode_state(extra, "attributes")
     return make_exception(cls, expect(content, list), state)
+
+
+def build_class(decoder: Decoder, content: Any, argument: str, _extra: Any, _: int) -> Any:
+    """Return the class of this name, as the arguments of an exception may hold one."""
+    expect_tag(content, f"${OPAQUE}")
+    if not (decoder.with_classes or decoder.is_check):
+        raise DecodeError("a class stands outside of an exception", argument)
+    return decoder.find(argument)
 
 
 def make_exception(cls: type, arguments: list[Any], state: dict[str, Any]) -> BaseException:
