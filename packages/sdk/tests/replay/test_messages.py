@@ -14,6 +14,7 @@ import pytest
 from agenttrace.replay import DivergenceKind
 from agenttrace.replay.hints import spell_for_command
 from agenttrace.trace import load_runs
+from agenttrace.trace.visible import show_time
 from agenttrace.wrappers import trace_tool
 
 from .kinds_of_values import Point
@@ -202,6 +203,44 @@ def test_a_recording_that_never_ended_is_said_to_be_one(stage: Stage) -> None:
     whole, _ = stage.replay(run, play(1))
     assert whole.report.describe()["unfinishedRunIds"] == []
     assert "never ended" not in str(whole.report)
+
+
+def test_a_call_after_the_end_of_an_unfinished_recording_is_told_so(stage: Stage) -> None:
+    """Of one that was cut off nobody knows what came then: it says where it stops."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def take(number: int) -> int:
+        stage.ran.append("take")
+        return number
+
+    def play(*numbers: int) -> None:
+        with stage.tracer.run("agent"):
+            for number in numbers:
+                stage.tracer.state("number", number)
+                take(number)
+
+    run = stage.record(lambda: play(1, 2))
+    records = [dict(r) for r in stage.memory.records if r["run_id"] == run.run_id]
+    cut = [each for each in records if each["type"] != "run" or each["status"] == "STARTED"]
+    (killed,) = load_runs(json.loads(json.dumps(cut))).runs
+    found = stage.diverge(killed, lambda: play(1, 2, 3))[1].divergence
+    last = killed.spans[-1]
+    assert last.end_ns is not None
+    assert found.message == (
+        "the recording has no such call here: it never ended, its last record is of "
+        f"seq {last.end_seq} at {show_time(last.end_ns)}"
+    )
+    assert "record anew, to the end" in str(found.hint)
+    assert "--mode live_after_divergence" in spell_for_command(str(found.hint))
+    assert stage.ran == []
+    # With calls of it left, and in one that is whole, it is a call like any other.
+    others = (
+        stage.diverge(killed, lambda: play(3))[1],
+        stage.diverge(run, lambda: play(1, 2, 3))[1],
+    )
+    assert all("never ended" not in other.divergence.message for other in others)
+    session, _ = stage.replay(killed, lambda: play(1, 2, 3), mode="live_after_divergence")
+    assert (stage.ran, session.report.live_calls) == (["take"], 1)
 
 
 @pytest.mark.parametrize("key", ["plain", "content-type", "it's", 'a "b"', 'it\'s "so"', "a] b"])

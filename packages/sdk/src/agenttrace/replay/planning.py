@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
 from agenttrace.replay.marks import mark
+from agenttrace.replay.matching import find_missing
 from agenttrace.replay.places import Place
 from agenttrace.replay.scopes import Scope
 from agenttrace.replay.streams import Feed
@@ -42,7 +43,10 @@ _SELF: Final = (
     "arguments; then record anew"
 )
 
-
+_CUT_OFF: Final = (
+    "what came after that was not recorded: mode='live_after_divergence' makes this call and those "
+    "after it; else record anew, to the end"
+)
 _LATE: Final = "the recording has it before another one that was made already"
 
 
@@ -146,8 +150,12 @@ class Planner:
         if match.note is not None:
             ledger.note(match.note)
         if match.kind is not None:
-            hint = _SELF if match.kind is DivergenceKind.AMBIGUOUS else None
-            action = ledger.diverge(match.kind, call, _explain(match), node=node, hint=hint)
+            message, hint = _explain(match), None
+            if match.kind is DivergenceKind.AMBIGUOUS:
+                hint = _SELF
+            elif match.kind is DivergenceKind.EXTRA_CALL and _is_used_up(scope):
+                message, hint = f"{message}: {scope.track.tape.describe_cut()}", _CUT_OFF
+            action = ledger.diverge(match.kind, call, message, node=node, hint=hint)
             plan = self._follow(action, call, scope, node)
             if plan is not None:
                 return plan
@@ -280,6 +288,14 @@ class Planner:
             "boundary=False where it only computes, or live= where it may run",
         )
         return self._follow(action, call, scope, node) or STOP
+
+
+def _is_used_up(scope: Scope) -> bool:
+    """Tell whether a recording was cut off within this scope, and all that it has there is met."""
+    if scope.track is None or scope.place is None or scope.track.tape.run.is_finished:
+        return False
+    node = scope.place.node
+    return node.end_seq is None and not any(find_missing(node, ended_in_lane=False))
 
 
 def _explain(match: Match) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agenttrace.replay.forks import Marks
 from agenttrace.semconv import REPLAY_RECEIVER, STREAM_CHUNKS
+from agenttrace.trace.visible import show_time
 from agenttrace.wire import SpanType
 
 if TYPE_CHECKING:
@@ -184,6 +185,17 @@ class Tape:
         assert span is not None
         is_its = span.input is not None and span.input.json == self.run.input.json
         return is_its and span.name == self.run.name
+
+    def describe_cut(self) -> str:
+        """Return where a run that never ended stops: the number and the time of its last record."""
+        run = self.run
+        at = [(run.start_ns, 0), *((each.t_ns, each.seq) for each in run.events)]
+        for span in run.spans:
+            at.append((span.start_ns, span.seq))
+            if span.end_ns is not None and span.end_seq is not None:
+                at.append((span.end_ns, span.end_seq))
+        time_ns, seq = max(at)
+        return f"it never ended, its last record is of seq {seq} at {show_time(time_ns)}"
 
     def _link(self, spans: list[RecordedSpan]) -> list[Node]:
         """Return the nodes in the order of their start; a parent starts before its children."""
