@@ -11,19 +11,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agenttrace.replay import DivergenceKind, ReplayDivergence
 from agenttrace.replay.order import ORDER_UNCERTAIN
 from agenttrace.wrappers import trace_agent, trace_tool
+
+from .conftest import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from agenttrace.trace import RecordedRun
 
-    from .conftest import Stage
-
 REPLAYS = 20
+# Of each lane its calls: turns of the loop before one, and turns that it takes.
+_STEPS = st.tuples(st.integers(0, 6), st.integers(0, 4))
+LANES = st.lists(st.lists(_STEPS, min_size=1, max_size=3), min_size=2, max_size=3)
 
 
 def _run(play: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> Any:
@@ -348,3 +353,37 @@ def test_equal_calls_of_two_tasks_get_the_answers_of_their_own_lane(stage: Stage
     _, again = stage.replay(recorded, lambda: asyncio.run(play(in_turn=False)), order_timeout_s=0)
     assert again == {"one": [1, 3], "two": [2, 4]}
     assert stage.ran == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(lanes=LANES)
+def test_tasks_that_wait_for_turns_of_the_loop_end_as_they_did(
+    lanes: list[list[tuple[int, int]]],
+) -> None:
+    """So do calls that did not overlap: it takes waits by the clock to change that."""
+    stage, ended = Stage(), list[tuple[int, int]]()
+
+    @trace_tool(stage.tracer, effect="read")
+    async def work(lane: int, step: int) -> None:
+        for _ in range(lanes[lane][step][1]):
+            await asyncio.sleep(0)
+
+    async def follow(lane: int) -> None:
+        for step, (before, _) in enumerate(lanes[lane]):
+            for _ in range(before):
+                await asyncio.sleep(0)
+            await work(lane, step)
+            ended.append((lane, step))
+
+    async def play() -> None:
+        ended.clear()
+        with stage.tracer.run("agent"):
+            await asyncio.gather(*map(follow, range(len(lanes))))
+
+    try:
+        recorded = stage.record(partial(_run, play))
+        then = list(ended)
+        session, _ = stage.replay(recorded, partial(_run, play))
+        assert (session.report.identical, ended) == (True, then)
+    finally:
+        stage.tracer.shutdown(timeout_s=5)

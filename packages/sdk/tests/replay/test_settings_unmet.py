@@ -86,6 +86,39 @@ def test_a_selector_of_a_call_within_a_served_one_is_told_the_way(stage: Stage) 
     assert "descend opens" not in str(session.report)
 
 
+@pytest.mark.parametrize("setting", ["live", "descend"])
+@pytest.mark.parametrize("selector", ["TOOL_CALL", "tool:*", "span:agent/delegate*"])
+def test_a_selector_that_means_a_call_and_one_within_it_is_noted_once(
+    stage: Stage, setting: str, selector: str
+) -> None:
+    """Both bodies run, where perhaps one was meant: the note names both."""
+
+    @trace_tool(stage.tracer, effect="read")
+    def ask(n: int) -> int:
+        stage.ran.append("ask")
+        return n
+
+    @trace_tool(stage.tracer, effect="read")
+    def delegate(n: int) -> int:
+        stage.ran.append("delegate")
+        return ask(n)
+
+    def play() -> None:
+        with stage.tracer.run("agent"):
+            delegate(1)
+            delegate(2)
+
+    recorded = stage.record(play)
+    session, _ = stage.replay(recorded, play, **{setting: [selector]})
+    note = f"selector_nested {selector}: agent/delegate/ask within agent/delegate"
+    assert session.report.notes == {note: 1}
+    assert "both bodies run: within a call" in str(session.report)
+    # The outer one alone is meant: what its body calls is live with it, or served.
+    session, _ = stage.replay(recorded, play, **{setting: ["tool:delegate"]})
+    assert session.report.notes == {}
+    assert "both bodies run" not in str(session.report)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_what_stops_a_child_is_in_the_report_of_its_parent(stage: Stage) -> None:
     with socket.socket() as taken:  # a port that no exporter of this process was made for

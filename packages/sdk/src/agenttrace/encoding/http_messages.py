@@ -12,7 +12,7 @@ from contextlib import suppress
 from sys import modules
 from typing import Any, Final
 
-from agenttrace.encoding.known_codecs import KnownCodec, spell_types
+from agenttrace.encoding.known_codecs import make_codecs
 from agenttrace.encoding.objects import read_dict, read_mro
 
 _MODULES: Final = frozenset({"httpx", "httpx2"})
@@ -150,12 +150,9 @@ def _is_plain(value: object) -> bool:
     return all(type(part) in _PLAIN for part in parts)
 
 
-CODECS: Final = tuple(
-    KnownCodec(name, spell_types(name), encode, decode)
-    for name, encode, decode in (
-        ("httpx-request", _encode_request, _decode_request),
-        ("httpx-response", _encode_response, _decode_response),
-        ("httpx-headers", _encode_headers, _decode_headers),
-        ("httpx-url", _encode_url, _decode_url),
-    )
+CODECS: Final = make_codecs(
+    ("httpx-request", _encode_request, _decode_request),
+    ("httpx-response", _encode_response, _decode_response),
+    ("httpx-headers", _encode_headers, _decode_headers),
+    ("httpx-url", _encode_url, _decode_url),
 )

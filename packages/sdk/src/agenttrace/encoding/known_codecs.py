@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
+
+    _Row: TypeAlias = tuple[str, Callable[[Any], object], Callable[[Any, type], object]]
 
 _NAMES: Final = {
     **{
@@ -39,6 +42,13 @@ class KnownCodec(NamedTuple):
     encode: Callable[[Any], object]
     decode: Callable[[Any, type], object]
     version: int = 1
+
+
+def make_codecs(*rows: _Row) -> tuple[KnownCodec, ...]:
+    """Return the codecs of a module: each row has a name and the two functions."""
+    return tuple(
+        KnownCodec(name, spell_types(name), encode, decode) for name, encode, decode in rows
+    )
 
 
 def find_known(spelled: str) -> str | None:

@@ -10,7 +10,7 @@ from sys import modules
 from typing import Any, Final
 
 from agenttrace.encoding.http_messages import MAX_REQUEST_BYTES
-from agenttrace.encoding.known_codecs import KnownCodec, spell_types
+from agenttrace.encoding.known_codecs import make_codecs
 from agenttrace.encoding.objects import read_dict
 
 _RESPONSE: Final = (
@@ -118,11 +118,8 @@ def _read_own(value: object) -> dict[str, Any]:
     return own
 
 
-CODECS: Final = tuple(
-    KnownCodec(name, spell_types(name), encode, decode)
-    for name, encode, decode in (
-        ("requests-response", _encode_response, _decode_response),
-        ("requests-request", _encode_request, _decode_request),
-        ("requests-headers", _encode_headers, _decode_headers),
-    )
+CODECS: Final = make_codecs(
+    ("requests-response", _encode_response, _decode_response),
+    ("requests-request", _encode_request, _decode_request),
+    ("requests-headers", _encode_headers, _decode_headers),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agenttrace.encoding.known_codecs import KnownCodec, spell_types
+from agenttrace.encoding.known_codecs import make_codecs
 
 _NAME: Final = "pydantic-validation-error"
 _TEMPLATE: Final = "template"
@@ -52,4 +52,4 @@ def _decode_line(line: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-CODECS: Final = (KnownCodec(_NAME, spell_types(_NAME), _encode, _decode),)
+CODECS: Final = make_codecs((_NAME, _encode, _decode))

@@ -25,6 +25,7 @@ INPUT_UNVERIFIED: Final = "input_unverified"
 
 
 SELECTOR_UNMET: Final = "selector_unmet"
+SELECTOR_NESTED: Final = "selector_nested"
 """How the note of a selector begins that meant no call: so it had no effect."""
 
 

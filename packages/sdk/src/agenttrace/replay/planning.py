@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace.replay.calls import LiveCall
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
+from agenttrace.replay.kinds import (
+    SELECTOR_NESTED,
+    Action,
+    Divergence,
+    DivergenceKind,
+    Mode,
+    Status,
+)
 from agenttrace.replay.marks import mark
 from agenttrace.replay.matching import find_missing
 from agenttrace.replay.places import Place
@@ -81,6 +88,7 @@ class Planner:
         self._deliveries = deliveries
         self._endings = endings
         self._is_live = False  # the recording was left for good
+        self._nested: set[str] = set()  # selectors of which it was said
 
     # Calls
 
@@ -126,6 +134,8 @@ class Planner:
         if self._policy.is_live(call):
             call.is_own = match.kind in _OWN
             is_known = call.is_own or match.kind is DivergenceKind.INPUT_CHANGED
+            if is_known and match.node is not None:
+                self._note_nested(call, match.node)
             return self._run_live(call, scope, match.node if is_known else None)
         if match.node is not None and self._policy.is_beyond_cut(match.node):
             self._is_live = True
@@ -211,9 +221,18 @@ class Planner:
         assert scope.place is not None
         scope.track.matcher.use(scope.place, call, node, is_own=call.is_own)
         node.is_opened = True
+        self._note_nested(call, node)
         own = Scope(call.path, scope.track, Place(node), is_own=True)
         self._deliveries.begin(call, own, node, Status.PASSTHROUGH)
         return RUN
+
+    def _note_nested(self, call: LiveCall, node: Node) -> None:
+        """Say once of a selector that it means a call and another one within that."""
+        found = self._policy.find_nested(call, node)
+        if found is not None and found[0] not in self._nested:
+            selector, inner = found
+            self._nested.add(selector)
+            self._ledger.note(f"{SELECTOR_NESTED} {selector}: {inner} within {call.path}")
 
     def _serve(self, call: LiveCall, scope: Scope, node: Node) -> Plan:
         tale, served = self._deliveries.examine(call, scope, node)

@@ -129,6 +129,23 @@ class Policy:
         """Tell whether the body of a call runs, and the calls within it are looked up."""
         return self._find(self._descend, call) is not None
 
+    def find_nested(self, call: LiveCall, node: Node) -> tuple[str, str] | None:
+        """Return a selector that means a call, and the place of one within it that it means too.
+
+        `node` is the call's counterpart. The selector is one of `live` or `descend`, the place is
+        by names, from the run on. None when no selector means both.
+        """
+        above = len(node.describe())
+        for selectors in (self._live, self._descend):
+            selector = self._find(selectors, call)
+            for below in node.walk() if selector is not None else ():
+                path, span = f"{call.path}{below.describe()[above:]}", below.span
+                if span is None or not below.is_boundary:
+                    continue
+                if selector.matches(span.span_type, span.name, path):
+                    return selector.text, path
+        return None
+
     def list_unmet(self) -> list[str]:
         """Return the selectors of `live` and `descend` that meant no call so far."""
         return [*self._live.list_unmet(), *self._descend.list_unmet()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agenttrace.replay.errors import EXIT_DIVERGED, find_exit_code
 from agenttrace.replay.kinds import (
     INPUT_UNVERIFIED,
+    SELECTOR_NESTED,
     SELECTOR_UNMET,
     TOLD_ONLY,
     Action,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _INNER: Final = (
     "a selector that means no call has no effect: is the name right? A call within one that is "
     "served is served with it; descend opens the outer one"
+)
+_NESTED: Final = (
+    "a selector means a call and one within it, and both bodies run: within a call of live every "
+    "call does; descend opens the outer one by its name, and serves what it calls"
 )
 
 
@@ -159,6 +164,8 @@ def list_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("notes", f"  notes: {notes}"))
         if any(name.startswith(SELECTOR_UNMET) for name in report["notes"]):
             lines.append(("hint", f"        {_INNER}"))
+        if any(name.startswith(SELECTOR_NESTED) for name in report["notes"]):
+            lines.append(("hint", f"        {_NESTED}"))
     if report["liveCalls"]:
         live = f"{report['liveCalls']} calls, ${report['liveCostUsd']} as far as known"
         lines.append(("live", f"  live:  {live}"))
