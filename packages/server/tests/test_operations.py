@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agenttrace_server import serving
 from agenttrace_server.http import bodies
+from agenttrace_server.operators import keys, users
 from agenttrace_server.recovery import password
 from agenttrace_server.services import deletion, leases, retention
 from agenttrace_server.settings import Settings
@@ -50,9 +51,13 @@ def test_every_setting_that_is_named_is_one() -> None:
 
 
 def test_every_command_that_is_named_is_one() -> None:
-    """`agenttrace-server …` as it is typed."""
+    """`agenttrace-server …` as it is typed, those within others too."""
     known = {each.__name__ for each in (backup, restore, migrate, password)} | {"serve"}
-    assert {*re.findall(r"agenttrace-server ([a-z]+)", TEXT)} == known
+    groups = {"users": users, "keys": keys}
+    assert {*re.findall(r"agenttrace-server ([a-z]+)", TEXT)} == known | {*groups}
+    for name, group in groups.items():
+        within = {str(each.name) for each in group.registered_commands}
+        assert {*re.findall(rf"agenttrace-server {name} ([a-z]+)", TEXT)} == within
 
 
 def test_the_limits_are_those_of_the_code() -> None:
