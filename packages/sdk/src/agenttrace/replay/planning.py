@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace.replay.calls import LiveCall
-from agenttrace.replay.kinds import Action, Divergence, DivergenceKind, Mode, Status
+from agenttrace.replay.kinds import INPUT_OPAQUE, Action, Divergence, DivergenceKind, Mode, Status
 from agenttrace.replay.marks import mark
+from agenttrace.replay.payloads import holds_opaque
 from agenttrace.replay.places import Place
 from agenttrace.replay.scopes import Scope
 from agenttrace.replay.streams import Feed
@@ -145,6 +146,8 @@ class Planner:
         call.is_own = match.kind in _OWN
         if match.note is not None:
             ledger.note(match.note)
+        elif match.kind is not DivergenceKind.INPUT_CHANGED and _holds_opaque(node):
+            ledger.note(f"{INPUT_OPAQUE} {call.path}")
         if match.kind is not None:
             hint = _SELF if match.kind is DivergenceKind.AMBIGUOUS else None
             action = ledger.diverge(match.kind, call, _explain(match), node=node, hint=hint)
@@ -280,6 +283,10 @@ class Planner:
             "boundary=False where it only computes, or live= where it may run",
         )
         return self._follow(action, call, scope, node) or STOP
+
+
+def _holds_opaque(node: Node | None) -> bool:
+    return node is not None and node.span is not None and holds_opaque(node.span.input)
 
 
 def _explain(match: Match) -> str:
