@@ -187,7 +187,7 @@ class Walk:
         try:
             value.encode()
         except UnicodeEncodeError:  # a lone surrogate: JSON text in UTF-8 cannot hold it
-            from agenttrace.encoding.readers import write_base64  # noqa: PLC0415 -- rare
+            from agenttrace.encoding.opaque import write_base64  # noqa: PLC0415 -- rare
 
             kept = value.encode("utf-8", "surrogatepass")
             return self.mark(Tag(TEXT, write_base64(kept)), Fidelity.STRUCTURAL)

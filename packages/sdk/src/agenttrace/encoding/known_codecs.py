@@ -24,11 +24,13 @@ _NAMES: Final = {
     "requests.models:Response": "requests-response",
     "requests.models:PreparedRequest": "requests-request",
     "requests.structures:CaseInsensitiveDict": "requests-headers",
+    "urllib.error:HTTPError": "urllib-http-error",
     "pydantic_core._pydantic_core:ValidationError": "pydantic-validation-error",
 }
 _MODULES: Final = {  # by the beginning of a codec's name
     "httpx": "agenttrace.encoding.http_messages",
     "requests": "agenttrace.encoding.requests_messages",
+    "urllib": "agenttrace.encoding.urllib_errors",
     "pydantic": "agenttrace.encoding.validation_errors",
 }
 _KNOWN: Final = frozenset(_NAMES.values())

@@ -14,7 +14,8 @@ from agenttrace.encoding.objects import (
     short_name,
     spell_class,
 )
-from agenttrace.encoding.readers import OBJECT_READERS, READERS, read_opaque
+from agenttrace.encoding.opaque import read_opaque
+from agenttrace.encoding.readers import OBJECT_READERS, READERS
 from agenttrace.encoding.tree import SHOWN, Tree
 
 if TYPE_CHECKING:

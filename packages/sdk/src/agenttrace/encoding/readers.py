@@ -6,8 +6,6 @@ This module is imported when the first value that is not plain data is seen: wha
 
 from __future__ import annotations
 
-import re
-from binascii import b2a_base64
 from collections import defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -15,12 +13,11 @@ from enum import Enum
 from fractions import Fraction
 from gc import get_referents
 from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from agenttrace.encoding.canonical import write_canonical
-from agenttrace.encoding.classes import find_class
 from agenttrace.encoding.exceptions import read_attributes, read_special
 from agenttrace.encoding.objects import (
     UNREADABLE,
@@ -28,10 +25,10 @@ from agenttrace.encoding.objects import (
     name_class,
     read_dict,
     read_field,
-    spell_class,
     take_some,
 )
-from agenttrace.encoding.tree import BUFFER, BYTES, CLASS, CUT, MAX_NODES, OPAQUE, Tag, Tree
+from agenttrace.encoding.opaque import read_opaque, write_buffer
+from agenttrace.encoding.tree import BUFFER, CUT, MAX_NODES, OPAQUE, Tag, Tree
 from agenttrace.wire import Fidelity
 
 if TYPE_CHECKING:
@@ -41,8 +38,6 @@ if TYPE_CHECKING:
     from agenttrace.encoding.layouts import Layout, Reader
 
 _EXACT_SECONDS: Final = 2.0**33  # beyond, two microseconds may be one float
-# Items that are addresses differ in equal objects; Zf, Zd and Zg are complex numbers.
-_ADDRESSES: Final = re.compile("[OPXz&]|Z(?![fdg])")
 _NAMELESS: Final = frozenset({"builtins", "datetime", "decimal", "uuid"})
 # Time zones whose code is known to compute and nothing else; others are user code.
 _TAME_ZONES: Final = frozenset({"datetime", "zoneinfo", "pytz", "dateutil"})
@@ -267,74 +262,14 @@ def _write_uuid(value: Any) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def write_base64(data: bytes | memoryview) -> str:
-    """Return base64 of some bytes, without line breaks."""
-    return b2a_base64(data, newline=False).decode("ascii")
-
-
 def _read_bytes(walk: Walk, value: Any, layout: Layout, depth: int) -> Tree:
     if layout.cls is bytes:
-        return _write_buffer(walk, memoryview(value))
+        return write_buffer(walk, memoryview(value))
     base = bytearray if issubclass(layout.cls, bytearray) else bytes
     # A slice is of the built-in type: a subclass's __buffer__ never runs.
     view = memoryview(base.__getitem__(value, slice(None)))
-    tag = Tag(BUFFER, _write_buffer(walk, view, described=""), layout.short)
+    tag = Tag(BUFFER, write_buffer(walk, view, described=""), layout.short)
     return add_state(walk, tag, value, layout, depth, kind=base.__name__)
-
-
-_NAME_CHARS: Final = 512
-
-
-def read_opaque(walk: Walk, value: Any, layout: Layout, _depth: int) -> Tree:
-    """Return the bytes of an array and the like; of anything else the name of its class.
-
-    A class or a function has its own name after that: `tools=[search]` is not `tools=[delete]`.
-    """
-    buffer = _read_buffer(walk, value, layout)
-    if buffer is not None:
-        return buffer
-    name = _name_itself(value)
-    shown = name_class(layout.cls) if name is None else f"{name_class(layout.cls)} {name}"
-    if walk.with_classes and issubclass(type(value), type):
-        spelled = spell_class(value)
-        if spelled is not None and find_class(spelled) is value:
-            return Tag(OPAQUE, shown, type=f"{CLASS} {spelled}")
-    return walk.mark(Tag(OPAQUE, shown), Fidelity.OPAQUE)
-
-
-def _name_itself(value: Any) -> str | None:
-    """Return the name of a class or function, without its module; None of anything else."""
-    if issubclass(type(value), type):
-        spelled = spell_class(value)
-        return None if spelled is None else spelled.partition(":")[2]
-    if type(value) is FunctionType:
-        return value.__qualname__[:_NAME_CHARS]
-    return value.__name__ if type(value) is BuiltinFunctionType else None
-
-
-def _read_buffer(walk: Walk, value: Any, layout: Layout) -> Tree | None:
-    """Return the type, format, shape and bytes of an array and the like; None if it is none."""
-    if type(find_in_class(layout.cls, "__buffer__")) is FunctionType:
-        return None  # user code
-    try:
-        view = memoryview(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 -- TypeError for what is no buffer; an extension may raise anything
-        return None
-    with view:
-        if _ADDRESSES.search(view.format):
-            return None
-        name = f"{layout.short} {view.format} {'x'.join(map(str, view.shape or ()))}"
-        return Tag(BUFFER, _write_buffer(walk, view, described=""), name, type=layout.shown())
-
-
-def _write_buffer(walk: Walk, view: memoryview, *, described: str = BYTES) -> Tree:
-    chars = view.nbytes * 4 // 3
-    walk.text_chars += chars
-    if walk.is_text_full():
-        return walk.cut_text(chars)
-    return Tag(BYTES, write_base64(view.tobytes()), type=described)
 
 
 def _read_fields(kind: str) -> Reader:

@@ -24,6 +24,10 @@ INPUT_UNVERIFIED: Final = "input_unverified"
 """A note: a call was served whose input was not recorded, or not whole, and so not compared."""
 
 
+INPUT_OPAQUE: Final = "input_opaque"
+"""How the note of a place begins where inputs held objects of which only the class is compared."""
+
+
 SELECTOR_UNMET: Final = "selector_unmet"
 SELECTOR_NESTED: Final = "selector_nested"
 """How the note of a selector begins that meant no call: so it had no effect."""

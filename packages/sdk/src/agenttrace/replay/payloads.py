@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from agenttrace.encoding.payload import encode
+from agenttrace.encoding.tree import OPAQUE
 from agenttrace.wire import Fidelity
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def is_truncated(recorded: RecordedPayload | None, live: Encoded | None) -> bool
     return any(
         each is not None and each.fidelity == Fidelity.TRUNCATED for each in (recorded, live)
     )
+
+
+def holds_opaque(payload: RecordedPayload | None) -> bool:
+    """Tell whether a payload holds an object of which only the class was recorded."""
+    if payload is None:
+        return False
+    return payload.fidelity is Fidelity.OPAQUE or OPAQUE in (payload.types or {}).values()
 
 
 def _is_cut(fidelity: str, types: object) -> bool:

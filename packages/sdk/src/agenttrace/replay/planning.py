@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agenttrace.replay.calls import LiveCall
 from agenttrace.replay.kinds import (
+    INPUT_OPAQUE,
     SELECTOR_NESTED,
     Action,
     Divergence,
@@ -15,6 +16,7 @@ from agenttrace.replay.kinds import (
 )
 from agenttrace.replay.marks import mark
 from agenttrace.replay.matching import find_missing
+from agenttrace.replay.payloads import holds_opaque
 from agenttrace.replay.places import Place
 from agenttrace.replay.scopes import Scope
 from agenttrace.replay.streams import Feed
@@ -159,6 +161,8 @@ class Planner:
         call.is_own = match.kind in _OWN
         if match.note is not None:
             ledger.note(match.note)
+        elif match.kind is not DivergenceKind.INPUT_CHANGED and _holds_opaque(node):
+            ledger.note(f"{INPUT_OPAQUE} {call.path}")
         if match.kind is not None:
             message, hint = _explain(match), None
             if match.kind is DivergenceKind.AMBIGUOUS:
@@ -315,6 +319,10 @@ def _is_used_up(scope: Scope) -> bool:
         return False
     node = scope.place.node
     return node.end_seq is None and not any(find_missing(node, ended_in_lane=False))
+
+
+def _holds_opaque(node: Node | None) -> bool:
+    return node is not None and node.span is not None and holds_opaque(node.span.input)
 
 
 def _explain(match: Match) -> str:
