@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route, WebSocketRoute
 
-from agenttrace_server.errors import StartError
+from agenttrace_server.errors import OverloadedError, StartError, TooSlowError
 from agenttrace_server.graphql.context import Services
 from agenttrace_server.graphql.doors import DIFF, REPLAY, StoredDoor
 from agenttrace_server.graphql.schema import make_schema
@@ -22,7 +22,12 @@ from agenttrace_server.graphql.view import GraphQLView
 from agenttrace_server.http.access import UNREAD_NOTES, UnreadNotes
 from agenttrace_server.http.accounts import AccountRoutes
 from agenttrace_server.http.diffs import DiffRoute
-from agenttrace_server.http.errors import answer_http_error, answer_nobody, answer_unexpected
+from agenttrace_server.http.errors import (
+    answer_http_error,
+    answer_nobody,
+    answer_unavailable,
+    answer_unexpected,
+)
 from agenttrace_server.http.export import ExportRoute
 from agenttrace_server.http.health import HealthRoutes
 from agenttrace_server.http.ingest import IngestRoute
@@ -214,6 +219,8 @@ def create_app(settings: Settings, *, local_token: LocalToken | None = None) -> 
         exception_handlers={
             HTTPException: answer_http_error,
             ClientDisconnect: answer_nobody,
+            OverloadedError: answer_unavailable,
+            TooSlowError: answer_unavailable,
             Exception: answer_unexpected,
         },
         lifespan=partial(engine.run, graphql),

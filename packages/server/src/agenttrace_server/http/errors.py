@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from agenttrace_server.errors import OverloadedError
 from agenttrace_server.http.policy import set_security_headers
 from agenttrace_server.logs import mark_told
 
@@ -52,6 +53,14 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
         code = _ENCODING
     headers = dict(error.headers) if error.headers else None
     return make_error(error.status_code, code, error.detail, headers=headers)
+
+
+async def answer_unavailable(_request: Request, error: Exception) -> Response:
+    """Answer what the store cannot do now, or not in the time that an answer may take."""
+    if isinstance(error, OverloadedError):
+        retry = {"Retry-After": str(error.retry_after_s)}
+        return make_error(503, "overloaded", str(error), headers=retry)
+    return make_error(503, "timed_out", str(error))
 
 
 async def answer_unexpected(request: Request, error: Exception) -> Response:

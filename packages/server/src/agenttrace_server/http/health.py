@@ -28,7 +28,7 @@ class HealthRoutes:
         return JSONResponse({"status": "ok"})
 
     async def answer_ready(self, _request: Request) -> Response:
-        """Say whether the store can be read and takes records."""
+        """Say whether the store can be read, and written where that failed last."""
         problem = await self._service.find_problem()
         if problem is None:
             return JSONResponse({"status": "ok"})

@@ -20,12 +20,14 @@ from agenttrace_server.storage.faults import (
     describe_fault,
     is_conflict,
     is_lost,
+    is_read_only,
     is_too_slow,
     is_unavailable,
 )
 from agenttrace_server.storage.figures import read_figures
 from agenttrace_server.storage.positions import read_end
 from agenttrace_server.storage.postgres import PostgresBackend
+from agenttrace_server.storage.probe import prove_writable
 from agenttrace_server.storage.schema import prepare_schema, read_database_id
 from agenttrace_server.storage.side import READ_TIMEOUT_S, TOO_SLOW, run_apart
 from agenttrace_server.storage.sqlite import SqliteBackend, parse_path
@@ -94,6 +96,7 @@ class Database:
         self.had_accounts = False
         """Whether anybody had registered when the store was opened."""
         self._backend = backend
+        self._cannot_write = False  # as the last change found
         self._writer = backend.make_writer()
         self._reader = backend.make_reader()
 
@@ -151,12 +154,16 @@ class Database:
         for tries_left in reversed(range(MAX_TRIES)):
             reached_commit = False
             try:
-                return await self._writer.submit(run)
+                done = await self._writer.submit(run)
             except Exception as error:
                 is_undone = is_conflict(error) or (is_lost(error) and not reached_commit)
                 if not tries_left or not is_undone:
+                    self._cannot_write = is_unavailable(error) or is_read_only(error)
                     _raise_known(error, "written")
                     raise
+            else:
+                self._cannot_write = False
+                return done
         raise AssertionError("the last try returns or raises")
 
     async def read_foreign_version(self) -> int:
@@ -181,9 +188,14 @@ class Database:
         return await self._writer.fold_journal()
 
     async def find_problem(self) -> str | None:
-        """Return why the store cannot be read; None when it can."""
+        """Return why the store cannot be read, or written; None when it can.
+
+        It is written to only where that failed last: else nobody would find out that it can again.
+        """
         try:
             await self.read(read_database_id)
+            if self._cannot_write:
+                await self.write(prove_writable)
         except (OverloadedError, TooSlowError) as error:
             return str(error)
         except SQLAlchemyError as error:
@@ -225,7 +237,8 @@ def _raise_known(error: Exception, done: str) -> None:
     """Raise what a caller can tell its client; return for an error that nobody expected."""
     if done == "read" and is_too_slow(error):
         raise TooSlowError(TOO_SLOW) from error
-    if is_unavailable(error) or is_too_slow(error):
+    is_over = done == "written" and is_read_only(error)
+    if is_unavailable(error) or is_too_slow(error) or is_over:
         raise OverloadedError(f"the store could not be {done} ({describe_fault(error)})") from error
 
 

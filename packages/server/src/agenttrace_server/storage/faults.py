@@ -17,6 +17,16 @@ _OF_SERVER: Final = ("08", "53", "57P")
 # Two transactions in each other's way: the same again may succeed.
 _OF_CONFLICT: Final = ("40001", "40P01")
 _CANCELLED: Final = "57014"
+# SQLite's, of the same: another has the file, or the disk has no room or fails.
+_SQLITE_OF_MACHINE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 
 
 def blames_record(error: BaseException) -> bool:
@@ -51,12 +61,17 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Tell whether the database cannot be had now: it is down, starting, full or locked."""
+    """Tell whether the database cannot be had now: down, starting, full, failing or locked."""
     if is_lost(error) or isinstance(error, OSError | PoolTimeoutError):
         return True
-    if _read_sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if _read_sqlite_code(error) in _SQLITE_OF_MACHINE:
         return True
     return read_sqlstate(error).startswith(_OF_SERVER)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether SQLite's file cannot be written: as the system mounts it after a fault."""
+    return _read_sqlite_code(error) == sqlite3.SQLITE_READONLY
 
 
 def describe_fault(error: BaseException) -> str:
