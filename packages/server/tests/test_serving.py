@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -159,6 +160,24 @@ def test_s7_a_second_signal_is_one_line_whenever_it_comes(
     assert code == 0
     assert errors.count("\n") == 1, errors
     assert "WARNING ended at once, at the second signal" in errors
+
+
+def test_s7_a_request_that_a_second_signal_cut_is_noted_as_cut(tmp_path: Path) -> None:
+    """Not as one that was refused for what it said."""
+    with (
+        ServerProcess(tmp_path, env={"LOG_LEVEL": "info"}) as server,
+        _connect(server) as plain,
+    ):
+        _send_half(plain)
+        server.process.send_signal(signal.SIGTERM)
+        with _connect_refused(server):
+            code, errors = server.stop(signal.SIGTERM)
+        with suppress(ConnectionError):
+            assert plain.recv(200) == b""
+    assert code == 0
+    assert [line.split()[3:6] for line in errors.splitlines() if "/api/ingest" in line] == [
+        ["POST", "/api/ingest", "503"]
+    ]
 
 
 def _send_half(plain: socket.socket) -> None:

@@ -151,6 +151,12 @@ class BoundedConnection(HttpToolsProtocol):
         """Refuse a request that cannot be read, and every one after it."""
         self._refuse(*self._refusal)
 
+    def abort(self) -> None:
+        """End the connection without a word. A request that was under way is noted as cut."""
+        if self._answering is not None:
+            self._answering.scope["state"][CUT] = _STOPPING
+        self.transport.abort()
+
     def cut(self) -> None:
         """End what is under way: a stop waits no longer. Who has no answer yet is told to retry."""
         is_waiting = self._answering is not None and not self._answering.response_complete

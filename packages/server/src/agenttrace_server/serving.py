@@ -137,7 +137,9 @@ class GracefulServer(uvicorn.Server):
 
     def _abort(self, kind: type[asyncio.Protocol]) -> None:
         for connection in list(self.server_state.connections):
-            if isinstance(connection, kind):
+            if isinstance(connection, BoundedConnection) and isinstance(connection, kind):
+                connection.abort()
+            elif isinstance(connection, kind):
                 connection.transport.abort()
 
     @contextmanager
