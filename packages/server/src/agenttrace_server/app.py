@@ -97,6 +97,7 @@ class _Engine:
     deletion: DeletionService
     leases: LeaseService
     retention: RetentionService | None
+    retention_days: int | None
     identities: Identities
 
     @classmethod
@@ -131,6 +132,7 @@ class _Engine:
             retention=RetentionService(database, deletion, days=days, on_end=metrics.note_retention)
             if days
             else None,
+            retention_days=days,
             identities=Identities.open(settings, database),
         )
 
@@ -148,6 +150,7 @@ class _Engine:
         if self.retention is not None:
             tasks.append(asyncio.create_task(self.retention.run(), name="agenttrace-retention"))
         self.indexer.start()
+        await self.identities.audit.note_retention(self.retention_days)
         try:
             yield {UNREAD_NOTES: UnreadNotes(self.metrics)}
         except asyncio.CancelledError:

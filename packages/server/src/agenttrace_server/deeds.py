@@ -35,5 +35,6 @@ class Action(StrEnum):
     PROJECT_RENAMED = "project_renamed"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
+    RETENTION_CHANGED = "retention_changed"
     RUNS_DELETED = "runs_deleted"
     RUN_EXPORTED = "run_exported"

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from agenttrace_server.errors import OverloadedError
 from agenttrace_server.identity import DEFAULT_PROJECT, Actor, ActorKind, Principal
+from agenttrace_server.services.audit import AuditService
 from agenttrace_server.services.deletion import DeletionService
 from agenttrace_server.services.tokens import make_setup_token
 from agenttrace_server.storage import deletion as storage
@@ -25,6 +27,7 @@ from ..support.own import append_records
 from ..support.thread import SECRET, ServerThread
 
 DEADLINE_S = 30
+TIMES = ("90 days", "30 days", "for ever")
 WHO = Actor(Principal(ActorKind.KEY, "k", "nightly"), address="127.0.0.1", request_id="a" * 16)
 BY_NAME = RunFilter(DEFAULT_PROJECT, names=("agent",))
 
@@ -144,3 +147,37 @@ def test_c12_the_setup_token_is_used_once_on_a_server_that_goes_on(database_url:
         # The one that lost counts as a try if it came so late that the token was used.
         assert later in ([403, 403, 403, 429], [403, 403, 429, 429])
         nobody.close()
+
+
+async def _list_retention(database: Database) -> list[tuple[Any, ...]]:
+    deeds = await database.read(_read_deeds)
+    return [deed for deed in deeds if deed[2] == "retention_changed"]
+
+
+async def test_c18_another_time_of_retention_is_remembered_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start that finds it, by one of several workers; at first there is none."""
+    workers = [AuditService(database, is_on=True) for _ in range(3)]
+    for days in (None, 90, 90, 30, None, None):
+        await asyncio.gather(*(worker.note_retention(days) for worker in workers))
+    expected = [(None, "agenttrace-server", "retention_changed", days) for days in TIMES]
+    assert await _list_retention(database) == expected
+    await AuditService(database, is_on=False).note_retention(7)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise OverloadedError("the store could not be written (full)")
+
+    monkeypatch.setattr(database, "write", fail)
+    await workers[0].note_retention(7)
+    assert "runs are kept 7 days is not in the audit log" in caplog.text
+    assert await _list_retention(database) == expected
+
+
+def test_c18_a_start_remembers_another_time_of_retention(database_url: str) -> None:
+    """As its settings have it."""
+    for days in (90, 90, 30):
+        with ServerThread(database_url, secret_key=SECRET, max_trace_retention_days=days) as server:
+            loop, database = server.loop, server.app.database
+            found = asyncio.run_coroutine_threadsafe(_list_retention(database), loop).result(20)
+    assert [deed[3] for deed in found] == ["90 days", "30 days"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from agenttrace_server.deeds import Action
-from agenttrace_server.errors import RefusedError
+from agenttrace_server.errors import OverloadedError, RefusedError
+from agenttrace_server.identity import Actor, ActorKind, Principal
 from agenttrace_server.services.runs import check_count
 from agenttrace_server.storage import audit as storage
 from agenttrace_server.storage.audit import Deed
@@ -15,15 +17,18 @@ from agenttrace_server.storage.audit import Deed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from agenttrace_server.identity import Actor
     from agenttrace_server.members import AuditEntry
     from agenttrace_server.records import Page
     from agenttrace_server.storage.engine import Database
 
 MAX_TARGET_CHARS: Final = 256
 MAX_NAME_CHARS: Final = 320
+_SERVER: Final = "agenttrace-server"
+_FOR_EVER: Final = "for ever"
 _KEPT: Final = frozenset({"last_admin", "last_operator"})
 """Codes of refusals that keep somebody who may manage a project, or the server."""
+
+_log = logging.getLogger(__name__)
 
 
 def make_deed(
@@ -81,6 +86,18 @@ class AuditService:
             project_id = actor.principal.project_id
             deed = make_deed(actor, action, target, now_ns=self._clock_ns(), project_id=project_id)
             await self._database.write(storage.append_deed, deed)
+
+    async def note_retention(self, days: int | None) -> None:
+        """Remember how long runs are kept, if that is not as it was at the last start."""
+        if not self._is_on:
+            return
+        actor = Actor(Principal(ActorKind.SERVER, "", _SERVER))
+        target = _FOR_EVER if days is None else f"{days} days"
+        deed = make_deed(actor, Action.RETENTION_CHANGED, target, now_ns=self._clock_ns())
+        try:
+            await self._database.write(storage.append_change, deed, default=_FOR_EVER)
+        except OverloadedError as error:  # the server starts all the same; the next start tells it
+            _log.warning("that runs are kept %s is not in the audit log: %s", target, error)
 
     async def list_deeds(
         self, actor: Actor, *, first: int | None, before: int | None

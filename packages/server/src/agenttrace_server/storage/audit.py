@@ -40,6 +40,22 @@ def append_deed(connection: Connection, deed: Deed) -> None:
     connection.execute(insert(AUDIT), {**deed._asdict(), "action": deed.action.value})
 
 
+def append_change(connection: Connection, deed: Deed, *, default: str) -> None:
+    """Remember what a setting of the server is, if it is not what was remembered of it last.
+
+    Before it was ever remembered it was the default. Of several workers that start at once, one
+    writes it: changes take turns.
+    """
+    query = (
+        select(AUDIT.c.target)
+        .where(AUDIT.c.project_id.is_(None), AUDIT.c.action == deed.action.value)
+        .order_by(AUDIT.c.position.desc())
+        .limit(1)
+    )
+    if (connection.execute(query).scalar() or default) != deed.target:
+        append_deed(connection, deed)
+
+
 def list_deeds(
     connection: Connection,
     *,

@@ -225,7 +225,7 @@ class AuditEntry:
         "without an admin, or the server without an operator), "
         "`admin_appointed`, `operator_made` and `operator_ended` (by `agenttrace-server users`), "
         "`project_created`, `project_renamed`, `key_created`, `key_revoked`, "
-        "`runs_deleted` or `run_exported`."
+        "`retention_changed` (at a start), `runs_deleted` or `run_exported`."
     )
     target: str = field(description="To what: an address, a key's id, a run's id, …")
     address: str = field(description="The network address that the request came from.")
