@@ -154,6 +154,19 @@ def test_what_only_this_machine_reaches_is_local(host: str) -> None:
         ("your-secret-key-here-" * 2, "SECRET_KEY is an example"),
         ("CHANGE_ME_TO_A_SECURE_RANDOM_STRING", "SECRET_KEY is an example"),
         ("a" * 64, "SECRET_KEY is an example"),
+        *(
+            (text, "SECRET_KEY is a command")
+            for text in (
+                "$(python -c 'import secrets; print(secrets.token_hex(32))')",
+                "python3 -c 'import secrets; print(secrets.token_hex(32))'",
+                "`python3 -c 'import secrets; print(secrets.token_urlsafe())'`",
+                "$(openssl rand -hex 32)$(openssl rand -hex 32)",
+                "openssl rand -base64 32 | tr -d '\\n'",
+                "$(head -c 32 /dev/urandom | base64)",
+                "${THE_SECRET_KEY_OF_THIS_SERVER_IN_PRODUCTION}",
+                "<32 random bytes go in this place>",
+            )
+        ),
         (
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
             "SECRET_KEY is an example",

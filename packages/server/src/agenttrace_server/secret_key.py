@@ -62,6 +62,12 @@ _KEYBOARD: Final = (
     "zxcvbnm",
 )
 
+_COMMAND: Final = re.compile(
+    r"^\$[({].*[)}]$|^`.*`$|^<.*>$|token_(hex|urlsafe|bytes)|openssl rand|urandom|uuidgen",
+    re.DOTALL,
+)
+"""What a shell would have put a secret in the place of; files of settings are read by none."""
+
 
 def refuse_weak_secret(secret: str, database_url: str) -> None:
     """Refuse a secret that is short, known to everybody, or another one's too.
@@ -74,6 +80,11 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
     if len(secret.encode()) < MIN_SECRET_BYTES:
         size = len(secret.encode())
         raise ValueError(f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {MAKE_SECRET}")
+    if _COMMAND.search(secret.strip()):
+        raise ValueError(
+            "SECRET_KEY is a command, or a place to fill in, that everybody can read: no shell reads "
+            f"it. Put what the command prints; {MAKE_SECRET}"
+        )
     folded = _fold(secret)
     plain = re.sub(r"[^a-z]", "", folded)
     is_text = len(plain) * 2 >= len(folded)
