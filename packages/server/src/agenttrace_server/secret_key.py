@@ -82,8 +82,8 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
         raise ValueError(f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {MAKE_SECRET}")
     if _COMMAND.search(secret.strip()):
         raise ValueError(
-            "SECRET_KEY is a command, or a place to fill in, that everybody can read: no shell reads "
-            f"it. Put what the command prints; {MAKE_SECRET}"
+            "SECRET_KEY is a command, or a place to fill in, that everybody can read: no shell "
+            f"reads it. Put what the command prints; {MAKE_SECRET}"
         )
     folded = _fold(secret)
     plain = re.sub(r"[^a-z]", "", folded)

@@ -98,6 +98,7 @@ class APIExporter(Exporter):
         _addresses.add(name_address(self._url))
         self._told: set[str] = set()
         self._error_retries = self._refusals = self._requests = 0
+        self._refused_with: int | None = None  # the last status that refused all
 
     def export(self, records: Sequence[Record]) -> ExportResult:
         """Send the records in one request; in more where some are refused or it is too large."""
@@ -105,8 +106,10 @@ class APIExporter(Exporter):
         return self._send(encode_records(records))
 
     def shutdown(self, *, timeout_s: float) -> None:
-        """Close the connections."""
+        """Close the connections; tell of a refusal that no further try came after."""
         del timeout_s
+        if self._refused_with is not None:
+            self._warn_refused(self._refused_with)
         self._exchange.close()
 
     def _send(self, lines: list[bytes]) -> ExportResult:
@@ -146,7 +149,7 @@ class APIExporter(Exporter):
         report = _read_report(answer.body)
         if status in SUCCESS and report is not None:
             self._told -= {_AWAY, _STOPPED}
-            self._refusals = 0
+            self._refusals, self._refused_with = 0, None
             reasons = _find_reasons(report, len(lines))
             self._warn_rejected(status, reasons.values())
             return ExportResult.REJECTED(reasons) if reasons else ExportResult.DELIVERED
@@ -189,8 +192,13 @@ class APIExporter(Exporter):
 
     def _stop(self, status: int) -> ExportResult:
         self._refusals += 1
+        self._refused_with = status
         if self._refusals < MAX_TRIES:
             return ExportResult.RETRY()
+        return ExportResult.STOPPED(f"status {status}: {self._warn_refused(status)}")
+
+    def _warn_refused(self, status: int) -> str:
+        """Warn of what refuses everything, once; return why it does."""
         why = self._explain(status) or _NO_API
         key = "this key" if self._has_key else "or without a key"
         self._warn(
@@ -200,7 +208,7 @@ class APIExporter(Exporter):
             f"endpoint, with {key}, once it is taken; without a spool it is dropped and counted "
             "in tracer.stats().",
         )
-        return ExportResult.STOPPED(f"status {status}: {why}")
+        return why
 
     def _explain(self, status: int) -> str | None:
         if status == UNAUTHORIZED:
@@ -265,6 +273,7 @@ _HINTS: Final = {
     403: "the API key may not ingest; make one with the scope INGEST or WRITE, and set it as "
     "AGENTTRACE_API_KEY or APIExporter(api_key=…)",
     404: "there is no such path; the endpoint should end in /api",
+    405: "nothing is taken at this path; the endpoint should end in /api",
     413: "one record is larger than the server takes",
     421: "the server does not answer to this name; add it to ALLOWED_HOSTS there, or use another",
 }
