@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agenttrace.replay import DivergenceKind, ReplayDivergence, Status
 from agenttrace.replay.matching import Matcher
 from agenttrace.replay.serving import Server
+from agenttrace.semconv import REPLAY_SOURCE_SPAN, REPLAY_STATUS
 from agenttrace.wrappers import trace_llm, trace_tool
 
 if TYPE_CHECKING:
@@ -94,6 +99,83 @@ def test_each_recorded_call_is_used_once(stage: Stage) -> None:
     sources = [(s.attributes or {})["agenttrace.replay.source_span_id"] for s in session.run.spans]
     assert sorted(sources) == sorted(span.span_id for span in recorded.spans)
     assert session.report.counts == {Status.REPLAYED: 4, Status.COPIED: 4}
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"mode": "lenient"},
+    {"mode": "live_after_divergence"},
+    {"mode": "cache"},
+    {"on": {"input_changed": "serve"}},
+    {"on": {"input_changed": "warn"}},
+    {"ignore": ["$.text"]},
+    {"mask": ["uuid", "timestamp"]},
+]
+TEXTS = st.lists(st.sampled_from(["a", "b", "at 2026-11-27T10:00:00Z"]), min_size=1, max_size=4)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(recorded=TEXTS, live=TEXTS, options=st.sampled_from(OPTIONS))
+def test_nothing_is_served_for_another_input_without_being_listed(
+    stage: Stage, recorded: list[str], live: list[str], options: dict[str, Any]
+) -> None:
+    """G4: in every mode, with every setting that lets another input pass."""
+
+    @trace_tool(stage.tracer)
+    def tool(text: str) -> str:
+        return text * 2
+
+    def play(texts: list[str]) -> None:
+        with stage.tracer.run("agent"):
+            for text in texts:
+                tool(text)
+
+    run = stage.record(partial(play, recorded))
+    session = stage.tracer.replay(run, **options)
+    with suppress(ReplayDivergence), session:
+        play(live)
+    hashes = {span.span_id: span.input_hash for span in run.spans}
+    served = 0
+    for span in session.run.spans if session.runs else ():
+        source = (span.attributes or {}).get(REPLAY_SOURCE_SPAN)
+        status = (span.attributes or {}).get(REPLAY_STATUS)
+        served += status == Status.REPLAYED and span.input_hash != hashes[str(source)]
+    listed = len(session.report.divergences) + sum(session.report.notes.values())
+    assert served <= listed
+
+
+def test_two_replays_of_concurrent_work_are_alike(stage: Stage) -> None:
+    """G5: the same spans, at the same places of the run, whatever the timing was."""
+
+    @trace_tool(stage.tracer)
+    async def work(n: int) -> int:
+        await asyncio.sleep(random.random() / 100)
+        return n * n
+
+    async def lane(n: int) -> list[int]:
+        return [await work(n), await work(n + 1)]
+
+    def play() -> None:
+        async def main() -> None:
+            async with stage.tracer.run("agent"):
+                await asyncio.gather(*(lane(n) for n in range(0, 12, 2)))
+
+        asyncio.run(main())
+
+    recorded = stage.record(play)
+    digests = []
+    for _ in range(5):
+        session, _ = stage.replay(recorded, play)
+        assert session.report.identical
+        digests.append(
+            [
+                (s.name, s.seq, s.end_seq, s.lane, s.input_hash, s.output and s.output.json)
+                for s in session.run.spans
+            ]
+        )
+    assert all(digest == digests[0] for digest in digests)
 
 
 def test_what_was_saved_is_what_was_recorded(stage: Stage) -> None:

@@ -83,6 +83,7 @@ def test_repeated_calls_get_their_answers_in_order_and_one_more_is_extra(
 
 
 def test_no_code_can_swallow_a_divergence(stage: Stage, tools: Tools) -> None:
+    """R6: one letter more, and whatever catches everything: no call is made after it."""
     recorded = stage.record(tools.play(lambda t: [t.say(f"step {n}") for n in range(6)]))
     swallowed: list[BaseException] = []
 
