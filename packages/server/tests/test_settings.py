@@ -280,7 +280,7 @@ def _read_production(**given: str) -> Settings:
     return read_settings(environment="production", **{**names, **given})
 
 
-@pytest.mark.parametrize("mode", [0o604, 0o644])
+@pytest.mark.parametrize("mode", [0o602, 0o604, 0o644])
 def test_c42_a_secret_that_everyone_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     """In the file `.env`; without a secret in it, the file is nobody's business."""
     path = tmp_path / ".env"
@@ -289,11 +289,17 @@ def test_c42_a_secret_that_everyone_can_read_is_refused(tmp_path: Path, mode: in
     with pytest.raises(StartError) as caught:
         read_settings()
     assert str(caught.value) == (
-        f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
+        f"{path} has a secret in it, and everyone on this machine can read or change it: "
+        f"chmod 600 {path}"
     )
     path.chmod(0o640)
     read_settings()
-    path.write_text("SERVER_PORT=1\nSECRET_KEY=\n")
+    path.write_text("DATABASE_URL=postgresql+asyncpg://u:of-the-database@h/d\n")
+    read_settings()
+    path.chmod(mode)
+    with pytest.raises(StartError, match="has a secret in it"):
+        read_settings()
+    path.write_text("SERVER_PORT=1\nSECRET_KEY=\nDATABASE_URL=postgresql+asyncpg://u@h/d\n")
     path.chmod(mode)
     assert read_settings().server_port == 1
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
 import re
-import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agenttrace_server.env_file import check_env_file
 from agenttrace_server.errors import StartError
 from agenttrace_server.hosts import is_loopback
 from agenttrace_server.production import check_production
@@ -31,7 +29,6 @@ MIN_BUFFER_BYTES: Final = 64 * MEBIBYTE
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 ENV_FILE: Final = ".env"
-_SECRETS: Final = ("SECRET_KEY",)
 FLAGS: Final = {
     "server_host": "--host",
     "server_port": "--port",
@@ -338,7 +335,7 @@ def read_settings(**flags: Any) -> Settings:
 
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    _check_env_file(Path(ENV_FILE).absolute())
+    check_env_file(Path(ENV_FILE).absolute())
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -359,32 +356,6 @@ def name_as_given(message: str, flags: dict[str, Any]) -> str:
         if flags.get(field) is not None and re.match(rf"{name}\b", message):
             return flag + message[len(name) :]
     return message
-
-
-def _check_env_file(path: Path) -> None:
-    # The reader of the file skips what it does not understand, which then counts for nothing.
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StartError(
-            f"{path} cannot be read ({error.strerror}); make it a readable file or move it away"
-        ) from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise StartError(f"{path}, line {line}: not UTF-8; expected NAME=value") from error
-    bindings = [*parse_stream(io.StringIO(text))]
-    is_open = path.stat().st_mode & stat.S_IROTH
-    if is_open and any(each.key in _SECRETS and each.value for each in bindings):
-        raise StartError(
-            f"{path} has a secret in it, and everyone on this machine can read it: chmod 600 {path}"
-        )
-    for binding in bindings:
-        if binding.error or (binding.key is not None and binding.value is None):
-            skipped = binding.original.string
-            line = binding.original.line + skipped[: -len(skipped.lstrip())].count("\n")
-            raise StartError(f"{path}, line {line}: expected NAME=value or a comment with #")
 
 
 def _describe(error: ValidationError, given: dict[str, Any]) -> str:
