@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import jwt
@@ -186,6 +186,29 @@ def test_c26_somebody_has_ten_sockets_and_no_more(
         deadline = time.monotonic() + PATIENCE_S
         while not _can_follow(accounts, init):
             assert time.monotonic() < deadline
+
+
+def test_c26_f33_who_says_not_who_they_are_takes_no_place_of_who_does(
+    accounts: AccountsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have a part of the places, and of that an address a part."""
+    monkeypatch.setattr(followers, "MAX_STRANGERS_OF_ONE", 2)
+    url, init = accounts.url, _init(accounts.operator.credential)
+    authorization = init["authorization"]
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(open_socket(url, init=None)) for _ in "ab"]
+        with pytest.raises(InvalidStatus) as caught, open_socket(url, init=None):
+            pass
+        assert caught.value.response.status_code == 503
+        with open_socket(url, init={}, authorization=authorization) as known:
+            _follow(known)
+        waiting[0].send(json.dumps({"type": "connection_init", "payload": init}))
+        _follow(waiting[0])  # and is no stranger any more
+        with open_socket(url, init=init) as third:
+            _follow(third)
+    monkeypatch.setattr(followers, "MAX_STRANGERS", 0)
+    with pytest.raises(InvalidStatus), open_socket(url, init=init):
+        pass
 
 
 def _can_follow(accounts: AccountsServer, init: dict[str, Any]) -> bool:

@@ -12,8 +12,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agenttrace_server.errors import ServerError
 from agenttrace_server.graphql.context import Context
-from agenttrace_server.identity import NOBODY, ActorKind, Principal
+from agenttrace_server.identity import NOBODY, Actor, ActorKind, Principal
 from agenttrace_server.services.authentication import Authenticator, End
+from agenttrace_server.services.sessions import name_network
 
 GOING_AWAY: Final = 1001
 FORBIDDEN_CODE: Final = 4403
@@ -22,6 +23,10 @@ CHECK_EVERY_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
 MAX_SOCKETS_OF_ONE: Final = 10
 """That an account or a key may have open in a process."""
+MAX_STRANGERS: Final = 500
+"""Open ones of a process, of those who have not said yet who they are: they have 5 s for it."""
+MAX_STRANGERS_OF_ONE: Final = 50
+"""Of these from one address, of IPv6 one /64: an office whose tabs all come back has so many."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +44,18 @@ class Followers:
     def add(self, socket: WebSocket) -> None:
         """Take note of a WebSocket, of which nobody knows yet whose it is."""
         self._contexts[socket] = None
+
+    def has_place(self, socket: WebSocket) -> bool:
+        """Tell whether one more may be opened, as far as it is not said whose it is.
+
+        So nobody without a credential takes the places of those who have one: they share a part.
+        """
+        if not _is_strange(socket, None):
+            return True
+        strange = [each for each, context in self._contexts.items() if _is_strange(each, context)]
+        near = name_network(_read_address(socket))
+        count = sum(name_network(_read_address(each)) == near for each in strange)
+        return len(strange) < MAX_STRANGERS and count < MAX_STRANGERS_OF_ONE
 
     def bind(self, socket: WebSocket, context: Context) -> None:
         """Say whose it is: who the context says, now or later."""
@@ -95,6 +112,15 @@ class Followers:
             _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
             for task in late:
                 task.cancel()
+
+
+def _is_strange(socket: WebSocket, context: Context | None) -> bool:
+    actor: Actor = socket.scope["state"]["actor"] if context is None else context.actor
+    return actor.principal is NOBODY
+
+
+def _read_address(socket: WebSocket) -> str:
+    return socket.client.host if socket.client else ""
 
 
 async def _close(socket: WebSocket, code: int, reason: str | None = None) -> None:

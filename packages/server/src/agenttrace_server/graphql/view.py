@@ -131,10 +131,10 @@ class GraphQLView(GraphQL[Context, None]):
         if scope["type"] == "http":
             await self._answer(Request(scope, receive), send)
             return
-        if len(self.followers) >= MAX_SOCKETS:
+        socket = WebSocket(scope, receive, send)
+        if len(self.followers) >= MAX_SOCKETS or not self.followers.has_place(socket):
             await refuse_socket(receive, send)
             return
-        socket = WebSocket(scope, receive, send)
         self.followers.add(socket)
         try:
             await self.run(socket)

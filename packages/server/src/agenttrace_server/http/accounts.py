@@ -132,7 +132,7 @@ class AccountRoutes:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def answer_guarded(request: Request) -> Response:
             if self._sessions is None:
-                text = "this server has no accounts, and is for who started it; SECRET_KEY gives it some"
+                text = "this server is for who started it; with SECRET_KEY it has accounts"
                 return make_error(404, "accounts_off", text)
             try:
                 return await answer(request, self._sessions)
