@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+import string
 from enum import StrEnum
 from pathlib import Path
 
@@ -165,6 +166,12 @@ def test_what_only_this_machine_reaches_is_local(host: str) -> None:
                 "$(head -c 32 /dev/urandom | base64)",
                 "${THE_SECRET_KEY_OF_THIS_SERVER_IN_PRODUCTION}",
                 "<32 random bytes go in this place>",
+                "agenttrace-production-<your-random-key>",
+                "{{ agenttrace_signing_bytes_of_the_vault }}",
+                "k$(cat /run/keys/agenttrace-production)",
+                "base64:`cat /run/keys/agenttrace-production`",
+                "pwgen -s 64 1 | tr -d '[:space:]' # once",
+                "printf '%s' \"$(dd if=/dev/random bs=32)\"",
             )
         ),
         (
@@ -218,13 +225,34 @@ def test_c04_p2_a_secret_that_can_be_guessed_is_refused(secret: str, problem: st
         assert secret not in str(caught.value)
 
 
+def test_c04_p2_what_the_documentation_makes_a_secret_with_is_none() -> None:
+    """Each line that has such a command, alone and as it stands between backticks or quotes."""
+    documents = [*DOCUMENT.parent.glob("*.md"), DOCUMENT.parents[1] / "README.md"]
+    lines = [
+        line.partition("SECRET_KEY=")[2] or line
+        for document in documents
+        for line in document.read_text(encoding="utf-8").splitlines()
+        if re.search(r"secrets\.token|openssl rand", line)
+    ]
+    assert len(lines) >= 5
+    for line in lines:
+        commands = re.findall(r"\$?\(?(?:python3? -c '|openssl rand)[^`]*", line)
+        for text in (line, *commands, *(part for part in line.split("`") if "token" in part)):
+            with pytest.raises(ValueError, match=r"SECRET_KEY (is a command|has \d+ bytes)"):
+                refuse_weak_secret(text, "sqlite:///x")
+
+
 def test_c04_p2_a_random_secret_is_taken() -> None:
     """In whatever form it is written: 4,000 of each are."""
 
     def make_base64(size: int) -> str:
         return base64.b64encode(secrets.token_bytes(size)).decode()
 
-    for make in (secrets.token_hex, secrets.token_urlsafe, make_base64):
+    def make_password(size: int) -> str:
+        signs = string.ascii_letters + string.digits + string.punctuation
+        return "".join(secrets.choice(signs) for _ in range(size + 8))
+
+    for make in (secrets.token_hex, secrets.token_urlsafe, make_base64, make_password):
         for size in (32, 24):
             for _ in range(2_000):
                 refuse_weak_secret(make(size), "sqlite:///x")

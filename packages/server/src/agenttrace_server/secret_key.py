@@ -63,10 +63,13 @@ _KEYBOARD: Final = (
 )
 
 _COMMAND: Final = re.compile(
-    r"^\$[({].*[)}]$|^`.*`$|^<.*>$|token_(hex|urlsafe|bytes)|openssl rand|urandom|uuidgen",
-    re.DOTALL,
+    r"^\$[({].*[)}]$|^`[\w ./-]*`$|^<[\w .,:-]*>$|<[^<>]*(key|secret|random|your)[^<>]*>|\{\{\s"
+    r"|secrets\.token|token_(hex|urlsafe|bytes)|openssl rand|urandom|uuidgen",
+    re.DOTALL | re.IGNORECASE,
 )
 """What a shell would have put a secret in the place of; files of settings are read by none."""
+_QUOTED: Final = re.compile(r"""\(.*\)|`.*`|'.*'|".*"|\$\{.*\}""", re.DOTALL)
+"""With a blank, which nothing has that is made at random, it is a command, too."""
 
 
 def refuse_weak_secret(secret: str, database_url: str) -> None:
@@ -80,10 +83,10 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
     if len(secret.encode()) < MIN_SECRET_BYTES:
         size = len(secret.encode())
         raise ValueError(f"SECRET_KEY has {size} bytes; it needs {MIN_SECRET_BYTES}: {MAKE_SECRET}")
-    if _COMMAND.search(secret.strip()):
+    if _is_command(secret.strip()):
         raise ValueError(
-            "SECRET_KEY is a command, or a place to fill in, that everybody can read: no shell "
-            f"reads it. Put what the command prints; {MAKE_SECRET}"
+            "SECRET_KEY is a command, or a place to fill in, that everybody can read: a .env and "
+            f"a file of systemd's are no shell. Put what the command prints; {MAKE_SECRET}"
         )
     folded = _fold(secret)
     plain = re.sub(r"[^a-z]", "", folded)
@@ -96,6 +99,11 @@ def refuse_weak_secret(secret: str, database_url: str) -> None:
         raise ValueError(f"SECRET_KEY is an example that everybody knows; {MAKE_SECRET}")
     if secret == unquote(urlsplit(database_url).password or ""):
         raise ValueError(f"SECRET_KEY is also the password in DATABASE_URL; {MAKE_SECRET}")
+
+
+def _is_command(text: str) -> bool:
+    has_blank = re.search(r"\s", text) is not None
+    return bool(_COMMAND.search(text) or (has_blank and _QUOTED.search(text)))
 
 
 def _fold(secret: str) -> str:
