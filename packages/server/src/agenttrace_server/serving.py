@@ -115,7 +115,8 @@ class GracefulServer(uvicorn.Server):
             self._abort(asyncio.Protocol)
             if self.server_state.tasks:
                 await asyncio.wait(set(self.server_state.tasks), timeout=_LEAVE_TIMEOUT_S)
-            _log.warning(ENDED_AT_ONCE)
+            if not self._is_patient:
+                _log.warning(ENDED_AT_ONCE)
 
     async def _drop_laggards(self) -> None:
         """Cut WebSockets that do not read, then who waits: with 503; at a second signal, all.

@@ -112,21 +112,23 @@ def test_f28_a_database_without_a_connection_left_is_503_until_there_is_one(
 ) -> None:
     """`max_connections` is reached when the server needs its own anew: it says to come again."""
     own_postgres.execute("CREATE ROLE plain LOGIN CREATEDB")
+    own_postgres.execute("CREATE ROLE other LOGIN")
     url = own_postgres.make_database()
     own_postgres.execute(f'ALTER DATABASE "{make_url(url).database}" OWNER TO plain')
     address = make_url(url).set(username="plain").render_as_string(hide_password=False)
     with ServerThread(address) as server, Client(server.url) as client:
         assert _send(client, 0) == 200
-        with _without_room(own_postgres.url.render_as_string(hide_password=False), "plain"):
-            own_postgres.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                f"WHERE datname = '{make_url(url).database}'"
-            )
-            with _without_room(own_postgres.url.render_as_string(hide_password=False), "plain"):
-                assert _send(client, 1) == 503
-                assert client.http.get("/readyz").status_code == 503
-                asked = client.ask_raw(COUNT)
-                assert "the store could not be read" in asked["errors"][0]["message"]
-                assert client.http.get("/healthz").status_code == 200
+        own_postgres.execute("ALTER ROLE plain CONNECTION LIMIT 0")  # or it comes back at once
+        own_postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{make_url(url).database}'"
+        )
+        with _without_room(own_postgres.url.render_as_string(hide_password=False), "other"):
+            own_postgres.execute("ALTER ROLE plain CONNECTION LIMIT -1")
+            assert _send(client, 1) == 503
+            assert client.http.get("/readyz").status_code == 503
+            asked = client.ask_raw(COUNT)
+            assert "the store could not be read" in asked["errors"][0]["message"]
+            assert client.http.get("/healthz").status_code == 200
         assert _send_until_taken(client, 1) <= {503}
         assert client.ask(COUNT) == {"runs": {"totalCount": 2}}
