@@ -53,9 +53,10 @@ def check_env_file(path: Path) -> None:
 
 
 def _is_secret(binding: Binding) -> bool:
-    if binding.key == "SECRET_KEY":
+    name = (binding.key or "").upper()
+    if name == "SECRET_KEY":
         return bool(binding.value)
-    return binding.key == "DATABASE_URL" and _has_password(binding.value or "")
+    return name == "DATABASE_URL" and _has_password(binding.value or "")
 
 
 def _has_password(url: str) -> bool:
