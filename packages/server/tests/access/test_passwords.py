@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from agenttrace_server.errors import AttemptsError, RefusedError
 from agenttrace_server.services.common_passwords import COMMON
 from agenttrace_server.services.passwords import Passwords, check_password
+from agenttrace_server.services.sessions import name_network
 from agenttrace_server.services.tokens import make_setup_token
 from agenttrace_server.storage.account_tables import ACCOUNT, MEMBERSHIP
 from agenttrace_server.storage.engine import Database
@@ -111,6 +112,12 @@ def test_c10_tries_of_one_address_are_counted_over_all_accounts(accounts: Accoun
     statuses = [_log_in(accounts.nobody, f"{n}@example.org", WRONG).status_code for n in range(21)]
     assert statuses.count(429) >= 1  # the login of the fixture counts as well
     assert statuses[-1] == 429
+
+
+def test_c10_addresses_of_ipv4_are_apart_on_a_socket_of_ipv6() -> None:
+    """With SERVER_HOST=:: they come as IPv6, all in one /64."""
+    networks = [name_network(f"::ffff:192.0.2.{number}") for number in (1, 2)]
+    assert networks == ["192.0.2.1", "192.0.2.2"]
 
 
 def test_c10_c12_addresses_of_one_home_are_one(tmp_path: Path) -> None:

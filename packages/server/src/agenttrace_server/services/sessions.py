@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agenttrace_server.deeds import Action
@@ -260,6 +260,8 @@ def name_network(address: str) -> str:
         found = ip_address(address.partition("%")[0])
     except ValueError:  # a socket of the machine, which has none
         return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:  # where a socket of IPv6 took it
+        return str(found.ipv4_mapped)
     return str(IPv6Network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004 -- a version
 
 
