@@ -44,6 +44,8 @@ class Permission(StrEnum):
     """To be somebody, whoever it is."""
     KNOWN = "KNOWN"
     """To be somebody who may read at least about themselves: not a key that only records."""
+    WATCH = "WATCH"
+    """The figures of the whole server: who has a role in a project, or operates the server."""
     INGEST = "INGEST"
     READ = "READ"
     WRITE = "WRITE"
@@ -96,6 +98,8 @@ class Principal:
             return self.kind is not ActorKind.KEY or self.scope not in (None, Scope.INGEST)
         if permission is Permission.OPERATE:
             return self.is_operator
+        if permission is Permission.WATCH:
+            return self.is_operator or self.may(Permission.READ)
         of_role = _OF_ROLES[self.role] if self.role else frozenset[Permission]()
         of_scope = _OF_SCOPES[self.scope] if self.scope else frozenset[Permission]()
         return permission in of_role | of_scope

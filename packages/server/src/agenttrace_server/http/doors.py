@@ -18,7 +18,7 @@ PUBLIC: Final = None
 DOORS: Final[dict[str, Permission | None]] = {
     "/healthz": PUBLIC,
     "/readyz": Permission.KNOWN,
-    "/metrics": Permission.KNOWN,
+    "/metrics": Permission.WATCH,
     "/api/auth/register": PUBLIC,
     "/api/auth/token": PUBLIC,
     "/api/auth/refresh": PUBLIC,
