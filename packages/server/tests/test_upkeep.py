@@ -25,6 +25,7 @@ from .support.client import Client
 from .support.lines import make_call, make_payload, make_run
 from .support.postgres import PostgresServer
 from .support.process import ServerProcess
+from .support.thread import ServerThread
 
 PROGRAM = [sys.executable, "-c", "from agenttrace_server.cli import main; main()"]
 TEXT = "a text that takes some room " * 100
@@ -133,6 +134,17 @@ def store(tmp_path: Path) -> Path:
     path = tmp_path / "store" / "agenttrace.db"
     open_database(f"sqlite:///{path}").close()
     return path
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
+def test_a_backup_counts_its_runs(tmp_path: Path, count: int, said: str) -> None:
+    """And so does what puts it back, in words."""
+    path, copy = tmp_path / "agenttrace.db", tmp_path / "copy.db"
+    with ServerThread(f"sqlite:///{path}") as server, Client(server.url) as client:
+        for number in range(count):
+            client.send(_make_run(number))
+    assert f": {said}, " in _run("backup", copy, _store_at(path)).out
+    assert f": {said}, " in _run("restore", copy, _store_at(tmp_path / "there.db")).out
 
 
 @pytest.mark.parametrize("name", ["copy.db", "copy.db.sha256"])

@@ -42,7 +42,7 @@ def backup(
         source = find_file(settings.database_url, instead=_DUMP.format(path=path))
         copy = back_up(source, path.absolute(), on_progress=_show_progress)
         _clear_progress()
-        typer.echo(f"backed up {source}: {copy.runs} runs, {_write_size(copy.size_bytes)}")
+        typer.echo(f"backed up {source}: {_write_runs(copy.runs)}, {_write_size(copy.size_bytes)}")
         typer.echo(f"  Backup     {copy.path}")
         typer.echo(f"  SHA-256    {copy.sha256}, also in {copy.path.name}.sha256")
 
@@ -63,7 +63,7 @@ def restore(
         settings = read_settings(database_url=database_url)
         target = find_file(settings.database_url, instead=_LOAD.format(path=path))
         copy = put(path.absolute(), target)
-        typer.echo(f"restored {target}: {copy.runs} runs, {_write_size(copy.size_bytes)}")
+        typer.echo(f"restored {target}: {_write_runs(copy.runs)}, {_write_size(copy.size_bytes)}")
         typer.echo(f"  SHA-256    {copy.sha256}")
         if not copy.is_verified:
             typer.echo(
@@ -122,6 +122,10 @@ def _clear_progress() -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\r      \r")
         sys.stderr.flush()
+
+
+def _write_runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _write_size(size_bytes: int) -> str:
