@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from agenttrace_server.errors import StartError
 from agenttrace_server.storage.engine import Database, open_database
-from agenttrace_server.storage.schema import HEAD_REVISION
+from agenttrace_server.storage.schema import HEAD_REVISION, KNOWN_REVISIONS
 from agenttrace_server.storage.tables import metadata
 from agenttrace_server.storage.usage_tables import MODEL_USAGE, USAGE_HOUR
 
@@ -49,6 +49,14 @@ def test_the_known_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", "agenttrace_server.storage:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
+
+
+def test_p10_every_migration_is_known_and_no_other() -> None:
+    """A store at one that was forgotten would be refused as a newer release's."""
+    config = Config()
+    config.set_main_option("script_location", "agenttrace_server.storage:migrations")
+    revisions = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    assert revisions == KNOWN_REVISIONS
 
 
 def test_an_up_to_date_database_does_not_load_alembic(tmp_path: Path) -> None:

@@ -18,13 +18,8 @@ _TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(:key)")
 # A migration of a large store takes longer than any statement may.
 _NO_TIMEOUT: Final = text("SET LOCAL statement_timeout = 0")
 
-KNOWN_REVISIONS: Final = frozenset(
-    {
-        *("0001", "0002", "0003", "0004", "0005", "0006"),
-        *("0007", "0008", "0009", "0010", "0011", "0012", HEAD_REVISION),
-    }
-)
-"""All that this release can bring up to date."""
+KNOWN_REVISIONS: Final = frozenset(f"{number:04}" for number in range(1, int(HEAD_REVISION) + 1))
+"""All that this release can bring up to date: they are numbered."""
 _ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 
 
