@@ -151,3 +151,26 @@ def test_closing_an_account_says_which_keys_of_it_go_on(accounts: AccountsServer
     listed = accounts.operator.ask("{accounts{email liveKeys{project count}}}")
     assert {"email": EMAIL, "liveKeys": expected} in listed
     assert {"email": OPERATOR, "liveKeys": []} in listed
+
+
+def test_c18_what_changes_nothing_ends_no_login_and_is_no_entry(accounts: AccountsServer) -> None:
+    """An account that is open is opened, a role given again, a key ended that has ended."""
+    member = accounts.add(EMAIL, "MEMBER")
+    key_id, _ = accounts.make_key("READ")
+    assert accounts.operator.ask(REVOKE, i=key_id) == {"errors": []}
+    before = _read_log(accounts.operator)
+    opened = accounts.operator.ask(CLOSE, e=EMAIL, d=False)
+    assert opened == {"account": {"liveKeys": []}, "errors": []}
+    assert accounts.operator.ask(PUT, e=EMAIL, r="MEMBER") == {"errors": []}
+    assert accounts.operator.ask(REVOKE, i=key_id) == {"errors": []}
+    assert member.ask(ROLE) == {"role": "MEMBER"}
+    assert _read_log(accounts.operator) == before
+
+
+def test_a_closed_account_is_appointed_admin_of_nothing(accounts: AccountsServer) -> None:
+    """It could not log in, and the project would be left all the same."""
+    accounts.add_project("second")
+    accounts.add(EMAIL, None)
+    assert accounts.operator.ask(DISABLE, e=EMAIL) == {"errors": []}
+    made = accounts.operator.ask(APPOINT, p="second", e=EMAIL)
+    assert made == {"member": None, "errors": [{"field": "email", "code": "account_disabled"}]}

@@ -15,6 +15,7 @@ from agenttrace_server.storage.account_tables import (
     PROJECT,
     REVOKED_TOKEN,
 )
+from agenttrace_server.storage.audit import Unchanged
 from agenttrace_server.storage.members import find_account, keep_admins, set_role
 from agenttrace_server.storage.sessions import end_tokens, forget_attempts
 
@@ -147,8 +148,10 @@ def reset_password(
     forget_attempts(connection, "account", account.email)
 
 
-def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_ns: int) -> Account:
-    """Close or open an account.
+def set_disabled(
+    connection: Connection, email: str, *, is_disabled: bool, now_ns: int
+) -> Account | Unchanged[Account]:
+    """Close or open an account: its logins end, unless it is so already.
 
     Raises:
         RefusedError: there is none, or nobody could operate the server, or be admin of a
@@ -156,7 +159,9 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
 
     """
     account = find_account(connection, email)
-    if is_disabled and not account.is_disabled:
+    if is_disabled == account.is_disabled:
+        return Unchanged(account)
+    if is_disabled:
         if account.is_operator and _count_operators(connection) == 1:
             raise RefusedError("email", "last_operator", _LAST_OPERATOR)
         keep_admins(connection, account.account_id)
@@ -166,7 +171,9 @@ def set_disabled(connection: Connection, email: str, *, is_disabled: bool, now_n
     return account._replace(is_disabled=is_disabled)
 
 
-def set_operator(connection: Connection, email: str, *, is_operator: bool) -> Account:
+def set_operator(
+    connection: Connection, email: str, *, is_operator: bool
+) -> Account | Unchanged[Account]:
     """Make an account an operator of the server, or one no more.
 
     Raises:
@@ -174,6 +181,8 @@ def set_operator(connection: Connection, email: str, *, is_operator: bool) -> Ac
 
     """
     account = find_account(connection, email)
+    if is_operator == account.is_operator:
+        return Unchanged(account)
     ends = account.is_operator and not account.is_disabled and not is_operator
     if ends and _count_operators(connection) == 1:
         raise RefusedError("email", "last_operator", _LAST_OPERATOR)

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, or_, select, update
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.members import ApiKey, LiveKeys
 from agenttrace_server.storage.account_tables import API_KEY, PROJECT
+from agenttrace_server.storage.audit import Unchanged
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -96,7 +97,9 @@ def count_live_keys(
     return found
 
 
-def revoke_key(connection: Connection, project_id: str, key_id: str, *, now_ns: int) -> ApiKey:
+def revoke_key(
+    connection: Connection, project_id: str, key_id: str, *, now_ns: int
+) -> ApiKey | Unchanged[ApiKey]:
     """End a key; one that has ended stays as it is.
 
     Raises:
@@ -111,7 +114,7 @@ def revoke_key(connection: Connection, project_id: str, key_id: str, *, now_ns: 
         raise RefusedError("id", "not_found", "the project has no such key")
     key = ApiKey._make(row)
     if key.revoked_ns is not None:
-        return key
+        return Unchanged(key)
     change = update(API_KEY).where(API_KEY.c.key_id == key_id)
     connection.execute(change.values(revoked_ns=now_ns))
     return key._replace(revoked_ns=now_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import insert, or_, select
 
@@ -78,16 +78,28 @@ def list_deeds(
     return Page(items, has_next=len(rows) > count, has_previous=before is not None)
 
 
+class Unchanged(Generic[R]):
+    """What a change answers that had nothing to do: there is nothing to remember of it."""
+
+    def __init__(self, value: R) -> None:
+        self.value = value
+
+
 def remember(
-    deed: Deed, change: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    deed: Deed,
+    change: Callable[Concatenate[Connection, P], R | Unchanged[R]],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> Callable[[Connection], R]:
     """Return a transaction: the change, and what is to be remembered of it.
 
-    Nothing is, when the change answers False: that it was not made.
+    Nothing is, when the change answers False, that it was not made, or `Unchanged`.
     """
 
     def run(connection: Connection) -> R:
         result = change(connection, *args, **kwargs)
+        if isinstance(result, Unchanged):
+            return result.value
         if result is not False:
             append_deed(connection, deed)
         return result

@@ -61,7 +61,8 @@ def add_member(  # noqa: PLR0913 -- all by name
         append_deed(connection, deed._replace(action=Action.MEMBER_UNKNOWN))
         return None
     member = _change_role(connection, project_id, account, role, before=before)
-    append_deed(connection, deed)
+    if before != role.value:
+        append_deed(connection, deed)
     return member
 
 
@@ -111,14 +112,18 @@ def appoint_admin(connection: Connection, slug: str, email: str, *, deed: Deed) 
     """Make an account an admin of any project, and remember it there.
 
     Raises:
-        RefusedError: there is no such project or account.
+        RefusedError: there is no such project or account, or the account is closed.
 
     """
     query = select(PROJECT.c.project_id).where(PROJECT.c.slug == slug)
     project_id = connection.execute(query).scalar_one_or_none()
     if project_id is None:
         raise RefusedError("project", "not_found", "there is no project of this slug")
-    member = put_member(connection, project_id, find_account(connection, email), Role.ADMIN)
+    account = find_account(connection, email)
+    if account.is_disabled:
+        text = "the account is closed, and could do nothing; open it first"
+        raise RefusedError("email", "account_disabled", text)
+    member = put_member(connection, project_id, account, Role.ADMIN)
     append_deed(connection, deed._replace(project_id=project_id))
     return member
 
