@@ -159,6 +159,8 @@ def test_p1_accounts_guard_a_server_that_listens_to_everyone(tmp_path: Path) -> 
     with ServerProcess(tmp_path, "--host", "0.0.0.0", env={"SECRET_KEY": SECRET}) as server:
         assert httpx.post(f"{server.url}/graphql", json={"query": "{x}"}).status_code == 401
         assert httpx.post(f"{server.url}/api/ingest", json={}).status_code == 401
+        server.stop()
+    assert "  Warning    passwords and keys come here in plain HTTP: put TLS" in server.text
 
 
 def test_c12_the_start_prints_the_setup_token_until_there_is_an_account(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALLOWED_HOSTS", "a,*", r"ALLOWED_HOSTS: '\*' is no host name"),
         ("CORS_ORIGINS", "*", r"CORS_ORIGINS: '\*' is no origin such as https://example.org"),
         ("CORS_ORIGINS", "https://x/path", "CORS_ORIGINS: .* is no origin"),
+        ("CORS_ORIGINS", "https://*.example.org", "CORS_ORIGINS: .* matches no page"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(

@@ -158,6 +158,17 @@ def test_nothing_is_written_over(store: Path, tmp_path: Path, name: str) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "store"])
 
 
+@pytest.mark.parametrize("command", ["backup", "restore", "migrate", "users", "keys"])
+def test_a_folder_that_cannot_be_looked_into_is_one_line(tmp_path: Path, command: str) -> None:
+    """As that of another user: no traceback. Here a name that no folder can have."""
+    folder = tmp_path / ("x" * 300)
+    where = [folder / "copy.db"] if command in ("backup", "restore") else []
+    done = _run(command, *where, _store_at(folder / "one.db"))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"agenttrace-server {command}: {folder}")
+    assert done.err.endswith(": File name too long\n")
+
+
 @pytest.mark.parametrize("end", ["", "-wal"])
 def test_a_restore_is_never_over_a_store(store: Path, tmp_path: Path, end: str) -> None:
     """A live one least of all; nor beside a journal that would be taken for its own."""

@@ -213,6 +213,11 @@ def _print_start(settings: Settings, port: int, database: Database, code: str | 
             f"  Warning    TRUSTED_PROXIES has {network}: whoever connects may say that they are "
             "anybody; name the addresses of your proxies"
         )
+    if settings.has_accounts and not settings.is_local and not settings.trusted_proxies:
+        lines.append(
+            "  Warning    passwords and keys come here in plain HTTP: put TLS before it, and name "
+            "that proxy in TRUSTED_PROXIES"
+        )
     if settings.registration is Registration.OPEN and not settings.has_accounts:
         lines.append(
             "  Warning    REGISTRATION=open does nothing without accounts: set SECRET_KEY, or "

@@ -229,6 +229,8 @@ class Settings(BaseSettings):
                 or origin != f"{parts.scheme}://{parts.netloc}"
             ):
                 raise ValueError(f"{origin!r} is no origin such as https://example.org")
+            if "*" in origin:
+                raise ValueError(f"{origin!r} matches no page: name each origin, * stands for none")
         return origins
 
     @field_validator("trusted_proxies")

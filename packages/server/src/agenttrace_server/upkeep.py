@@ -110,6 +110,12 @@ def answer_in_one_line(command: str) -> Iterator[None]:
         _clear_progress()
         typer.echo(f"agenttrace-server {command}: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
+    except OSError as error:
+        _clear_progress()
+        where = "" if error.filename is None else f"{error.filename}: "
+        hint = "; run it as the server's user" if isinstance(error, PermissionError) else ""
+        typer.echo(f"agenttrace-server {command}: {where}{error.strerror or error}{hint}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -247,3 +247,18 @@ async def test_c18_nobody_changes_or_deletes_an_entry(database: Database, dialec
         return len(connection.execute(select(AUDIT.c.position)).all())
 
     assert await database.read(count) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a\nb", "\u202egnp.exe", "x\x1b[31m", "\u200b", "x" * 129]
+)
+def test_h17_a_key_and_a_project_have_a_name_that_is_seen(
+    accounts: AccountsServer, name: str
+) -> None:
+    """Two that look alike would have the wrong one revoked."""
+    key = "mutation($n:String!){createApiKey(input:{name:$n,scope:READ}){errors{field code}}}"
+    project = "mutation($n:String!){renameProject(name:$n){errors{field code}}}"
+    for query in (key, project):
+        refused = accounts.operator.ask(query, n=name)
+        assert refused == {"errors": [{"field": "name", "code": "invalid"}]}
+        assert accounts.operator.ask(query, n="Über 3 (EU)") == {"errors": []}

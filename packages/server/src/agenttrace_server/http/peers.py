@@ -95,4 +95,4 @@ def _make_error() -> Response:
         "this server has no accounts: it is for the user who started it, and for no other user of "
         "this machine; start one of your own on another port, or have SECRET_KEY set"
     )
-    return make_error(401, "other_user", message)
+    return make_error(401, "other_user", message, headers={"WWW-Authenticate": "Bearer"})

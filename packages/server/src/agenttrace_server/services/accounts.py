@@ -15,6 +15,7 @@ from agenttrace_server.deeds import Action
 from agenttrace_server.errors import ForbiddenError, RefusedError
 from agenttrace_server.identity import NOBODY, ActorKind
 from agenttrace_server.members import Account, Member, Project
+from agenttrace_server.names import check_name, has_unseen
 from agenttrace_server.services.audit import make_deed, noting_refusals
 from agenttrace_server.services.keys import is_person, refuse_without_accounts
 from agenttrace_server.services.passwords import Passwords, check_password
@@ -43,7 +44,6 @@ REGISTRATIONS: Final = (3, 60 * 60)
 UNKNOWN_MEMBERS: Final = (20, 60 * 60)
 """Addresses without an account that one admin may try to add, in so many seconds."""
 MAX_PROJECT_NAME_CHARS: Final = 128
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Zl", "Zp"})
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 _SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -243,7 +243,7 @@ class AccountService:
         if not _SLUG.fullmatch(slug):
             text = "a slug has 1 to 64 of a-z, 0-9 and -, and neither begins nor ends with -"
             raise RefusedError("slug", "invalid", text)
-        _check_project_name(name)
+        check_name(name, max_chars=MAX_PROJECT_NAME_CHARS)
         now_ns = self._clock_ns()
         project = Project(secrets.token_hex(8), slug, name, now_ns)
         deed = make_deed(
@@ -264,7 +264,7 @@ class AccountService:
 
         """
         self._refuse_local()
-        _check_project_name(name)
+        check_name(name, max_chars=MAX_PROJECT_NAME_CHARS)
         project_id = actor.principal.project_id
         deed = make_deed(
             actor, Action.PROJECT_RENAMED, name, now_ns=self._clock_ns(), project_id=project_id
@@ -325,12 +325,6 @@ class AccountService:
         refuse_without_accounts(is_on=self.is_on)
 
 
-def _check_project_name(name: str) -> None:
-    if not name.strip() or len(name) > MAX_PROJECT_NAME_CHARS or "\0" in name:
-        text = f"a name has 1 to {MAX_PROJECT_NAME_CHARS} characters"
-        raise RefusedError("name", "invalid", text)
-
-
 def check_email(email: str) -> str:
     """Return an address as it is stored.
 
@@ -351,7 +345,7 @@ def check_email(email: str) -> str:
 def _is_seen_as_it_is(text: str) -> bool:
     """Tell whether nothing unseen is in a text, and no form of another letter."""
     is_plain = unicodedata.normalize("NFKC", text) == text
-    return is_plain and not any(unicodedata.category(char) in _UNSEEN for char in text)
+    return is_plain and not has_unseen(text)
 
 
 def _allow_unknown(actor: Actor) -> Allowance:

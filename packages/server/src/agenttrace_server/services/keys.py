@@ -14,6 +14,7 @@ from agenttrace_server.deeds import Action
 from agenttrace_server.errors import RefusedError
 from agenttrace_server.identity import ActorKind
 from agenttrace_server.members import ApiKey, LiveKeys
+from agenttrace_server.names import check_name
 from agenttrace_server.services.audit import make_deed
 from agenttrace_server.storage import api_keys as storage
 from agenttrace_server.storage.audit import remember
@@ -144,9 +145,7 @@ class KeyService:
 
     def _check(self, name: str, expires_ns: int | None, now_ns: int) -> None:
         refuse_without_accounts(is_on=self._is_on)
-        if not name.strip() or len(name) > MAX_NAME_CHARS or "\0" in name:
-            text = f"a name has 1 to {MAX_NAME_CHARS} characters"
-            raise RefusedError("name", "invalid", text)
+        check_name(name, max_chars=MAX_NAME_CHARS)
         if expires_ns is not None and expires_ns <= now_ns:
             raise RefusedError("expiresAt", "invalid", "a key ends in the future")
 
