@@ -137,7 +137,6 @@ test("a server without accounts shows no login, and no settings of accounts", as
   await expect(page.getByRole("heading", { name: "Retention" })).toBeVisible();
   await expect(page.getByRole("navigation", { name: "Settings" }).getByRole("link")).toHaveText([
     "Retention",
-    "Audit log",
   ]);
   expect(asked).toEqual([]);
 });

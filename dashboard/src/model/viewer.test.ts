@@ -40,7 +40,7 @@ const PAGES: readonly (readonly [string, Viewer, string])[] = [
     aViewer("ADMIN", { isOperator: true }),
     "account keys members projects accounts retention audit",
   ],
-  ["the one user without accounts", aViewer("ADMIN", LOCAL), "retention audit"],
+  ["the one user without accounts", aViewer("ADMIN", LOCAL), "retention"],
 ];
 
 describe("what is offered", () => {

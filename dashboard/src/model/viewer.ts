@@ -68,7 +68,7 @@ const SETTINGS = [
   { key: "projects", label: "Projects", permission: "ACCOUNT", isLocal: false },
   { key: "accounts", label: "Accounts", permission: "OPERATE", isLocal: false },
   { key: "retention", label: "Retention", permission: "READ", isLocal: true },
-  { key: "audit", label: "Audit log", permission: "MANAGE", isLocal: true },
+  { key: "audit", label: "Audit log", permission: "MANAGE", isLocal: false },
 ] as const satisfies readonly SettingsPage[];
 
 export type SettingsKey = (typeof SETTINGS)[number]["key"];

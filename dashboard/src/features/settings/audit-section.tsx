@@ -55,7 +55,17 @@ function Body({ feed }: { readonly feed: AuditFeed }) {
   );
 }
 
-const IS_BAD = "login_failed";
+/** What somebody was kept from, or may have done with what is not theirs. */
+const BAD = new Set([
+  "login_failed",
+  "login_held_off",
+  "setup_failed",
+  "registration_held_off",
+  "refresh_reused",
+  "password_change_failed",
+  "member_held_off",
+  "change_refused",
+]);
 
 function EntryRow({ entry }: { readonly entry: AuditEntry }) {
   const moment = formatMoment(entry.atMs);
@@ -72,7 +82,7 @@ function EntryRow({ entry }: { readonly entry: AuditEntry }) {
         )}
         {entry.actorKind === "KEY" && <span className="text-faint"> (key)</span>}
       </Cell>
-      <Cell className={`whitespace-nowrap ${entry.action === IS_BAD ? "text-bad" : ""}`}>
+      <Cell className={`whitespace-nowrap ${BAD.has(entry.action) ? "text-bad" : ""}`}>
         {entry.action.replaceAll("_", " ")}
       </Cell>
       <Cell className="max-w-72">

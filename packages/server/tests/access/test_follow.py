@@ -188,6 +188,19 @@ def test_c26_somebody_has_ten_sockets_and_no_more(
             assert time.monotonic() < deadline
 
 
+@pytest.mark.parametrize("more", [{"project": "second"}, {"authorization": "Bearer bad"}])
+def test_c24_who_one_is_is_said_in_one_place(
+    accounts: AccountsServer, more: dict[str, str]
+) -> None:
+    """What the first message said beside the handshake was ignored: another project followed."""
+    accounts.add_project("second")
+    authorization = f"Bearer {accounts.operator.credential}"
+    with open_socket(accounts.url, init=more, authorization=authorization) as socket:
+        _expect_close(socket, 4403)
+    with open_socket(accounts.url, init={}, authorization=authorization) as socket:
+        _follow(socket)
+
+
 def test_c26_f33_who_says_not_who_they_are_takes_no_place_of_who_does(
     accounts: AccountsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

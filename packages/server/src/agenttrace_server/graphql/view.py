@@ -64,7 +64,7 @@ from agenttrace_server.graphql.sockets import (
     refuse_socket,
 )
 from agenttrace_server.graphql.stored import StoredDocuments
-from agenttrace_server.identity import NOBODY, Actor
+from agenttrace_server.identity import NOBODY, Actor, ActorKind
 from agenttrace_server.services.authentication import Authenticator
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -173,14 +173,18 @@ class GraphQLView(GraphQL[Context, None]):
         """Find out who has opened a WebSocket, if its handshake did not say.
 
         Raises:
-            ConnectionRejectionError: nobody that is known: it is closed with 4403.
+            ConnectionRejectionError: nobody that is known, or somebody who says it in both places,
+                of which one would count for nothing: it is closed with 4403.
             TooManySocketsError: they have as many as they may: it is closed with 4429.
 
         """
         actor = context.actor
-        if actor.principal is NOBODY:
-            params = context.connection_params or {}
-            given = [params.get(name) for name in ("authorization", "project")]
+        params = context.connection_params or {}
+        given = [params.get(name) for name in ("authorization", "project")]
+        if actor.principal is not NOBODY and actor.principal.kind is not ActorKind.LOCAL:
+            if any(value is not None for value in given):
+                raise ConnectionRejectionError
+        elif actor.principal is NOBODY:
             if not all(isinstance(value, str | None) for value in given):
                 raise ConnectionRejectionError
             authorization, project = cast("list[str | None]", given)
