@@ -195,3 +195,17 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert version("agenttrace-server") == __version__
     done = _run("--version")
     assert (done.returncode, done.stdout) == (0, f"agenttrace-server {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("serve", "schema", "backup", "restore", "migrate", "password", "users", "keys"),
+        *("users operator", "keys revoke"),
+    ],
+)
+def test_the_help_of_each_command_has_an_example(command: str) -> None:
+    """And of those that have further commands, too."""
+    done = _run(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "Example: agenttrace" in done.stdout

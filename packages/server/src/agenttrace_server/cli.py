@@ -50,6 +50,8 @@ def serve(
 
     Every setting is in docs/settings.md. A flag counts more than the environment, which counts
     more than a file `.env` in the current folder.
+
+    Example: agenttrace serve --port 8001
     """
     flags: dict[str, str | bool | None] = {
         "server_host": host,
@@ -77,7 +79,10 @@ def schema(
         ),
     ] = None,
 ) -> None:
-    """Print the GraphQL schema."""
+    """Print the GraphQL schema.
+
+    Example: agenttrace-server schema --check released.graphql
+    """
     from agenttrace_server.graphql.schema import print_sdl  # noqa: PLC0415 -- 0.5 s that --help need not wait
 
     if check is None:

@@ -27,16 +27,8 @@ _SECOND_NS: Final = 1_000_000_000
 _ACCOUNT: Final = ("address", "operator", "closed", "made", "last login")
 _KEY: Final = ("id", "project", "name", "scope", "made by", "made", "last used", "expires", "ended")
 
-users = typer.Typer(
-    help="List the accounts of a store, or say who operates the server.",
-    invoke_without_command=True,
-    add_completion=False,
-)
-keys = typer.Typer(
-    help="List the API keys of all projects, or end one.",
-    invoke_without_command=True,
-    add_completion=False,
-)
+users = typer.Typer(invoke_without_command=True, add_completion=False)
+keys = typer.Typer(invoke_without_command=True, add_completion=False)
 
 
 @users.callback()

@@ -26,13 +26,17 @@ DatabaseUrl = Annotated[
 
 
 def backup(
-    path: Annotated[Path, typer.Argument(help="The file to make; it must not be there yet.")],
+    path: Annotated[
+        Path, typer.Argument(help="The file to make; it must not be there yet.", metavar="PATH")
+    ],
     database_url: DatabaseUrl = None,
 ) -> None:
     """Copy a SQLite store into one file, while the server goes on.
 
     The copy is as the store was at one moment, checked, and has its checksum beside it in
     PATH.sha256. A PostgreSQL is backed up by pg_dump.
+
+    Example: agenttrace-server backup /backups/agenttrace-2026-11-26.db
     """
     with answer_in_one_line("backup"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
@@ -48,12 +52,14 @@ def backup(
 
 
 def restore(
-    path: Annotated[Path, typer.Argument(help="The backup.")],
+    path: Annotated[Path, typer.Argument(help="The backup.", metavar="PATH")],
     database_url: DatabaseUrl = None,
 ) -> None:
     """Put a backup where the settings say that the store is; nothing may be there.
 
     It is checked first: against PATH.sha256, and by SQLite.
+
+    Example: agenttrace-server restore /backups/agenttrace-2026-11-26.db
     """
     with answer_in_one_line("restore"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help
@@ -82,6 +88,8 @@ def migrate(
     """Bring the store's schema to this release's, as the start of the server does, and say how.
 
     It is one transaction: either all of it is done or nothing. Make a backup first.
+
+    Example: agenttrace-server migrate --dry-run
     """
     with answer_in_one_line("migrate"):
         from agenttrace_server.settings import read_settings  # noqa: PLC0415 -- not for --help

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, insert, select
+
+from agenttrace_server.storage.account_tables import ACCOUNT, API_KEY
 
 from ..support.accounts import OPERATOR, AccountsServer
 
@@ -135,3 +139,27 @@ def test_what_stands_before_a_subcommand_counts(
         )
         assert (done.returncode, done.stderr) == (0, b"")
         assert address in json.loads(done.stdout).values()
+
+
+def test_the_commands_list_every_account_and_key(
+    accounts: AccountsServer, database_url: str
+) -> None:
+    """However many there are, and operators first: nobody hides them behind made-up addresses."""
+    accounts.make_key("READ")
+
+    def fill(connection: Connection) -> None:
+        account = connection.execute(select(ACCOUNT)).mappings().one()
+        key = connection.execute(select(API_KEY)).mappings().one()
+        names = [f"a{n:04}" for n in range(1_005)]
+        people = [{"account_id": n, "email": f"{n}@x.org", "is_operator": False} for n in names]
+        connection.execute(insert(ACCOUNT), [{**account, **each} for each in people])
+        connection.execute(insert(API_KEY), [{**key, "key_id": n} for n in names])
+
+    database, loop = accounts.server.app.database, accounts.server.loop
+    asyncio.run_coroutine_threadsafe(database.write(fill), loop).result(30)
+    for command in ("users", "keys"):
+        code, text = _run(database_url, command, "--json")
+        assert (code, len(json.loads(text))) == (0, 1_006)
+    assert json.loads(_run(database_url, "users", "--json")[1])[0]["address"] == OPERATOR
+    listed = accounts.operator.ask(LIST)
+    assert (len(listed), listed[0]["email"]) == (1_000, OPERATOR)

@@ -65,7 +65,10 @@ class AccountQuery:
         found = await info.context.keys.list_keys(info.context.actor)
         return [ApiKey.from_record(key) for key in found]
 
-    @resolver("The accounts of the server, by address; at most 1,000. For its operators.")
+    @resolver(
+        "The accounts of the server, its operators first, then by address; at most 1,000. For its "
+        "operators: `agenttrace-server users` lists all."
+    )
     async def accounts(self, info: Info) -> list[Account]:
         """See the description, which is public."""
         live_keys = await info.context.keys.count_live()

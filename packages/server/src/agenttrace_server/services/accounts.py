@@ -292,7 +292,7 @@ class AccountService:
         return await self._database.read(members.list_members, actor.principal.project_id)
 
     async def list_accounts(self) -> list[Account]:
-        """Return the accounts of the server, by address."""
+        """Return the accounts of the server, operators first, then by address; at most 1,000."""
         return await self._database.read(storage.list_accounts)
 
     async def _create(self, actor: Actor, email: str, password: str, *, only_first: bool) -> bool:

@@ -26,8 +26,8 @@ class OperatorService:
         self._now_ns = now_ns
 
     async def list_accounts(self) -> list[Account]:
-        """Return the accounts by address, at most 1,000."""
-        return await self._database.read(accounts.list_accounts)
+        """Return all accounts, operators first, then by address."""
+        return await self._database.read(accounts.list_accounts, None)
 
     async def set_operator(self, email: str, *, is_operator: bool) -> Account:
         """Make an account an operator of the server, or one no more.

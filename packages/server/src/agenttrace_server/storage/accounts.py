@@ -191,10 +191,11 @@ def set_operator(
     return account._replace(is_operator=is_operator)
 
 
-def list_accounts(connection: Connection) -> list[Account]:
-    """Return the accounts of the server by address, the first 1,000."""
-    query = select(*(ACCOUNT.c[name] for name in Account._fields)).order_by(ACCOUNT.c.email)
-    return [Account._make(row) for row in connection.execute(query.limit(MAX_LISTED))]
+def list_accounts(connection: Connection, limit: int | None = MAX_LISTED) -> list[Account]:
+    """Return the accounts of the server: operators first, then by address; None: all of them."""
+    query = select(*(ACCOUNT.c[name] for name in Account._fields))
+    query = query.order_by(ACCOUNT.c.is_operator.desc(), ACCOUNT.c.email).limit(limit)
+    return [Account._make(row) for row in connection.execute(query)]
 
 
 def create_project(connection: Connection, project: Project, *, owner_id: str) -> bool:

@@ -62,12 +62,11 @@ def list_keys(connection: Connection, project_id: str) -> list[ApiKey]:
 
 
 def list_all_keys(connection: Connection) -> list[tuple[str, ApiKey]]:
-    """Return the keys of all projects with the project's slug, the newest first, at most 1,000."""
+    """Return the keys of all projects with the project's slug, the newest first."""
     query = (
         select(PROJECT.c.slug, *(API_KEY.c[name] for name in ApiKey._fields))
         .select_from(API_KEY.join(PROJECT, PROJECT.c.project_id == API_KEY.c.project_id))
         .order_by(API_KEY.c.created_ns.desc(), API_KEY.c.key_id)
-        .limit(MAX_KEYS)
     )
     return [(slug, ApiKey._make(row)) for slug, *row in connection.execute(query)]
 
