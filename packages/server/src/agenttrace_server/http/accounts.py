@@ -21,7 +21,7 @@ from agenttrace_server.errors import (
     ServerError,
 )
 from agenttrace_server.http.authentication import read_actor, refuse_actor
-from agenttrace_server.http.errors import make_error
+from agenttrace_server.http.errors import make_error, make_overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -147,10 +147,10 @@ class AccountRoutes:
 
 
 def _put_off(error: AttemptsError | OverloadedError) -> Response:
+    if isinstance(error, OverloadedError):
+        return make_overloaded(error)
     retry = {"Retry-After": str(error.retry_after_s)}
-    if isinstance(error, AttemptsError):
-        return make_error(429, "too_many_attempts", str(error), headers=retry)
-    return make_error(503, "overloaded", str(error), headers=retry)
+    return make_error(429, "too_many_attempts", str(error), headers=retry)
 
 
 async def _read_body(request: Request, *types: str) -> bytes:

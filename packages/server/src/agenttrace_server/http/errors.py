@@ -45,6 +45,12 @@ def make_error(
     return JSONResponse(body, status_code=status, headers=headers)
 
 
+def make_overloaded(error: OverloadedError) -> Response:
+    """Return the answer to what may succeed after a while."""
+    retry = {"Retry-After": str(error.retry_after_s)}
+    return make_error(503, "overloaded", str(error), headers=retry)
+
+
 async def answer_http_error(_request: Request, error: Exception) -> Response:
     """Answer a refusal that Starlette or a route raised."""
     assert isinstance(error, HTTPException)
@@ -58,8 +64,7 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
 async def answer_unavailable(_request: Request, error: Exception) -> Response:
     """Answer what the store cannot do now, or not in the time that an answer may take."""
     if isinstance(error, OverloadedError):
-        retry = {"Retry-After": str(error.retry_after_s)}
-        return make_error(503, "overloaded", str(error), headers=retry)
+        return make_overloaded(error)
     return make_error(503, "timed_out", str(error))
 
 
